@@ -1,0 +1,1 @@
+"""One home a file, named after its type."""

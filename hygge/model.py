@@ -1,0 +1,192 @@
+"""Plain frozen values that every layer speaks. All of them can be pickled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Mode(StrEnum):
+    """How a commit meets what is already there."""
+
+    REPLACE = "replace"
+    APPEND = "append"
+    MERGE = "merge"
+
+
+class Result(StrEnum):
+    """How a move ended."""
+
+    OK = "ok"
+    KEPT = "kept"
+    """Nothing was published because a guard (`on_empty: keep`) kept the store as it was."""
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """The column and the highest value already moved, as text at full precision."""
+
+    column: str
+    value: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A part of an entity that can be read on its own."""
+
+    number: int
+    """Position among the entity's splits, from 0; parts are published in this order."""
+    label: str
+    """What a person calls it, for messages: a file name, a key range."""
+    detail: Any = None
+    """The connector's own picklable description of what to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The receipt of one staged split: counted by the store from what is durable."""
+
+    split: int
+    rows: int
+    bytes: int
+    detail: Any = None
+    """The connector's own picklable description of what was staged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One published step of an entity's chain; travels with the data it describes."""
+
+    flow: str
+    entity: str
+    seq: int
+    """Number of this commit for its target, from 1."""
+    run_id: str
+    mode: Mode
+    rows: int
+    """Rows this commit moved."""
+    total_rows: int
+    """Rows in the target after this commit."""
+    schema: pa.Schema
+    committed_at: str
+    """UTC, ISO 8601."""
+    watermark: Watermark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a move failed, as plain text that can be printed, logged and stored."""
+
+    code: str
+    message: str
+    hint: str | None = None
+    where: str | None = None
+    """The file and line of the flow, e.g. `flows/users.yml:1`."""
+    is_bug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one move."""
+
+    flow: str
+    entity: str
+    into: str
+    home: str
+    store: str
+    mode: Mode
+    result: Result
+    rows: int = 0
+    """Rows published by this move; 0 unless the result is `ok`."""
+    bytes: int = 0
+    """Bytes published, as they lie in the store."""
+    seconds: float = 0.0
+    attempts: int = 0
+    seq: int | None = None
+    failure: Failure | None = None
+    notes: tuple[str, ...] = ()
+    """Things a person should know although nothing failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened during a run; renderers and the journal listen."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """The plan is made and moves begin."""
+
+    moves: tuple[tuple[str, str], ...]
+    """Flow and entity of every planned move, in order."""
+    started_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveStarted(Event):
+    """An attempt of a move begins."""
+
+    flow: str
+    entity: str
+    attempt: int
+    total_rows: int | None = None
+    """Rows the home says it holds, where it can tell before reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveProgress(Event):
+    """How far an attempt has come: at most a few times a second."""
+
+    flow: str
+    entity: str
+    attempt: int
+    rows: int
+    bytes: int
+    """Arrow bytes read so far."""
+    total_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRetried(Event):
+    """An attempt failed in a way that may pass; the next one follows after `wait` seconds."""
+
+    flow: str
+    entity: str
+    attempt: int
+    reason: str
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class MoveFinished(Event):
+    """A move ended, one way or another."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """Every move ended."""
+
+    seconds: float
+    outcomes: tuple[Outcome, ...]
+    finished_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Event):
+    """A sentence for the person at the terminal."""
+
+    text: str
+    extra: Mapping[str, str] = field(default_factory=dict)

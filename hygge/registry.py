@@ -1,0 +1,84 @@
+"""Connector types, found by file name and by entry point, imported only when used."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
+
+from hygge.errors import ConfigError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The types of one kind of connector.
+
+    A built-in type is a module of `package` with the type's name; a third-party type is an entry
+    point of `group` with the type's name. Importing either defines a config class, which
+    registers itself.
+    """
+
+    def __init__(self, kind: str, package: str, group: str) -> None:
+        self.kind = kind
+        self.package = package
+        self.group = group
+        self._classes: dict[str, type[T]] = {}
+
+    def add(self, type_name: str, config: type[T]) -> None:
+        """Register `config` under `type_name`; two different classes under one name are refused."""
+        known = self._classes.get(type_name)
+        same = known is not None and known.__qualname__ == config.__qualname__
+        if known is not None and not (same and known.__module__ == config.__module__):
+            raise ConfigError(
+                f"two connectors call themselves {self.kind} type '{type_name}': "
+                f"{known.__module__}.{known.__qualname__} and "
+                f"{config.__module__}.{config.__qualname__}",
+                hint="uninstall one of the two packages",
+            )
+        self._classes[type_name] = config
+
+    def names(self) -> list[str]:
+        """Every type that can be named in YAML, sorted; nothing is imported."""
+        package = importlib.import_module(self.package)
+        built_in = {m.name for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_"}
+        return sorted(built_in | set(self._classes) | {e.name for e in self._entry_points()})
+
+    def find(self, type_name: str) -> type[T]:
+        """Return the config class of a type.
+
+        Raises `ConfigError` for a type nobody knows, with the nearest name, and for one whose
+        module cannot be imported.
+        """
+        if type_name not in self._classes:
+            self._load(type_name)
+        return self._classes[type_name]
+
+    def _load(self, type_name: str) -> None:
+        if type_name not in self.names():
+            near = get_close_matches(type_name, self.names(), n=1)
+            guess = f"; did you mean '{near[0]}'?" if near else ""
+            raise ConfigError(
+                f"unknown {self.kind} type '{type_name}'{guess}",
+                hint=f"{self.kind} types: {', '.join(self.names())}   (hygge types)",
+                code="HG104",
+            )
+        point = next((e for e in self._entry_points() if e.name == type_name), None)
+        try:
+            if point is None:
+                importlib.import_module(f"{self.package}.{type_name}")
+            else:
+                point.load()
+        except ImportError as error:
+            raise ConfigError(
+                f"{self.kind} type '{type_name}' cannot be imported: {error}",
+                hint="reinstall the package that brings it",
+            ) from error
+        if type_name not in self._classes:
+            source = point.value if point else f"{self.package}.{type_name}"
+            raise ConfigError(f"{source} defines no {self.kind} of type '{type_name}'")
+
+    def _entry_points(self) -> list[EntryPoint]:
+        return list(entry_points(group=self.group))
