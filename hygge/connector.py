@@ -1,0 +1,317 @@
+"""The contract between hygge and a connector: the only file a connector's author must read.
+
+A connector is one module: a config class (what YAML says) and a `Home` or `Store` (what it does).
+
+    class LedgerHomeConfig(HomeConfig, type="ledger"):
+        "Reads the books of a ledger server."
+
+        host: str
+        "Name or address of the server."
+
+        def home(self, context: ProjectContext) -> Home:
+            return LedgerHome(self, context)
+
+The module is imported whenever a project that names the type is validated, so it imports nothing
+heavy at its top: drivers and pyarrow are imported inside the functions that use them.
+
+What the flow promises to a connector: it alone counts, retries, logs, sizes batches, reads ahead
+and wraps errors. What a connector promises to the flow is in the docstrings below, and
+`hygge.testing` holds the suites that prove it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from hygge.errors import ConfigError
+from hygge.model import Commit, Mode, Part, Split, Watermark
+from hygge.registry import Registry
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectContext:
+    """What a connector may know of the project it works for."""
+
+    root: Path
+    """The directory that holds `hygge.yml`; relative paths in YAML start here."""
+
+    def path(self, text: str) -> Path:
+        """Return `text` as an absolute path, relative ones taken from the root, `~` expanded."""
+        return Path(self.root, Path(text).expanduser())
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """What a flow asks of a home."""
+
+    entity: str
+    batch_bytes: int = 8 * 2**20
+    """Aim for record batches of about this many Arrow bytes; a single larger row is fine."""
+    thorough: bool = False
+    """Take types from the whole input instead of a sample (see `LateTypeError`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """What a flow asks of a store."""
+
+    flow: str
+    entity: str
+    """The entity's name in its home."""
+    into: str
+    """The entity's name in the store."""
+    run_id: str
+    attempt: int
+    mode: Mode
+    adopt: bool = False
+    """Take over a place that holds data hygge did not write."""
+
+
+class ConnectorConfig(BaseModel):
+    """What a file in `homes/` or `stores/` says. A field's docstring is its documentation."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+        populate_by_name=True,
+    )
+
+    type: str
+    """Which connector this is; `hygge types` lists them."""
+
+    type_name: ClassVar[str]
+    """The name this class is registered under."""
+    extra: ClassVar[str | None] = None
+    """The extra of hygge-data that installs the drivers, when the base install lacks them."""
+    drivers: ClassVar[tuple[str, ...]] = ()
+    """Import names of the packages the connector needs at run time."""
+
+    @classmethod
+    def missing_drivers(cls) -> list[str]:
+        """Return the drivers that are not installed, without importing any."""
+        return [name for name in cls.drivers if find_spec(name) is None]
+
+    def places(self, context: ProjectContext, name: str) -> list[str]:
+        """Return where entity `name` lies, as absolute paths or URLs.
+
+        The project uses them to refuse a home and a store that overlap and two flows that write
+        one place. Touches neither the network nor the disk. Empty when it cannot be told.
+        """
+        return []
+
+
+class HomeConfig(ConnectorConfig, ABC):
+    """What `homes/<name>.yml` says. `class X(HomeConfig, type="x")` registers itself."""
+
+    registry: ClassVar[Registry[HomeConfig]] = Registry("home", "hygge.homes", "hygge.homes")
+
+    def __init_subclass__(cls, type: str | None = None, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if type is not None:
+            cls.type_name = type
+            HomeConfig.registry.add(type, cls)
+
+    @classmethod
+    def create(cls, data: Mapping[str, Any] | HomeConfig) -> HomeConfig:
+        """Return the config that `data` describes: `{"type": "…", …}`, or a config as it is.
+
+        Raises `ConfigError` for a missing or unknown type and pydantic's `ValidationError` for
+        anything the type refuses.
+        """
+        if isinstance(data, HomeConfig):
+            return data
+        return HomeConfig.registry.find(_type_of(data, "home")).model_validate(dict(data))
+
+    @abstractmethod
+    def home(self, context: ProjectContext) -> Home:
+        """Return the home these settings describe. Connects to nothing."""
+
+
+class StoreConfig(ConnectorConfig, ABC):
+    """What `stores/<name>.yml` says. `class X(StoreConfig, type="x")` registers itself."""
+
+    registry: ClassVar[Registry[StoreConfig]] = Registry("store", "hygge.stores", "hygge.stores")
+
+    modes: ClassVar[frozenset[Mode]] = frozenset({Mode.REPLACE, Mode.APPEND})
+    """The modes this store can publish atomically."""
+
+    def __init_subclass__(cls, type: str | None = None, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if type is not None:
+            cls.type_name = type
+            StoreConfig.registry.add(type, cls)
+
+    @classmethod
+    def create(cls, data: Mapping[str, Any] | StoreConfig) -> StoreConfig:
+        """Return the config that `data` describes: `{"type": "…", …}`, or a config as it is.
+
+        Raises `ConfigError` for a missing or unknown type and pydantic's `ValidationError` for
+        anything the type refuses.
+        """
+        if isinstance(data, StoreConfig):
+            return data
+        return StoreConfig.registry.find(_type_of(data, "store")).model_validate(dict(data))
+
+    @abstractmethod
+    def store(self, context: ProjectContext) -> Store:
+        """Return the store these settings describe. Connects to nothing."""
+
+
+def _type_of(data: Mapping[str, Any], kind: str) -> str:
+    type_name = data.get("type")
+    if not isinstance(type_name, str):
+        names = (HomeConfig if kind == "home" else StoreConfig).registry.names()
+        raise ConfigError(
+            f"a {kind} needs a type", hint=f"one of: {', '.join(names)}", code="HG103"
+        )
+    return type_name
+
+
+class Home(ABC):
+    """Where data lives. Holds settings, not connections."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Make one cheap round trip; raise `HomeError` with a hint when the home cannot be read."""
+
+    @abstractmethod
+    def entities(self, pattern: str = "*") -> list[str]:
+        """Return the names of what could be moved that match a glob, sorted."""
+
+    @abstractmethod
+    def open(self, request: ReadRequest) -> AbstractContextManager[Source]:
+        """Open one consistent view on one entity.
+
+        Raises `HomeError` when there is no such entity, naming the nearest. Everything opened is
+        closed when the `with` ends, also on an error and when the reader stops early.
+        """
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Return whether trying again may help. Never true for bad data, names or permissions."""
+        return False
+
+
+class Source(ABC):
+    """One consistent view on one entity, for the length of a `with`."""
+
+    schema: pa.Schema
+    """Column names, types and order of every batch; known before the first one.
+
+    A column of type `null` has no value anywhere, so its type is the store's to choose.
+    """
+    upper: Watermark | None = None
+    """The bound of this read, taken in the same view."""
+    total_rows: int | None = None
+    """Rows of the entity, where that costs nothing to know."""
+
+    @abstractmethod
+    def splits(self, wanted: int) -> list[Split]:
+        """Return at least one split; together they are exactly the entity."""
+
+    @abstractmethod
+    def read(self, split: Split) -> AbstractContextManager[pa.RecordBatchReader]:
+        """Open a reader on one split, its batches exactly of `schema`.
+
+        Called from several threads at once, each with a split of its own. Raises `HomeError`
+        naming file, line, column or row for what cannot be read exactly; never yields fewer rows
+        instead.
+        """
+
+
+class Store(ABC):
+    """Where data rests. Holds settings, not connections."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Make one cheap round trip; raise `StoreError` with a hint when it cannot be written."""
+
+    @abstractmethod
+    def open(self, request: WriteRequest) -> AbstractContextManager[Target]:
+        """Take an entity's place in the store for one attempt.
+
+        First recovers what a dead run left behind. Raises `StoreError` when another live run
+        holds the place, or when it holds data hygge did not write and `adopt` is not set.
+        """
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Return whether trying again may help. Never true for bad data, names or permissions."""
+        return False
+
+
+class Target(ABC):
+    """One entity's place in a store, for one attempt of one run.
+
+    When anything raises before `commit` returns, the store is as it was.
+    """
+
+    @abstractmethod
+    def last_commit(self) -> Commit | None:
+        """Return the newest published commit; None when nothing was ever published here."""
+
+    @abstractmethod
+    def schema(self) -> pa.Schema | None:
+        """Return the schema of what is published; None when there is nothing yet."""
+
+    @abstractmethod
+    def accept(self, schema: pa.Schema) -> pa.Schema:
+        """Return the schema to stage for rows of `schema`, changing only what the store must.
+
+        Raises `StoreError` naming the column and the way out for a type it cannot hold exactly.
+        """
+
+    @abstractmethod
+    def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
+        """Write a split where no reader of the store looks, durably.
+
+        Called from several threads at once, each with a split of its own. Staging a split again
+        leaves one part's worth of rows. The receipt's rows are counted from what was written.
+        Also stages zero batches: the part then holds the schema.
+        """
+
+    @abstractmethod
+    def commit(self, parts: Sequence[Part], commit: Commit) -> None:
+        """Publish all parts together with the commit record, or nothing at all.
+
+        When it returns, everything is durable. Raises `StoreError` when another run owns
+        `commit.seq` and `CommitUnknownError` when that cannot be found out.
+        """
+
+    @abstractmethod
+    def owner(self, seq: int) -> str | None:
+        """Return the run that published commit `seq`, or None: what a lost reply did."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Remove what this attempt staged, and only that. Does nothing after a commit."""
+
+
+__all__ = [
+    "Commit",
+    "ConnectorConfig",
+    "Home",
+    "HomeConfig",
+    "Mode",
+    "Part",
+    "ProjectContext",
+    "ReadRequest",
+    "Source",
+    "Split",
+    "Store",
+    "StoreConfig",
+    "Target",
+    "Watermark",
+    "WriteRequest",
+]
