@@ -118,8 +118,8 @@ class HomeConfig(ConnectorConfig, ABC):
 
     registry: ClassVar[Registry[HomeConfig]] = Registry("home", "hygge.homes", "hygge.homes")
 
-    def __init_subclass__(cls, type: str | None = None, **kwargs: object) -> None:
-        super().__init_subclass__(**kwargs)
+    def __init_subclass__(cls, type: str | None = None) -> None:
+        super().__init_subclass__()
         if type is not None:
             cls.type_name = type
             HomeConfig.registry.add(type, cls)
@@ -148,8 +148,8 @@ class StoreConfig(ConnectorConfig, ABC):
     modes: ClassVar[frozenset[Mode]] = frozenset({Mode.REPLACE, Mode.APPEND})
     """The modes this store can publish atomically."""
 
-    def __init_subclass__(cls, type: str | None = None, **kwargs: object) -> None:
-        super().__init_subclass__(**kwargs)
+    def __init_subclass__(cls, type: str | None = None) -> None:
+        super().__init_subclass__()
         if type is not None:
             cls.type_name = type
             StoreConfig.registry.add(type, cls)

@@ -1,0 +1,46 @@
+"""The `hygge` command: global options, and the list of commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="hygge",
+    help="Moves tables from where they live (homes) to where they rest (stores).",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """The options that stand before a command; every command finds them in `ctx.obj`."""
+
+    directory: Path
+    env: str | None
+    env_file: Path | None
+    color: str
+    no_input: bool
+    verbosity: int
+    """-1 with `-q`, 0 by default, 1 or more with `-v`."""
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    directory: Annotated[Path, typer.Option("-C", help="Work as if started there.")] = Path(),
+    env: Annotated[str | None, typer.Option(help="Overlay environments/NAME.yml.")] = None,
+    env_file: Annotated[Path | None, typer.Option(help="Read variables from this file.")] = None,
+    color: Annotated[str, typer.Option(help="auto, always or never.")] = "auto",
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.")] = 0,
+) -> None:
+    """Moves tables from where they live (homes) to where they rest (stores)."""
+    level = -1 if quiet else verbose
+    ctx.obj = Globals(directory, env, env_file, color, no_input, level)

@@ -1,0 +1,87 @@
+"""Type names as a person writes them in YAML, checked without pyarrow, then turned into its types.
+
+The names are Arrow's own, as `pyarrow.DataType` prints them where that is readable:
+`int64`, `decimal(18,4)`, `timestamp`, `timestamp(ms)`, `timestamp(us, UTC)`, `list(int64)`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PLAIN = {
+    "bool": "bool_",
+    "int8": "int8",
+    "int16": "int16",
+    "int32": "int32",
+    "int64": "int64",
+    "uint8": "uint8",
+    "uint16": "uint16",
+    "uint32": "uint32",
+    "uint64": "uint64",
+    "float32": "float32",
+    "float64": "float64",
+    "string": "string",
+    "binary": "binary",
+    "date": "date32",
+}
+_UNITS = ("s", "ms", "us", "ns")
+_DECIMAL = re.compile(r"decimal\((\d{1,2}),(-?\d{1,2})\)")
+_TIMESTAMP = re.compile(r"timestamp(?:\((s|ms|us|ns)(?:,([\w/+:-]+))?\))?")
+_TIME = re.compile(r"time(?:\((s|ms|us|ns)\))?")
+_LIST = re.compile(r"list\((.+)\)")
+
+EXAMPLES = (
+    "bool, int8 … int64, uint8 … uint64, float32, float64, decimal(18,4), string, binary, "
+    "date, time, timestamp, timestamp(ms), timestamp(us,UTC), list(int64)"
+)
+
+
+def check_type(text: str) -> str:
+    """Return `text` without blanks; raise `ValueError` with examples when it names no type."""
+    name = text.replace(" ", "")
+    if not _is_type(name):
+        raise ValueError(f"no such type '{text}'; types are {EXAMPLES}")
+    return name
+
+
+def _is_type(name: str) -> bool:
+    if name in _PLAIN or _TIMESTAMP.fullmatch(name) or _TIME.fullmatch(name):
+        return True
+    if match := _DECIMAL.fullmatch(name):
+        precision, scale = int(match[1]), int(match[2])
+        return 1 <= precision <= 76 and scale <= precision
+    match = _LIST.fullmatch(name)
+    return match is not None and _is_type(match[1])
+
+
+TypeName = Annotated[str, AfterValidator(check_type)]
+"""A pydantic field that holds the name of a type."""
+
+
+def arrow_type(name: str) -> pa.DataType:
+    """Return the Arrow type that a checked name stands for.
+
+    `timestamp` and `time` without a unit are in microseconds; a timestamp without a zone is naive.
+    """
+    import pyarrow as pa
+
+    if name in _PLAIN:
+        return getattr(pa, _PLAIN[name])()
+    if match := _DECIMAL.fullmatch(name):
+        precision, scale = int(match[1]), int(match[2])
+        make = pa.decimal128 if precision <= 38 else pa.decimal256
+        return make(precision, scale)
+    if match := _TIMESTAMP.fullmatch(name):
+        return pa.timestamp(match[1] or "us", tz=match[2])
+    if match := _TIME.fullmatch(name):
+        unit = match[1] or "us"
+        return pa.time32(unit) if unit in _UNITS[:2] else pa.time64(unit)
+    if match := _LIST.fullmatch(name):
+        return pa.list_(arrow_type(match[1]))
+    raise ValueError(f"no such type '{name}'; types are {EXAMPLES}")
