@@ -1,0 +1,134 @@
+"""The schema contract: what the home offers, what the store holds, what the flow allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hygge.errors import FlowError
+from hygge.model import Mode
+from hygge.settings import SchemaContract
+from hygge.widening import common_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The schema that will be staged, and what a person should know about it."""
+
+    schema: pa.Schema
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    kind: str
+    column: str
+    text: str
+    refusal: str | None
+
+
+def agree(
+    offered: pa.Schema, held: pa.Schema | None, contract: SchemaContract, mode: Mode
+) -> Agreement:
+    """Return the schema to stage for rows of `offered` into a target that holds `held`.
+
+    Columns are matched by name, never by position. A replace mirrors the home; an append keeps
+    the store's column order, puts new columns last and fills dropped ones with nulls. An offered
+    type is widened only where every value of both sides stays exact. Offered columns of type
+    `null` take the held type, or string. Raises one `FlowError` that lists every difference the
+    contract refuses.
+    """
+    import pyarrow as pa
+
+    offered = _typed(offered, held)
+    if held is None:
+        return Agreement(offered)
+    differences = list(_differences(offered, held, contract, mode))
+    if any(difference.refusal for difference in differences):
+        raise _refused(differences)
+    notes = tuple(difference.text for difference in differences)
+    if mode is Mode.REPLACE:
+        return Agreement(offered, notes)
+    fields = [_held_field(field, offered) for field in held]
+    fields += [field for field in offered if field.name not in held.names]
+    return Agreement(pa.schema(fields), notes)
+
+
+def _typed(offered: pa.Schema, held: pa.Schema | None) -> pa.Schema:
+    import pyarrow as pa
+
+    known = {} if held is None else {field.name: field.type for field in held}
+    fields = [
+        field.with_type(known.get(field.name, pa.string()))
+        if pa.types.is_null(field.type)
+        else field
+        for field in offered
+    ]
+    return pa.schema(fields, metadata=offered.metadata)
+
+
+def _held_field(held: pa.Field, offered: pa.Schema) -> pa.Field:
+    if held.name not in offered.names:
+        return held.with_nullable(True)
+    field = offered.field(held.name)
+    return held.with_type(common_type(held.type, field.type)).with_nullable(
+        held.nullable or field.nullable
+    )
+
+
+def _differences(
+    offered: pa.Schema, held: pa.Schema, contract: SchemaContract, mode: Mode
+) -> Iterator[_Difference]:
+    twins = {name.casefold(): name for name in held.names}
+    for field in offered:
+        name = field.name
+        twin = twins.get(name.casefold(), name)
+        if name not in held.names and twin != name:
+            yield _Difference(
+                "spelling", name, f"'{name}' is '{twin}' in the store", "names differ only in case"
+            )
+        elif name not in held.names:
+            refusal = None if contract.add == "evolve" else "add: fail"
+            yield _Difference("new", name, f"column '{name}' ({field.type}) is new", refusal)
+        elif not field.type.equals(held.field(name).type):
+            yield _changed(name, held.field(name).type, field.type, contract, mode)
+    spelled = {name.casefold() for name in offered.names}
+    for name in held.names:
+        if name.casefold() not in spelled:
+            refusal = None if contract.drop == "keep" else "drop: fail"
+            after = "and leaves the store" if mode is Mode.REPLACE else "and is filled with nulls"
+            yield _Difference(
+                "gone", name, f"column '{name}' is no longer in the home {after}", refusal
+            )
+
+
+def _changed(
+    name: str, held: pa.DataType, offered: pa.DataType, contract: SchemaContract, mode: Mode
+) -> _Difference:
+    text = f"column '{name}' was {held} and is {offered}"
+    refusal = None
+    if contract.change == "fail":
+        refusal = "change: fail"
+    elif mode is not Mode.REPLACE and common_type(held, offered) is None:
+        refusal = "no type holds both exactly"
+    return _Difference("changed", name, text, refusal)
+
+
+def _refused(differences: list[_Difference]) -> FlowError:
+    lines = [
+        f"  {difference.kind:8}  {difference.text}"
+        + (f"   [refused: {difference.refusal}]" if difference.refusal else "")
+        for difference in differences
+    ]
+    refused = next(d for d in differences if d.refusal)
+    return FlowError(
+        "the home's columns differ from the store's in a way the flow does not allow:\n"
+        + "\n".join(lines),
+        hint=f"declare the column's type (columns: {{{refused.column}: {{type: …}}}}), "
+        "or allow the change in schema_contract",
+        code="HG522",
+    )

@@ -1,0 +1,230 @@
+"""What a run will do: one move for every entity that was selected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from hygge.connector import HomeConfig, ProjectContext, StoreConfig
+from hygge.errors import ConfigError, HomeError, HyggeError, UsageError
+from hygge.model import Mode
+from hygge.project import EntitySpec, FlowOutline, FlowSpec, Project
+from hygge.settings import MoveSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One entity on its way from its home to its store. Can be pickled."""
+
+    flow: str
+    entity: str
+    into: str
+    home_name: str
+    store_name: str
+    home: HomeConfig
+    store: StoreConfig
+    settings: MoveSettings
+    where: str
+    """The file and line that ask for it, e.g. `flows/users.yml:1`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """An entity pattern whose home could not say what it stands for."""
+
+    flow: str
+    pattern: str
+    home_name: str
+    store_name: str
+    mode: Mode
+    where: str
+    error: HyggeError
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every move of a run, and the order that `after:` asks for."""
+
+    context: ProjectContext
+    moves: tuple[Move, ...]
+    unplanned: tuple[Unplanned, ...] = ()
+    after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each flow, those of the selected flows that must have ended well before it starts."""
+    concurrency: int = 4
+    memory_limit: int = 10**9
+    adopt: bool = False
+    """Whether stores may take over places that hold data hygge did not write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which moves a person asked for; empty fields leave the choice open. Names may be globs."""
+
+    flows: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    entities: tuple[str, ...] = ()
+    pairs: frozenset[tuple[str, str]] | None = None
+    """Only these pairs of flow and entity, for `--retry-failed`."""
+
+
+def make_plan(
+    project: Project,
+    selection: Selection,
+    *,
+    concurrency: int | None = None,
+    adopt: bool = False,
+) -> Plan:
+    """Return the moves that `selection` picks from `project`.
+
+    Asks homes for their entities only where a flow names them by a glob. Raises `UsageError` when
+    nothing is selected and `ConfigError` when variables or drivers are missing or two moves would
+    write one place.
+    """
+    names = select_flows(project.flows, selection)
+    moves: list[Move] = []
+    unplanned: list[Unplanned] = []
+    for flow in project.resolve(names):
+        for item in _moves(flow, project.context):
+            if isinstance(item, Move):
+                moves.append(item)
+            else:
+                unplanned.append(item)
+    kept = tuple(move for move in moves if _is_wanted(move, selection))
+    if not kept and not unplanned:
+        raise _nothing_selected(selection, [move.entity for move in moves])
+    _check_places(kept, project.context)
+    selected = set(names)
+    return Plan(
+        context=project.context,
+        moves=kept,
+        unplanned=tuple(unplanned),
+        after={
+            name: tuple(other for other in project.flows[name].after if other in selected)
+            for name in names
+        },
+        concurrency=concurrency or project.concurrency,
+        memory_limit=project.memory_limit,
+        adopt=adopt,
+    )
+
+
+def select_flows(flows: Mapping[str, FlowOutline], selection: Selection) -> list[str]:
+    """Return the names of the selected flows in the project's order.
+
+    A flow with `enabled: false` is selected only by its exact name. Raises `UsageError` with the
+    nearest name when a name or glob matches nothing.
+    """
+    for pattern in (*selection.flows, *selection.exclude):
+        if not any(fnmatchcase(name, pattern) for name in flows):
+            raise _unknown_flow(pattern, flows)
+    chosen = [name for name, flow in flows.items() if _is_selected(flow, selection)]
+    if not chosen:
+        raise _nothing_selected(selection, list(flows))
+    return chosen
+
+
+def _is_selected(flow: FlowOutline, selection: Selection) -> bool:
+    named = flow.name in selection.flows
+    return (
+        (flow.enabled or named)
+        and (not selection.flows or any(fnmatchcase(flow.name, p) for p in selection.flows))
+        and (not selection.tags or bool(set(selection.tags) & set(flow.tags)))
+        and not any(fnmatchcase(flow.name, pattern) for pattern in selection.exclude)
+        and (selection.pairs is None or any(flow.name == name for name, _ in selection.pairs))
+    )
+
+
+def _is_wanted(move: Move, selection: Selection) -> bool:
+    if selection.pairs is not None and (move.flow, move.entity) not in selection.pairs:
+        return False
+    return not selection.entities or any(fnmatchcase(move.entity, p) for p in selection.entities)
+
+
+def _moves(flow: FlowSpec, context: ProjectContext) -> Iterator[Move | Unplanned]:
+    seen: set[str] = set()
+    for spec in sorted(flow.entities, key=lambda spec: _is_glob(spec.pattern)):
+        try:
+            names = _entities(flow, spec, context)
+        except HyggeError as error:
+            yield Unplanned(
+                flow.name,
+                spec.pattern,
+                flow.home_name,
+                flow.store_name,
+                spec.settings.mode,
+                f"{flow.file}:{spec.line}",
+                error,
+            )
+            continue
+        for name in names:
+            if name not in seen:
+                seen.add(name)
+                yield _move(flow, spec, name)
+
+
+def _is_glob(pattern: str) -> bool:
+    return any(sign in pattern for sign in "*?[")
+
+
+def _entities(flow: FlowSpec, spec: EntitySpec, context: ProjectContext) -> Sequence[str]:
+    if not _is_glob(spec.pattern):
+        return [spec.pattern]
+    found = [
+        name
+        for name in flow.home.home(context).entities(spec.pattern)
+        if not any(fnmatchcase(name, pattern) for pattern in flow.exclude)
+    ]
+    if not found:
+        raise HomeError(
+            f"no entity of home {flow.home_name} matches '{spec.pattern}'",
+            hint=f"see what is there, and what exclude leaves out:  hygge show {flow.name}",
+            code="HG503",
+        )
+    return found
+
+
+def _move(flow: FlowSpec, spec: EntitySpec, name: str) -> Move:
+    return Move(
+        flow=flow.name,
+        entity=name,
+        into=spec.into or name,
+        home_name=flow.home_name,
+        store_name=flow.store_name,
+        home=flow.home,
+        store=flow.store,
+        settings=spec.settings,
+        where=f"{flow.file}:{spec.line}",
+    )
+
+
+def _check_places(moves: Iterable[Move], context: ProjectContext) -> None:
+    taken: dict[str, Move] = {}
+    for move in moves:
+        for place in move.store.places(context, move.into):
+            other = taken.setdefault(place.casefold(), move)
+            if other is not move:
+                raise ConfigError(
+                    f"{move.flow} ({move.entity}) and {other.flow} ({other.entity}) "
+                    f"would both write {place}",
+                    hint=f"give one of them another name with into:  {move.where}",
+                    code="HG208",
+                )
+
+
+def _unknown_flow(pattern: str, flows: Mapping[str, FlowOutline]) -> UsageError:
+    near = get_close_matches(pattern, list(flows), n=1)
+    guess = f"; did you mean '{near[0]}'?" if near else ""
+    return UsageError(
+        f"no flow matches '{pattern}'{guess}",
+        hint=f"flows here: {', '.join(flows) or 'none'}   (hygge list)",
+    )
+
+
+def _nothing_selected(selection: Selection, names: Sequence[str]) -> UsageError:
+    wanted = [*selection.entities, *selection.tags, *selection.flows]
+    near = [match for text in wanted for match in get_close_matches(text, names, n=1)]
+    guess = f"; did you mean '{near[0]}'?" if near else ""
+    return UsageError(f"nothing to move matches the selection{guess}", hint="hygge list")
