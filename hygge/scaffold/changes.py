@@ -1,0 +1,185 @@
+"""Files to write, compared with what is there; written all or not at all.
+
+Two phases: `compare` looks and changes nothing, `apply` writes each file under a temporary name
+and renames it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from hygge.errors import HyggeError, UsageError
+
+
+class Status(StrEnum):
+    """What becomes of a file."""
+
+    CREATE = "create"
+    IDENTICAL = "identical"
+    CONFLICT = "conflict"
+    OVERWRITE = "overwrite"
+    SKIP = "skip"
+    APPEND = "append"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file as it should be."""
+
+    path: str
+    """Relative to the root, with `/` between names."""
+    text: str
+    adds: bool = False
+    """Lines to add to what the file holds, instead of the whole file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file, what it holds, and what it will hold."""
+
+    path: str
+    status: Status
+    before: str | None = None
+    after: str | None = None
+
+    def diff(self) -> str:
+        """Return what would change, as a unified diff."""
+        lines = difflib.unified_diff(
+            (self.before or "").splitlines(keepends=True),
+            (self.after or "").splitlines(keepends=True),
+            f"{self.path} (there now)",
+            f"{self.path} (new)",
+        )
+        return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+Choice = Literal["overwrite", "skip"]
+
+
+def compare(root: Path, wanted: Iterable[Wanted]) -> list[Change]:
+    """Return what writing `wanted` under `root` would do; nothing is written.
+
+    Raises `UsageError` for a path that leads out of `root`, or is a link or a directory.
+    """
+    return [_compare_one(root, one) for one in wanted]
+
+
+def removal(root: Path, path: str) -> Change:
+    """Return the change that removes a file."""
+    return Change(path, Status.REMOVE, before=_read(root, path))
+
+
+def _compare_one(root: Path, wanted: Wanted) -> Change:
+    before = _read(root, wanted.path)
+    after = _with_lines(before or "", wanted.text) if wanted.adds else wanted.text
+    if before is None:
+        status = Status.CREATE
+    elif before == after:
+        status = Status.IDENTICAL
+    else:
+        status = Status.APPEND if wanted.adds else Status.CONFLICT
+    return Change(wanted.path, status, before, after)
+
+
+def _with_lines(before: str, lines: str) -> str:
+    """Add the lines whose variable is not named yet, commented out or not."""
+    named = {line.lstrip("# ").partition("=")[0].strip() for line in before.splitlines()}
+    new = [line for line in lines.splitlines() if line.partition("=")[0].strip() not in named]
+    joint = "" if not before or before.endswith("\n") else "\n"
+    return before + joint + "".join(f"{line}\n" for line in new)
+
+
+def _read(root: Path, path: str) -> str | None:
+    file = _inside(root, path)
+    if file.is_dir():
+        raise UsageError(f"{path} is a directory, not a file", hint="choose another name")
+    try:
+        with file.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+def _inside(root: Path, path: str) -> Path:
+    parts = PurePosixPath(path).parts
+    file = root.joinpath(*parts)
+    leads_out = ".." in parts or not file.parent.resolve().is_relative_to(root.resolve())
+    if leads_out or file.is_symlink():
+        raise UsageError(
+            f"{path} is a link or leads out of {root}; hygge writes nothing through it",
+            hint="put the file or directory itself there",
+        )
+    return file
+
+
+def settle(
+    changes: Sequence[Change],
+    always: Choice | None,
+    ask: Callable[[Change], Choice | None] | None,
+) -> list[Change]:
+    """Return the changes without conflicts: by `always`, or by asking about each of them.
+
+    Raises `HyggeError` when a conflict has no answer: nothing may be written then.
+    """
+    return [_settled(c, always, ask) if c.status is Status.CONFLICT else c for c in changes]
+
+
+def _settled(
+    change: Change, always: Choice | None, ask: Callable[[Change], Choice | None] | None
+) -> Change:
+    choice = always or (ask(change) if ask else None)
+    if choice is None:
+        raise HyggeError(
+            f"{change.path} is there already and differs; nothing was written",
+            hint="--force overwrites, --skip keeps what is there, --dry-run shows",
+            code="HG203",
+        )
+    return replace(change, status=Status(choice))
+
+
+_WRITTEN = frozenset({Status.CREATE, Status.OVERWRITE, Status.APPEND})
+
+
+def apply(root: Path, changes: Sequence[Change]) -> None:
+    """Make the changes: every new file is complete on the disk before the first one is renamed."""
+    ready: list[tuple[str, Path]] = []
+    try:
+        for change in changes:
+            if change.status in _WRITTEN and change.after is not None:
+                target = _inside(root, change.path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                ready.append((_write_beside(target, change.after), target))
+        for temporary, target in ready:
+            os.replace(temporary, target)  # noqa: PTH105
+    finally:
+        for temporary, _ in ready:
+            with suppress(FileNotFoundError):
+                Path(temporary).unlink()
+    for change in changes:
+        if change.status is Status.REMOVE:
+            _inside(root, change.path).unlink()
+
+
+def _write_beside(target: Path, text: str) -> str:
+    number, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    with os.fdopen(number, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        stream.write(text)
+        os.fchmod(stream.fileno(), _mode_of(target))
+    return temporary
+
+
+def _mode_of(target: Path) -> int:
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask

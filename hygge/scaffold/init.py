@@ -1,0 +1,66 @@
+"""The files of a new project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hygge.scaffold.changes import Wanted
+from hygge.scaffold.naming import check_name, suggest_name
+from hygge.scaffold.templates import SUFFIX, built_in_root, render
+
+_ALWAYS = {
+    "hygge.yml": "hygge.yml.j2",
+    "environments/prod.yml": "environments/prod.yml.j2",
+    ".env.example": "env.example.j2",
+    ".gitignore": "gitignore.j2",
+    "README.md": "README.md.j2",
+}
+_SAMPLE = {
+    "homes/sample_files.yml": "homes/sample_files.yml.j2",
+    "stores/lake.yml": "stores/lake.yml.j2",
+    "flows/users.yml": "flows/users.yml.j2",
+    "flows/orders.yml": "flows/orders.yml.j2",
+    "data/sample/users.csv": "data/sample/users.csv",
+    "data/sample/orders.csv": "data/sample/orders.csv",
+}
+_PRE_COMMIT = {".pre-commit-config.yaml": "pre-commit-config.yaml.j2"}
+_GITHUB = {".github/workflows/hygge.yml": "github-workflow.yml.j2"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOptions:
+    """What a new project comes with."""
+
+    bare: bool = False
+    """No sample: neither data nor the home, store and flows that move it."""
+    pre_commit: bool = False
+    """A pre-commit configuration that validates the project."""
+    github: bool = False
+    """A GitHub workflow that validates the project."""
+
+
+def project_name(directory: Path, *, named: bool) -> str:
+    """Return the name of a project in `directory`.
+
+    A directory that the person named must bear a lawful name (`UsageError` otherwise); the name
+    of one that was there before is made lawful.
+    """
+    if named:
+        return check_name("project", directory.name)
+    return suggest_name(directory.name, "project")
+
+
+def project_files(name: str, options: ProjectOptions) -> list[Wanted]:
+    """Return every file of a new project."""
+    sources = dict(_ALWAYS)
+    sources |= {} if options.bare else _SAMPLE
+    sources |= _PRE_COMMIT if options.pre_commit else {}
+    sources |= _GITHUB if options.github else {}
+    values = {"name": name, "bare": options.bare}
+    return [Wanted(path, _text(source, values)) for path, source in sources.items()]
+
+
+def _text(source: str, values: dict[str, object]) -> str:
+    text = (built_in_root() / "project" / source).read_text("utf-8")
+    return render(source, text, values) if source.endswith(SUFFIX) else text

@@ -1,0 +1,105 @@
+"""Templates: where they lie, and how they become text. The only place that imports jinja2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from hygge.errors import ConfigError, UsageError
+from hygge.scaffold.quoting import quoted
+
+SUFFIX = ".j2"
+_LARGEST = 2**20
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """A sandbox in which a template cannot fill the memory by `9 ** 9 ** 9` or `"x" * 10 ** 9`."""
+
+    intercepted_binops = frozenset({"**", "*"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401
+        """Refuse powers, and products of anything but small numbers."""
+        if operator == "*" and all(isinstance(n, int) and abs(n) < 2**31 for n in (left, right)):
+            return left * right
+        raise TemplateError(f"the operator {operator} is not allowed in a template")
+
+
+def built_in_root() -> Path:
+    """Return the directory of the templates that came with this hygge.
+
+    Beside the package first, as in an installed wheel; then at the top of the checkout.
+    """
+    package = Path(__file__).resolve().parent.parent
+    for place in (package / "templates", package.parent / "templates"):
+        if (place / "flow.yml.j2").is_file():
+            return place
+    raise ConfigError(
+        f"hygge's templates are not where they belong, {package / 'templates'}",
+        hint="install hygge again",
+    )
+
+
+def built_in_kinds() -> list[str]:
+    """Every template that a project can make its own, e.g. `flow`, `home/any`."""
+    root = built_in_root()
+    files = [root / "flow.yml.j2", *root.glob("home/*.j2"), *root.glob("store/*.j2")]
+    return sorted(_kind_of(file, root) for file in files)
+
+
+def _kind_of(file: Path, root: Path) -> str:
+    return file.relative_to(root).as_posix().removesuffix(".yml.j2")
+
+
+def built_in_text(kind: str) -> str:
+    """Return the built-in template of a kind; raise `UsageError` listing the kinds there are."""
+    if kind not in built_in_kinds():
+        raise UsageError(
+            f"there is no template '{kind}'", hint=f"templates: {', '.join(built_in_kinds())}"
+        )
+    return (built_in_root() / f"{kind}.yml.j2").read_text("utf-8")
+
+
+def find_template(kind: str, fallback: str | None, project: Path) -> tuple[str, str]:
+    """Return name and text of the template for `kind`: the project's own, or the built-in one."""
+    for name in filter(None, (kind, fallback)):
+        own = project / "templates" / f"{name}.yml.j2"
+        if own.is_file():
+            return f"templates/{name}.yml.j2", own.read_text("utf-8")
+        if name in built_in_kinds():
+            return f"{name}.yml.j2", built_in_text(name)
+    raise UsageError(f"there is no template '{kind}'")
+
+
+def render(
+    name: str,
+    text: str,
+    values: Mapping[str, object],
+    functions: Mapping[str, Callable[..., str]] | None = None,
+) -> str:
+    """Return the template's text with `values` in it.
+
+    Raises `ConfigError` naming template and line for a name without a value, forbidden code and
+    anything else that cannot be rendered.
+    """
+    sandbox = _Sandbox(
+        undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
+    )
+    sandbox.filters["yaml"] = quoted
+    parts: list[str] = []
+    size = 0
+    try:
+        template = sandbox.from_string(text)
+        for part in template.generate(**values, **(functions or {})):
+            size += len(part)
+            if size > _LARGEST:
+                raise TemplateError("it writes more than 1 MB")
+            parts.append(part)
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        line = getattr(error, "lineno", None)
+        where = f"{name}:{line}" if line else name
+        raise ConfigError(f"{where}: the template cannot be rendered: {error}") from error
+    return "".join(parts)
