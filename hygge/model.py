@@ -91,7 +91,8 @@ class Failure:
     hint: str | None = None
     where: str | None = None
     """The file and line of the flow, e.g. `flows/users.yml:1`."""
-    is_bug: bool = False
+    trace: str | None = None
+    """The traceback without locals, only when the failure is a bug in hygge (exit 70)."""
 
 
 @dataclass(frozen=True, slots=True)

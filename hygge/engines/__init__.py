@@ -1,1 +1,1 @@
-"""To be written."""
+"""Where the splits of a move run: threads here, other machines one day."""

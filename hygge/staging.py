@@ -1,0 +1,181 @@
+"""Staging the splits of one move: read ahead, shaped, counted, and whose fault it was."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from hygge.batches import MemoryBudget, ReadAhead
+from hygge.connector import ProjectContext, Source, Target
+from hygge.errors import FlowError, HomeError, HyggeError
+from hygge.model import Event, MoveProgress, Part, Split
+from hygge.plan import Move
+from hygge.shape import Shape
+from hygge.stop import Stop, Watch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_TELL_SECONDS = 0.2
+
+Engine = Callable[[Sequence[Split], Callable[[Split, Callable[[], None]], Part], int], list[Part]]
+"""Runs the staging of every split, at most so many at once, and returns the parts in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunScope:
+    """What all moves of a run share."""
+
+    run_id: str
+    started_at: datetime
+    context: ProjectContext
+    budget: MemoryBudget
+    stop: Stop
+    emit: Callable[[Event], None]
+    engine: Engine
+    batch_bytes: int
+    splits: int
+    """Splits of one entity at once where its flow says `parallel: auto`."""
+    adopt: bool = False
+
+
+@contextmanager
+def blaming(side: type[HyggeError], what: str) -> Iterator[None]:
+    """Turn the errors of drivers and of the system into `side`'s, in their own words."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except HyggeError:
+        raise
+    except MemoryError as error:
+        raise FlowError(
+            f"{what}: out of memory ({error})",
+            hint="lower memory_limit or concurrency in hygge.yml",
+            code="HG544",
+        ) from error
+    except (OSError, pa.ArrowException) as error:
+        raise side(f"{what}: {error}") from error
+
+
+class Progress:
+    """How many rows and Arrow bytes one attempt has read; tells it a few times a second."""
+
+    def __init__(self, scope: RunScope, move: Move, attempt: int, total_rows: int | None) -> None:
+        self.rows = 0
+        self.bytes = 0
+        self._scope = scope
+        self._move = move
+        self._attempt = attempt
+        self._total_rows = total_rows
+        self._told = 0.0
+        self._lock = threading.Lock()
+
+    def add(self, rows: int, size: int) -> None:
+        """Count a batch."""
+        with self._lock:
+            self.rows += rows
+            self.bytes += size
+            now = time.monotonic()
+            if now - self._told < _TELL_SECONDS:
+                return
+            self._told = now
+        self._scope.emit(
+            MoveProgress(
+                self._scope.run_id,
+                self._move.flow,
+                self._move.entity,
+                self._attempt,
+                self.rows,
+                self.bytes,
+                self._total_rows,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staging:
+    """Moves splits from a source to a target, and proves that nothing was lost on the way."""
+
+    source: Source
+    target: Target
+    shape: Shape
+    schema: pa.Schema
+    entity: str
+    scope: RunScope
+    watch: Watch
+    progress: Progress
+    _read: dict[int, int] = field(default_factory=dict)
+
+    def stage(self, split: Split, check_siblings: Callable[[], None]) -> Part:
+        """Read, shape and stage one split; the error that came first is the one that is raised."""
+        import pyarrow as pa
+
+        def check() -> None:
+            self.watch.check()
+            check_siblings()
+
+        ahead = ReadAhead(
+            lambda: self.source.read(split),
+            self.scope.budget,
+            batch_bytes=self.scope.batch_bytes,
+            check=check,
+        )
+        first: list[Exception] = []
+        with ahead:
+            batches = _remembering(self._shaped(ahead, split), first)
+            reader = pa.RecordBatchReader.from_batches(self.schema, batches)
+            try:
+                return self.target.stage(reader, split)
+            except Exception:
+                if first:
+                    raise first[0] from None
+                raise
+
+    def _shaped(self, ahead: ReadAhead, split: Split) -> Iterator[pa.RecordBatch]:
+        rows = 0
+        with blaming(HomeError, f"cannot read {self.entity}"):
+            for batch in ahead.batches():
+                yield self.shape.apply(batch, self.schema, rows)
+                rows += batch.num_rows
+                self.progress.add(batch.num_rows, batch.nbytes)
+        self._read[split.number] = rows
+
+    def prove(self, parts: Sequence[Part]) -> None:
+        """Check that rows read = rows staged, split by split, and as many as the source promised.
+
+        Raises `FlowError` or `HomeError`: nothing may be published then.
+        """
+        for part in parts:
+            read = self._read.get(part.split)
+            if part.rows != read:
+                raise FlowError(
+                    f"read {read:,} rows of {self.entity} but staged {part.rows:,}; "
+                    "nothing was published",
+                    hint="run again; if it happens again, please report it",
+                    code="HG531",
+                )
+        promised = self.source.total_rows
+        if promised is not None and promised != self.progress.rows:
+            raise HomeError(
+                f"{self.entity} should have {promised:,} rows but {self.progress.rows:,} arrived; "
+                "nothing was published",
+                hint="the home changed while it was read, or is damaged: run again",
+                code="HG504",
+            )
+
+
+def _remembering(
+    batches: Iterator[pa.RecordBatch], first: list[Exception]
+) -> Iterator[pa.RecordBatch]:
+    """Keep the error that ended the batches: the store's driver may hide it behind its own."""
+    try:
+        yield from batches
+    except Exception as error:
+        first.append(error)
+        raise
