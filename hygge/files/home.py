@@ -1,0 +1,159 @@
+"""What every home of files shares: its settings, its listing, and reading its files in splits.
+
+A format adds a config class with `extensions`, and a `FileSource` that looks into one file
+(`look`) and yields the rows of one piece of it (`batches`). Everything else is here: which files
+are an entity, one schema over many files, partition columns, splits, batches of the wanted size,
+and the proof that no file changed while it was read.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Source
+from hygge.errors import HomeError
+from hygge.files.faults import BusyDiskError, FileChangedError
+from hygge.files.fitting import Fitting, add_partitions, sliced
+from hygge.files.layout import DataFile, Layout
+from hygge.files.patterns import PathPattern
+from hygge.files.pieces import FileFacts, Piece, pack, pieces_of, reading
+from hygge.files.schemas import unify
+from hygge.model import Split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class FileHomeConfig(HomeConfig, ABC):
+    """Settings of every home that reads files below a path."""
+
+    path: str = Field(min_length=1)
+    """Directory that holds the entities, relative to the project's root.
+
+    Entity `users` is the file `users` with the type's extension, or all such files below the
+    directory `users`. The path may instead say where an entity lies, with the placeholder
+    `{entity}` and the globs `*`, `?`, `[…]` and `**`. A glob without `{entity}` is one entity.
+    """
+
+    extensions: ClassVar[tuple[str, ...]]
+    """How the names of the type's files end, the usual one first; with the dot, lower case."""
+    compressions: ClassVar[tuple[str, ...]] = ()
+    """Further endings of files that are packed as a whole, e.g. `.gz`."""
+
+    def layout(self, context: ProjectContext) -> Layout:
+        """Return the entities below the path; touches nothing on the disk."""
+        suffixes = (*self.extensions, *(e + c for e in self.extensions for c in self.compressions))
+        pattern = PathPattern(str(context.path(self.path)), suffixes)
+        return Layout(pattern, self.extensions, self.compressions)
+
+    def places(self, context: ProjectContext, name: str) -> list[str]:
+        """Return the file and the directory that entity `name` could be."""
+        return self.layout(context).places(name)
+
+
+class FileHome(Home, ABC):
+    """A directory of files."""
+
+    def __init__(self, config: FileHomeConfig, context: ProjectContext) -> None:
+        self.layout = config.layout(context)
+
+    def check(self) -> None:
+        """List the directory; raise `HomeError` when it is not there or may not be read."""
+        self.layout.check()
+
+    def entities(self, pattern: str = "*") -> list[str]:
+        """Return the names of files, without extension, and of directories that hold such."""
+        return self.layout.entities(pattern)
+
+    @contextmanager
+    def open(self, request: ReadRequest) -> Iterator[Source]:
+        """List an entity's files once and take their schema; all splits read that listing."""
+        files = self.layout.find(request.entity)
+        if not files:
+            raise HomeError(
+                f"entity '{request.entity}' has no files: its directory is empty",
+                hint=f"expected are files that end in {', '.join(self.layout.extensions)}",
+            )
+        yield self.source(request, files)
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Return true for a file that changed while it was read: a new listing may read well."""
+        return isinstance(error, FileChangedError | BusyDiskError)
+
+    @abstractmethod
+    def source(self, request: ReadRequest, files: Sequence[DataFile]) -> Source:
+        """Return the view on `files`, of which there is at least one."""
+
+
+class FileSource(Source, ABC):
+    """The files of one entity under one schema.
+
+    A subclass says what is in a file (`look`) and reads it (`batches`). Both may let the system's
+    and Arrow's errors pass: they become `HomeError` that names the file.
+    """
+
+    def __init__(self, request: ReadRequest, files: Sequence[DataFile]) -> None:
+        self.request = request
+        self.files = tuple(files)
+        self.facts = tuple(self._facts(file) for file in self.files)
+        self.schema = add_partitions(self.unify(), self.files)
+        rows = [fact.rows for fact in self.facts]
+        self.total_rows = None if None in rows else sum(row or 0 for row in rows)
+
+    @abstractmethod
+    def look(self, file: DataFile) -> FileFacts:
+        """Return the columns of a file and what it tells about itself without being read."""
+
+    @abstractmethod
+    def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
+        """Yield the rows of `piece` in order, in batches near `request.batch_bytes`.
+
+        A generator that holds what it opens in a `with`. Columns are the file's own or those of
+        `schema`; what differs is fitted by name. Partition columns are added to it.
+        """
+
+    def unify(self) -> pa.Schema:
+        """Return one schema for all files, without partition columns.
+
+        Missing columns become null and types widen only where every value stays exact; raises
+        `HomeError` naming two files and the column otherwise.
+        """
+        pairs = zip(self.files, self.facts, strict=True)
+        return unify([(file.path, facts.schema) for file, facts in pairs])
+
+    def splits(self, wanted: int) -> list[Split]:
+        """Return at most `wanted` splits of about equal bytes, in the order of the files."""
+        pairs = zip(self.files, self.facts, strict=True)
+        return pack([piece for file, fact in pairs for piece in pieces_of(file, fact)], wanted)
+
+    @contextmanager
+    def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:
+        """Open a reader on the pieces of `split`, one file at a time."""
+        import pyarrow as pa
+
+        rows = self._rows(split.detail)
+        try:
+            yield pa.RecordBatchReader.from_batches(self.schema, rows)
+        finally:
+            rows.close()
+
+    def _facts(self, file: DataFile) -> FileFacts:
+        facts = reading(file, partial(self.look, file))
+        file.check_unchanged()
+        return facts
+
+    def _rows(self, pieces: Sequence[Piece]) -> Generator[pa.RecordBatch]:
+        for piece in pieces:
+            piece.file.check_unchanged()
+            fitting = Fitting(self.schema, piece.file)
+            with closing(self.batches(piece)) as batches:
+                step = partial(next, batches, None)
+                while (batch := reading(piece.file, step)) is not None:
+                    yield from sliced(fitting.fit(batch), self.request.batch_bytes)
+            piece.file.check_unchanged()

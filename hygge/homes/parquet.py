@@ -1,0 +1,107 @@
+"""Parquet files, read row group by row group with their page checksums verified."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+from hygge.connector import ProjectContext, ReadRequest
+from hygge.errors import HomeError
+from hygge.files.fitting import row_width
+from hygge.files.home import FileHome, FileHomeConfig, FileSource
+from hygge.files.layout import DataFile
+from hygge.files.pieces import FileFacts, Piece
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+_PROBE_ROWS = 8
+_MOST_ROWS = 2**17
+_PAGE_BUFFER = 2**20
+_WIDE = 2**16
+
+
+class ParquetHomeConfig(FileHomeConfig, type="parquet"):
+    """Reads Parquet files; every type arrives as the file has it."""
+
+    extensions: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
+
+    def home(self, context: ProjectContext) -> ParquetHome:
+        """Return the home; touches nothing on the disk."""
+        return ParquetHome(self, context)
+
+
+class ParquetHome(FileHome):
+    """A directory of Parquet files."""
+
+    def source(self, request: ReadRequest, files: Sequence[DataFile]) -> ParquetSource:
+        """Return the view on `files`; reads their footers."""
+        return ParquetSource(request, files)
+
+
+class ParquetSource(FileSource):
+    """Parquet files under one schema; their row groups are the blocks."""
+
+    def look(self, file: DataFile) -> FileFacts:
+        """Read the footer."""
+        with _opened(file) as parquet:
+            groups = [parquet.metadata.row_group(n) for n in range(parquet.num_row_groups)]
+            return FileFacts(
+                schema=parquet.schema_arrow,
+                rows=parquet.metadata.num_rows,
+                blocks=tuple(group.total_byte_size for group in groups),
+            )
+
+    def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
+        """Yield the row groups of `piece` in batches that suit the width of their rows."""
+        with _opened(piece.file) as parquet:
+            for number in piece.blocks(parquet.num_row_groups):
+                yield from self._group(parquet, number, piece.file)
+
+    def _group(
+        self, parquet: pq.ParquetFile, number: int, file: DataFile
+    ) -> Iterator[pa.RecordBatch]:
+        expected = parquet.metadata.row_group(number).num_rows
+        seen = 0
+        rows = self._batch_rows(parquet, number) if expected else 1
+        for batch in parquet.iter_batches(rows, row_groups=[number]):
+            seen += batch.num_rows
+            yield batch
+        if seen != expected:
+            raise HomeError(
+                f"{file.path}: row group {number} holds {seen} rows, its footer says {expected}",
+                hint="the file is damaged; write it again",
+            )
+
+    def _batch_rows(self, parquet: pq.ParquetFile, number: int) -> int:
+        """Return how many rows of a group make a batch: by its footer and its first rows.
+
+        The footer counts encoded bytes, which say nothing of a long text repeated by dictionary.
+        """
+        group = parquet.metadata.row_group(number)
+        width = max(group.total_byte_size / group.num_rows, 1.0)
+        probe = min(_PROBE_ROWS, max(int(self.request.batch_bytes / width), 1))
+        first = next(parquet.iter_batches(probe, row_groups=[number]), None)
+        if first is not None:
+            width = max(row_width(first), width if width > _WIDE else 1.0)
+        return min(max(int(self.request.batch_bytes / width), 1), _MOST_ROWS)
+
+
+@contextmanager
+def _opened(file: DataFile) -> Iterator[pq.ParquetFile]:
+    """Open a file so that only the pages in use are in memory.
+
+    Not mapped: a file that shrinks under a map ends the process.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with (
+        pa.OSFile(file.path) as raw,
+        pq.ParquetFile(
+            raw, page_checksum_verification=True, pre_buffer=False, buffer_size=_PAGE_BUFFER
+        ) as parquet,
+    ):
+        yield parquet
