@@ -1,1 +1,1 @@
-"""To be written."""
+"""What a person sees: renderers of events, tables, diagnostics and errors."""

@@ -1,0 +1,43 @@
+"""Events as JSON, one object a line, for programs."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from hygge.console.output import Output
+from hygge.console.progress import Renderer
+from hygge.model import Event
+from hygge.redact import redact
+
+_WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class JsonLines(Renderer):
+    """Writes each event with its name, the time (UTC) and its fields."""
+
+    def __init__(self, answer: Output) -> None:
+        self._answer = answer
+
+    def listen(self, event: Event) -> None:
+        """Write one line of ASCII, so that no terminal and no encoding can misread it."""
+        self._answer.line(json.dumps(_masked(event_fields(event)), ensure_ascii=True))
+
+
+def event_fields(event: Event) -> dict[str, object]:
+    """Return an event as plain values: `event` is its name (`move_finished`), `at` is now."""
+    name = _WORD_START.sub("_", type(event).__name__).lower()
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return {"event": name, "at": at, **asdict(event)}
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item) for item in value]
+    return value

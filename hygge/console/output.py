@@ -1,0 +1,131 @@
+"""A stream for people: its width, its colours, and lines that never end a run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+from hygge.console.text import fold
+
+_STYLES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "cyan": "36",
+}
+
+
+class Output:
+    """Writes to one stream in what that stream can show.
+
+    A reader that went away (`| head`) or a full disk closes the output: later lines are dropped
+    and `error` says why, because no message is worth a commit. Lines may come from any thread.
+    """
+
+    def __init__(self, stream: TextIO, *, color: str = "auto") -> None:
+        self.stream = stream
+        self.encoding = stream.encoding or "utf-8"
+        self.is_terminal = _is_terminal(stream)
+        self.color = _wants_color(color, self.is_terminal)
+        self.error: OSError | ValueError | None = None
+        self.above: Callable[[str], None] | None = None
+        """While a live display owns the stream: prints a line above it."""
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal; None where lines may be as long as they like."""
+        columns = os.environ.get("COLUMNS", "")
+        if columns.isdigit() and int(columns) > 0:
+            return int(columns)
+        return shutil.get_terminal_size().columns if self.is_terminal else None
+
+    @property
+    def can_animate(self) -> bool:
+        """Whether a display may be redrawn here: a terminal that moves its cursor, and no CI."""
+        is_dumb = os.environ.get("TERM", "") in ("", "dumb", "unknown")
+        is_ci = os.environ.get("CI", "") not in ("", "0", "false")
+        return self.is_terminal and not is_dumb and not is_ci
+
+    def line(self, text: str = "") -> None:
+        """Write `text` and a line end at once, and flush."""
+        if self.above is not None:
+            self.above(text)
+            return
+        self.write(f"{self.fold(text)}\n")
+        self.flush()
+
+    def fold(self, text: str) -> str:
+        """Return `text` as the stream's encoding can write it."""
+        return fold(text, self.encoding)
+
+    def paint(self, text: str, *styles: str) -> str:
+        """Return `text` in `styles` (bold, dim, red, green, yellow, cyan) where colours are on."""
+        if not self.color or not text or not styles:
+            return text
+        return f"\x1b[{';'.join(_STYLES[style] for style in styles)}m{text}\x1b[0m"
+
+    def write(self, text: str) -> int:
+        """Write `text` as it is; do nothing once the stream has failed."""
+        self._attempt(lambda: self.stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what the stream still holds; do nothing once it has failed."""
+        self._attempt(self.stream.flush)
+
+    def isatty(self) -> bool:
+        """Return whether a terminal is at the other end."""
+        return self.is_terminal
+
+    def _attempt(self, act: Callable[[], object]) -> None:
+        if self.error is not None:
+            return
+        try:
+            act()
+        except (OSError, ValueError) as error:
+            self.error = error
+            _silence(self.stream)
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+def _wants_color(color: str, is_terminal: bool) -> bool:
+    """Decide colours: the option, then NO_COLOR, then FORCE_COLOR, then what the stream is."""
+    if color != "auto":
+        return color == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "") not in ("", "0", "false"):
+        return True
+    return is_terminal and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def _silence(stream: TextIO) -> None:
+    """Point the stream's descriptor at nothing, or the interpreter complains when it ends."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
+def standard_output(color: str = "auto") -> Output:
+    """Return the stream for answers."""
+    return Output(sys.stdout, color=color)
+
+
+def standard_error(color: str = "auto") -> Output:
+    """Return the stream for progress, notes and errors."""
+    return Output(sys.stderr, color=color)

@@ -1,0 +1,100 @@
+"""Words and figures as a person reads them, and text from elsewhere made harmless."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = ("KB", "MB", "GB", "TB", "PB")
+
+# C0 and C1 controls, line and paragraph separators, bidirectional overrides, lone surrogates:
+# what could move the cursor, retitle the window, forge a line or reverse the words around it.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+_ASCII = {
+    "·": "-",
+    "–": "-",
+    "—": "-",
+    "…": "...",
+    "→": "->",
+    "×": "x",
+    "‘": "'",
+    "’": "'",
+    "“": '"',
+    "”": '"',
+    "≤": "<=",
+    "≥": ">=",
+}
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    code = ord(character)
+    return _SHORT.get(character) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+
+
+def clean(text: str) -> str:
+    """Return `text` on one line with every control character written as an escape."""
+    return _UNSAFE.sub(_escape, text)
+
+
+def clean_lines(text: str, indent: str = "  ") -> str:
+    """Return `text` made harmless like `clean`, but with its line ends kept; later ones indented."""
+    return f"\n{indent}".join(clean(line) for line in text.rstrip().splitlines())
+
+
+def fold(text: str, encoding: str) -> str:
+    """Return `text` as `encoding` can write it: typographic signs as ASCII, the rest escaped."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_fold_one(character, encoding) for character in text)
+    return text
+
+
+def _fold_one(character: str, encoding: str) -> str:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        escaped = character.encode("ascii", "backslashreplace").decode("ascii")
+        return _ASCII.get(character, escaped)
+    return character
+
+
+def count(number: int) -> str:
+    """Return a number with its thousands separated: `2,481,220`."""
+    return f"{number:,}"
+
+
+def size(number: float) -> str:
+    """Return bytes in the decimal unit that leaves at most three digits: `72 KB`, `1.4 GB`."""
+    if number < 1000:
+        return f"{number:.0f} B"
+    unit = ""
+    for unit in _UNITS:
+        number /= 1000
+        if number < 999.5:
+            break
+    return f"{number:.1f} {unit}" if number < 9.95 else f"{number:.0f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in at most two units: `0.1 s`, `1m 02s`, `3h 05m`."""
+    if seconds < 59.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return `1 row`, `1,000 rows`."""
+    return f"{count(number)} {noun}" + ("" if number == 1 else "s")
+
+
+def move_name(flow: str, entity: str) -> str:
+    """Return what a person calls a move: the flow, with the entity where that says more."""
+    return clean(flow) if flow == entity else f"{clean(flow)}/{clean(entity)}"

@@ -1,0 +1,180 @@
+"""The report of each run in `.hygge/runs/`, for `--retry-failed`, for CI and for the journal."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hygge.errors import UsageError
+from hygge.model import (
+    Event,
+    Failure,
+    Mode,
+    MoveFinished,
+    Outcome,
+    Result,
+    RunFinished,
+    RunStarted,
+)
+from hygge.private import private_folder, write_private
+from hygge.redact import redact
+
+FORMAT = 1
+KEPT_REPORTS = 100
+_SAFE_NAME = re.compile(r"[\w.-]{1,120}")
+_WELL = (Result.OK, Result.KEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is known of one run; `finished_at` is None while it goes on, or when it was killed."""
+
+    run_id: str
+    started_at: str
+    planned: tuple[tuple[str, str], ...]
+    """Flow and entity of every move, in order."""
+    outcomes: tuple[Outcome, ...] = ()
+    """Of the moves that ended, in the order they did."""
+    finished_at: str | None = None
+    seconds: float = 0.0
+
+    def unfinished(self) -> frozenset[tuple[str, str]]:
+        """Return the pairs of flow and entity that did not end well, or not at all."""
+        well = {(o.flow, o.entity) for o in self.outcomes if o.result in _WELL}
+        known = set(self.planned) | {(o.flow, o.entity) for o in self.outcomes}
+        return frozenset(known - well)
+
+
+@dataclass(slots=True)
+class ReportWriter:
+    """Keeps `<run>.json` and `latest.json` up to date while a run goes on.
+
+    A report that cannot be written never stops the run: `error` says why.
+    """
+
+    root: Path
+    error: OSError | None = None
+    _report: Report | None = None
+    _written: float = field(default=0.0)
+
+    def listen(self, event: Event) -> None:
+        """Take an event in; the files are written at the start, the end and each second between."""
+        match event:
+            case RunStarted():
+                self._report = Report(event.run_id, event.started_at, event.moves)
+                self._write()
+            case MoveFinished(outcome=outcome) if self._report is not None:
+                outcomes = (*self._report.outcomes, outcome)
+                self._report = replace(self._report, outcomes=outcomes)
+                if time.monotonic() - self._written > 1:
+                    self._write()
+            case RunFinished() if self._report is not None:
+                self._report = replace(
+                    self._report,
+                    outcomes=event.outcomes,
+                    finished_at=event.finished_at,
+                    seconds=event.seconds,
+                )
+                self._write()
+                self._prune()
+
+    def _write(self) -> None:
+        if self._report is None:
+            return
+        text = json.dumps(to_json(self._report), indent=1, ensure_ascii=False) + "\n"
+        try:
+            folder = private_folder(self.root, "runs")
+            write_private(folder / _file_name(self._report.run_id), text)
+            write_private(folder / "latest.json", text)
+        except OSError as error:
+            self.error = error
+        self._written = time.monotonic()
+
+    def _prune(self) -> None:
+        for path in _files(self.root)[KEPT_REPORTS:]:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _file_name(run_id: str) -> str:
+    if not _SAFE_NAME.fullmatch(run_id) or run_id == "latest":
+        raise ValueError(f"a run cannot be called {run_id!r}")
+    return f"{run_id}.json"
+
+
+def _files(root: Path) -> list[Path]:
+    """Return the reports that are there, newest first."""
+    paths = [p for p in (root / ".hygge" / "runs").glob("*.json") if p.name[0] != "."]
+    dated = [(path.stat().st_mtime_ns, path) for path in paths if path.name != "latest.json"]
+    return [path for _, path in sorted(dated, reverse=True)]
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """Return a report as JSON has it, secrets masked."""
+    state = "running" if report.finished_at is None else "finished"
+    values: dict[str, Any] = _masked({"format": FORMAT, "state": state, **asdict(report)})
+    return values
+
+
+def from_json(data: Mapping[str, Any]) -> Report:
+    """Return the report that `to_json` wrote; raises `ValueError` when it is none."""
+    try:
+        return Report(
+            run_id=data["run_id"],
+            started_at=data["started_at"],
+            planned=tuple((flow, entity) for flow, entity in data["planned"]),
+            outcomes=tuple(_outcome(item) for item in data["outcomes"]),
+            finished_at=data["finished_at"],
+            seconds=data["seconds"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a report of a run: {error!r}") from error
+
+
+def _outcome(data: Mapping[str, Any]) -> Outcome:
+    failure = Failure(**data["failure"]) if data["failure"] is not None else None
+    result, mode = Result(data["result"]), Mode(data["mode"])
+    plain = {k: v for k, v in data.items() if k not in ("failure", "result", "mode", "notes")}
+    return Outcome(**plain, failure=failure, result=result, mode=mode, notes=tuple(data["notes"]))
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item) for item in value]
+    return value
+
+
+def load_latest(root: Path) -> Report:
+    """Return the newest run's report.
+
+    Raises `UsageError` when there is none or it cannot be read.
+    """
+    path = root / ".hygge" / "runs" / "latest.json"
+    try:
+        return from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UsageError(
+            "no run is remembered here, so there is nothing to run again", hint="hygge go"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"cannot read the report of the last run, {path}: {error}",
+            hint="name the flows instead:  hygge go FLOW",
+        ) from error
+
+
+def load_reports(root: Path) -> Iterator[Report]:
+    """Yield the reports that are still there, newest first; unreadable ones are left out."""
+    for path in _files(root):
+        with suppress(OSError, ValueError):
+            yield from_json(json.loads(path.read_text(encoding="utf-8")))
