@@ -1,0 +1,238 @@
+"""The rules that keep the code small and its parts apart, held by reading its syntax trees."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "hygge"
+
+LAYERS = {
+    0: ["errors", "model", "private", "redact", "stop"],
+    1: ["registry", "connector", "datatypes", "settings", "batches", "retry", "locks", "widening"],
+    2: ["files", "sql"],
+    3: ["homes", "stores", "shape", "contract"],
+    4: ["journal", "project", "runs"],
+    5: ["plan", "staging", "flow"],
+    6: ["engines", "coordinator"],
+    7: ["scaffold", "console"],
+    8: ["cli", "__main__"],
+}
+"""An import points to a lower layer, or stays in its own package or layer."""
+OUTSIDE = {"testing"}
+"""Imports what it needs; nothing in hygge imports it."""
+
+ONLY_IN = {"typer": "cli", "rich": "console", "tenacity": "retry", "jinja2": "scaffold"}
+LAZY = {"homes", "stores", "files", "project"}
+"""Packages whose modules `hygge validate` imports: no pyarrow, no driver at module level."""
+BANNED_NAMES = {"utils", "util", "helpers", "common", "core", "base", "manager", "misc"}
+
+MODULE_LINES, FUNCTION_LINES, POSITIONAL, NESTING = 400, 40, 4, 3
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+every_module = pytest.mark.parametrize(
+    "module", MODULES, ids=[m.relative_to(ROOT).as_posix() for m in MODULES]
+)
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@cache
+def tree_of(module: Path) -> ast.Module:
+    return ast.parse(module.read_text("utf-8"))
+
+
+def part_of(dotted: str) -> str:
+    """Return `files` for `hygge.files.home`, and `__init__` for `hygge` itself."""
+    return [*dotted.split("."), "__init__"][1]
+
+
+def part_of_file(module: Path) -> str:
+    return module.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def layer_of(part: str) -> int:
+    return next(layer for layer, parts in LAYERS.items() if part in parts)
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def imports(tree: ast.AST, *, deep: bool = True) -> Iterator[tuple[int, str]]:
+    """Yield line and dotted name of each import that happens at run time.
+
+    Without `deep`, only those that happen when the module itself is imported.
+    """
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, "imports name the whole way"
+            is_package = node.module == "hygge"
+            names = [f"hygge.{a.name}" for a in node.names] if is_package else [node.module]
+            yield from ((node.lineno, name) for name in names)
+        elif not is_type_checking(node) and (deep or not isinstance(node, Function)):
+            yield from imports(node, deep=deep)
+
+
+def functions(tree: ast.Module) -> Iterator[Function]:
+    return (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def test_every_module_has_its_place() -> None:
+    parts = {part_of_file(module) for module in MODULES} - {"__init__"} - OUTSIDE
+    assert parts <= {part for parts in LAYERS.values() for part in parts}
+
+
+@every_module
+def test_imports_point_down(module: Path) -> None:
+    part = part_of_file(module)
+    if part in OUTSIDE | {"__init__"}:
+        return
+    wrong = [
+        f"{module.name}:{line} {name}"
+        for line, name in imports(tree_of(module))
+        if name.startswith("hygge.")
+        and part_of(name) not in (part, "__version__")
+        and (part_of(name) in OUTSIDE or layer_of(part_of(name)) > layer_of(part))
+    ]
+    assert wrong == []
+
+
+def test_no_two_parts_import_each_other() -> None:
+    edges = {
+        (part_of_file(module), part_of(name))
+        for module in MODULES
+        for _, name in imports(tree_of(module))
+        if name.startswith("hygge.") and part_of_file(module) != part_of(name)
+    }
+    assert [(one, other) for one, other in edges if (other, one) in edges and one < other] == []
+
+
+@every_module
+def test_only_one_part_knows_a_library(module: Path) -> None:
+    part = part_of_file(module)
+    wrong = [
+        f"{module.name}:{line} {name}"
+        for line, name in imports(tree_of(module))
+        if ONLY_IN.get(name.partition(".")[0], part) != part and part not in OUTSIDE
+    ]
+    assert wrong == []
+
+
+@every_module
+def test_what_validate_imports_is_light(module: Path) -> None:
+    if part_of_file(module) not in LAZY:
+        return
+    found = imports(tree_of(module), deep=False)
+    assert [f"{module.name}:{line}" for line, name in found if name.startswith("pyarrow")] == []
+
+
+@every_module
+def test_modules_are_short_and_named_for_what_they_hold(module: Path) -> None:
+    assert len(module.read_text("utf-8").splitlines()) <= MODULE_LINES
+    assert not BANNED_NAMES & set(module.relative_to(PACKAGE).with_suffix("").parts)
+
+
+@every_module
+def test_functions_are_short(module: Path) -> None:
+    wrong = [
+        f"{module.name}:{f.lineno} {f.name} has {f.end_lineno - f.lineno + 1} lines"
+        for f in functions(tree_of(module))
+        if f.end_lineno is not None and f.end_lineno - f.lineno + 1 > FUNCTION_LINES
+    ]
+    assert wrong == []
+
+
+@every_module
+def test_parameters_are_few(module: Path) -> None:
+    wrong = [f"{module.name}:{f.lineno} {f.name}" for f in positional_heavy(tree_of(module))]
+    assert wrong == []
+
+
+def positional_heavy(tree: ast.Module) -> Iterator[Function]:
+    for function in functions(tree):
+        names = [argument.arg for argument in function.args.posonlyargs + function.args.args]
+        if len([name for name in names if name not in ("self", "cls")]) > POSITIONAL:
+            yield function
+
+
+_BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match, ast.AsyncFor, ast.AsyncWith)
+
+
+def nesting(node: ast.AST, depth: int = 0) -> int:
+    """Return how deep blocks lie in each other; an `elif` is as deep as its `if`."""
+    deepest = depth
+    for name, value in ast.iter_fields(node):
+        children = value if isinstance(value, list) else [value]
+        is_elif = isinstance(node, ast.If) and name == "orelse" and len(children) == 1
+        for child in children:
+            if not isinstance(child, ast.AST) or isinstance(child, Function | ast.ClassDef):
+                continue
+            if isinstance(child, _BLOCKS):
+                same = is_elif and isinstance(child, ast.If)
+                deepest = max(deepest, nesting(child, depth if same else depth + 1))
+            else:
+                deepest = max(deepest, nesting(child, depth))
+    return deepest
+
+
+@every_module
+def test_nesting_is_shallow(module: Path) -> None:
+    wrong = [
+        f"{module.name}:{f.lineno} {f.name} nests {nesting(f)} deep"
+        for f in functions(tree_of(module))
+        if nesting(f) > NESTING
+    ]
+    assert wrong == []
+
+
+def connector_files() -> dict[str, set[Path]]:
+    """Return the files of each built-in connector type."""
+    files: dict[str, set[Path]] = {}
+    for kind in ("homes", "stores"):
+        for module in (PACKAGE / kind).glob("[!_]*.py"):
+            files.setdefault(module.stem, set()).add(module)
+    return files
+
+
+def docstrings(tree: ast.Module) -> set[int]:
+    """Return the identities of string nodes that are statements: docs of what stands above."""
+    return {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+
+
+def words(module: Path) -> Iterator[tuple[int, str]]:
+    """Yield each identifier and each string that is one word, imports of other packages apart."""
+    tree = tree_of(module)
+    prose = docstrings(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.lineno, node.value.strip(".").lower()
+        elif isinstance(node, ast.Name):
+            yield node.lineno, node.id.lower()
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg.lower()
+        elif isinstance(node, Function | ast.ClassDef):
+            yield node.lineno, node.name.lower()
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            name = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            own = [name] if name.startswith("hygge.") else []
+            yield from ((node.lineno, one.rpartition(".")[2]) for one in own)
+
+
+@every_module
+def test_no_file_but_its_own_names_a_connector(module: Path) -> None:
+    if part_of_file(module) in OUTSIDE:
+        return
+    foreign = {name for name, files in connector_files().items() if module not in files}
+    wrong = [f"{module.name}:{line} {word}" for line, word in words(module) if word in foreign]
+    assert wrong == []
