@@ -64,10 +64,11 @@ def sized(batches: Iterable[pa.RecordBatch], batch_bytes: int) -> Iterator[pa.Re
         if batch.num_rows == 0:
             continue
         size = batch.nbytes
-        if small and held + size > batch_bytes:
+        is_large = size >= batch_bytes // 2
+        if small and (is_large or held + size > batch_bytes):
             yield _joined(small)
             small, held = [], 0
-        if size >= batch_bytes // 2:
+        if is_large:
             yield from _sliced(batch, size, batch_bytes)
         else:
             small.append(batch)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from hygge.contract import agree
+from hygge.errors import FlowError
+from hygge.model import Mode
+from hygge.settings import SchemaContract
+
+EVOLVE = SchemaContract()
+FREEZE = SchemaContract(add="fail", drop="fail", change="fail")
+HELD = pa.schema([("id", pa.int32()), ("name", pa.string())])
+
+
+def test_a_first_move_takes_the_homes_columns_and_gives_empty_ones_text() -> None:
+    offered = pa.schema([("id", pa.int64()), ("nothing", pa.null())])
+    assert agree(offered, None, FREEZE, Mode.REPLACE).schema == pa.schema(
+        [("id", pa.int64()), ("nothing", pa.string())]
+    )
+
+
+def test_a_column_without_values_keeps_the_type_the_store_has() -> None:
+    offered = pa.schema([("id", pa.null()), ("name", pa.string())])
+    assert agree(offered, HELD, FREEZE, Mode.APPEND).schema == HELD
+
+
+def test_append_keeps_the_stores_order_and_puts_new_columns_last() -> None:
+    offered = pa.schema([("extra", pa.bool_()), ("name", pa.string()), ("id", pa.int32())])
+    agreement = agree(offered, HELD, EVOLVE, Mode.APPEND)
+    assert agreement.schema.names == ["id", "name", "extra"]
+    assert agreement.notes == ("column 'extra' (bool) is new",)
+
+
+def test_append_fills_a_dropped_column_with_nulls_and_says_so() -> None:
+    agreement = agree(pa.schema([("id", pa.int32())]), HELD, EVOLVE, Mode.APPEND)
+    assert agreement.schema.names == ["id", "name"]
+    assert "'name' is no longer in the home and is filled with nulls" in agreement.notes[0]
+
+
+def test_replace_mirrors_the_home_and_tells_what_changed() -> None:
+    offered = pa.schema([("name", pa.int64()), ("new", pa.bool_())])
+    agreement = agree(offered, HELD, EVOLVE, Mode.REPLACE)
+    assert agreement.schema == offered
+    assert len(agreement.notes) == 3
+
+
+def test_append_widens_only_where_every_value_stays_exact() -> None:
+    wider = pa.schema([("id", pa.int64()), ("name", pa.string())])
+    assert agree(wider, HELD, EVOLVE, Mode.APPEND).schema.field("id").type == pa.int64()
+    narrower = pa.schema([("id", pa.int16()), ("name", pa.string())])
+    assert agree(narrower, HELD, EVOLVE, Mode.APPEND).schema.field("id").type == pa.int32()
+    with pytest.raises(FlowError) as refused:
+        agree(pa.schema([("id", pa.string()), ("name", pa.string())]), HELD, EVOLVE, Mode.APPEND)
+    assert "column 'id' was int32 and is string" in refused.value.message
+    assert "no type holds both exactly" in refused.value.message
+
+
+@pytest.mark.parametrize("mode", [Mode.REPLACE, Mode.APPEND])
+def test_a_frozen_contract_lists_every_difference_in_one_message(mode: Mode) -> None:
+    offered = pa.schema([("id", pa.int64()), ("extra", pa.bool_())])
+    with pytest.raises(FlowError) as refused:
+        agree(offered, HELD, FREEZE, mode)
+    for said in ("'extra' (bool) is new", "'name' is no longer", "'id' was int32 and is int64"):
+        assert said in refused.value.message
+    assert refused.value.message.count("[refused:") == 3
+
+
+def test_names_that_differ_only_in_case_are_never_two_columns() -> None:
+    offered = pa.schema([("ID", pa.int32()), ("name", pa.string())])
+    with pytest.raises(FlowError, match="'ID' is 'id' in the store"):
+        agree(offered, HELD, EVOLVE, Mode.APPEND)
