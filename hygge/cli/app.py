@@ -8,6 +8,10 @@ from typing import Annotated
 
 import typer
 
+from hygge.cli.destroy import destroy
+from hygge.cli.init import init
+from hygge.cli.new import new
+
 app = typer.Typer(
     name="hygge",
     help="Moves tables from where they live (homes) to where they rest (stores).",
@@ -44,3 +48,8 @@ def options(
     """Moves tables from where they live (homes) to where they rest (stores)."""
     level = -1 if quiet else verbose
     ctx.obj = Globals(directory, env, env_file, color, no_input, level)
+
+
+app.command()(init)
+app.add_typer(new, name="new")
+app.command()(destroy)

@@ -141,7 +141,7 @@ def _settled(
         raise HyggeError(
             f"{change.path} is there already and differs; nothing was written",
             hint="--force overwrites, --skip keeps what is there, --dry-run shows",
-            code="HG203",
+            code="HG602",
         )
     return replace(change, status=Status(choice))
 

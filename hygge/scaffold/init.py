@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hygge.scaffold.changes import Wanted
-from hygge.scaffold.naming import check_name, suggest_name
+from hygge.scaffold.naming import check_name, lawful_name
 from hygge.scaffold.templates import SUFFIX, built_in_root, render
 
 _ALWAYS = {
@@ -48,7 +48,7 @@ def project_name(directory: Path, *, named: bool) -> str:
     """
     if named:
         return check_name("project", directory.name)
-    return suggest_name(directory.name, "project")
+    return lawful_name(directory.name)
 
 
 def project_files(name: str, options: ProjectOptions) -> list[Wanted]:

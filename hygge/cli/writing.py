@@ -1,0 +1,128 @@
+"""What the commands that write files share: their flags, the question, the lines they print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from hygge.cli.app import Globals
+    from hygge.console.output import Output
+    from hygge.scaffold.changes import Change, Choice
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", "--pretend", "-p", help="Show, and write nothing.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there and differs.")]
+Skip = Annotated[bool, typer.Option("--skip", help="Keep what is there and differs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+_COLOURS = {
+    "create": "green",
+    "append": "green",
+    "identical": "cyan",
+    "skip": "yellow",
+    "overwrite": "yellow",
+    "remove": "red",
+    "conflict": "red",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a command writes, as its flags say."""
+
+    dry_run: bool = False
+    force: bool = False
+    skip: bool = False
+    json: bool = False
+
+    @property
+    def always(self) -> Choice | None:
+        """The answer to every conflict, when a flag gives it."""
+        if self.force and self.skip:
+            raise typer.BadParameter("--force and --skip contradict each other")
+        return "overwrite" if self.force else "skip" if self.skip else None
+
+
+def write(settings: Globals, root: Path, changes: Sequence[Change], writing: Writing) -> None:
+    """Settle conflicts, make the changes and print a line for each of them.
+
+    Raises `HyggeError` when a conflict is left without an answer; nothing is written then.
+    """
+    from hygge.console.output import standard_output
+    from hygge.scaffold.changes import apply, settle
+
+    output = standard_output(settings.color)
+    always = writing.always
+    settled: Sequence[Change] = changes
+    if always or not writing.dry_run:
+        ask = None if writing.json else _asker(settings)
+        settled = _settle_or_show(output, changes, lambda: settle(changes, always, ask))
+    if not writing.dry_run:
+        apply(root, settled)
+    if writing.json:
+        files = [{"status": str(change.status), "path": change.path} for change in settled]
+        output.line(json.dumps({"root": str(root), "written": not writing.dry_run, "files": files}))
+    elif settings.verbosity >= 0:
+        _show(output, settled)
+
+
+def _settle_or_show(
+    output: Output, changes: Sequence[Change], settle: Callable[[], list[Change]]
+) -> list[Change]:
+    from hygge.errors import HyggeError
+
+    try:
+        return settle()
+    except HyggeError:
+        _show(output, [change for change in changes if change.status == "conflict"])
+        raise
+
+
+def _show(output: Output, changes: Sequence[Change]) -> None:
+    from hygge.console.text import clean
+
+    for change in changes:
+        word = output.paint(f"{change.status:>12}", _COLOURS[change.status])
+        output.line(f"{word}  {clean(change.path)}")
+
+
+def _asker(settings: Globals) -> Callable[[Change], Choice | None] | None:
+    """Return a function that asks about a conflict; None where nobody can answer."""
+    if settings.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    for_all: list[Choice] = []
+
+    def ask(change: Change) -> Choice | None:
+        if not for_all:
+            answer, is_for_all = _answer(change)
+            if answer is None or not is_for_all:
+                return answer
+            for_all.append(answer)
+        return for_all[0]
+
+    return ask
+
+
+def _answer(change: Change) -> tuple[Choice | None, bool]:
+    """Ask until there is an answer; the end of the input is the answer to stop."""
+    while True:
+        sys.stderr.write(f"{change.path} differs. Overwrite? y(es) N(o) a(ll) d(iff) q(uit) ")
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        word = line.strip().lower() or "n"
+        if not line or word in ("q", "quit"):
+            return None, False
+        if word in ("y", "yes", "a", "all"):
+            return "overwrite", word[0] == "a"
+        if word in ("n", "no"):
+            return "skip", False
+        if word in ("d", "diff"):
+            sys.stderr.write(change.diff())

@@ -1,0 +1,150 @@
+"""A new home or store: `key=value` words, the connector's template, and a checked file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from hygge.connector import HomeConfig, StoreConfig
+from hygge.errors import UsageError
+from hygge.project.parse import parse
+from hygge.project.scalars import resolve
+from hygge.project.tree import plain
+from hygge.scaffold.changes import Wanted
+from hygge.scaffold.checking import check_settings, check_yaml
+from hygge.scaffold.naming import check_name
+from hygge.scaffold.quoting import quoted
+from hygge.scaffold.templates import find_template, render
+
+_VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class NewConnector:
+    """What `hygge new home` or `hygge new store` was asked for."""
+
+    kind: Literal["home", "store"]
+    name: str
+    type: str
+    fields: tuple[str, ...] = ()
+    """Words of the form `key=value`; a value in brackets is a list or a mapping."""
+
+
+def connector_files(project: Path, wanted: NewConnector) -> list[Wanted]:
+    """Return the connector's file, and the variables it adds to `.env.example`.
+
+    Raises `UsageError` for a name, a type, a key or a value that will not do.
+    """
+    check_name(wanted.kind, wanted.name)
+    registry = HomeConfig.registry if wanted.kind == "home" else StoreConfig.registry
+    model: type[BaseModel] = registry.find(wanted.type)
+    given = _values(model, wanted)
+    file = Wanted(f"{wanted.kind}s/{wanted.name}.yml", _text(project, wanted, model, given))
+    check_yaml([file])
+    subject = f"a {wanted.kind} of type '{wanted.type}'"
+    check_settings(model, file, subject, f"hygge types {wanted.type}")
+    _check_said(file, given)
+    names = dict.fromkeys(_VARIABLE.findall(" ".join(wanted.fields)))
+    lines = "".join(f"{name}=\n" for name in names)
+    return [file, Wanted(".env.example", lines, adds=True)] if lines else [file]
+
+
+def _values(model: type[BaseModel], wanted: NewConnector) -> dict[str, Any]:
+    """Return the values as the config class takes them: typed where it does, text elsewhere."""
+    texts = dict(_pair(word, wanted) for word in wanted.fields)
+    typed = {key: _typed(key, text) for key, text in texts.items()}
+    try:
+        model.model_validate({"type": wanted.type, **typed})
+    except ValidationError as error:
+        refused = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+        typed |= {key: texts[key] for key in refused & set(texts) if _is_scalar(typed[key])}
+    return typed
+
+
+def _pair(word: str, wanted: NewConnector) -> tuple[str, str]:
+    key, sign, value = word.partition("=")
+    if not sign or not key.strip():
+        raise UsageError(
+            f"'{word}' is not key=value",
+            hint=f"hygge new {wanted.kind} {wanted.name} --type {wanted.type} key=value …",
+        )
+    return key.strip(), value
+
+
+def _typed(key: str, text: str) -> object:
+    if not text.startswith(("[", "{")):
+        return resolve(text)
+    parsed = parse(text, key)
+    if parsed.node is None:
+        raise UsageError(f"{key}: {parsed.diagnostics[0].message}", hint=f"{key}='[one, two]'")
+    return plain(parsed.node)
+
+
+def _is_scalar(value: object) -> bool:
+    return not isinstance(value, (list, dict))
+
+
+def _text(
+    project: Path, wanted: NewConnector, model: type[BaseModel], given: Mapping[str, Any]
+) -> str:
+    name, text = find_template(f"{wanted.kind}/{wanted.type}", f"{wanted.kind}/any", project)
+    values: dict[str, object] = {
+        "name": wanted.name,
+        "type": wanted.type,
+        "given": dict(given),
+        "fields": [_described(key, info) for key, info in model.model_fields.items()],
+    }
+    return render(name, text, values, _functions(given)).rstrip() + "\n"
+
+
+def _described(key: str, info: FieldInfo) -> dict[str, object]:
+    """Return what a template may know of a field."""
+    default = None if info.is_required() else info.get_default(call_default_factory=True)
+    sentence = " ".join((info.description or "").split("\n\n")[0].split())
+    return {
+        "name": info.alias or key,
+        "required": info.is_required(),
+        "default": _in_yaml(default),
+        "about": sentence,
+    }
+
+
+def _in_yaml(default: object) -> str:
+    try:
+        return quoted(default)
+    except TypeError:
+        return "…"
+
+
+def _functions(given: Mapping[str, Any]) -> dict[str, Callable[..., str]]:
+    """Return `option(key, example)` and `others()`: together they write every given value once."""
+    written: set[str] = {"type"}
+
+    def option(key: str, example: str, about: str = "") -> str:
+        written.add(key)
+        line = f"{key}: {quoted(given[key])}" if key in given else f"# {key}: {example}"
+        return f"{line:<27} # {about}" if about else line
+
+    def others() -> str:
+        left = [key for key in given if key not in written]
+        return "\n".join(f"{key}: {quoted(given[key])}" for key in left)
+
+    return {"option": option, "others": others}
+
+
+def _check_said(file: Wanted, given: Mapping[str, Any]) -> None:
+    """Raise when a template of the project left out a value that was given."""
+    node = parse(file.text, file.path).node
+    said = plain(node) if node else {}
+    lost = [key for key, value in given.items() if said.get(key) != value]
+    if lost:
+        raise UsageError(
+            f"the template does not write {', '.join(lost)}",
+            hint="let it call option(key, example), or end with {{ others() }}",
+        )

@@ -1,0 +1,78 @@
+"""Removing a file of the project, unless another one still refers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hygge.errors import HyggeError, UsageError
+from hygge.project.diagnostics import did_you_mean
+from hygge.project.layout import Files, read_files
+from hygge.project.tree import Node
+from hygge.scaffold.changes import Change, removal
+
+
+def removals(project: Path, kind: str, name: str, *, force: bool = False) -> list[Change]:
+    """Return the change that removes the file of a home, store, flow or template.
+
+    Raises `UsageError` when there is none, and `HyggeError` naming file and line of whatever
+    refers to it, unless `force` is set.
+    """
+    if kind == "template":
+        return [_template(project, name)]
+    files = read_files(project)
+    known = files.folders[f"{kind}s"]
+    if name not in known:
+        raise UsageError(
+            f"the project has no {kind} '{name}'{did_you_mean(name, known)}", hint="hygge list"
+        )
+    used = list(_references(files, kind, name))
+    if used and not force:
+        raise HyggeError(
+            f"{known[name].file} is still used:\n" + "\n".join(f"  {use}" for use in used),
+            hint="remove or change these first, or --force",
+            code="HG601",
+        )
+    return [removal(project, known[name].file)]
+
+
+def _template(project: Path, name: str) -> Change:
+    change = removal(project, f"templates/{name}.yml.j2")
+    if change.before is None:
+        raise UsageError(
+            f"the project has no template of its own for '{name}'", hint="ls templates"
+        )
+    return change
+
+
+def _references(files: Files, kind: str, name: str) -> Iterator[str]:
+    """Yield `file:line  reason` for each place that refers to a home, store or flow."""
+    for flow, found in files.folders["flows"].items():
+        node = found.parsed.node
+        if node is None or (kind == "flow" and flow == name):
+            continue
+        yield from _in_flow(node, kind, name, is_only=len(files.folders[f"{kind}s"]) == 1)
+    for found in files.folders["environments"].values():
+        node = found.parsed.node
+        changed = node.entries.get(f"{kind}s") if node else None
+        if node is not None and changed is not None:
+            for flow in changed.entries.values() if kind == "flow" else ():
+                yield from _in_flow(flow, kind, name, is_only=False)
+            if name in changed.entries:
+                yield _place(changed.entries[name], f"changes {kind} '{name}'")
+
+
+def _in_flow(flow: Node, kind: str, name: str, *, is_only: bool) -> Iterator[str]:
+    if kind == "flow":
+        waits = flow.entries.get("after")
+        named = [] if waits is None else [waits, *waits.items]
+        yield from (_place(node, f"waits for flow '{name}'") for node in named if node.text == name)
+    elif kind in flow.entries:
+        if flow.entries[kind].text == name:
+            yield _place(flow.entries[kind], f"{kind}: {name}")
+    elif is_only:
+        yield _place(flow, f"uses '{name}' as the only {kind}")
+
+
+def _place(node: Node, reason: str) -> str:
+    return f"{node.anchor.file}:{node.anchor.line}  {reason}"
