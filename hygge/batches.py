@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Self
 
@@ -131,7 +131,7 @@ class ReadAhead:
             while self._ready:
                 self._budget.give(self._ready.popleft()[1])
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> Generator[pa.RecordBatch, None, None]:
         """Yield every batch of the split; raise the home's own error where it occurred."""
         while (item := self._next()) is not None:
             batch, size = item

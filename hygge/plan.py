@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from hygge.connector import HomeConfig, ProjectContext, StoreConfig
 from hygge.errors import ConfigError, HomeError, HyggeError, UsageError
 from hygge.model import Mode
-from hygge.project import EntitySpec, FlowOutline, FlowSpec, Project
 from hygge.settings import MoveSettings
+
+if TYPE_CHECKING:
+    from hygge.project import EntitySpec, FlowOutline, FlowSpec, Project
 
 
 @dataclass(frozen=True, slots=True)
