@@ -54,12 +54,17 @@ def _references(files: Files, kind: str, name: str) -> Iterator[str]:
         yield from _in_flow(node, kind, name, is_only=len(files.folders[f"{kind}s"]) == 1)
     for found in files.folders["environments"].values():
         node = found.parsed.node
-        changed = node.entries.get(f"{kind}s") if node else None
-        if node is not None and changed is not None:
-            for flow in changed.entries.values() if kind == "flow" else ():
+        if node is not None:
+            yield from _in_overlay(node, kind, name)
+
+
+def _in_overlay(overlay: Node, kind: str, name: str) -> Iterator[str]:
+    for folder, changed in overlay.entries.items():
+        if folder == "flows":
+            for flow in changed.entries.values():
                 yield from _in_flow(flow, kind, name, is_only=False)
-            if name in changed.entries:
-                yield _place(changed.entries[name], f"changes {kind} '{name}'")
+        if folder == f"{kind}s" and name in changed.entries:
+            yield _place(changed.entries[name], f"changes {kind} '{name}'")
 
 
 def _in_flow(flow: Node, kind: str, name: str, *, is_only: bool) -> Iterator[str]:

@@ -1,0 +1,63 @@
+"""Compares what hygge wrote with the originals: `python check.py`, after `hygge go`.
+
+DuckDB reads all three: the csv as text, the Parquet and the JSON lines as they are. For each
+column it counts values, adds up numbers exactly, and adds up a hash of every text.
+"""
+
+import sys
+from pathlib import Path
+
+import duckdb
+
+TABLES = ("airlines", "airports", "flights", "planes", "weather")
+TIMES = {"time_hour"}
+
+
+def sources(root: Path, table: str) -> dict[str, str]:
+    return {
+        "csv": f"read_csv('{root}/data/raw/{table}.csv', all_varchar = true, nullstr = 'NA')",
+        "parquet": f"read_parquet('{root}/data/lake/{table}/*.parquet')",
+        "jsonl": f"read_json('{root}/data/exports/{table}/*.jsonl', format = 'newline_delimited',"
+        " sample_size = -1)",
+    }
+
+
+def figures(source: str) -> dict[str, tuple[object, ...]]:
+    """Return values, exact sum of numbers and sum of hashes, by column, and the rows."""
+    columns = [row[0] for row in duckdb.sql(f"describe select * from {source}").fetchall()]
+    found: dict[str, tuple[object, ...]] = {
+        "rows": duckdb.sql(f"select count(*) from {source}").fetchall()[0]
+    }
+    for column in columns:
+        text = f'"{column}"::varchar'
+        if column in TIMES:
+            text = f'epoch("{column}"::timestamptz)::bigint::varchar'
+        number = f"try_cast({text} as decimal(38, 9))"
+        word = f"case when {number} is null then hash({text}) % 1000000007 end"
+        query = f'select count("{column}"), sum({number}), sum({word}) from {source}'
+        found[column] = duckdb.sql(query).fetchall()[0]
+    return found
+
+
+def check(root: Path) -> list[str]:
+    """Return a line for each difference; print one for each table."""
+    duckdb.sql("set timezone = 'UTC'")
+    wrong = []
+    for table in TABLES:
+        found = {name: figures(source) for name, source in sources(root, table).items()}
+        original = found.pop("csv")
+        different = [
+            f"{table}.{column}: csv {original[column]}, {name} {copy.get(column)}"
+            for name, copy in found.items()
+            for column in original
+            if copy.get(column) != original[column]
+        ]
+        rows = original["rows"][0]
+        print(f"{table:<10} {rows:>9,} rows  {'differs' if different else 'same in all three'}")
+        wrong += different
+    return wrong
+
+
+if __name__ == "__main__":
+    differences = check(Path(__file__).resolve().parent)
+    sys.exit("\n".join(differences) or None)
