@@ -88,11 +88,12 @@ def row_width(batch: pa.RecordBatch) -> float:
     """Return the Arrow bytes of a row of `batch`, at least 1, dictionaries not counted."""
     import pyarrow as pa
 
-    sizes = (
+    sizes: list[int] = [
         column.indices.nbytes if pa.types.is_dictionary(column.type) else column.nbytes
         for column in batch.columns
-    )
-    return max(float(sum(sizes)) / max(batch.num_rows, 1), 1.0)
+    ]
+    rows: int = max(batch.num_rows, 1)
+    return max(sum(sizes) / rows, 1.0)
 
 
 def sliced(batch: pa.RecordBatch, batch_bytes: int) -> Iterator[pa.RecordBatch]:

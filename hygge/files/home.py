@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -101,7 +102,7 @@ class FileSource(Source, ABC):
     def __init__(self, request: ReadRequest, files: Sequence[DataFile]) -> None:
         self.request = request
         self.files = tuple(files)
-        self.facts = tuple(self._facts(file) for file in self.files)
+        self.facts = tuple(self._look_at_all())
         self.schema = add_partitions(self.unify(), self.files)
         rows = [fact.rows for fact in self.facts]
         self.total_rows = None if None in rows else sum(row or 0 for row in rows)
@@ -143,10 +144,16 @@ class FileSource(Source, ABC):
         finally:
             rows.close()
 
-    def _facts(self, file: DataFile) -> FileFacts:
-        facts = reading(file, partial(self.look, file))
-        file.check_unchanged()
-        return facts
+    def _look_at_all(self) -> Iterator[FileFacts]:
+        """Look into every file; equal schemas are kept once, for there may be 100,000 files."""
+        last: FileFacts | None = None
+        for file in self.files:
+            facts = reading(file, partial(self.look, file))
+            file.check_unchanged()
+            if last is not None and last.schema.equals(facts.schema, check_metadata=True):
+                facts = replace(facts, schema=last.schema)
+            last = facts
+            yield facts
 
     def _rows(self, pieces: Sequence[Piece]) -> Generator[pa.RecordBatch]:
         for piece in pieces:

@@ -165,7 +165,7 @@ class Layout:
         return name[: len(bare) - len(extension)]
 
     def _files(self, path: str) -> Iterator[DataFile]:
-        fixed = str(self.pattern.fixed)
+        fixed = path if self.pattern.is_plain else str(self.pattern.fixed)
         with listing(path):
             if not Path(path).is_dir():
                 yield self._data_file(path, Path(path).stat(), fixed)
@@ -196,7 +196,7 @@ class Layout:
             modified_ns=stat.st_mtime_ns,
             inode=stat.st_ino,
             compression=next((c for c in self.compressions if lower.endswith(c)), ""),
-            partitions=read_partitions(os.path.relpath(Path(path).parent, fixed), path),
+            partitions=read_partitions(path[len(fixed) :].rpartition("/")[0], path),
         )
 
     def _plain_names(self) -> set[str]:

@@ -1,0 +1,132 @@
+"""Arrow IPC files: the file format (Feather v2) and the stream format, told apart by content."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from hygge.connector import ProjectContext, ReadRequest
+from hygge.errors import HomeError
+from hygge.files.fitting import sliced
+from hygge.files.home import FileHome, FileHomeConfig, FileSource
+from hygge.files.layout import DataFile
+from hygge.files.pieces import FileFacts, Piece
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FILE_MAGIC = b"ARROW1"
+_OLD_FEATHER_MAGIC = b"FEA1"
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+_MAPPED_FROM = 64 * 2**20
+
+
+class ArrowHomeConfig(FileHomeConfig, type="arrow"):
+    """Reads Arrow IPC files and streams, Feather v2 among them; every type arrives as it is."""
+
+    extensions: ClassVar[tuple[str, ...]] = (".arrow", ".arrows", ".feather", ".ipc")
+
+    def home(self, context: ProjectContext) -> ArrowHome:
+        """Return the home; touches nothing on the disk."""
+        return ArrowHome(self, context)
+
+
+class ArrowHome(FileHome):
+    """A directory of Arrow IPC files."""
+
+    def source(self, request: ReadRequest, files: Sequence[DataFile]) -> ArrowSource:
+        """Return the view on `files`; reads their schemas."""
+        return ArrowSource(request, files)
+
+
+class ArrowSource(FileSource):
+    """Arrow IPC files under one schema; the record batches of the file format are the blocks."""
+
+    def look(self, file: DataFile) -> FileFacts:
+        """Read the schema, and the footer where there is one."""
+        import pyarrow as pa
+
+        if _is_stream(file):
+            with pa.OSFile(file.path) as raw, pa.ipc.open_stream(raw) as stream:
+                return FileFacts(stream.schema)
+        with pa.OSFile(file.path) as raw, pa.ipc.open_file(raw) as opened:
+            count = opened.num_record_batches
+            share = file.size // max(count, 1)
+            return FileFacts(opened.schema, opened.count_rows(), (share,) * count)
+
+    def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
+        """Yield the record batches of `piece`, large ones in slices, each proved well-formed.
+
+        The format trusts its writer: an offset that leads outside its buffer would otherwise be
+        found by whoever follows it.
+        """
+        rows = _stream_batches if _is_stream(piece.file) else _file_batches
+        for whole in rows(piece):
+            whole.validate()
+            for batch in sliced(whole, self.request.batch_bytes):
+                batch.validate(full=True)
+                yield batch
+
+
+def _is_stream(file: DataFile) -> bool:
+    with Path(file.path).open("rb") as opened:
+        magic = opened.read(len(_FILE_MAGIC))
+    if magic.startswith(_OLD_FEATHER_MAGIC):
+        raise HomeError(
+            f"{file.path} is a Feather file of version 1, which had no full set of types",
+            hint="write it again with a current program (Feather version 2)",
+        )
+    if not magic:
+        raise HomeError(f"{file.path} is empty: not even a schema is in it")
+    return magic != _FILE_MAGIC
+
+
+def _stream_batches(piece: Piece) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    with pa.OSFile(piece.file.path) as raw, pa.ipc.open_stream(raw) as stream:
+        yield from stream
+        _check_end(raw, piece.file)
+
+
+def _check_end(raw: pa.OSFile, file: DataFile) -> None:
+    """Raise unless the stream ends with its mark, and the file with the stream.
+
+    Without the mark, a stream cut off between two batches reads like a shorter one.
+    """
+    end = raw.tell()
+    raw.seek(max(end - len(_END_OF_STREAM), 0))
+    if raw.read(len(_END_OF_STREAM)) != _END_OF_STREAM:
+        raise HomeError(
+            f"{file.path}: the stream has no end mark, so rows may be missing",
+            hint="it is cut off or still being written; write it again",
+        )
+    if end != file.size:
+        raise HomeError(
+            f"{file.path}: {file.size - end} bytes follow the end of the stream",
+            hint="write each stream to a file of its own",
+        )
+
+
+def _file_batches(piece: Piece) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    with _opened(piece.file) as raw, pa.ipc.open_file(raw) as opened:
+        for number in piece.blocks(opened.num_record_batches):
+            yield opened.get_batch(number)
+
+
+@contextmanager
+def _opened(file: DataFile) -> Iterator[pa.NativeFile]:
+    """Open a file, as a map when its batches are too large to hold one in memory.
+
+    Only then: a file that shrinks under a map ends the process.
+    """
+    import pyarrow as pa
+
+    with pa.OSFile(file.path) as raw, pa.ipc.open_file(raw) as opened:
+        is_large = file.size > _MAPPED_FROM * max(opened.num_record_batches, 1)
+    with pa.memory_map(file.path) if is_large else pa.OSFile(file.path) as raw:
+        yield raw

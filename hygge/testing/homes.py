@@ -1,0 +1,319 @@
+"""The suite that every home passes.
+
+class TestLedgerHome(HomeSuite):
+    exemptions = {"date64": "never: the ledger has no such type"}
+
+    def make_home(self, place, tables):
+        ...write each table under its name...
+        return HomeConfig.create({"type": "ledger", ...}).home(ProjectContext(place))
+
+    def spoil(self, place, entity):
+        ...make the entity break while it is read...
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pytest
+
+from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Source
+from hygge.errors import HomeError
+from hygge.model import Split
+from hygge.testing.cases import CASES, assert_same, case_table, plain_table
+
+MANY = 20_000
+AWKWARD_NAMES = (
+    "with blank",
+    "dotted.name",
+    "Ünïcode 中文",
+    "UPPER",
+    "quote'\"`",
+    "semi;colon & ${dollar}",
+    "[brackets]*?",
+    "percent%20",
+    "a=b",
+    "-dash",
+    "x" * 200,
+)
+REASONS = ("ours:", "upstream:", "never:")
+
+
+def read_split(source: Source, split: Split) -> pa.Table:
+    """Return everything a split holds; asserts that the batches have the source's schema."""
+    with source.read(split) as batches:
+        assert batches.schema.equals(source.schema)
+        return batches.read_all()
+
+
+def read_entity(home: Home, entity: str, *, wanted: int = 1, batch_bytes: int = 2**20) -> pa.Table:
+    """Return an entity as one table, its splits one after the other."""
+    with home.open(ReadRequest(entity, batch_bytes=batch_bytes)) as source:
+        tables = [read_split(source, split) for split in source.splits(wanted)]
+    return pa.concat_tables(tables)
+
+
+def open_files() -> int:
+    """Return how many files this process holds open."""
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+class HomeSuite(ABC):
+    """What a home promises, as tests. Subclass it, name the class `Test…`, fill two methods."""
+
+    exemptions: ClassVar[Mapping[str, str]] = {}
+    """What the home cannot keep: the name of a case or of a test, and the reason.
+
+    A reason begins with `ours:` (not yet), `upstream:` (a library's fault) or `never:` (the
+    system cannot). The test is then expected to fail, and must.
+    """
+
+    comes_back_as: ClassVar[Mapping[str, pa.DataType]] = {}
+    """The cases whose type the system holds under another one, with the same values."""
+
+    @abstractmethod
+    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+        """Return a home that holds exactly `tables`, each an entity of that name.
+
+        `place` is an empty directory for whatever the home needs.
+        """
+
+    @abstractmethod
+    def spoil(self, place: Path, entity: str) -> None:
+        """Damage what `make_home` made in `place`, so that reading `entity` must fail."""
+
+    def expected(self, case: str, table: pa.Table) -> pa.Table:
+        """Return how the table of a case comes back: as it is, or by `comes_back_as`."""
+        kind = self.comes_back_as.get(case)
+        if kind is None:
+            return table
+        return table.set_column(1, "value", table.column("value").cast(kind))
+
+    @pytest.fixture(autouse=True)
+    def expect_exempted(self, request: pytest.FixtureRequest) -> None:
+        """Expect what `exemptions` names to fail."""
+        callspec = getattr(request.node, "callspec", None)
+        names = [request.node.originalname, *(callspec.params.values() if callspec else ())]
+        for name in names:
+            reason = self.exemptions.get(name) if isinstance(name, str) else None
+            if reason is not None:
+                assert reason.startswith(REASONS), f"{name}: a reason begins with {REASONS}"
+                request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+
+    @pytest.fixture
+    def many(self, tmp_path: Path) -> Home:
+        """A home with one entity, `things`, of enough rows for several batches."""
+        return self.make_home(tmp_path, {"things": plain_table(MANY)})
+
+    @pytest.mark.parametrize("case", CASES)
+    def test_a_type_comes_back_exactly(self, tmp_path: Path, case: str) -> None:
+        table = case_table(case)
+        home = self.make_home(tmp_path, {"things": table})
+        assert_same(read_entity(home, "things"), self.expected(case, table))
+
+    def test_zero_rows_keep_the_schema(self, tmp_path: Path) -> None:
+        table = plain_table(1)
+        home = self.make_home(tmp_path, {"full": table, "empty": table.slice(1)})
+        with home.open(ReadRequest("empty")) as source:
+            assert len(source.splits(3)) >= 1
+        empty, full = read_entity(home, "empty", wanted=3), read_entity(home, "full")
+        assert empty.num_rows == 0
+        assert empty.schema.equals(full.schema)
+
+    def test_one_row_comes_back(self, tmp_path: Path) -> None:
+        home = self.make_home(tmp_path, {"things": plain_table(1)})
+        assert_same(read_entity(home, "things", wanted=4), plain_table(1))
+
+    def test_batches_are_of_the_wanted_size_and_in_order(self, many: Home) -> None:
+        wanted = 2**16
+        with many.open(ReadRequest("things", batch_bytes=wanted)) as source:
+            (split,) = source.splits(1)
+            with source.read(split) as reader:
+                batches = list(reader)
+        assert len(batches) > 1
+        assert all(batch.nbytes <= 4 * wanted for batch in batches)
+        assert_same(pa.Table.from_batches(batches), plain_table(MANY))
+
+    def test_the_schema_is_known_before_the_first_batch(self, many: Home) -> None:
+        with many.open(ReadRequest("things")) as source:
+            assert source.schema.equals(plain_table(1).schema)
+            assert source.total_rows in (None, MANY)
+
+    @pytest.mark.parametrize("wanted", [1, 2, 3, 5, 16])
+    def test_splits_together_are_exactly_the_entity(self, many: Home, wanted: int) -> None:
+        with many.open(ReadRequest("things")) as source:
+            splits = source.splits(wanted)
+        assert [split.number for split in splits] == list(range(len(splits)))
+        assert 1 <= len(splits) <= wanted
+        assert_same(read_entity(many, "things", wanted=wanted), plain_table(MANY))
+
+    def test_a_split_survives_a_pickle(self, many: Home) -> None:
+        with many.open(ReadRequest("things")) as source:
+            splits = pickle.loads(pickle.dumps(source.splits(3)))
+            tables = [read_split(source, split) for split in splits]
+        assert_same(pa.concat_tables(tables), plain_table(MANY))
+
+    def test_splits_are_read_at_once(self, many: Home) -> None:
+        with many.open(ReadRequest("things", batch_bytes=2**16)) as source:
+            splits = source.splits(4)
+            with ThreadPoolExecutor(4) as pool:
+                tables = list(pool.map(lambda split: read_split(source, split), splits))
+        assert_same(pa.concat_tables(tables), plain_table(MANY))
+
+    def test_a_split_can_be_read_again(self, many: Home) -> None:
+        with many.open(ReadRequest("things")) as source:
+            (split,) = source.splits(1)
+            assert_same(read_split(source, split), read_split(source, split))
+
+    def test_an_early_stop_closes_everything(self, many: Home) -> None:
+        read_entity(many, "things")
+        before = open_files()
+        with many.open(ReadRequest("things", batch_bytes=2**14)) as source:
+            (split,) = source.splits(1)
+            with source.read(split) as batches:
+                assert batches.read_next_batch().num_rows > 0
+        assert open_files() == before
+
+    def test_an_error_of_the_reader_closes_everything(self, many: Home) -> None:
+        read_entity(many, "things")
+        before = open_files()
+        with pytest.raises(ZeroDivisionError), many.open(ReadRequest("things")) as source:
+            (split,) = source.splits(1)
+            with source.read(split) as batches:
+                batches.read_next_batch()
+                raise ZeroDivisionError
+        assert open_files() == before
+
+    def test_what_breaks_while_it_is_read_raises(self, tmp_path: Path, many: Home) -> None:
+        before = open_files()
+        with pytest.raises(HomeError), many.open(ReadRequest("things")) as source:
+            for number, split in enumerate(source.splits(2)):
+                if number == 0:
+                    self.spoil(tmp_path, "things")
+                read_split(source, split)
+        assert open_files() == before
+
+    def test_what_was_broken_before_raises(self, tmp_path: Path, many: Home) -> None:
+        self.spoil(tmp_path, "things")
+        with pytest.raises(HomeError) as raised:
+            read_entity(many, "things")
+        assert "things" in raised.value.message
+
+    def test_an_unknown_entity_names_the_nearest(self, many: Home) -> None:
+        with pytest.raises(HomeError) as raised, many.open(ReadRequest("thigns")):
+            pass
+        assert "thigns" in raised.value.message
+        assert "did you mean 'things'?" in raised.value.message
+
+    def test_entities_are_listed_by_pattern(self, tmp_path: Path) -> None:
+        names = ["orders", "order_lines", "users"]
+        home = self.make_home(tmp_path, {name: plain_table(1) for name in names})
+        assert home.entities() == sorted(names)
+        assert home.entities("order*") == ["order_lines", "orders"]
+        assert home.entities("users") == ["users"]
+        assert home.entities("nothing*") == []
+
+    @pytest.mark.parametrize("name", AWKWARD_NAMES)
+    def test_an_awkward_name_is_listed_and_read(self, tmp_path: Path, name: str) -> None:
+        home = self.make_home(tmp_path, {name: plain_table(3), "other": plain_table(1)})
+        assert set(home.entities()) == {name, "other"}
+        assert_same(read_entity(home, name), plain_table(3))
+
+    def test_a_check_passes_and_leaves_nothing_open(self, many: Home) -> None:
+        before = open_files()
+        many.check()
+        assert open_files() == before
+
+
+class FileHomeSuite(HomeSuite):
+    """What a home of files promises beyond that. Subclass it and fill `type_name` and `write`."""
+
+    type_name: ClassVar[str]
+    """The home's type in YAML."""
+    settings: ClassVar[Mapping[str, Any]] = {}
+    """Further settings of the home."""
+
+    @abstractmethod
+    def write(self, table: pa.Table, path: Path) -> None:
+        """Write `table` as one file."""
+
+    def home(self, place: Path, path: str = ".") -> Home:
+        """Return the home of `path` below `place`."""
+        data = {"type": self.type_name, "path": path, **self.settings}
+        return HomeConfig.create(data).home(ProjectContext(place))
+
+    @property
+    def extension(self) -> str:
+        """How the files' names end."""
+        extensions: tuple[str, ...] = HomeConfig.registry.find(self.type_name).extensions  # type: ignore[attr-defined]
+        return extensions[0]
+
+    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+        """Write each table as one file."""
+        for name, table in tables.items():
+            self.write(table, place / f"{name}{self.extension}")
+        return self.home(place)
+
+    def spoil(self, place: Path, entity: str) -> None:
+        """Cut the file off in its middle."""
+        path = place / f"{entity}{self.extension}"
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+
+    @pytest.fixture
+    def three(self, tmp_path: Path) -> Home:
+        """A home whose entity `things` is three files with numbers in their names."""
+        folder = tmp_path / "things"
+        folder.mkdir()
+        for number in (1, 2, 10):
+            table = plain_table(100, start=number * 100)
+            self.write(table, folder / f"part-{number}{self.extension}")
+        return self.home(tmp_path)
+
+    @pytest.mark.parametrize("wanted", [1, 2, 3, 8])
+    def test_a_folder_of_files_is_one_entity_in_natural_order(
+        self, three: Home, wanted: int
+    ) -> None:
+        expected = pa.concat_tables([plain_table(100, start=100 * n) for n in (1, 2, 10)])
+        assert three.entities() == ["things"]
+        assert_same(read_entity(three, "things", wanted=wanted), expected)
+
+    def test_folder_names_become_columns(self, tmp_path: Path) -> None:
+        for year, zone in (("2023", "01"), ("2024", "2")):
+            folder = tmp_path / "things" / f"year={year}" / f"zone={zone}"
+            folder.mkdir(parents=True)
+            self.write(plain_table(2, start=int(year)), folder / f"x{self.extension}")
+        read = read_entity(self.home(tmp_path), "things", wanted=2)
+        assert read.column("year").to_pylist() == [2023, 2023, 2024, 2024]
+        assert read.column("zone").to_pylist() == ["01", "01", "2", "2"]
+        assert read.column("id").to_pylist() == [2023, 2024, 2024, 2025]
+
+    def test_a_file_that_vanishes_is_worth_another_attempt(
+        self, tmp_path: Path, three: Home
+    ) -> None:
+        with pytest.raises(HomeError) as raised, three.open(ReadRequest("things")) as source:
+            (tmp_path / "things" / f"part-10{self.extension}").unlink()
+            for split in source.splits(2):
+                read_split(source, split)
+        assert "part-10" in raised.value.message
+        assert three.is_transient(raised.value)
+
+    def test_a_file_that_is_replaced_is_worth_another_attempt(
+        self, tmp_path: Path, three: Home
+    ) -> None:
+        with pytest.raises(HomeError) as raised, three.open(ReadRequest("things")) as source:
+            self.write(plain_table(5), tmp_path / "new")
+            (tmp_path / "new").rename(tmp_path / "things" / f"part-1{self.extension}")
+            for split in source.splits(1):
+                read_split(source, split)
+        assert "changed while it was read" in raised.value.message
+        assert three.is_transient(raised.value)
