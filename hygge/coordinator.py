@@ -106,6 +106,7 @@ class _Run:
             batch_bytes=max(_SMALLEST_BATCH, min(_LARGEST_BATCH, share)),
             splits=splits,
             adopt=plan.adopt,
+            limit=plan.limit,
         )
 
     def _emit(self, event: Event) -> None:

@@ -216,6 +216,7 @@ class _Moving:
         )
         wanted = move.settings.parallel
         workers = scope.splits if wanted == "auto" else wanted
+        workers = workers if scope.limit is None else 1
         splits = source.splits(workers)
         parts = scope.engine(splits, staging.stage, workers)
         staging.prove(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -59,6 +59,8 @@ class Plan:
     memory_limit: int = 10**9
     adopt: bool = False
     """Whether stores may take over places that hold data hygge did not write."""
+    limit: int | None = None
+    """Move at most this many rows of each entity, to try a flow out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,12 @@ def make_plan(
     *,
     concurrency: int | None = None,
     adopt: bool = False,
+    full_refresh: bool = False,
+    limit: int | None = None,
 ) -> Plan:
     """Return the moves that `selection` picks from `project`.
 
-    Asks homes for their entities only where a flow names them by a glob. Raises `UsageError` when
+    With `full_refresh` every move replaces what its store holds, whatever its mode. Asks homes for their entities only where a flow names them by a glob. Raises `UsageError` when
     nothing is selected and `ConfigError` when variables or drivers are missing or two moves would
     write one place.
     """
@@ -92,7 +96,7 @@ def make_plan(
     for flow in project.resolve(names):
         for item in _moves(flow, project.context):
             if isinstance(item, Move):
-                moves.append(item)
+                moves.append(_refreshed(item) if full_refresh else item)
             else:
                 unplanned.append(item)
     kept = tuple(move for move in moves if _is_wanted(move, selection))
@@ -111,6 +115,7 @@ def make_plan(
         concurrency=concurrency or project.concurrency,
         memory_limit=project.memory_limit,
         adopt=adopt,
+        limit=limit,
     )
 
 
@@ -201,6 +206,10 @@ def _move(flow: FlowSpec, spec: EntitySpec, name: str) -> Move:
         settings=spec.settings,
         where=f"{flow.file}:{spec.line}",
     )
+
+
+def _refreshed(move: Move) -> Move:
+    return replace(move, settings=move.settings.model_copy(update={"mode": Mode.REPLACE}))
 
 
 def _check_places(moves: Iterable[Move], context: ProjectContext) -> None:

@@ -202,7 +202,7 @@ class MemoryTarget(Target):
 def a_plan(root: Path, world: World, *entities: str, **settings: Any) -> Plan:  # noqa: ANN401
     """Return a plan that moves `entities`, each by a flow of its own name."""
     WORLDS[str(root)] = world
-    plan_keys = {"after", "concurrency", "memory_limit"}
+    plan_keys = {"after", "concurrency", "memory_limit", "limit"}
     options = {key: settings.pop(key) for key in plan_keys & set(settings)}
     moves = [
         Move(

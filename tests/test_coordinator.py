@@ -293,6 +293,13 @@ def test_a_replace_that_loses_too_many_rows_is_refused(tmp_path: Path) -> None:
     assert outcomes["a"].result is Result.OK
 
 
+def test_a_limit_moves_so_many_rows_and_no_more(tmp_path: Path) -> None:
+    world = World({"a": numbers(5000)}, splits=3)
+    outcomes, _ = move(a_plan(tmp_path, world, "a", limit=1234))
+    assert outcomes["a"].rows == 1234
+    assert ids(world, "a") == list(range(1234))
+
+
 def test_appending_nothing_publishes_nothing(tmp_path: Path) -> None:
     world = World({"a": numbers(10)})
     move(a_plan(tmp_path, world, "a", mode="append"))

@@ -1,0 +1,43 @@
+"""Small hygge projects on disk for tests, and the command that runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+
+HYGGE = [sys.executable, "-m", "hygge"]
+
+
+def write_project(root: Path, files: dict[str, str]) -> Path:
+    """Write a project; `hygge.yml` is added when `files` holds none."""
+    for name, text in {"hygge.yml": "name: test\n", **files}.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+def hygge(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in `root` as a user would, with no terminal."""
+    return subprocess.run(
+        [*HYGGE, *arguments],
+        cwd=root,
+        env={**os.environ, "NO_COLOR": "1", **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def parquet_rows(folder: Path, columns: str = "count(*), count(distinct id)") -> tuple[int, ...]:
+    """Ask DuckDB for figures over a store's directory; `_hygge.json` and the like are not data."""
+    query = f"select {columns} from read_parquet('{folder}/*.parquet')"
+    row = duckdb.connect().execute(query).fetchone()
+    assert row is not None
+    return tuple(int(figure) for figure in row)
