@@ -1,0 +1,158 @@
+"""What a store of files needs to know of a file format to write it exactly."""
+
+from __future__ import annotations
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from hygge.errors import StoreError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BUFFER_BYTES = 32 * 2**20
+"""Arrow bytes that a format may hold back before it writes them."""
+
+
+class UnfitError(Exception):
+    """A format cannot hold a type exactly; the message says why, without naming the column."""
+
+
+class BatchWriter(Protocol):
+    """Writes batches of one schema into one file."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write a batch, or hold it back to write it with later ones."""
+
+    def close(self) -> None:
+        """Write what was held back and the footer; leave the file open."""
+
+
+class Sink:
+    """A file that a format writes to and cannot close, so that it can be synced afterwards."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.written = 0
+        """Bytes that reached the file so far."""
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Append bytes."""
+        self._file.write(data)
+        size = memoryview(data).nbytes
+        self.written += size
+        return size
+
+    def tell(self) -> int:
+        """Return the position in the file."""
+        return self.written
+
+    def writable(self) -> bool:
+        """Return that this can be written."""
+        return True
+
+    def readable(self) -> bool:
+        """Return that this cannot be read."""
+        return False
+
+    def seekable(self) -> bool:
+        """Return that this is written from front to back."""
+        return False
+
+    def flush(self) -> None:
+        """Hand what is buffered to the system."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Do nothing: whoever opened the file closes it."""
+
+
+class FileFormat(ABC):
+    """One way to write a table into a file, with the settings that a store gives it."""
+
+    suffix: str
+    """What names of data files end with, from the first dot."""
+
+    @abstractmethod
+    def fit(self, kind: pa.DataType) -> pa.DataType:
+        """Return the type to write a column of `kind` as, the same wherever that is exact.
+
+        Raises `UnfitError` for a type that the format cannot hold exactly.
+        """
+
+    @abstractmethod
+    def open(self, sink: Sink, schema: pa.Schema, buffer_bytes: int) -> BatchWriter:
+        """Begin a file of `schema`, holding back at most about `buffer_bytes` of Arrow data."""
+
+    @abstractmethod
+    def count(self, path: Path) -> int:
+        """Return how many rows a finished file holds, read from the file."""
+
+    def schema_of(self, path: Path) -> pa.Schema | None:
+        """Return the schema that a file states; None for formats whose files state none."""
+        return None
+
+
+def map_type(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """Return `kind` with `leaf` applied to every type in it that has no types inside.
+
+    Lists, structs and maps keep their shape and the names of their fields.
+    """
+    import pyarrow as pa
+
+    def field(inner: pa.Field) -> pa.Field:
+        return inner.with_type(map_type(inner.type, leaf))
+
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(field(kind.value_field), kind.list_size)
+    if pa.types.is_large_list(kind):
+        return pa.large_list(field(kind.value_field))
+    if pa.types.is_list(kind):
+        return pa.list_(field(kind.value_field))
+    if pa.types.is_map(kind):
+        return pa.map_(field(kind.key_field), field(kind.item_field), keys_sorted=kind.keys_sorted)
+    if pa.types.is_struct(kind):
+        return pa.struct([field(kind.field(i)) for i in range(kind.num_fields)])
+    return leaf(kind)
+
+
+@contextmanager
+def store_errors(doing: str) -> Iterator[None]:
+    """Turn what the system and pyarrow say while `doing` something into a `StoreError`."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(f"cannot {doing}: {reason}", hint=_way_out(error)) from error
+    except pa.ArrowException as error:
+        raise StoreError(f"cannot {doing}: {error}") from error
+
+
+def _way_out(error: OSError) -> str:
+    import errno
+
+    hints = {
+        errno.ENOSPC: "free some space there, then run again; what was staged is removed",
+        errno.EDQUOT: "the quota is used up: free some space there, then run again",
+        errno.EROFS: "the file system is mounted read-only",
+        errno.EACCES: "grant this user the right to write there",
+        errno.EMFILE: "raise the limit of open files:  ulimit -n 4096",
+    }
+    return hints.get(error.errno or 0, "check the store's path and its disk")
+
+
+def checksum(path: Path) -> str:
+    """Return the CRC-32 of a file as eight hexadecimal digits, read from the file."""
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            crc = zlib.crc32(block, crc)
+    return f"{crc:08x}"

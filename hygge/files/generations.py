@@ -1,0 +1,213 @@
+"""The commit of a directory: build the next generation beside the live one, then swap the two.
+
+A reader that lists the live directory sees all of one generation, never a mix of two, in every
+mode. The order of the system calls is the protocol; each step below is safe to be the last one
+before the power goes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2s
+from pathlib import Path
+
+from hygge.connector import WriteRequest
+from hygge.errors import CommitUnknownError, StoreError
+from hygge.files import durable
+from hygge.files.owner import Owner
+from hygge.files.place import RUN_ID, Place, check_name, locked, prepare
+from hygge.files.record import RECORD_NAME, PartFile, Record, load_record
+from hygge.files.recovery import (
+    finish_swap,
+    recover,
+    retire,
+    sweep,
+    throw_away,
+    write_intent,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Generation:
+    """The next generation of an entity's directory, built by one attempt under the lock."""
+
+    def __init__(self, place: Place, owner: Owner) -> None:
+        self.place = place
+        self.owner = owner
+        self.path = place.staging(owner.run_id, owner.attempt)
+        self.live = load_record(place.live)
+        self.seq = 1 if self.live is None else self.live.commit.seq + 1
+        self.is_published = False
+
+    @property
+    def stem(self) -> str:
+        """How the names of this generation's own parts begin; no other run has the same."""
+        run = blake2s(self.owner.run_id.encode(), digest_size=4).hexdigest()
+        return f"part-{self.seq:08d}-{run}"
+
+    def begin(self) -> None:
+        """Make the directory that nobody reads yet; raise when its name is taken."""
+        if self.live is not None and self._is_own(self.live):
+            raise StoreError(
+                f"run {self.owner.run_id} has already published commit {self.live.commit.seq} of "
+                f"{self.place.live}",
+                hint="start a new run",
+            )
+        durable.write_new(Place.sidecar(self.path), self.owner.dump(), 0o600)
+        self.path.mkdir()
+
+    def _is_own(self, record: Record) -> bool:
+        return (record.commit.run_id, record.attempt) == (self.owner.run_id, self.owner.attempt)
+
+    def keep(self, parts: Sequence[PartFile]) -> None:
+        """Link live files into this generation; raise when one is not what its record says."""
+        for part in parts:
+            source, target = self.place.live / part.name, self.path / part.name
+            _check_kept(source, part)
+            durable.make_directory(target.parent)
+            durable.link_file(source, target)
+
+    def publish(self, record: Record) -> None:
+        """Swap this generation in as commit `record.commit.seq`; durable when it returns."""
+        durable.write_whole(self.path / RECORD_NAME, record.dump())
+        durable.sync_tree(self.path)
+        durable.sync_directory(self.place.state)
+        claim = self._claim(record.commit.seq)
+        try:
+            self._check_seq(record.commit.seq)
+            replaced = self._swap()
+        except CommitUnknownError:
+            raise
+        except BaseException:
+            if not self.is_published:
+                claim.unlink(missing_ok=True)
+            raise
+        self._tidy(replaced, claim)
+
+    def _claim(self, seq: int) -> Path:
+        claim = self.place.claims / str(seq)
+        try:
+            durable.write_exclusive(claim, self.owner.dump())
+        except FileExistsError as error:
+            holder = Owner.load(claim.read_bytes())
+            raise _lost(self.place, seq, str(holder or "another run")) from error
+        return claim
+
+    def _check_seq(self, seq: int) -> None:
+        live = load_record(self.place.live)
+        found = 0 if live is None else live.commit.seq
+        if found != seq - 1:
+            holder = "another run" if live is None else f"run {live.commit.run_id}"
+            raise _lost(self.place, seq, holder)
+
+    def _swap(self) -> Path | None:
+        """Make this generation live; return where the one it replaced lies now, if anywhere."""
+        live = self.place.live
+        if not durable.is_directory(live):
+            durable.rename_new(self.path, live)
+            self.is_published = True
+            replaced = None
+        else:
+            replaced = self._exchange()
+        try:
+            durable.sync_directory(self.place.root)
+            durable.sync_directory(self.place.state)
+        except OSError as error:
+            raise self._unknown(error) from error
+        return replaced
+
+    def _exchange(self) -> Path | None:
+        try:
+            durable.exchange(self.path, self.place.live)
+        except durable.RenameUnsupportedError:
+            write_intent(self.place, self.path)
+            self.is_published = True
+            try:
+                finish_swap(self.place)
+            except OSError as error:
+                raise self._unknown(error) from error
+            return None
+        self.is_published = True
+        return self.path
+
+    def _unknown(self, error: OSError) -> CommitUnknownError:
+        return CommitUnknownError(
+            f"commit {self.seq} of {self.place.live} was made, but the disk did not confirm it: "
+            f"{error}",
+            hint="check the disk; the next run finds out what it holds",
+        )
+
+    def _tidy(self, replaced: Path | None, claim: Path) -> None:
+        # The commit has landed: from here on nothing may make it look like a failure.
+        try:
+            if replaced is not None:
+                retire(self.place, replaced)
+            claim.unlink(missing_ok=True)
+            Place.sidecar(self.path).unlink(missing_ok=True)
+            durable.sync_directory(self.place.state)
+            sweep(self.place)
+        except OSError as error:
+            logger.warning("the next run will tidy %s: %s", self.place.state, error)
+
+    def committer(self, seq: int) -> str | None:
+        """Return the run that published commit `seq`, as far back as the previous generation."""
+        finish_swap(self.place)
+        older = self.path if self.is_published else self.place.previous
+        for folder in (self.place.live, older, self.place.previous):
+            record = load_record(folder)
+            if record is not None and record.commit.seq == seq:
+                return record.commit.run_id
+        return None
+
+    def discard(self) -> None:
+        """Remove this generation unless it is published."""
+        if self.is_published:
+            return
+        try:
+            throw_away(self.path)
+        except OSError as error:
+            # Whatever ended the attempt matters more; the next run removes the rest.
+            logger.warning("the next run will remove %s: %s", self.path, error)
+
+
+def _check_kept(source: Path, part: PartFile) -> None:
+    size = source.lstat().st_size if source.is_file() and not source.is_symlink() else None
+    if size != part.bytes:
+        found = "it is missing" if size is None else f"it has {size} bytes"
+        raise StoreError(
+            f"{source} is not as its commit record says ({part.rows} rows in {part.bytes} bytes): "
+            f"{found}",
+            hint="put the file back, or write the entity anew with  mode: replace",
+        )
+
+
+def _lost(place: Place, seq: int, holder: str) -> StoreError:
+    return StoreError(
+        f"commit {seq} of {place.live} belongs to {holder}; nothing was published here",
+        hint="start this run again; it begins from the newest commit",
+        code="HG533",
+    )
+
+
+@contextmanager
+def open_generation(root: Path, request: WriteRequest) -> Iterator[Generation]:
+    """Lock and recover the place of `request.into` below `root`, and begin its next generation.
+
+    What was staged and not published is removed when the `with` ends.
+    """
+    check_name(request.into)
+    if not RUN_ID.fullmatch(request.run_id):
+        raise StoreError(f"{request.run_id!r} cannot be a run's id: letters, digits, '-' and '_'")
+    place = Place(root, request.into)
+    prepare(place)
+    with locked(place, request) as owner:
+        recover(place, owner.lock)
+        generation = Generation(place, owner)
+        generation.begin()
+        try:
+            yield generation
+        finally:
+            generation.discard()

@@ -1,0 +1,152 @@
+"""One entity's place in a store of files: its names on disk, and the lock on it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hygge.connector import WriteRequest
+from hygge.errors import StoreError
+from hygge.files.durable import make_directory
+from hygge.files.owner import Owner
+
+STATE = ".hygge"
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+STAGING = re.compile(RUN_ID.pattern + r"\.\d{1,6}")
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The names of one entity in a store."""
+
+    root: Path
+    """The store's directory."""
+    into: str
+    """The entity's name in the store."""
+
+    @property
+    def live(self) -> Path:
+        """The directory that readers see."""
+        return self.root / self.into
+
+    @property
+    def state(self) -> Path:
+        """What hygge keeps beside it, on the same file system: staging, claims, the lock."""
+        return self.root / STATE / self.into
+
+    @property
+    def lock(self) -> Path:
+        """The file whose flock is held while a target is open."""
+        return self.state / "lock"
+
+    @property
+    def previous(self) -> Path:
+        """The generation before the live one."""
+        return self.state / "previous"
+
+    @property
+    def claims(self) -> Path:
+        """One file for each commit number that a run is about to publish."""
+        return self.state / "claims"
+
+    @property
+    def intent(self) -> Path:
+        """What a swap of two renames is about to do, where names cannot be exchanged at once."""
+        return self.state / "intent.json"
+
+    def staging(self, run_id: str, attempt: int) -> Path:
+        """The next generation while an attempt builds it."""
+        return self.state / f"{run_id}.{attempt}"
+
+    @staticmethod
+    def sidecar(staging: Path) -> Path:
+        """The file beside a next generation that says which process builds it."""
+        return staging.with_name(staging.name + ".owner")
+
+
+def check_name(into: str) -> None:
+    """Raise `StoreError` when an entity's name cannot be the name of a directory."""
+    reason = _unfit(into)
+    if reason is not None:
+        raise StoreError(
+            f"{into!r} cannot be the name of a directory in a store of files: {reason}",
+            hint="give the entity another name there with  into: <name>",
+        )
+
+
+def _unfit(into: str) -> str | None:
+    if not into or into[0] in "._":
+        return "it is empty or begins with '.' or '_', which readers of data directories skip"
+    if "/" in into or "\\" in into:
+        return "it holds a path separator"
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in into):
+        return "it holds a control character"
+    if unicodedata.normalize("NFC", into) != into:
+        return "its accents are written in a way that some systems change (not Unicode NFC)"
+    if len(into.encode()) > _LONGEST_NAME:
+        return f"it is longer than {_LONGEST_NAME} bytes"
+    return None
+
+
+def prepare(place: Place) -> None:
+    """Make the directories that the place needs; refuse links and directories of other users."""
+    if (place.root / "hygge.yml").exists():
+        raise StoreError(
+            f"the store's path {place.root} is the folder of the project itself",
+            hint="give the store a folder of its own, such as  path: data/lake",
+        )
+    make_directory(place.root)
+    for folder in (place.root / STATE, place.state, place.claims):
+        if not folder.is_symlink():
+            make_directory(folder, 0o700)
+        _check_private(folder)
+    if place.live.is_symlink() or (place.live.exists() and not place.live.is_dir()):
+        raise StoreError(
+            f"{place.live} is a link or a file; the store needs a directory of its own there",
+            hint="move it away, or choose another name with  into: <name>",
+        )
+
+
+def _check_private(folder: Path) -> None:
+    status = folder.lstat()
+    is_ours = status.st_uid in (os.geteuid(), 0) and not status.st_mode & 0o022
+    if not stat.S_ISDIR(status.st_mode) or not is_ours:
+        raise StoreError(
+            f"{folder} is a link, or a directory that another user owns or can write to; "
+            "hygge keeps unpublished data there",
+            hint=f"look at it, then remove it:  rm -r {folder}",
+        )
+
+
+@contextmanager
+def locked(place: Place, request: WriteRequest) -> Iterator[Owner]:
+    """Hold the entity's lock; yield who this process is.
+
+    Raises `StoreError` naming the run that holds it.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(place.lock, flags, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = Owner.load(os.pread(fd, 4096, 0))
+            raise StoreError(
+                f"{place.live} is already being written by {holder or 'another run'}",
+                hint="wait until that run ends, then start this one again",
+                code="HG531",
+            ) from error
+        owner = Owner.here(request.run_id, request.attempt, os.fstat(fd).st_ino)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, owner.dump(), 0)
+        yield owner
+    finally:
+        os.close(fd)

@@ -1,0 +1,152 @@
+"""What every run does first, under the lock: finish or remove what a dead run left behind."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+import time
+from pathlib import Path
+
+from hygge.errors import StoreError
+from hygge.files.durable import is_directory, remove_tree, rename_new, sync_directory, write_whole
+from hygge.files.owner import Owner
+from hygge.files.place import STAGING, Place
+from hygge.files.record import load_record
+
+logger = logging.getLogger(__name__)
+
+READER_GRACE = 30.0
+"""Seconds that a generation older than `previous` stays after it ceased to be live."""
+_RETIRED = re.compile(r"old-(\d{1,20})-[0-9a-f]{8}")
+_GONE = re.compile(r"gone-[0-9a-f]{16}")
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
+
+
+def recover(place: Place, lock: int) -> None:
+    """Bring a place to its newest commit, holding the lock with this inode.
+
+    Raises `StoreError` when a process that may still act claims the next commit.
+    """
+    seq = live_seq(place)
+    for claim in sorted(place.claims.iterdir()):
+        _clear_claim(place, claim, seq, lock)
+    finish_swap(place)
+    _finish_exchange(place)
+    for path in sorted(place.state.iterdir()):
+        _clear(path, lock)
+    sweep(place)
+
+
+def live_seq(place: Place) -> int:
+    """Return the number of the newest published commit, 0 when there is none."""
+    record = load_record(place.live)
+    return 0 if record is None else record.commit.seq
+
+
+def _clear_claim(place: Place, claim: Path, seq: int, lock: int) -> None:
+    is_landed = claim.name.isdecimal() and int(claim.name) <= seq
+    if not is_landed and not _DRAFT.fullmatch(claim.name):
+        owner = Owner.load(claim.read_bytes())
+        if owner is None or not owner.is_gone(lock):
+            raise StoreError(
+                f"commit {claim.name} of {place.live} is claimed by {owner or 'an unknown run'}, "
+                "and nobody here can tell whether it still runs",
+                hint=f"make sure that it has ended, then remove the claim:  rm {claim}",
+                code="HG532",
+            )
+        # The half-done swap that this claim guards must be finished before the claim goes.
+        finish_swap(place)
+    claim.unlink()
+    sync_directory(place.claims)
+
+
+def write_intent(place: Place, staging: Path) -> None:
+    """Decide the commit of `staging` by two renames: from here on it will be finished."""
+    write_whole(place.intent, json.dumps({"next": staging.name}).encode(), 0o600)
+
+
+def finish_swap(place: Place) -> None:
+    """Carry out what the intent record says, from wherever it stopped."""
+    try:
+        name = json.loads(place.intent.read_bytes())["next"]
+    except FileNotFoundError:
+        return
+    if not STAGING.fullmatch(name):
+        raise StoreError(f"{place.intent} names {name!r}, which hygge never wrote")
+    staging = place.state / name
+    if is_directory(staging):
+        if is_directory(place.live):
+            retire(place, place.live)
+        rename_new(staging, place.live)
+    sync_directory(place.state)
+    sync_directory(place.root)
+    place.intent.unlink()
+    sync_directory(place.state)
+
+
+def _finish_exchange(place: Place) -> None:
+    record = load_record(place.live)
+    if record is None:
+        return
+    replaced = place.staging(record.commit.run_id, record.attempt)
+    if is_directory(replaced):
+        retire(place, replaced)
+
+
+def retire(place: Place, generation: Path) -> None:
+    """Make the generation that ceased to be live the previous one.
+
+    The one before it keeps its time of death in its name: a reader that has just listed it may
+    be opening its files.
+    """
+    if is_directory(place.previous):
+        ceased = place.previous.lstat().st_ctime_ns
+        rename_new(place.previous, place.state / f"old-{ceased}-{secrets.token_hex(4)}")
+    rename_new(generation, place.previous)
+
+
+def sweep(place: Place) -> None:
+    """Remove the generations before the previous one that no reader can be opening any more."""
+    now = time.time_ns()
+    for path in place.state.iterdir():
+        match = _RETIRED.fullmatch(path.name)
+        # An age below zero means that the clock was set back; it says nothing.
+        if match and not 0 <= now - int(match[1]) < READER_GRACE * 1e9:
+            remove_tree(path)
+
+
+def _clear(path: Path, lock: int) -> None:
+    if _GONE.fullmatch(path.name):
+        remove_tree(path)
+    elif _DRAFT.fullmatch(path.name):
+        path.unlink()
+    elif STAGING.fullmatch(path.name) and is_directory(path):
+        _clear_staging(path, lock)
+    elif path.suffix == ".owner" and STAGING.fullmatch(path.stem):
+        _clear_sidecar(path, lock)
+
+
+def _clear_staging(staging: Path, lock: int) -> None:
+    sidecar = Place.sidecar(staging)
+    owner = Owner.load(sidecar.read_bytes()) if sidecar.is_file() else None
+    if owner is None or owner.is_gone(lock):
+        logger.info("removing what a dead run left in %s", staging)
+        throw_away(staging)
+
+
+def _clear_sidecar(sidecar: Path, lock: int) -> None:
+    owner = Owner.load(sidecar.read_bytes())
+    is_orphan = not is_directory(sidecar.with_suffix(""))
+    if is_orphan and (owner is None or owner.is_gone(lock)):
+        sidecar.unlink()
+
+
+def throw_away(staging: Path) -> None:
+    """Remove a next generation; its run, should it wake, finds no directory to publish."""
+    if is_directory(staging):
+        gone = staging.with_name(f"gone-{secrets.token_hex(8)}")
+        rename_new(staging, gone)
+        remove_tree(gone)
+    Place.sidecar(staging).unlink(missing_ok=True)

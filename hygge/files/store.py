@@ -1,0 +1,100 @@
+"""Stores that are directories of files: one directory an entity, one format a store."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field, field_validator
+
+from hygge.connector import ProjectContext, Store, StoreConfig, Target, WriteRequest
+from hygge.errors import StoreError
+from hygge.files.adoption import check_adoption
+from hygge.files.formats import FileFormat, store_errors
+from hygge.files.generations import open_generation
+from hygge.files.splits import Layout
+from hygge.files.target import FileTarget
+from hygge.settings import Bytes, Names
+
+
+class FileStoreConfig(StoreConfig):
+    """What every store of files says in YAML; a format adds its own settings."""
+
+    path: Annotated[str, Field(min_length=1)]
+    """The store's directory, relative to the project; each entity is a directory in it."""
+    file_max_rows: Annotated[int, Field(ge=1)] | None = None
+    """Begin a new file after this many rows."""
+    file_max_bytes: Bytes | None = None
+    """Begin a new file once one has reached about this size, such as `256MB`."""
+    partition_by: Names = ()
+    """Columns whose values become directories, `country=NO/`, instead of columns in the files."""
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """How names of single files of this format end."""
+
+    @field_validator("path")
+    @classmethod
+    def _is_directory(cls, path: str) -> str:
+        if path.lower().rstrip("/").endswith(cls.suffixes):
+            raise ValueError(
+                f"'{path}' looks like one file, but a store is a directory: name the directory; "
+                "each entity becomes a directory of data files in it"
+            )
+        if "\0" in path:
+            raise ValueError("a path cannot hold a NUL")
+        return path
+
+    @abstractmethod
+    def format(self) -> FileFormat:
+        """Return the format that these settings describe. Imports its driver."""
+
+    def places(self, context: ProjectContext, name: str) -> list[str]:
+        """Return the directory of entity `name`."""
+        return [os.path.normpath(context.path(self.path) / name)]
+
+    def store(self, context: ProjectContext) -> Store:
+        """Return the store; touches nothing."""
+        return FileStore(self, Path(os.path.normpath(context.path(self.path))))
+
+
+class FileStore(Store):
+    """A directory of entities, each published by swapping whole directories."""
+
+    def __init__(self, config: FileStoreConfig, root: Path) -> None:
+        self.config = config
+        self.root = root
+
+    def check(self) -> None:
+        """Look whether the directory, or the nearest one above it, can be written."""
+        place = self.root
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        if not place.is_dir():
+            raise StoreError(
+                f"{place} is not a directory, so the store cannot be {self.root}",
+                hint="choose another path",
+            )
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise StoreError(
+                f"{place} cannot be written by this user",
+                hint=f"grant the right to write there, or choose another path than {self.root}",
+            )
+
+    @contextmanager
+    def open(self, request: WriteRequest) -> Iterator[Target]:
+        """Take the entity's directory for one attempt; see `Store.open`."""
+        with ExitStack() as stack:
+            with store_errors(f"write to {self.root / request.into}"):
+                generation = stack.enter_context(open_generation(self.root, request))
+                check_adoption(generation, request)
+            yield FileTarget(generation, request, self._layout())
+
+    def _layout(self) -> Layout:
+        config = self.config
+        return Layout(
+            config.format(), config.file_max_rows, config.file_max_bytes, config.partition_by
+        )

@@ -1,0 +1,172 @@
+"""One entity's directory of files, for one attempt: the `Target` of every store of files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from hygge.connector import Target, WriteRequest
+from hygge.errors import StoreError
+from hygge.files.adoption import adopted_parts, foreign_files
+from hygge.files.formats import UnfitError, store_errors
+from hygge.files.generations import Generation
+from hygge.files.partitions import check_partitions
+from hygge.files.record import PartFile, Record
+from hygge.files.splits import Layout, SplitWriter
+from hygge.model import Commit, Mode, Part, Split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class FileTarget(Target):
+    """Stages data files into the next generation of a directory and swaps it in."""
+
+    def __init__(self, generation: Generation, request: WriteRequest, layout: Layout) -> None:
+        self._generation = generation
+        self._request = request
+        self._layout = layout
+        self._lock = Lock()
+        self._staged: dict[int, tuple[PartFile, ...]] = {}
+        self._schema: pa.Schema | None = None
+
+    def last_commit(self) -> Commit | None:
+        """Return the commit of the live directory, without the watermark of another flow."""
+        record = self._generation.live
+        if record is None:
+            return None
+        commit = record.commit
+        return commit if commit.flow == self._request.flow else replace(commit, watermark=None)
+
+    def schema(self) -> pa.Schema | None:
+        """Return the schema of the newest commit, or that of files about to be taken over."""
+        generation = self._generation
+        if generation.live is not None:
+            return generation.live.commit.schema
+        names = foreign_files(generation.place.live, None)
+        if not names or self._request.mode is not Mode.APPEND:
+            return None
+        path = generation.place.live / names[0]
+        with store_errors(f"read {path}"):
+            return self._layout.format.schema_of(path)
+
+    def accept(self, schema: pa.Schema) -> pa.Schema:
+        """Return the schema that the files will have; see `Target.accept`."""
+        if not schema.names:
+            raise StoreError("the rows have no columns, and files cannot hold rows without any")
+        twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+        if twice:
+            raise StoreError(
+                f"two columns are called '{twice[0]}', and files know columns by name only",
+                hint="give one of them another name with  columns: {…: {rename: …}}",
+            )
+        check_partitions(schema, self._layout.partition_by)
+        for index, field in enumerate(schema):
+            schema = schema.set(index, self._fit(field))
+        return schema
+
+    def _fit(self, field: pa.Field) -> pa.Field:
+        if field.name in self._layout.partition_by:
+            return field
+        try:
+            return field.with_type(self._layout.format.fit(field.type))
+        except UnfitError as error:
+            raise StoreError(
+                f"column '{field.name}' has the type {field.type}, which *"
+                f"{self._layout.format.suffix} files cannot hold exactly: {error}",
+                hint=f'leave it out with  select: ["-{field.name}"], cast it with  '
+                f"columns: {{{field.name}: {{type: …}}}}, or use a store of another type",
+                code="HG535",
+            ) from error
+
+    def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
+        """Write a split into files of the next generation; see `Target.stage`."""
+        self._forget(split)
+        self._check_schema(batches.schema)
+        writer = self._writer(split, batches.schema)
+        try:
+            for batch in batches:
+                writer.write(batch)
+            files = writer.close()
+        except BaseException:
+            writer.abort()
+            raise
+        with self._lock:
+            self._staged[split.number] = files
+        rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)
+        return Part(split.number, rows, size, files)
+
+    def _writer(self, split: Split, schema: pa.Schema) -> SplitWriter:
+        stem = f"{self._generation.stem}-{split.number:05d}"
+        return SplitWriter(self._generation.path, stem, self._layout, schema)
+
+    def _forget(self, split: Split) -> None:
+        with self._lock:
+            files = self._staged.pop(split.number, ())
+        with store_errors(f"write to {self._generation.path}"):
+            for file in files:
+                (self._generation.path / file.name).unlink()
+
+    def _check_schema(self, schema: pa.Schema) -> None:
+        with self._lock:
+            known = self._schema = self._schema or schema
+        if not known.equals(schema):
+            raise StoreError(
+                f"splits of {self._generation.place.live} come with different schemas:\n"
+                f"{known}\nand\n{schema}"
+            )
+
+    def commit(self, parts: Sequence[Part], commit: Commit) -> None:
+        """Publish the parts by swapping the whole directory; see `Target.commit`."""
+        self._check_commit(parts, commit)
+        new = [file for part in sorted(parts, key=lambda part: part.split) for file in part.detail]
+        with store_errors(f"publish {self._generation.place.live}"):
+            kept = self._kept()
+            files = [file for file in (*kept, *new) if file.rows] or [*kept, *new][:1]
+            self._drop_others(files)
+            names = {file.name for file in kept}
+            self._generation.keep([file for file in files if file.name in names])
+            total = sum(file.rows for file in files)
+            record = Record(replace(commit, total_rows=total), self._request.attempt, tuple(files))
+            self._generation.publish(record)
+
+    def _check_commit(self, parts: Sequence[Part], commit: Commit) -> None:
+        generation = self._generation
+        if commit.seq != generation.seq:
+            raise StoreError(
+                f"commit {commit.seq} cannot follow commit {generation.seq - 1} of "
+                f"{generation.place.live}",
+                hint="start this run again; it begins from the newest commit",
+                code="HG533",
+            )
+        rows = sum(part.rows for part in parts)
+        if not parts or rows != commit.rows:
+            raise StoreError(
+                f"commit {commit.seq} of {generation.place.live} speaks of {commit.rows} rows, but "
+                f"{len(parts)} parts hold {rows}"
+            )
+
+    def _kept(self) -> list[PartFile]:
+        if self._request.mode is not Mode.APPEND:
+            return []
+        generation = self._generation
+        own = () if generation.live is None else generation.live.parts
+        return [*own, *adopted_parts(generation, self._layout.format)]
+
+    def _drop_others(self, files: Sequence[PartFile]) -> None:
+        names = {file.name for file in files}
+        for staged in self._staged.values():
+            for file in staged:
+                if file.name not in names:
+                    (self._generation.path / file.name).unlink()
+
+    def owner(self, seq: int) -> str | None:
+        """Return the run of commit `seq`, as far back as the previous generation."""
+        with store_errors(f"read {self._generation.place.live}"):
+            return self._generation.committer(seq)
+
+    def discard(self) -> None:
+        """Remove the next generation, unless it is live."""
+        self._generation.discard()
