@@ -1,1 +1,20 @@
-"""To be written."""
+"""The project on disk: find it, read it with positions, check it, and resolve its flows."""
+
+from hygge.project.checking import check
+from hygge.project.diagnostics import Diagnostic, ProjectError, Report, Severity
+from hygge.project.layout import find_root
+from hygge.project.project import ConnectorOutline, EntitySpec, FlowOutline, FlowSpec, Project
+
+__all__ = [
+    "ConnectorOutline",
+    "Diagnostic",
+    "EntitySpec",
+    "FlowOutline",
+    "FlowSpec",
+    "Project",
+    "ProjectError",
+    "Report",
+    "Severity",
+    "check",
+    "find_root",
+]

@@ -1,0 +1,283 @@
+"""From nodes to configs: one flow with its home, its store and the settings of its entities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
+from hygge.errors import ConfigError
+from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean
+from hygge.project.layers import Described, Layers
+from hygge.project.models import FlowSettings, ProjectSettings, move_keys
+from hygge.project.schema import secret_keys, validate
+from hygge.project.tree import Node, Span, plain
+from hygge.project.variables import FORBIDDEN, Variables, is_marked, mentions
+from hygge.registry import Registry
+from hygge.settings import MoveSettings
+
+_GLOB = frozenset("*?[")
+_TYPE = frozenset({"type"})
+
+
+@dataclass(frozen=True, slots=True)
+class EntityDraft:
+    """One item of a flow: an entity or a glob."""
+
+    pattern: str
+    into: str | None
+    settings: MoveSettings | None
+    """None when a value is wrong or not known yet."""
+    span: Span
+    settings_nodes: Mapping[str, Node]
+    """Where each of its settings is written: in the entity, the flow or `defaults`."""
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether the pattern stands for entities that only the home can list."""
+        return bool(_GLOB & set(self.pattern))
+
+    @property
+    def target(self) -> str:
+        """The entity's name in the store."""
+        return self.into or self.pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The home or the store of a flow."""
+
+    name: str | None
+    """The name of its file; `(type)` when it is written in the flow; None when unknown."""
+    span: Span
+    """Where the flow names it."""
+    config: ConnectorConfig | None
+    node: Node | None = None
+    is_inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A flow as far as it can be known."""
+
+    name: str
+    file: str
+    node: Node
+    home: Side
+    store: Side
+    entities: tuple[EntityDraft, ...]
+    exclude: tuple[str, ...]
+    after: tuple[str, ...]
+    tags: tuple[str, ...]
+    enabled: bool
+
+
+@dataclass(slots=True)
+class Assembly:
+    """Builds the configs of a project, each once, and gathers what is wrong on the way."""
+
+    layers: Layers
+    variables: Variables
+    found: list[Diagnostic] = field(default_factory=list)
+    secrets: list[Span] = field(default_factory=list)
+    """Places of values that must not be printed."""
+    _configs: dict[tuple[str, str], ConnectorConfig | None] = field(default_factory=dict)
+    _settings: ProjectSettings | None = None
+    _defaults: Node | None = None
+
+    def settings(self) -> ProjectSettings:
+        """Return what hygge.yml and the environment say of the whole run."""
+        if self._settings is None:
+            node = self.variables.fill(self.layers.settings, forbidden=frozenset())
+            model, found = validate(ProjectSettings, node, "hygge.yml")
+            self.found += found
+            self._settings = model or ProjectSettings()
+            self._defaults = node.entries.get("defaults")
+        return self._settings
+
+    def home(self, name: str) -> ConnectorConfig | None:
+        """Return the config of a home; None when something in it is wrong or not known yet."""
+        return self._connector("home", self.layers.homes[name])
+
+    def store(self, name: str) -> ConnectorConfig | None:
+        """Return the config of a store; None when something in it is wrong or not known yet."""
+        return self._connector("store", self.layers.stores[name])
+
+    def _connector(self, kind: str, described: Described) -> ConnectorConfig | None:
+        key = (kind, described.name)
+        if key not in self._configs:
+            node = described.node
+            self._configs[key] = None if node is None else self.config(kind, node)
+        return self._configs[key]
+
+    def config(self, kind: str, node: Node) -> ConnectorConfig | None:
+        """Return the config that a mapping with a `type` describes."""
+        registry = HomeConfig.registry if kind == "home" else StoreConfig.registry
+        model = self._model(kind, registry, node)
+        if model is None:
+            return None
+        self._note_secrets(model, node)
+        filled = self.variables.fill(node, forbidden=_TYPE)
+        config, found = validate(model, filled, f"a {model.type_name} {kind}")
+        self.found += found
+        return config
+
+    def _model(
+        self, kind: str, registry: Registry[HomeConfig] | Registry[StoreConfig], node: Node
+    ) -> type[ConnectorConfig] | None:
+        type_node = node.entries.get("type")
+        text = type_node.text if type_node else None
+        if type_node is None or text is None:
+            help_text = f"type: {' | '.join(registry.names()) or '…'}   (hygge types)"
+            wrong = next((k for k in node.entries if did_you_mean(k, ["type"])), None)
+            if type_node is None and wrong:
+                span = node.entries[wrong].key or node.span
+                message = f"unknown key '{wrong}'; did you mean 'type'?"
+                self.found.append(diagnostic("HG102", message, span, help_text))
+                return None
+            span = (type_node or node).anchor
+            self.found.append(diagnostic("HG103", f"a {kind} needs a type", span, help_text))
+            return None
+        if mentions(text):
+            hint = "write the type; what differs between machines goes into environments/"
+            message = "'type' cannot hold a variable"
+            self.found.append(diagnostic("HG108", message, type_node.span, hint))
+            return None
+        try:
+            return registry.find(text)
+        except ConfigError as error:
+            code = error.code if error.code == "HG104" else "HG109"
+            found = diagnostic(code, error.message, type_node.anchor, error.hint or "hygge types")
+            self.found.append(found)
+            return None
+
+    def _note_secrets(self, model: type[BaseModel], node: Node) -> None:
+        for key in secret_keys(model):
+            child = node.entries.get(key)
+            if child is None or child.text is None:
+                continue
+            self.secrets.append(child.span)
+            if not mentions(child.text):
+                name = key.upper()
+                message = f"the secret '{key}' is written into the file"
+                hint = f"{key}: ${{{name}}}   and {name}=… in .env"
+                self.found.append(diagnostic("HG401", message, child.key or child.span, hint))
+
+    def draft(self, name: str) -> Draft | None:
+        """Return a flow as far as it can be known; None when its file cannot be read."""
+        described = self.layers.flows[name]
+        if described.node is None:
+            return None
+        project = self.settings()
+        node = self.variables.fill(described.node, forbidden=FORBIDDEN)
+        settings, found = validate(FlowSettings, node, "a flow")
+        self.found += found
+        misspelt = "".join(one.message for one in found)
+        return Draft(
+            name=name,
+            file=described.file,
+            node=node,
+            home=self._side("home", node, described, misspelt),
+            store=self._side("store", node, described, misspelt),
+            entities=self._entities(name, node, described, project),
+            exclude=_texts(node.entries.get("exclude")),
+            after=_texts(node.entries.get("after")),
+            tags=_texts(node.entries.get("tags")),
+            enabled=settings.enabled if settings else _enabled(node),
+        )
+
+    def _side(self, kind: str, node: Node, described: Described, misspelt: str) -> Side:
+        """Return the home or store of a flow: named, written in place, or the only one."""
+        known = self.layers.folder(f"{kind}s")
+        child = node.entries.get(kind)
+        if child is None:
+            return self._only(kind, known, described, misspelt)
+        if isinstance(child.value, Mapping):
+            config = self.config(kind, child)
+            type_name = child.entries["type"].text if "type" in child.entries else None
+            return Side(f"({type_name})", child.anchor, config, child, is_inline=True)
+        name = child.text
+        if name is None or is_marked(name):
+            return Side(None, child.anchor, None)
+        if name not in known:
+            code = "HG202" if kind == "home" else "HG203"
+            message = f"there is no {kind} '{name}'{did_you_mean(name, known)}"
+            help_text = f"{kind}s: {', '.join(sorted(known))}" if known else ""
+            new = f"hygge new {kind} {name} --type …"
+            self.found.append(diagnostic(code, message, child.span, help_text or new))
+            return Side(None, child.span, None)
+        return Side(name, child.span, self._connector(kind, known[name]), known[name].node)
+
+    def _only(
+        self, kind: str, known: Mapping[str, Described], flow: Described, misspelt: str
+    ) -> Side:
+        if len(known) == 1:
+            name, one = next(iter(known.items()))
+            return Side(name, flow.start, self._connector(kind, one), one.node)
+        if f"did you mean '{kind}'" not in misspelt:
+            choices = f"{kind}: {' | '.join(sorted(known))}"
+            new = f"hygge new {kind} NAME --type …"
+            reason = f"the project has {len(known)}" if known else "the project has none"
+            message = f"the flow names no {kind}, and {reason}"
+            found = diagnostic("HG204", message, flow.start, choices if known else new)
+            self.found.append(found)
+        return Side(None, flow.start, None)
+
+    def _entities(
+        self, flow: str, node: Node, described: Described, project: ProjectSettings
+    ) -> tuple[EntityDraft, ...]:
+        """Return the items that a flow moves, each with its settings."""
+        shared = move_keys()
+        defaults = self._defaults.entries if self._defaults else {}
+        own = {key: child for key, child in node.entries.items() if key in shared}
+        nodes = {**defaults, **own}
+        settings = _settings(nodes)
+        many = node.entries.get("entities")
+        if many is None:
+            entity = node.entries.get("entity")
+            pattern = (entity.text if entity else None) or flow
+            into = node.entries.get("into")
+            span = entity.span if entity else described.start
+            return (EntityDraft(pattern, into.text if into else None, settings, span, nodes),)
+        drafts = []
+        for item in many.items or (many,):
+            changed = {key: child for key, child in item.entries.items() if key in shared}
+            name, into = item.entries.get("name"), item.entries.get("into")
+            own_name = item.text or (name.text if name else None)
+            if not own_name:
+                continue
+            mine = {**nodes, **changed}
+            merged = _settings(mine) if changed else settings
+            into_text = into.text if into else None
+            drafts.append(EntityDraft(own_name, into_text, merged, item.span, mine))
+        return tuple(drafts)
+
+
+def _settings(nodes: Mapping[str, Node]) -> MoveSettings | None:
+    """Return the settings that keys of several files make together.
+
+    None when one of them is wrong, which is told where it is written.
+    """
+    try:
+        return MoveSettings.model_validate({key: plain(node) for key, node in nodes.items()})
+    except ValidationError:
+        return None
+
+
+def _enabled(node: Node) -> bool:
+    """Return whether a flow of which something else is not known yet is enabled."""
+    child = node.entries.get("enabled")
+    if child is None:
+        return True
+    try:
+        return TypeAdapter(bool).validate_python(child.value)
+    except ValidationError:
+        return True
+
+
+def _texts(node: Node | None) -> tuple[str, ...]:
+    if node is None:
+        return ()
+    return tuple(item.text for item in (node, *node.items) if item.text is not None)

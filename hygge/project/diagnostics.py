@@ -1,0 +1,163 @@
+"""What is wrong with a project: one value for each mistake, and the report that gathers them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from enum import StrEnum
+
+from hygge.errors import ConfigError, HyggeError
+from hygge.project.codes import CODES
+from hygge.project.tree import Span
+
+_SENSITIVE = re.compile(
+    r"pass(word|wd|phrase)?\b|secret|token|api_?key|private_?key|credential|://[^/\s:]*:[^/\s]*@",
+    re.IGNORECASE,
+)
+
+
+class Severity(StrEnum):
+    """Whether a project with this can run."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One mistake, told once, with its place and the way out."""
+
+    code: str
+    severity: Severity
+    message: str
+    span: Span
+    help: tuple[str, ...] = ()
+    """Lines that tell what would be right, or what to type next."""
+    excerpt: str | None = None
+    """The line of the file; None when it may hold a secret or does not exist."""
+
+    @property
+    def file(self) -> str:
+        """The file, posix, relative to the project's root."""
+        return self.span.file
+
+    @property
+    def line(self) -> int:
+        """The line, from 1."""
+        return self.span.line
+
+    @property
+    def column(self) -> int:
+        """The column, from 1, in characters."""
+        return self.span.column
+
+    @property
+    def end_column(self) -> int:
+        """One past the last character, never before `column` + 1."""
+        return max(self.span.end_column, self.span.column + 1)
+
+    @property
+    def is_error(self) -> bool:
+        """Whether a project with this cannot run."""
+        return self.severity is Severity.ERROR
+
+    @property
+    def where(self) -> str:
+        """`file:line:column`, as editors and terminals understand it."""
+        return f"{self.file}:{self.line}:{self.column}"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.severity.value}[{self.code}]: {self.message}"
+
+
+def diagnostic(code: str, message: str, span: Span, *help: str) -> Diagnostic:
+    """Return a diagnostic whose severity is the one of its code."""
+    severity = Severity.WARNING if CODES[code].is_warning else Severity.ERROR
+    return Diagnostic(code, severity, message, span, tuple(line for line in help if line))
+
+
+def near(wrong: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `wrong` most likely means."""
+    names = {name.casefold(): name for name in known}
+    found = get_close_matches(wrong.casefold().replace("-", "_"), names, n=1, cutoff=0.6)
+    return names[found[0]] if found else None
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?`, or nothing when no name is near."""
+    guess = near(wrong, known)
+    return f"; did you mean '{guess}'?" if guess else ""
+
+
+def counted(number: int, singular: str, plural: str | None = None) -> str:
+    """Return `1 home`, `2 homes`."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that a check found, in order of file, line and column."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    homes: int = 0
+    stores: int = 0
+    flows: int = 0
+    environments: int = 0
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """Those that keep the project from running."""
+        return tuple(d for d in self.diagnostics if d.is_error)
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """Those that a person should know although the project runs."""
+        return tuple(d for d in self.diagnostics if not d.is_error)
+
+
+def gathered(
+    found: Iterable[Diagnostic], texts: Mapping[str, str], secrets: Iterable[Span] = ()
+) -> tuple[Diagnostic, ...]:
+    """Return each diagnostic once, sorted, with the line of the file it speaks of.
+
+    A line that holds a secret, or looks as if it did, is not quoted.
+    """
+    hidden = {(span.file, span.line) for span in secrets}
+    lines: dict[str, list[str]] = {}
+    unique: dict[tuple[str, Span, str], Diagnostic] = {}
+    for one in found:
+        if one.file in texts and one.file not in lines:
+            lines[one.file] = texts[one.file].splitlines()
+        shown = None if (one.file, one.line) in hidden else _line(lines.get(one.file), one.line)
+        unique.setdefault((one.code, one.span, one.message), replace(one, excerpt=shown))
+    return tuple(sorted(unique.values(), key=_order))
+
+
+def _line(lines: Sequence[str] | None, number: int) -> str | None:
+    if lines is None or not 1 <= number <= len(lines):
+        return None
+    line = lines[number - 1]
+    return None if _SENSITIVE.search(line) or not line.strip() else line
+
+
+def _order(one: Diagnostic) -> tuple[str, int, int, str, str]:
+    return one.file, one.line, one.column, one.code, one.message
+
+
+class ProjectError(ConfigError):
+    """The project cannot run as it is; `diagnostics` tells every reason at once."""
+
+    code = "HG200"
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        first = self.diagnostics[0]
+        hint = first.help[-1] if len(self.diagnostics) == 1 and first.help else "hygge validate"
+        message = "\n".join(str(one) for one in self.diagnostics)
+        HyggeError.__init__(self, message, hint=hint, code=first.code)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the diagnostics when the error crosses a process boundary."""
+        return ProjectError, (self.diagnostics,)

@@ -1,0 +1,62 @@
+"""Env files that would leak: not ignored by git, or readable by other users."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from hygge.project import dotenv
+from hygge.project.diagnostics import Diagnostic, diagnostic
+from hygge.project.tree import Span
+
+_EXAMPLES = re.compile(r"\.(example|sample|template|dist)$")
+
+
+def check_env_files(root: Path) -> Iterator[Diagnostic]:
+    """Yield what is wrong with the project's env files; their values are never told."""
+    rules = list(_ignore_rules(root))
+    for path in sorted(root.glob(".env*")):
+        if not path.is_file() or _EXAMPLES.search(path.name):
+            continue
+        if path.name != ".env" and not path.name.startswith(".env."):
+            continue
+        start = Span(path.name, 1, 1, 1)
+        yield from dotenv.read(path, path.name)[1]
+        if _in_git(root) and not _is_ignored(path.name, rules):
+            message = f"git would take {path.name} into the repository"
+            yield diagnostic("HG402", message, start, f"echo {path.name} >> .gitignore")
+        if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            message = f"other users of this machine can read {path.name}"
+            yield diagnostic("HG403", message, start, f"chmod 600 {path.name}")
+
+
+def _in_git(root: Path) -> bool:
+    return any((folder / ".git").exists() for folder in (root, *root.parents))
+
+
+def _ignore_rules(root: Path) -> Iterator[str]:
+    """Yield the lines of every .gitignore that counts for the root, outermost first."""
+    folders = [root]
+    for folder in root.parents:
+        if (folders[-1] / ".git").exists():
+            break
+        folders.append(folder)
+    for folder in reversed(folders):
+        path = folder / ".gitignore"
+        if path.is_file():
+            yield from path.read_text("utf-8", "replace").splitlines()
+
+
+def _is_ignored(name: str, rules: list[str]) -> bool:
+    """Return whether the last rule that fits a file's name ignores it."""
+    ignored = False
+    for rule in rules:
+        pattern = rule.strip()
+        is_kept = pattern.startswith("!")
+        pattern = pattern.removeprefix("!").removeprefix("**/").removeprefix("/")
+        if pattern and not pattern.startswith("#") and fnmatchcase(name, pattern):
+            ignored = not is_kept
+    return ignored

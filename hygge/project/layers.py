@@ -1,0 +1,111 @@
+"""The project's files as one tree, and an environment laid over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean
+from hygge.project.layout import FOLDERS, ROOT_FILE, Files, Found
+from hygge.project.models import OverlaySettings
+from hygge.project.schema import validate
+from hygge.project.tree import Node, Span, merge
+
+_OVERLAID = ("homes", "stores", "flows")
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A home, store or flow as its file and the environment describe it."""
+
+    name: str
+    file: str
+    node: Node | None
+    """None when the file cannot be read; that is told elsewhere."""
+
+    @property
+    def start(self) -> Span:
+        """The first character of the file."""
+        return Span(self.file, 1, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """All files of the project, an environment's changes included."""
+
+    settings: Node
+    homes: Mapping[str, Described]
+    stores: Mapping[str, Described]
+    flows: Mapping[str, Described]
+    env: str | None = None
+
+    def folder(self, name: str) -> Mapping[str, Described]:
+        """Return the homes, stores or flows by the name of their folder."""
+        return {"homes": self.homes, "stores": self.stores, "flows": self.flows}[name]
+
+
+def base(files: Files) -> tuple[Layers, list[Diagnostic]]:
+    """Return the project without any environment."""
+    found: list[Diagnostic] = []
+    empty = Node({}, Span(ROOT_FILE, 1, 1, 1))
+    settings = files.settings and _mapping(files.settings, "project", found)
+
+    def described(folder: str) -> dict[str, Described]:
+        return {
+            name: Described(name, one.file, _mapping(one, FOLDERS[folder], found))
+            for name, one in files.folders[folder].items()
+        }
+
+    homes, stores, flows = (described(folder) for folder in _OVERLAID)
+    return Layers(settings or empty, homes, stores, flows), found
+
+
+def _mapping(file: Found, kind: str, found: list[Diagnostic]) -> Node | None:
+    """Return the mapping that a file holds, or None and why it does not."""
+    node = file.parsed.node
+    if node is None or isinstance(node.value, Mapping):
+        return node
+    shape = "a list" if isinstance(node.value, tuple) else "a single value"
+    message = f"a {kind} is written as lines of 'key: value'; this is {shape}"
+    help_text = "one file holds one; drop the leading '- '" if shape == "a list" else ""
+    text = node.text or ""
+    if ":" in text:
+        help_text = "a space is missing after the colon: " + text.split()[0].replace(":", ": ", 1)
+    found.append(diagnostic("HG101", message, node.span, help_text))
+    return None
+
+
+def overlaid(layers: Layers, environment: Found) -> tuple[Layers, list[Diagnostic]]:
+    """Return the project with an environment laid over it, and what is wrong with that."""
+    found: list[Diagnostic] = []
+    node = _mapping(environment, "environment", found)
+    if node is None:
+        return replace(layers, env=environment.name), found
+    found += validate(OverlaySettings, node, "an environment")[1]
+    settings = {key: child for key, child in node.entries.items() if key not in _OVERLAID}
+    homes, stores, flows = (
+        _laid_over(layers.folder(folder), node.entries.get(folder), folder, found)
+        for folder in _OVERLAID
+    )
+    known = {key: child for key, child in settings.items() if key in OverlaySettings.model_fields}
+    merged = merge(layers.settings, Node(known, node.span)) if known else layers.settings
+    return Layers(merged, homes, stores, flows, env=environment.name), found
+
+
+def _laid_over(
+    base: Mapping[str, Described], overlay: Node | None, folder: str, found: list[Diagnostic]
+) -> Mapping[str, Described]:
+    if overlay is None:
+        return base
+    merged = dict(base)
+    for name, changes in overlay.entries.items():
+        if name not in base:
+            kind = FOLDERS[folder]
+            message = f"the project has no {kind} '{name}'{did_you_mean(name, base)}"
+            hint = f"{folder}: {', '.join(sorted(base)) or 'none yet'}"
+            found.append(diagnostic("HG304", message, changes.key or changes.span, hint))
+            continue
+        node = base[name].node
+        if node is not None and isinstance(changes.value, Mapping):
+            merged[name] = replace(base[name], node=merge(node, changes))
+    return merged

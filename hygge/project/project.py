@@ -1,0 +1,244 @@
+"""A project that was found sound, and the flows that a command takes from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from hygge.connector import ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
+from hygge.errors import UsageError
+from hygge.project import dotenv
+from hygge.project.assembly import Assembly, Draft, Side
+from hygge.project.checking import check_layers, layers_of
+from hygge.project.diagnostics import Diagnostic, ProjectError, diagnostic, did_you_mean, gathered
+from hygge.project.layers import Described, Layers
+from hygge.project.layout import Files, read_files
+from hygge.project.rules import check_flows
+from hygge.project.tree import Span
+from hygge.project.variables import Layer, Variables, unmarked
+from hygge.settings import MoveSettings
+
+
+@dataclass(frozen=True, slots=True)
+class EntitySpec:
+    """What a flow moves: an entity, or all that match a glob."""
+
+    pattern: str
+    into: str | None
+    """The entity's name in the store when it is another one; None for a glob."""
+    settings: MoveSettings
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSpec:
+    """A flow with everything decided: variables, environment, defaults."""
+
+    name: str
+    file: str
+    line: int
+    home_name: str
+    store_name: str
+    home: HomeConfig
+    store: StoreConfig
+    entities: tuple[EntitySpec, ...]
+    exclude: tuple[str, ...]
+    after: tuple[str, ...]
+    tags: tuple[str, ...]
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FlowOutline:
+    """What can be told of a flow without its variables; unknown ones read `${NAME}`."""
+
+    name: str
+    file: str
+    line: int
+    home_name: str
+    store_name: str
+    entities: tuple[str, ...]
+    """Names and globs."""
+    tags: tuple[str, ...]
+    after: tuple[str, ...]
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorOutline:
+    """What can be told of a home or a store without its variables."""
+
+    name: str
+    file: str
+    type: str
+
+
+class Project:
+    """The project in a directory, with one environment chosen."""
+
+    def __init__(
+        self, root: Path, files: Files, layers: Layers, variables: tuple[Layer, ...]
+    ) -> None:
+        self.root = root
+        self.env = layers.env
+        self.context = ProjectContext(root)
+        self.files = files
+        self.layers = layers
+        self._variables = variables
+
+    @classmethod
+    def load(cls, root: Path, *, env: str | None = None, env_file: Path | None = None) -> Project:
+        """Read and check the project; raise `ProjectError` with everything that is wrong.
+
+        Needs no variable and no driver. Raises `UsageError` for an environment that has no file.
+        """
+        root = root.resolve()
+        files = read_files(root)
+        if env is not None and env not in files.folders["environments"]:
+            known = sorted(files.folders["environments"])
+            raise UsageError(
+                f"there is no environment '{env}'{did_you_mean(env, known)}",
+                hint=f"environments: {', '.join(known) or 'none; one is environments/NAME.yml'}",
+                code="HG305",
+            )
+        layers, found = layers_of(files, env)
+        env_layers, wrong = dotenv.read_layers(root, env, env_file)
+        assembly, more = check_layers(root, layers)
+        everything = (*files.diagnostics, *found, *wrong, *more)
+        errors = [d for d in gathered(everything, files.texts, assembly.secrets) if d.is_error]
+        if errors:
+            raise ProjectError(errors)
+        return cls(root, files, layers, env_layers)
+
+    @cached_property
+    def _lenient(self) -> Assembly:
+        return self.assembly()
+
+    def assembly(self) -> Assembly:
+        """Return a fresh assembly with the variables of this process."""
+        return Assembly(self.layers, Variables.of(self.root, self._variables))
+
+    @property
+    def name(self) -> str:
+        """The project's name: from hygge.yml, else the directory's."""
+        return self._lenient.settings().name or self.root.name
+
+    @property
+    def concurrency(self) -> int:
+        """Moves that run at once."""
+        return self._lenient.settings().concurrency
+
+    @property
+    def memory_limit(self) -> int:
+        """Memory for the data of the whole run, in Arrow bytes."""
+        return self._lenient.settings().memory_limit
+
+    @cached_property
+    def homes(self) -> Mapping[str, ConnectorOutline]:
+        """The homes by name, sorted."""
+        return _outlines(self.layers.homes)
+
+    @cached_property
+    def stores(self) -> Mapping[str, ConnectorOutline]:
+        """The stores by name, sorted."""
+        return _outlines(self.layers.stores)
+
+    @cached_property
+    def flows(self) -> Mapping[str, FlowOutline]:
+        """The flows by name, sorted. No variable has to be set."""
+        drafts = (self._lenient.draft(name) for name in sorted(self.layers.flows))
+        return {draft.name: _outline(draft) for draft in drafts if draft is not None}
+
+    def drafts(self, names: Sequence[str], assembly: Assembly) -> list[Draft]:
+        """Return flows by name; raise `UsageError` for one that is not there."""
+        for name in names:
+            if name not in self.layers.flows:
+                known = sorted(self.layers.flows)
+                raise UsageError(
+                    f"there is no flow '{name}'{did_you_mean(name, known)}",
+                    hint=f"flows: {', '.join(known) or 'none yet'}   (hygge list)",
+                    code="HG217",
+                )
+        return [draft for name in names if (draft := assembly.draft(name)) is not None]
+
+    def resolve(self, names: Sequence[str]) -> list[FlowSpec]:
+        """Return flows with their variables replaced, ready to run, in the order asked for.
+
+        Raises one `ProjectError` with every missing variable, every missing driver and every
+        value that is wrong, of all these flows.
+        """
+        assembly = self.assembly()
+        drafts = self.drafts(names, assembly)
+        assembly.settings()
+        found = [*assembly.found, *assembly.variables.found, *assembly.variables.missing]
+        found += _missing_drivers(drafts)
+        found += check_flows(drafts, self.context)
+        errors = [d for d in gathered(found, self.files.texts, assembly.secrets) if d.is_error]
+        if errors:
+            raise ProjectError(errors)
+        return [_spec(draft) for draft in drafts]
+
+
+def _outlines(described: Mapping[str, Described]) -> dict[str, ConnectorOutline]:
+    outlines = {}
+    for name, one in sorted(described.items()):
+        type_node = one.node.entries.get("type") if one.node else None
+        outlines[name] = ConnectorOutline(name, one.file, (type_node and type_node.text) or "")
+    return outlines
+
+
+def _outline(draft: Draft) -> FlowOutline:
+    return FlowOutline(
+        name=draft.name,
+        file=draft.file,
+        line=draft.node.span.line,
+        home_name=draft.home.name or "",
+        store_name=draft.store.name or "",
+        entities=tuple(unmarked(entity.pattern) for entity in draft.entities),
+        tags=tuple(unmarked(tag) for tag in draft.tags),
+        after=draft.after,
+        enabled=draft.enabled,
+    )
+
+
+def _missing_drivers(drafts: Sequence[Draft]) -> list[Diagnostic]:
+    found = []
+    for draft in drafts:
+        for side in (draft.home, draft.store):
+            if side.config is not None and (missing := side.config.missing_drivers()):
+                found.append(_no_driver(side, side.config, missing))
+    return found
+
+
+def _no_driver(side: Side, config: ConnectorConfig, missing: Sequence[str]) -> Diagnostic:
+    type_node = side.node.entries.get("type") if side.node else None
+    span: Span = type_node.span if type_node else side.span
+    extra = f"'hygge-data[{config.extra}]'" if config.extra else " ".join(missing)
+    message = f"type {config.type_name} needs {', '.join(missing)}, which is not installed"
+    return diagnostic("HG306", message, span, f"pip install {extra}")
+
+
+def _spec(draft: Draft) -> FlowSpec:
+    home, store = draft.home.config, draft.store.config
+    assert isinstance(home, HomeConfig)
+    assert isinstance(store, StoreConfig)
+    return FlowSpec(
+        name=draft.name,
+        file=draft.file,
+        line=draft.node.span.line,
+        home_name=draft.home.name or "",
+        store_name=draft.store.name or "",
+        home=home,
+        store=store,
+        entities=tuple(
+            EntitySpec(e.pattern, e.into, e.settings, e.span.line)
+            for e in draft.entities
+            if e.settings is not None
+        ),
+        exclude=draft.exclude,
+        after=draft.after,
+        tags=draft.tags,
+        enabled=draft.enabled,
+    )

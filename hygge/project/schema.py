@@ -1,0 +1,244 @@
+"""Nodes against pydantic models: what a model refuses, told at the place where it is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+
+from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean, near
+from hygge.project.tree import Node, Span, find, plain
+from hygge.project.variables import is_marked, unmarked
+
+Annotation = Any
+_Error = Any  # the mappings that ValidationError.errors() returns
+M = TypeVar("M", bound=BaseModel)
+
+_OTHER_WORDS = {
+    "source": "home",
+    "src": "home",
+    "tap": "home",
+    "from": "home",
+    "destination": "store",
+    "dest": "store",
+    "target": "store",
+    "sink": "store",
+    "to": "store",
+    "table": "entity",
+    "tables": "entities",
+    "streams": "entities",
+    "as": "into",
+    "write_disposition": "mode",
+    "strategy": "mode",
+    "depends_on": "after",
+    "needs": "after",
+    "key": "primary_key",
+    "keys": "primary_key",
+    "workers": "concurrency",
+    "threads": "concurrency",
+}
+
+
+def validate(model: type[M], node: Node, subject: str) -> tuple[M | None, list[Diagnostic]]:
+    """Return the model that `node` describes, or None and what is wrong.
+
+    `subject` completes "keys of …". Values that are not known yet are never wrong; when one of
+    them keeps the model from being made, both results are empty.
+    """
+    try:
+        return model.model_validate(plain(node)), []
+    except ValidationError as error:
+        return None, _Findings(model, node, subject).diagnostics(error)
+
+
+def secret_keys(model: type[BaseModel]) -> frozenset[str]:
+    """Return the keys of `model` that hold secrets."""
+    found = set()
+    for name, info in model.model_fields.items():
+        if any(part in (SecretStr, SecretBytes) for part in _parts(info.annotation)):
+            found |= {name, info.alias or name}
+    return frozenset(found)
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """Return the keys a model has, in the order of its fields."""
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _parts(annotation: Annotation) -> Iterable[Annotation]:
+    """Yield a type and every type inside it: of unions, lists, mappings and annotations."""
+    yield annotation
+    origin: Annotation = get_origin(annotation)
+    if origin is Annotated:
+        yield from _parts(get_args(annotation)[0])
+    elif origin in (Union, UnionType, dict, list, tuple, set, frozenset, Mapping):
+        for part in get_args(annotation):
+            yield from _parts(part)
+
+
+def _model_at(model: type[BaseModel], loc: Iterable[int | str]) -> type[BaseModel] | None:
+    """Return the model of the mapping that `loc` leads to, as far as types tell."""
+    current: type[BaseModel] | None = model
+    for step in loc:
+        if not isinstance(step, str) or current is None:
+            continue
+        names = {info.alias or name: info for name, info in current.model_fields.items()}
+        info = names.get(step) or current.model_fields.get(step)
+        if info is None:
+            continue
+        inner = [p for p in _parts(info.annotation) if isinstance(p, type)]
+        current = next((p for p in inner if issubclass(p, BaseModel)), None)
+    return current
+
+
+@dataclass(slots=True)
+class _Wrong:
+    """All that pydantic says about one value."""
+
+    node: Node
+    key: str
+    reasons: list[str]
+    value: object
+    is_secret: bool
+
+
+class _Findings:
+    """Turns the errors of one validation into diagnostics: one mistake, one message."""
+
+    def __init__(self, model: type[BaseModel], node: Node, subject: str) -> None:
+        self.model = model
+        self.node = node
+        self.subject = subject
+
+    def diagnostics(self, error: ValidationError) -> list[Diagnostic]:
+        errors: list[_Error] = list(error.errors(include_url=False))
+        unknown = [e for e in errors if e["type"] == "extra_forbidden"]
+        missing = [e for e in errors if e["type"] == "missing"]
+        others = [
+            e
+            for e in errors
+            if e["type"] not in ("extra_forbidden", "missing") and not is_marked(e["input"])
+        ]
+        found = [self._unknown(e["loc"]) for e in unknown]
+        meant = {(e["loc"][:-1], self._meant(e["loc"])) for e in unknown}
+        found += [
+            self._missing(e["loc"])
+            for e in missing
+            if (e["loc"][:-1], str(e["loc"][-1])) not in meant
+        ]
+        return found + [self._value(wrong) for wrong in self._grouped(others)]
+
+    def _keys(self, loc: tuple[int | str, ...]) -> list[str]:
+        model = _model_at(self.model, loc[:-1])
+        return keys_of(model) if model else []
+
+    def _meant(self, loc: tuple[int | str, ...]) -> str | None:
+        wrong, keys = str(loc[-1]), self._keys(loc)
+        other = _OTHER_WORDS.get(wrong.casefold())
+        return other if other in keys else near(wrong, keys)
+
+    def _unknown(self, loc: tuple[int | str, ...]) -> Diagnostic:
+        node, _ = find(self.node, loc)
+        meant = self._meant(loc)
+        guess = f"; did you mean '{meant}'?" if meant else ""
+        owner = self.subject if len(loc) == 1 else f"'{_words(loc[:-1])}'"
+        help_text = f"keys of {owner}: {', '.join(self._keys(loc))}"
+        message = f"unknown key '{loc[-1]}'{guess}"
+        return diagnostic("HG102", message, node.key or node.span, help_text)
+
+    def _missing(self, loc: tuple[int | str, ...]) -> Diagnostic:
+        node, _ = find(self.node, loc[:-1])
+        owner = self.subject if len(loc) == 1 else f"'{_words(loc[:-1])}'"
+        message = f"{owner} needs the key '{loc[-1]}'"
+        model = _model_at(self.model, loc[:-1])
+        info = model.model_fields.get(str(loc[-1])) if model else None
+        description = " ".join((info.description or "").split()) if info else ""
+        help_text = f"{loc[-1]}: {description}" if description else f"add '{loc[-1]}: …'"
+        return diagnostic("HG105", message, node.anchor, help_text)
+
+    def _grouped(self, errors: list[_Error]) -> list[_Wrong]:
+        """Gather what pydantic says of one value, which may be once for each type it could be."""
+        groups: dict[Span, _Wrong] = {}
+        for error in errors:
+            node, rest = find(self.node, error["loc"])
+            loc = error["loc"][: len(error["loc"]) - len(rest)]
+            key = _words(loc) or self.subject
+            secret = bool(secret_keys(self.model) & {str(step) for step in loc})
+            wrong = groups.setdefault(node.span, _Wrong(node, key, [], error["input"], secret))
+            reason = _reason(error)
+            if reason not in wrong.reasons:
+                wrong.reasons.append(reason)
+        return list(groups.values())
+
+    def _value(self, wrong: _Wrong) -> Diagnostic:
+        value, choices = wrong.node.value, _choices(wrong.reasons)
+        reason = " or ".join(wrong.reasons)
+        if value is None:
+            message = f"'{wrong.key}' has no value: {reason}"
+        elif wrong.is_secret or not isinstance(value, str | int | float):
+            message = f"'{wrong.key}': {reason}"
+        else:
+            shown = str(value).lower() if isinstance(value, bool) else str(value)
+            message = f"'{wrong.key}' cannot be '{_short(shown)}': {reason}"
+            message += did_you_mean(shown, choices)
+        quote = ""
+        if reason == "must be text" and isinstance(value, int | float):
+            quote = f"write it in quotes: '{value}'"
+        return diagnostic("HG106", unmarked(message), wrong.node.anchor, quote)
+
+
+def _short(text: str) -> str:
+    line = text if text.isprintable() else repr(text)[1:-1]
+    return line if len(line) <= 60 else line[:57] + "…"
+
+
+def _words(loc: Iterable[int | str]) -> str:
+    """Write a way like a person would: `entities[2].mode`."""
+    text = ""
+    for step in loc:
+        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+_REASONS = {
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be a mapping",
+    "mapping_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "set_type": "must be a list",
+    "string_too_short": "must not be empty",
+}
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+def _reason(error: _Error) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind in ("literal_error", "enum"):
+        return f"must be {context['expected']}"
+    if kind == "greater_than_equal":
+        return f"must be at least {context['ge']}"
+    if kind == "greater_than":
+        return f"must be more than {context['gt']}"
+    if kind == "less_than_equal":
+        return f"must be at most {context['le']}"
+    if kind == "value_error":
+        return str(context.get("error", error["msg"]))
+    return _REASONS.get(kind) or str(error["msg"])
+
+
+def _choices(reasons: Iterable[str]) -> list[str]:
+    return [name for reason in reasons for name in _QUOTED.findall(reason)]

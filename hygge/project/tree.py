@@ -1,0 +1,119 @@
+"""Parsed YAML as plain values that remember where they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+Scalar = None | bool | int | float | str
+Plain = Any
+Loc = Sequence[int | str]
+
+_NOTHING: Mapping[str, Node] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where something is written: a file (posix, relative to the root) and a place in a line."""
+
+    file: str
+    line: int
+    """From 1."""
+    column: int
+    """From 1, in characters."""
+    end_column: int
+    """One past the last character on this line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value of a YAML file: a scalar, a tuple of nodes or a mapping of nodes."""
+
+    value: Scalar | tuple[Node, ...] | Mapping[str, Node]
+    span: Span
+    key: Span | None = None
+    """Where the key of this value is written, for a value in a mapping."""
+
+    @property
+    def entries(self) -> Mapping[str, Node]:
+        """The values of a mapping by key; empty for anything else."""
+        return self.value if isinstance(self.value, Mapping) else _NOTHING
+
+    @property
+    def items(self) -> tuple[Node, ...]:
+        """The items of a list; empty for anything else."""
+        return self.value if isinstance(self.value, tuple) else ()
+
+    @property
+    def text(self) -> str | None:
+        """The text of a scalar that is text, else None."""
+        return self.value if isinstance(self.value, str) else None
+
+    @property
+    def anchor(self) -> Span:
+        """The place to point at when something is wrong with this value.
+
+        An empty value and a block that begins on a later line are found by their key.
+        """
+        is_block = isinstance(self.value, Mapping | tuple) and self.span.end_column == 0
+        if self.key and (self.span.column == self.span.end_column or is_block):
+            return self.key
+        return self.span
+
+
+def plain(node: Node) -> Plain:
+    """Return the value without positions: dict, list or scalar."""
+    if isinstance(node.value, Mapping):
+        return {key: plain(child) for key, child in node.value.items()}
+    if isinstance(node.value, tuple):
+        return [plain(child) for child in node.value]
+    return node.value
+
+
+def find(node: Node, loc: Loc) -> tuple[Node, list[int | str]]:
+    """Follow `loc` as far as it goes; return the node reached and what remains."""
+    for position, step in enumerate(loc):
+        child = _child(node, step)
+        if child is None:
+            return node, list(loc[position:])
+        node = child
+    return node, []
+
+
+def _child(node: Node, step: int | str) -> Node | None:
+    if isinstance(step, int):
+        return node.items[step] if 0 <= step < len(node.items) else None
+    return node.entries.get(step)
+
+
+def walk(
+    node: Node, path: tuple[int | str, ...] = ()
+) -> Iterator[tuple[tuple[int | str, ...], Node]]:
+    """Yield every scalar below `node` with the way to it."""
+    if isinstance(node.value, Mapping):
+        for key, child in node.value.items():
+            yield from walk(child, (*path, key))
+    elif isinstance(node.value, tuple):
+        for number, child in enumerate(node.value):
+            yield from walk(child, (*path, number))
+    else:
+        yield path, node
+
+
+def merge(base: Node, overlay: Node) -> Node:
+    """Lay `overlay` over `base`: mappings meet key by key, anything else is replaced.
+
+    A mapping that names another `type` replaces the whole mapping: the settings of one connector
+    mean nothing to another.
+    """
+    if not isinstance(base.value, Mapping) or not isinstance(overlay.value, Mapping):
+        return overlay
+    other = overlay.value.get("type")
+    if other is not None and "type" in base.value and other.value != base.value["type"].value:
+        return overlay
+    merged = dict(base.value)
+    for key, child in overlay.value.items():
+        merged[key] = merge(merged[key], child) if key in merged else child
+    return replace(base, value=merged)

@@ -1,0 +1,187 @@
+"""`${NAME}` in values: where variables come from, and what replaces them.
+
+Values are replaced after parsing and never expanded again, so a password may hold `$`, `#`
+and `:`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from hygge.project.diagnostics import Diagnostic, diagnostic
+from hygge.project.tree import Node, Span
+
+FORBIDDEN = frozenset({"type", "home", "store", "after"})
+"""Keys whose values say how a project hangs together and so hold no variable."""
+
+_PATTERN = re.compile(r"\$\$\{|\$\{(?P<body>[^{}]*)\}|\$\{")
+_BODY = re.compile(
+    r"file:(?P<path>.+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<operator>:-|:\?)(?P<rest>.*))?",
+    re.DOTALL,
+)
+_OPEN, _CLOSE = "⦃hygge:", "⦄"
+_MARKER = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+_FILE_LIMIT = 1_000_000
+
+
+def marker(name: str) -> str:
+    """Return the text that stands for a value nobody knows yet."""
+    return f"{_OPEN}{name}{_CLOSE}"
+
+
+def is_marked(value: object) -> bool:
+    """Return whether a value, or anything in it, is not known yet."""
+    if isinstance(value, str):
+        return _OPEN in value
+    if isinstance(value, Mapping):
+        return any(is_marked(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(is_marked(item) for item in value)
+    return False
+
+
+def unmarked(text: str) -> str:
+    """Return `text` with every unknown value written as its variable again."""
+    return _MARKER.sub(lambda match: "${" + match[1] + "}", text)
+
+
+def mentions(text: str) -> bool:
+    """Return whether `text` holds a variable."""
+    return any(match[0] != "$${" for match in _PATTERN.finditer(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Variables of one origin."""
+
+    origin: str
+    """`environment`, or the env file's name."""
+    values: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Variables:
+    """Looks variables up, layer by layer, and remembers what was wrong or missing.
+
+    Without layers nothing is known but defaults: that is how a project is checked.
+    """
+
+    root: Path
+    layers: tuple[Layer, ...] = ()
+    reads_files: bool = False
+    found: list[Diagnostic] = field(default_factory=list)
+    """Expressions that are written wrongly."""
+    missing: list[Diagnostic] = field(default_factory=list)
+    """Variables and files that are not there."""
+
+    @classmethod
+    def of(cls, root: Path, files: tuple[Layer, ...]) -> Variables:
+        """Return the variables of this process over those of env files."""
+        return cls(root, (Layer("environment", dict(os.environ)), *files), reads_files=True)
+
+    def lookup(self, name: str) -> str | None:
+        """Return the value of a variable from the first layer that has it."""
+        for layer in self.layers:
+            if name in layer.values:
+                return layer.values[name]
+        return None
+
+    def origin(self, name: str) -> str | None:
+        """Return where a variable comes from."""
+        return next((layer.origin for layer in self.layers if name in layer.values), None)
+
+    def fill(self, node: Node, *, forbidden: frozenset[str] = FORBIDDEN) -> Node:
+        """Return `node` with every variable replaced, or marked where it is not known."""
+        if isinstance(node.value, str):
+            return self._text(node, node.value) if "${" in node.value else node
+        if isinstance(node.value, tuple):
+            items = tuple(self.fill(item, forbidden=forbidden) for item in node.value)
+            return replace(node, value=items)
+        if isinstance(node.value, Mapping):
+            return self._mapping(node, node.value, forbidden)
+        return node
+
+    def _mapping(self, node: Node, entries: Mapping[str, Node], forbidden: frozenset[str]) -> Node:
+        filled = {}
+        for key, child in entries.items():
+            if key in forbidden and self._refuse(key, child):
+                filled[key] = replace(child, value=marker(key))
+            else:
+                filled[key] = self.fill(child, forbidden=frozenset({"type"}))
+        return replace(node, value=filled)
+
+    def _refuse(self, key: str, child: Node) -> bool:
+        """Refuse variables in a key that holds names: one text, or a list of texts."""
+        wrong = [n for n in (child, *child.items) if n.text is not None and mentions(n.text)]
+        for node in wrong:
+            hint = "write the name; what differs between machines goes into environments/"
+            message = f"'{key}' cannot hold a variable"
+            self.found.append(diagnostic("HG108", message, node.span, hint))
+        return bool(wrong)
+
+    def _text(self, node: Node, text: str) -> Node:
+        parts: list[str] = []
+        end = 0
+        for match in _PATTERN.finditer(text):
+            parts += [text[end : match.start()], self._value(match, node.span)]
+            end = match.end()
+        return replace(node, value="".join([*parts, text[end:]]))
+
+    def _value(self, match: re.Match[str], span: Span) -> str:
+        if match[0] == "$${":
+            return "${"
+        body = _BODY.fullmatch(match["body"] or "")
+        if body is None:
+            self._wrong(match, span)
+            return marker(match["body"] or "")
+        if body["path"]:
+            return self._file(body["path"], span)
+        return self._variable(body, span)
+
+    def _variable(self, body: re.Match[str], span: Span) -> str:
+        name, operator, rest = body["name"], body["operator"], body["rest"]
+        value = self.lookup(name)
+        if operator == ":-":
+            return value or rest
+        if value is not None and (value or operator is None):
+            return value
+        reason = f": {rest}" if operator == ":?" and rest else ""
+        state = "is empty" if value == "" else "is not set"
+        message = f"variable {name} {state}{reason}"
+        hint = f"export {name}=…, or write {name}=… into .env"
+        self.missing.append(diagnostic("HG301", message, span, hint))
+        return marker(name)
+
+    def _file(self, path: str, span: Span) -> str:
+        if not self.reads_files:
+            return marker(f"file:{path}")
+        try:
+            with Path(self.root, Path(path).expanduser()).open("rb") as file:
+                content = file.read(_FILE_LIMIT + 1)
+            if len(content) > _FILE_LIMIT:
+                raise ValueError(f"more than {_FILE_LIMIT:,} bytes")
+            return content.decode().removesuffix("\n").removesuffix("\r")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            message = f"cannot read {path}: {reason}"
+            hint = "a relative path starts at the project's root"
+            self.missing.append(diagnostic("HG303", message, span, hint))
+            return marker(f"file:{path}")
+
+    def _wrong(self, match: re.Match[str], span: Span) -> None:
+        body = match["body"]
+        if body is None:
+            message = "'${' is not closed, or holds another brace"
+        elif not body:
+            message = "'${}' names no variable"
+        else:
+            message = f"'{match[0]}' is no variable"
+        help_text = "${NAME}, ${NAME:-default}, ${NAME:?message} or ${file:/path}; a literal is $${"
+        name = re.match(r"([A-Za-z_][A-Za-z0-9_]*)(-|\?)(.*)", body or "")
+        if name:
+            message += f"; did you mean '${{{name[1]}:{name[2]}{name[3]}}}'?"
+        self.found.append(diagnostic("HG107", message, span, help_text))
