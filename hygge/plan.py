@@ -86,9 +86,10 @@ def make_plan(
 ) -> Plan:
     """Return the moves that `selection` picks from `project`.
 
-    With `full_refresh` every move replaces what its store holds, whatever its mode. Asks homes for their entities only where a flow names them by a glob. Raises `UsageError` when
-    nothing is selected and `ConfigError` when variables or drivers are missing or two moves would
-    write one place.
+    With `full_refresh` every move replaces what its store holds, whatever its mode. Asks homes
+    for their entities only where a flow names them by a glob. Raises `UsageError` when nothing
+    is selected and `ConfigError` when variables or drivers are missing or two moves would write
+    one place.
     """
     names = select_flows(project.flows, selection)
     moves: list[Move] = []
