@@ -1,0 +1,287 @@
+"""`hygge init`, `new` and `destroy` as a person types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from hygge.cli.app import app
+from hygge.errors import ConfigError, HyggeError, UsageError
+from hygge.project.checking import check
+
+RUNNER = CliRunner()
+INIT = ["hygge.yml", "homes/sample_files.yml", "stores/lake.yml", "flows/users.yml"]
+
+
+def hygge(directory: Path, *words: str) -> Result:
+    return RUNNER.invoke(app, ["-C", str(directory), *words])
+
+
+def refused(directory: Path, *words: str) -> HyggeError:
+    """Run a command that must fail, and return its error; nothing may be written."""
+    before = contents(directory)
+    error = hygge(directory, *words).exception
+    assert isinstance(error, HyggeError)
+    assert contents(directory) == before
+    return error
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def read(file: Path) -> object:
+    return yaml.safe_load(file.read_text("utf-8"))
+
+
+def wrong(root: Path) -> list[str]:
+    return [str(found) for found in check(root).errors]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    assert hygge(tmp_path, "init", "demo").exit_code == 0
+    return tmp_path / "demo"
+
+
+def test_init_writes_a_project_without_mistakes(project: Path) -> None:
+    report = check(project)
+    assert report.diagnostics == ()
+    assert (report.homes, report.stores, report.flows, report.environments) == (1, 1, 2, 1)
+
+
+def test_init_writes_every_file_and_says_so(tmp_path: Path) -> None:
+    result = hygge(tmp_path, "init", "demo", "--pre-commit", "--ci", "github")
+    written = set(contents(tmp_path / "demo"))
+    assert {line[14:] for line in result.stdout.splitlines()} == written
+    assert all(line.startswith("      create  ") for line in result.stdout.splitlines())
+    assert written == {
+        *INIT,
+        "flows/orders.yml",
+        "environments/prod.yml",
+        "data/sample/users.csv",
+        "data/sample/orders.csv",
+        ".env.example",
+        ".gitignore",
+        "README.md",
+        ".pre-commit-config.yaml",
+        ".github/workflows/hygge.yml",
+    }
+
+
+def test_init_again_finds_everything_identical(project: Path) -> None:
+    before = contents(project)
+    result = hygge(project, "init", ".")
+    assert {line.split()[0] for line in result.stdout.splitlines()} == {"identical"}
+    assert contents(project) == before
+
+
+def test_init_bare_leaves_the_sample_out(tmp_path: Path) -> None:
+    hygge(tmp_path, "init", "demo", "--bare")
+    assert not {"flows", "homes", "stores", "data"} & {
+        path.name for path in (tmp_path / "demo").iterdir()
+    }
+
+
+def test_init_here_takes_a_lawful_name_from_the_directory(tmp_path: Path) -> None:
+    here = tmp_path / "My Project"
+    here.mkdir()
+    assert hygge(here, "init", ".").exit_code == 0
+    settings = read(here / "hygge.yml")
+    assert isinstance(settings, dict)
+    assert settings["name"] == "my_project"
+
+
+def test_init_refuses_a_name_that_will_not_do(tmp_path: Path) -> None:
+    error = refused(tmp_path, "init", "My-Project")
+    assert "my_project" in (error.hint or "")
+
+
+def test_init_writes_nothing_when_a_file_is_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "README.md").write_text("mine\n")
+    error = refused(tmp_path, "init", "demo")
+    assert "README.md" in error.message
+    assert error.exit_code == 1
+    assert hygge(tmp_path, "init", "demo", "--skip").exit_code == 0
+    assert (tmp_path / "demo" / "README.md").read_text() == "mine\n"
+    assert hygge(tmp_path, "init", "demo", "--force").exit_code == 0
+    assert (tmp_path / "demo" / "README.md").read_text() != "mine\n"
+
+
+@pytest.mark.parametrize("flag", ["--dry-run", "-n", "--pretend", "-p"])
+def test_a_dry_run_shows_and_writes_nothing(tmp_path: Path, flag: str) -> None:
+    result = hygge(tmp_path, "init", "demo", flag)
+    assert "create  hygge.yml" in result.stdout
+    assert contents(tmp_path) == {}
+
+
+def test_json_lists_what_was_written(tmp_path: Path) -> None:
+    answer = json.loads(hygge(tmp_path, "init", "demo", "--json").stdout)
+    assert answer["written"] is True
+    assert {"status": "create", "path": "hygge.yml"} in answer["files"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "answers", "left"),
+    [
+        ("y", [], "new"),
+        ("n", [], "mine"),
+        ("", [], "mine"),
+        ("d", ["y"], "new"),
+        ("q", [], "mine"),
+        ("\x04", [], "mine"),
+    ],
+    ids=["yes", "no", "enter", "diff then yes", "quit", "end of input"],
+)
+def test_at_a_terminal_a_conflict_is_asked_about(
+    project: Path, typed: str, answers: list[str], left: str
+) -> None:
+    (project / "README.md").write_text("mine\n")
+    command = ["-m", "hygge", "-C", str(project), "init", "."]
+    environment = {**os.environ, "TERM": "dumb"}
+    child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=30, env=environment)
+    child.expect("README.md differs. Overwrite")
+    child.send(typed if typed == "\x04" else f"{typed}\n")
+    for answer in answers:
+        child.expect(r"-mine[\s\S]*Overwrite")
+        child.sendline(answer)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert (child.exitstatus == 0) == (typed not in ("q", "\x04"))
+    assert ((project / "README.md").read_text() == "mine\n") == (left == "mine")
+
+
+def test_new_home_writes_what_was_given_and_comments_the_rest(project: Path) -> None:
+    result = hygge(project, "new", "home", "archive", "--type", "parquet", "path=data/no")
+    assert result.stdout == "      create  homes/archive.yml\n"
+    assert read(project / "homes" / "archive.yml") == {"type": "parquet", "path": "data/no"}
+    assert hygge(project, "new", "home", "archive", "--type", "parquet", "path=data/no").stdout == (
+        "   identical  homes/archive.yml\n"
+    )
+
+
+def test_new_home_notes_its_variables_for_others(project: Path) -> None:
+    hygge(project, "new", "home", "archive", "--type", "parquet", "path=${ROOT}/${DAY:-1}")
+    assert read(project / "homes" / "archive.yml") == {
+        "type": "parquet",
+        "path": "${ROOT}/${DAY:-1}",
+    }
+    lines = (project / ".env.example").read_text().splitlines()
+    assert lines[-2:] == ["ROOT=", "DAY="]
+    assert wrong(project) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["home", "x", "--type", "parquet", "pth=1"], "did you mean 'path'", "path"),
+        (["home", "x", "--type", "parqet", "path=1"], "did you mean 'parquet'", "hygge types"),
+        (["home", "x", "--type", "parquet"], "needs the key 'path'", "path"),
+        (["home", "x", "--type", "parquet", "path"], "not key=value", "key=value"),
+        (["home", "x", "--type", "parquet", "path=[a"], "path", "[one, two]"),
+        (["home", "x", "--type", "parquet", "path=[a]"], "must be text", ""),
+        (["home", "no", "--type", "parquet", "path=a"], "means something else", "no_data"),
+        (["flow", "x", "--home", "smaple_files"], "did you mean 'sample_files'", "sample_files"),
+        (["flow", "x", "--store", "pond"], "no store 'pond'", "lake"),
+        (["flow", "x", "--mode", "replce"], "did you mean 'replace'", "replace"),
+        (["template", "flwo"], "no template 'flwo'", "flow"),
+        (["template", "../../flow"], "no template", "flow"),
+    ],
+)
+def test_new_refuses_what_will_not_do(
+    project: Path, words: list[str], message: str, hint: str
+) -> None:
+    error = refused(project, "new", *words)
+    assert isinstance(error, ConfigError)
+    assert message in error.message
+    assert hint in (error.hint or "")
+
+
+def test_new_outside_of_a_project_says_how_to_make_one(tmp_path: Path) -> None:
+    error = refused(tmp_path, "new", "flow", "x")
+    assert isinstance(error, UsageError)
+    assert "hygge init" in (error.hint or "")
+
+
+def test_new_flow_takes_the_only_home_and_store(project: Path) -> None:
+    hygge(project, "new", "flow", "people", "--entity", "users", "--mode", "append")
+    assert read(project / "flows" / "people.yml") == {
+        "home": "sample_files",
+        "store": "lake",
+        "entity": "users",
+        "mode": "append",
+    }
+
+
+def test_new_flow_with_many_entities_lists_them(project: Path) -> None:
+    words = ["--entity", "a", "--entity", "b*", "--primary-key", "id,no"]
+    hygge(project, "new", "flow", "many", *words)
+    flow = read(project / "flows" / "many.yml")
+    assert isinstance(flow, dict)
+    assert flow["entities"] == ["a", "b*"]
+    assert flow["primary_key"] == ["id", "no"]
+
+
+def test_a_template_of_ones_own_wins(project: Path) -> None:
+    hygge(project, "new", "template", "flow")
+    template = project / "templates" / "flow.yml.j2"
+    template.write_text("# by us: {{ name }}\n" + template.read_text())
+    hygge(project, "new", "flow", "mine")
+    assert (project / "flows" / "mine.yml").read_text().startswith("# by us: mine\n")
+
+
+def test_a_template_that_loses_a_value_is_refused(project: Path) -> None:
+    own = project / "templates" / "home" / "any.yml.j2"
+    own.parent.mkdir(parents=True)
+    own.write_text("type: {{ type | yaml }}\npath: elsewhere\n")
+    (project / "templates" / "home" / "parquet.yml.j2").write_text(own.read_text())
+    error = refused(project, "new", "home", "x", "--type", "parquet", "path=here")
+    assert "does not write path" in error.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "users"),
+    [
+        ("home", "sample_files", ["flows/users.yml:3", "flows/orders.yml:2"]),
+        ("store", "lake", ["flows/users.yml:4", "flows/orders.yml:3"]),
+        ("flow", "users", ["flows/orders.yml:8"]),
+    ],
+)
+def test_destroy_refuses_while_something_refers_to_it(
+    project: Path, kind: str, name: str, users: list[str]
+) -> None:
+    error = refused(project, "destroy", kind, name)
+    assert error.exit_code == 1
+    assert all(user in error.message for user in users)
+
+
+def test_destroy_sees_what_refers_without_a_name_and_from_environments(project: Path) -> None:
+    (project / "flows" / "users.yml").write_text("store: lake\n")
+    (project / "environments" / "prod.yml").write_text("stores:\n  lake: {path: /lake}\n")
+    assert "flows/users.yml:1" in refused(project, "destroy", "home", "sample_files").message
+    assert "environments/prod.yml:2" in refused(project, "destroy", "store", "lake").message
+
+
+def test_destroy_removes_the_file_and_no_data(project: Path) -> None:
+    assert hygge(project, "destroy", "flow", "orders", "-n").exit_code == 0
+    assert (project / "flows" / "orders.yml").exists()
+    result = hygge(project, "destroy", "flow", "orders")
+    assert result.stdout == "      remove  flows/orders.yml\n"
+    assert not (project / "flows" / "orders.yml").exists()
+    assert (project / "data" / "sample" / "orders.csv").exists()
+
+
+def test_destroy_suggests_what_was_meant(project: Path) -> None:
+    assert "did you mean 'orders'" in refused(project, "destroy", "flow", "order").message
