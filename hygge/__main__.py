@@ -12,9 +12,9 @@ def main() -> None:
 
         print(f"hygge {__version__}")
         return
-    from hygge.cli.app import app
+    from hygge.cli.edge import run
 
-    app()
+    sys.exit(run())
 
 
 if __name__ == "__main__":

@@ -49,3 +49,14 @@ def redact(text: str) -> str:
         text = text.replace(secret, _MASK)
     text = _USER_INFO.sub(rf"\g<scheme>{_MASK}@", text)
     return _PAIR.sub(rf"\g<key>{_MASK}", text)
+
+
+def redact_values(value: object) -> object:
+    """Return JSON-like values with every text in them redacted; the keys stay."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: redact_values(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact_values(item) for item in value]
+    return value

@@ -23,7 +23,7 @@ from hygge.model import (
     RunStarted,
 )
 from hygge.private import private_folder, write_private
-from hygge.redact import redact
+from hygge.redact import redact_values
 
 FORMAT = 1
 KEPT_REPORTS = 100
@@ -115,11 +115,11 @@ def _files(root: Path) -> list[Path]:
     return [path for _, path in sorted(dated, reverse=True)]
 
 
-def to_json(report: Report) -> dict[str, Any]:
+def to_json(report: Report) -> dict[str, object]:
     """Return a report as JSON has it, secrets masked."""
     state = "running" if report.finished_at is None else "finished"
-    values: dict[str, Any] = _masked({"format": FORMAT, "state": state, **asdict(report)})
-    return values
+    fields = {"format": FORMAT, "state": state, **asdict(report)}
+    return {name: redact_values(value) for name, value in fields.items()}
 
 
 def from_json(data: Mapping[str, Any]) -> Report:
@@ -142,16 +142,6 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
     result, mode = Result(data["result"]), Mode(data["mode"])
     plain = {k: v for k, v in data.items() if k not in ("failure", "result", "mode", "notes")}
     return Outcome(**plain, failure=failure, result=result, mode=mode, notes=tuple(data["notes"]))
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {key: _masked(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_masked(item) for item in value]
-    return value
 
 
 def load_latest(root: Path) -> Report:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from hygge import __version__
 from hygge.cli.destroy import destroy
+from hygge.cli.go import go
+from hygge.cli.history import history
 from hygge.cli.init import init
 from hygge.cli.new import new
+from hygge.cli.types import types
 
 app = typer.Typer(
     name="hygge",
@@ -34,22 +38,40 @@ class Globals:
     """-1 with `-q`, 0 by default, 1 or more with `-v`."""
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hygge {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     ctx: typer.Context,
     directory: Annotated[Path, typer.Option("-C", help="Work as if started there.")] = Path(),
     env: Annotated[str | None, typer.Option(help="Overlay environments/NAME.yml.")] = None,
     env_file: Annotated[Path | None, typer.Option(help="Read variables from this file.")] = None,
-    color: Annotated[str, typer.Option(help="auto, always or never.")] = "auto",
+    color: Annotated[
+        Literal["auto", "always", "never"], typer.Option(help="Colours in what is printed.")
+    ] = "auto",
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.")] = 0,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
 ) -> None:
     """Moves tables from where they live (homes) to where they rest (stores)."""
     level = -1 if quiet else verbose
-    ctx.obj = Globals(directory, env, env_file, color, no_input, level)
+    chosen = Globals(directory, env, env_file, color, no_input, level)
+    if isinstance(ctx.obj, list):
+        ctx.obj.append(chosen)
+    ctx.obj = chosen
 
 
 app.command()(init)
 app.add_typer(new, name="new")
 app.command()(destroy)
+app.command()(go)
+app.command()(history)
+app.command()(types)

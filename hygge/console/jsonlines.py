@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from hygge.console.output import Output
 from hygge.console.progress import Renderer
 from hygge.model import Event
-from hygge.redact import redact
+from hygge.redact import redact_values
 
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -23,7 +23,7 @@ class JsonLines(Renderer):
 
     def listen(self, event: Event) -> None:
         """Write one line of ASCII, so that no terminal and no encoding can misread it."""
-        self._answer.line(json.dumps(_masked(event_fields(event)), ensure_ascii=True))
+        self._answer.line(json.dumps(redact_values(event_fields(event)), ensure_ascii=True))
 
 
 def event_fields(event: Event) -> dict[str, object]:
@@ -31,13 +31,3 @@ def event_fields(event: Event) -> dict[str, object]:
     name = _WORD_START.sub("_", type(event).__name__).lower()
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     return {"event": name, "at": at, **asdict(event)}
-
-
-def _masked(value: object) -> object:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {key: _masked(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_masked(item) for item in value]
-    return value

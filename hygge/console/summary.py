@@ -73,7 +73,9 @@ def _show_remarks(outcome: Outcome, output: Output) -> None:
 
 def _show_failure(outcome: Outcome, failure: Failure, output: Output) -> None:
     name = move_name(outcome.flow, outcome.entity)
-    head = output.paint(f"{name} {outcome.result} [{clean(failure.code)}]:", *_STYLES[outcome.result])
+    head = output.paint(
+        f"{name} {outcome.result} [{clean(failure.code)}]:", *_STYLES[outcome.result]
+    )
     output.line(f"{head} {clean_lines(redact(failure.message))}")
     places = [clean(failure.where)] if failure.where else []
     places += [f"home {clean(outcome.home)}", f"store {clean(outcome.store)}"]

@@ -41,7 +41,7 @@ def clean(text: str) -> str:
 
 
 def clean_lines(text: str, indent: str = "  ") -> str:
-    """Return `text` made harmless like `clean`, but with its line ends kept; later ones indented."""
+    """Return `text` made harmless like `clean`, with its line ends kept; later lines indented."""
     return f"\n{indent}".join(clean(line) for line in text.rstrip().splitlines())
 
 
@@ -72,11 +72,10 @@ def size(number: float) -> str:
     """Return bytes in the decimal unit that leaves at most three digits: `72 KB`, `1.4 GB`."""
     if number < 1000:
         return f"{number:.0f} B"
-    unit = ""
-    for unit in _UNITS:
-        number /= 1000
-        if number < 999.5:
-            break
+    power = 1
+    while number / 1000**power >= 999.5 and power < len(_UNITS):
+        power += 1
+    number, unit = number / 1000**power, _UNITS[power - 1]
     return f"{number:.1f} {unit}" if number < 9.95 else f"{number:.0f} {unit}"
 
 

@@ -1,0 +1,88 @@
+"""Where every error of the command line ends: as a message and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hygge.cli.app import Globals
+    from hygge.console.output import Output
+    from hygge.errors import HyggeError
+
+BUG = 70
+INTERRUPTED = 130
+
+
+def run() -> int:
+    """Run the command line and return its exit code."""
+    from hygge.cli.app import app
+    from hygge.errors import HyggeError
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    chosen: list[Globals] = []
+    try:
+        app(obj=chosen)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except HyggeError as error:
+        code = _show_error(error, chosen)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:
+        code = _show_bug(error, chosen)
+    else:
+        code = 0
+    return _flushed(code)
+
+
+def _show_error(error: HyggeError, chosen: list[Globals]) -> int:
+    from hygge.console.errors import show_error
+
+    show_error(error, _notes(chosen))
+    return error.exit_code
+
+
+def _show_bug(error: Exception, chosen: list[Globals]) -> int:
+    from hygge.crash import trace_of
+
+    kind = type(error).__name__
+    show_crash(f"{kind}: {error}", trace_of(error), _root(chosen), _notes(chosen))
+    return BUG
+
+
+def show_crash(what: str, trace: str, root: Path | None, notes: Output) -> None:
+    """Write the report file of a bug and tell the person where it is."""
+    from hygge.console.text import clean
+    from hygge.crash import write_report
+    from hygge.redact import redact
+
+    path = write_report(trace, root)
+    head = notes.paint("internal error:", "red", "bold")
+    notes.line(f"{head} {clean(redact(what))}")
+    place = f"a report is in {path}" if path else "and no report could be written"
+    notes.line(f"  this is a bug in hygge; {place}")
+
+
+def _notes(chosen: list[Globals]) -> Output:
+    from hygge.console.output import standard_error
+
+    return standard_error(chosen[0].color if chosen else "auto")
+
+
+def _root(chosen: list[Globals]) -> Path | None:
+    start = (chosen[0].directory if chosen else Path()).absolute()
+    return next((path for path in (start, *start.parents) if (path / "hygge.yml").is_file()), None)
+
+
+def _flushed(code: int) -> int:
+    """Write out what is buffered; a reader that went away is no error of ours."""
+    from hygge.console.output import Output
+
+    for stream in (sys.stdout, sys.stderr):
+        Output(stream).flush()
+    return code

@@ -1,0 +1,86 @@
+"""`hygge go`: moves data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+_Names = Annotated[list[str] | None, typer.Argument(metavar="[FLOW]…", help="Flows; globs work.")]
+_Flow = Annotated[list[str] | None, typer.Option("--flow", "-f", help="Flows, also a,b and glob*.")]
+_Tag = Annotated[list[str] | None, typer.Option("--tag", help="Only flows with this tag.")]
+_Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Not these flows.")]
+_Entity = Annotated[list[str] | None, typer.Option("--entity", help="Only these entities.")]
+_Env = Annotated[str | None, typer.Option("--env", help="Overlay environments/NAME.yml.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show the plan, move nothing.")]
+_Concurrency = Annotated[
+    int | None, typer.Option("--concurrency", "-j", min=1, help="Moves at once.")
+]
+_FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")]
+_RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", help="Only what did not end well in the last run.")
+]
+_Adopt = Annotated[
+    bool, typer.Option("--adopt", help="Take over places with data hygge did not write.")
+]
+_Progress = Annotated[
+    Literal["auto", "rich", "plain", "json", "none"],
+    typer.Option("--progress", help="How to show the run; json prints events, and no table."),
+]
+_LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"] | None,
+    typer.Option("--log-level", help="Least severe log line to show."),
+]
+_LogFile = Annotated[Path | None, typer.Option("--log-file", help="Also append logs here.")]
+_LogFormat = Annotated[Literal["text", "json"], typer.Option("--log-format", help="Of log lines.")]
+
+
+def go(
+    ctx: typer.Context,
+    names: _Names = None,
+    *,
+    flow: _Flow = None,
+    tag: _Tag = None,
+    exclude: _Exclude = None,
+    entity: _Entity = None,
+    env: _Env = None,
+    dry_run: _DryRun = False,
+    concurrency: _Concurrency = None,
+    fail_fast: _FailFast = False,
+    retry_failed: _RetryFailed = False,
+    adopt: _Adopt = False,
+    progress: _Progress = "auto",
+    log_level: _LogLevel = None,
+    log_file: _LogFile = None,
+    log_format: _LogFormat = "text",
+) -> None:
+    """Move data: every enabled flow, or those that are named."""
+    from hygge.cli.going import Going, Logs
+    from hygge.console.progress import Progress
+    from hygge.plan import Selection
+
+    selection = Selection(
+        flows=split((*(names or ()), *(flow or ()))),
+        tags=split(tag),
+        exclude=split(exclude),
+        entities=split(entity),
+    )
+    going = Going(
+        ctx.obj,
+        env=env or ctx.obj.env,
+        adopt=adopt,
+        concurrency=concurrency,
+        fail_fast=fail_fast,
+        progress=Progress(progress),
+        logs=Logs(log_level, log_file, log_format),
+    )
+    if dry_run:
+        raise typer.Exit(going.show(selection, retry_failed=retry_failed))
+    raise typer.Exit(going.move(selection, retry_failed=retry_failed))
+
+
+def split(texts: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the names in options that may be repeated and may hold commas."""
+    return tuple(name for text in texts or () for name in text.split(",") if name)

@@ -1,0 +1,170 @@
+"""One `hygge go`, from its options to its exit code."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from hygge.cli.edge import BUG, show_crash
+from hygge.console.errors import show_note, show_warning
+from hygge.console.listeners import Listeners
+from hygge.console.output import standard_error, standard_output
+from hygge.console.progress import Progress, choose, open_renderer
+from hygge.console.summary import show_summary
+from hygge.logs import Format, setup
+from hygge.model import Outcome, Result, RunFinished
+from hygge.plan import Plan, Selection, make_plan
+from hygge.project import Project, find_root
+from hygge.runs import ReportWriter, load_latest
+from hygge.stop import Stop
+
+if TYPE_CHECKING:
+    from hygge.cli.app import Globals
+
+_LEVELS = ("warning", "info", "debug")
+_WELL = (Result.OK, Result.KEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Where log lines go."""
+
+    level: str | None
+    file: Path | None
+    format: Literal["text", "json"]
+
+
+class Going:
+    """The options of one `hygge go`, and the two things it can do."""
+
+    def __init__(
+        self,
+        settings: Globals,
+        *,
+        env: str | None,
+        adopt: bool,
+        concurrency: int | None,
+        fail_fast: bool,
+        progress: Progress,
+        logs: Logs,
+    ) -> None:
+        self._answer = standard_output(settings.color)
+        self._notes = standard_error(settings.color)
+        self._is_quiet = settings.verbosity < 0
+        self._progress = choose(progress, self._notes, quiet=self._is_quiet)
+        self._adopt = adopt
+        self._concurrency = concurrency
+        self._fail_fast = fail_fast
+        self._set_up_logs(logs, settings.verbosity)
+        self._root = find_root(settings.directory)
+        self._project = Project.load(self._root, env=env, env_file=settings.env_file)
+
+    def show(self, selection: Selection, *, retry_failed: bool) -> int:
+        """Print what would be moved, and move nothing."""
+        from hygge.console.plans import show_plan, write_plan
+
+        plan = self._plan(selection, retry_failed=retry_failed)
+        if plan is None:
+            return 0
+        show = write_plan if self._progress is Progress.JSON else show_plan
+        show(plan, self._answer)
+        return 1 if plan.unplanned else 0
+
+    def move(self, selection: Selection, *, retry_failed: bool) -> int:
+        """Move what is selected, print the summary and return the exit code."""
+        plan = self._plan(selection, retry_failed=retry_failed)
+        if plan is None:
+            return 0
+        stop = Stop()
+        finished = self._run(plan, stop)
+        if self._progress is not Progress.JSON:
+            show_summary(finished, self._answer)
+        self._tell_bugs(finished.outcomes)
+        if self._answer.error is not None and not isinstance(self._answer.error, BrokenPipeError):
+            show_warning(f"the answer could not be written: {self._answer.error}", self._notes)
+        return exit_code(finished.outcomes, stop)
+
+    def _set_up_logs(self, logs: Logs, verbosity: int) -> None:
+        level = logs.level or _LEVELS[min(max(verbosity, 0), 2)]
+        setup(
+            self._notes.line,
+            level=level,
+            color=self._notes.color,
+            format=Format(logs.format),
+            file=logs.file,
+        )
+
+    def _plan(self, selection: Selection, *, retry_failed: bool) -> Plan | None:
+        """Return what to move; None, and a note, when nothing is left to run again."""
+        from hygge.recall import without_committed
+
+        if not retry_failed:
+            return self._make_plan(selection)
+        report = load_latest(self._root)
+        pairs = report.unfinished()
+        if not pairs:
+            show_note(f"everything in the last run ({report.run_id}) ended well", self._notes)
+            return None
+        plan = self._make_plan(replace(selection, pairs=pairs))
+        plan, done = without_committed(plan, report)
+        for move in done:
+            text = f"{move.flow} ({move.entity}) was committed by run {report.run_id} after all"
+            show_note(text, self._notes)
+        return plan if plan.moves or plan.unplanned else None
+
+    def _make_plan(self, selection: Selection) -> Plan:
+        return make_plan(self._project, selection, concurrency=self._concurrency, adopt=self._adopt)
+
+    def _run(self, plan: Plan, stop: Stop) -> RunFinished:
+        from hygge.coordinator import run
+        from hygge.journal import Journal
+        from hygge.recall import last_commits
+        from hygge.signals import watch_signals
+
+        def interrupt(number: int) -> None:
+            name = signal.Signals(number).name
+            self._notes.line(f"{name}: stopping; nothing half-done is published (again: at once)")
+            stop.request(number)
+
+        reports = ReportWriter(self._root)
+        renderer = open_renderer(self._progress, self._answer, self._notes)
+        with Journal.open(self._root, self._warn) as journal:
+            if journal.is_empty:
+                journal.rebuild(last_commits(plan))
+            listeners = Listeners(renderer.listen, reports.listen, journal.listen)
+            is_live = self._progress is Progress.RICH
+            with renderer, watch_signals(interrupt, restores_cursor=is_live):
+                finished = run(plan, stop=stop, listen=listeners.listen, fail_fast=self._fail_fast)
+        if reports.error is not None:
+            self._warn(f"the report of this run could not be written: {reports.error}")
+        for error in listeners.errors:
+            self._tell_bug(error)
+        return finished
+
+    def _warn(self, text: str) -> None:
+        show_warning(text, self._notes)
+
+    def _tell_bug(self, error: Exception) -> None:
+        from hygge.crash import trace_of
+
+        what = f"{type(error).__name__}: {error}"
+        show_crash(what, trace_of(error), self._root, self._notes)
+
+    def _tell_bugs(self, outcomes: Sequence[Outcome]) -> None:
+        traces = [o.failure.trace for o in outcomes if o.failure and o.failure.trace]
+        if traces:
+            what = traces[-1].rstrip().splitlines()[-1]
+            show_crash(what, "\n".join(traces), self._root, self._notes)
+
+
+def exit_code(outcomes: Sequence[Outcome], stop: Stop) -> int:
+    """Return 128 + the signal that stopped moves, 70 for a bug, 1 when a move did not end well."""
+    is_well = all(outcome.result in _WELL for outcome in outcomes)
+    if stop.signal is not None and not is_well:
+        return 128 + stop.signal
+    if any(outcome.failure and outcome.failure.trace for outcome in outcomes):
+        return BUG
+    return 0 if is_well else 1

@@ -1,0 +1,25 @@
+"""Everybody who listens to a run: none of them can stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hygge.model import Event
+
+
+class Listeners:
+    """Passes events to several listeners; one that fails is dropped and its error kept."""
+
+    def __init__(self, *listeners: Callable[[Event], None]) -> None:
+        self._listeners = list(listeners)
+        self.errors: list[Exception] = []
+        """What the dropped listeners raised; a bug, to be told after the run."""
+
+    def listen(self, event: Event) -> None:
+        """Pass one event on. Never raises: rows that were committed stay committed."""
+        for listener in list(self._listeners):
+            try:
+                listener(event)
+            except Exception as error:
+                self._listeners.remove(listener)
+                self.errors.append(error)

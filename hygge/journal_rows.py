@@ -1,0 +1,248 @@
+"""The rows of the journal: its tables, and how events, reports and commits become rows of them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hygge.errors import CommitUnknownError, ConfigError
+from hygge.model import Commit, MoveStarted, Outcome, Result, RunFinished, RunStarted
+from hygge.processes import identity
+from hygge.redact import redact
+from hygge.runs import Report
+
+VERSION = 1
+_BUSY_SECONDS = 5.0
+
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS runs (
+        run_id TEXT PRIMARY KEY, state TEXT NOT NULL, started_at TEXT NOT NULL,
+        finished_at TEXT, seconds REAL, process TEXT)""",
+    """CREATE TABLE IF NOT EXISTS moves (
+        run_id TEXT NOT NULL, flow TEXT NOT NULL, entity TEXT NOT NULL, into_name TEXT,
+        home TEXT, store TEXT, mode TEXT, state TEXT NOT NULL, rows INTEGER, bytes INTEGER,
+        seconds REAL, attempts INTEGER, seq INTEGER, code TEXT, message TEXT, hint TEXT,
+        place TEXT, notes TEXT, ended_at TEXT, PRIMARY KEY (run_id, flow, entity))""",
+    "CREATE INDEX IF NOT EXISTS moves_by_flow ON moves (flow, run_id)",
+    "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    f"PRAGMA user_version = {VERSION}",
+)
+_STATES = {
+    Result.OK: "committed",
+    Result.KEPT: "kept",
+    Result.FAILED: "failed",
+    Result.SKIPPED: "skipped",
+    Result.CANCELLED: "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRow:
+    """What is remembered of one move."""
+
+    flow: str
+    entity: str
+    into: str | None
+    home: str | None
+    store: str | None
+    mode: str | None
+    state: str
+    """running, committed, kept, failed, skipped, cancelled, unknown or crashed."""
+    rows: int | None
+    bytes: int | None
+    seconds: float | None
+    seq: int | None
+    code: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """What is remembered of one run."""
+
+    run_id: str
+    state: str
+    """running, ok, failed, cancelled or crashed; `known` when only the stores remember it."""
+    started_at: str
+    finished_at: str | None
+    seconds: float | None
+    moves: tuple[MoveRow, ...]
+
+
+def connect(path: Path | None) -> sqlite3.Connection:
+    """Open a journal with every table in it; None makes one in memory.
+
+    Raises `ConfigError` when a newer hygge wrote it.
+    """
+    db = sqlite3.connect(path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False)
+    try:
+        _prepare(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA trusted_schema = OFF")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise ConfigError(
+            f"the journal {path} was written by a newer hygge (version {version}; "
+            f"this one knows {VERSION})",
+            hint="use that hygge, or move the file away: it can be rebuilt",
+            code="HG221",
+        )
+    if version < VERSION:
+        with db:
+            for statement in _TABLES:
+                db.execute(statement)
+
+
+def read_runs(db: sqlite3.Connection, flow: str | None, limit: int) -> list[RunRow]:
+    """Return the newest runs first, with the moves of `flow` or all of them."""
+    query = (
+        "SELECT * FROM runs WHERE ?1 IS NULL"
+        " OR run_id IN (SELECT run_id FROM moves WHERE flow = ?1)"
+        " ORDER BY started_at DESC, rowid DESC LIMIT ?2"
+    )
+    return [_run_row(db, row, flow) for row in db.execute(query, (flow, limit)).fetchall()]
+
+
+def _run_row(db: sqlite3.Connection, row: sqlite3.Row, flow: str | None) -> RunRow:
+    query = "SELECT * FROM moves WHERE run_id = ?1 AND (?2 IS NULL OR flow = ?2) ORDER BY rowid"
+    moves = tuple(_move_row(move) for move in db.execute(query, (row["run_id"], flow)))
+    started, finished = row["started_at"], row["finished_at"]
+    return RunRow(row["run_id"], row["state"], started, finished, row["seconds"], moves)
+
+
+def _move_row(row: sqlite3.Row) -> MoveRow:
+    return MoveRow(
+        flow=row["flow"],
+        entity=row["entity"],
+        into=row["into_name"],
+        home=row["home"],
+        store=row["store"],
+        mode=row["mode"],
+        state=row["state"],
+        rows=row["rows"],
+        bytes=row["bytes"],
+        seconds=row["seconds"],
+        seq=row["seq"],
+        code=row["code"],
+        message=row["message"],
+    )
+
+
+def insert_run(db: sqlite3.Connection, event: RunStarted) -> None:
+    """Remember that a run of this process began."""
+    db.execute(
+        "INSERT INTO runs (run_id, state, started_at, process) VALUES (?, 'running', ?, ?)",
+        (event.run_id, event.started_at, identity()),
+    )
+
+
+def insert_move(db: sqlite3.Connection, event: MoveStarted) -> None:
+    """Remember that an attempt of a move began."""
+    db.execute(
+        "INSERT INTO moves (run_id, flow, entity, state, attempts) VALUES (?, ?, ?, 'running', ?)"
+        " ON CONFLICT DO UPDATE SET state = 'running', attempts = excluded.attempts",
+        (event.run_id, event.flow, event.entity, event.attempt),
+    )
+
+
+def save_outcome(
+    db: sqlite3.Connection, run_id: str, outcome: Outcome, ended_at: str | None = None
+) -> None:
+    """Remember how a move ended, in place of what was known of it."""
+    failure = outcome.failure
+    values: dict[str, object] = {
+        "run_id": run_id,
+        "flow": outcome.flow,
+        "entity": outcome.entity,
+        "into_name": outcome.into,
+        "home": outcome.home,
+        "store": outcome.store,
+        "mode": outcome.mode.value,
+        "state": _state(outcome),
+        "rows": outcome.rows,
+        "bytes": outcome.bytes,
+        "seconds": outcome.seconds,
+        "attempts": outcome.attempts,
+        "seq": outcome.seq,
+        "code": failure and failure.code,
+        "message": failure and redact(failure.message),
+        "hint": failure and failure.hint and redact(failure.hint),
+        "place": failure and failure.where,
+        "notes": json.dumps([redact(note) for note in outcome.notes]),
+        "ended_at": ended_at or datetime.now(UTC).isoformat(),
+    }
+    names = ", ".join(values)
+    marks = ", ".join("?" * len(values))
+    db.execute(f"INSERT OR REPLACE INTO moves ({names}) VALUES ({marks})", tuple(values.values()))
+
+
+def _state(outcome: Outcome) -> str:
+    if outcome.failure is not None and outcome.failure.code == CommitUnknownError.code:
+        return "unknown"
+    return _STATES[outcome.result]
+
+
+def finish_run(db: sqlite3.Connection, event: RunFinished) -> None:
+    """Remember how a run ended."""
+    db.execute(
+        "UPDATE runs SET state = ?, finished_at = ?, seconds = ? WHERE run_id = ?",
+        (_run_state(event.outcomes), event.finished_at, event.seconds, event.run_id),
+    )
+
+
+def _run_state(outcomes: Iterable[Outcome]) -> str:
+    results = {outcome.result for outcome in outcomes}
+    if Result.CANCELLED in results:
+        return "cancelled"
+    return "failed" if results & {Result.FAILED, Result.SKIPPED} else "ok"
+
+
+def insert_report(db: sqlite3.Connection, report: Report) -> None:
+    """Remember a run from its report, in place of what was known of it."""
+    state = _run_state(report.outcomes) if report.finished_at else "crashed"
+    db.execute(
+        "INSERT OR REPLACE INTO runs (run_id, state, started_at, finished_at, seconds)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (report.run_id, state, report.started_at, report.finished_at, report.seconds),
+    )
+    for outcome in report.outcomes:
+        save_outcome(db, report.run_id, outcome, report.finished_at or report.started_at)
+
+
+def insert_commit(
+    db: sqlite3.Connection, flow: str, entity: str, into: str, commit: Commit
+) -> None:
+    """Remember a commit that a store told of, where its run is not known yet."""
+    at = commit.committed_at
+    db.execute(
+        "INSERT OR IGNORE INTO runs (run_id, state, started_at, finished_at)"
+        " VALUES (?, 'known', ?, ?)",
+        (commit.run_id, at, at),
+    )
+    db.execute(
+        "INSERT OR IGNORE INTO moves"
+        " (run_id, flow, entity, into_name, mode, state, rows, seq, ended_at)"
+        " VALUES (?, ?, ?, ?, ?, 'committed', ?, ?, ?)",
+        (commit.run_id, flow, entity, into, commit.mode.value, commit.rows, commit.seq, at),
+    )
+
+
+def mark_crashed(db: sqlite3.Connection, run_ids: Iterable[str]) -> None:
+    """Remember that the processes of these runs are gone."""
+    for run_id in run_ids:
+        db.execute("UPDATE runs SET state = 'crashed' WHERE run_id = ?", (run_id,))
+        db.execute(
+            "UPDATE moves SET state = 'crashed' WHERE run_id = ? AND state = 'running'", (run_id,)
+        )

@@ -1,0 +1,83 @@
+"""What the stores themselves remember: the truth that the journal and the reports only cache."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hygge.connector import WriteRequest
+from hygge.errors import HyggeError, StoreError
+from hygge.model import Commit
+from hygge.plan import Move, Plan, Selection, make_plan
+from hygge.runs import Report
+from hygge.staging import blaming
+
+if TYPE_CHECKING:
+    from hygge.journal import Journal
+    from hygge.project import Project
+
+log = logging.getLogger(__name__)
+
+
+def last_commits(plan: Plan) -> Iterator[tuple[str, str, str, Commit]]:
+    """Yield flow, entity, name in the store and last commit of each move that ever published.
+
+    Opens every move's place in its store; one that cannot be opened is logged and left out.
+    """
+    for move in plan.moves:
+        try:
+            commit = _last_commit(move, plan)
+        except HyggeError as error:
+            log.info("cannot ask the store what it remembers of %s: %s", move.into, error.message)
+            continue
+        if commit is not None:
+            yield move.flow, move.entity, move.into, commit
+
+
+def _last_commit(move: Move, plan: Plan) -> Commit | None:
+    request = WriteRequest(
+        flow=move.flow,
+        entity=move.entity,
+        into=move.into,
+        run_id="recall",
+        attempt=1,
+        mode=move.settings.mode,
+    )
+    store = move.store.store(plan.context)
+    with (
+        blaming(StoreError, f"cannot open {move.into}"),
+        store.open(request) as target,
+    ):
+        try:
+            return target.last_commit()
+        finally:
+            target.discard()
+
+
+def without_committed(plan: Plan, report: Report) -> tuple[Plan, list[Move]]:
+    """Return `plan` without the moves that the run of `report` did commit, and those moves.
+
+    A run that was killed, or whose last answer was lost, may have published more than its report
+    says; appending that again would repeat its rows.
+    """
+    done = {
+        (flow, entity)
+        for flow, entity, _, commit in last_commits(plan)
+        if commit.run_id == report.run_id
+    }
+    left_out = [move for move in plan.moves if (move.flow, move.entity) in done]
+    kept = tuple(move for move in plan.moves if (move.flow, move.entity) not in done)
+    return replace(plan, moves=kept), left_out
+
+
+def fill_journal(journal: Journal, project: Project) -> None:
+    """Ask the stores of all enabled flows, once in a journal's life, what they remember.
+
+    Raises `HyggeError` when the flows cannot be resolved; the journal is as it was then.
+    """
+    if journal.is_rebuilt:
+        return
+    journal.rebuild(last_commits(make_plan(project, Selection())))
+    journal.mark_rebuilt()
