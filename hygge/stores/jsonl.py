@@ -1,0 +1,77 @@
+"""Tables as JSON lines: one object a row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hygge.files.formats import BatchWriter, FileFormat, Sink, UnfitError, map_type
+from hygge.files.json_text import rows_text
+from hygge.files.store import FileStoreConfig
+from hygge.files.text import (
+    COMPRESSED_SUFFIX,
+    Compression,
+    TextWriter,
+    count_lines,
+    fit_text,
+    line_bytes,
+    pieces,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class JsonlStoreConfig(FileStoreConfig, type="jsonl"):
+    """Writes JSON lines in UTF-8: one object a row, with every column, null as `null`.
+
+    Whole numbers keep all their digits. Decimals are strings, because most readers take a JSON
+    number for a float. Dates and times are ISO 8601 strings; a time with a zone is written as that
+    instant in UTC. A map is a list of objects with `key` and `value`. JSON has no text for NaN,
+    infinity and bytes: they are refused.
+    """
+
+    suffixes = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".jsonl.zst", ".json.gz", ".ndjson.gz")
+
+    compression: Compression = "none"
+    """How files are compressed: none, gzip (`.jsonl.gz`) or zstd (`.jsonl.zst`)."""
+
+    def format(self) -> FileFormat:
+        """Return the format."""
+        return _Jsonl(self.compression)
+
+
+class _Jsonl(FileFormat):
+    def __init__(self, compression: Compression) -> None:
+        self.compression = compression
+        self.suffix = ".jsonl" + COMPRESSED_SUFFIX[compression]
+
+    def fit(self, kind: pa.DataType) -> pa.DataType:
+        return map_type(kind, _fit_leaf)
+
+    def open(self, sink: Sink, schema: pa.Schema, buffer_bytes: int) -> BatchWriter:
+        return _Objects(TextWriter(sink, self.compression))
+
+    def count(self, path: Path) -> int:
+        return count_lines(path)
+
+
+class _Objects:
+    def __init__(self, out: TextWriter) -> None:
+        self._out = out
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        for piece in pieces(batch):
+            self._out.write(line_bytes(rows_text(piece)))
+
+    def close(self) -> None:
+        self._out.close()
+
+
+def _fit_leaf(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    is_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    if is_bytes or pa.types.is_fixed_size_binary(kind) or pa.types.is_binary_view(kind):
+        raise UnfitError("JSON has no bytes")
+    return fit_text(kind)
