@@ -6,6 +6,7 @@ import inspect
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 from typing import Literal, Union, get_args, get_origin
 
@@ -13,7 +14,7 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
-from hygge.errors import ConfigError
+from hygge.errors import ConfigError, UsageError
 from hygge.registry import Registry
 from hygge.settings import parse_bytes, parse_seconds, parse_share
 
@@ -70,10 +71,13 @@ def connector_types() -> list[ConnectorType]:
 
 
 def find_types(name: str) -> list[ConnectorType]:
-    """Return the home and the store called `name`; raise `ConfigError` when there is neither."""
+    """Return the home and the store called `name`; raise `UsageError` when there is neither."""
     found = [one for one in connector_types() if one.name == name]
     if not found:
-        HomeConfig.registry.find(name)
+        names = sorted({*HomeConfig.registry.names(), *StoreConfig.registry.names()})
+        near = get_close_matches(name, names, n=1)
+        guess = f"; did you mean '{near[0]}'?" if near else ""
+        raise UsageError(f"there is no type '{name}'{guess}", hint=f"types: {', '.join(names)}")
     return found
 
 

@@ -71,9 +71,11 @@ def setup(
     color: bool = False,
     format: Format = Format.TEXT,
     file: Path | None = None,
+    hide: tuple[str, ...] = (),
 ) -> None:
     """Send hygge's log lines of `level` and above to `write`, and to `file` when one is given.
 
+    Lines of the loggers in `hide` go to the file only.
     The file gets lines of `info` too, is appended to and only its owner may read it. Raises
     `UsageError` when the file cannot be written.
     """
@@ -83,6 +85,7 @@ def setup(
         old.close()
     handlers: list[logging.Handler] = [_Writing(write)]
     handlers[0].setLevel(level.upper())
+    handlers[0].addFilter(lambda record: record.name not in hide)
     if file is not None:
         handlers.append(_file_handler(file))
         handlers[1].setLevel(min(logging.INFO, handlers[0].level))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-_Names = Annotated[list[str] | None, typer.Argument(metavar="[FLOW]…", help="Flows; globs work.")]
+_Names = Annotated[list[str] | None, typer.Argument(metavar="FLOW", help="Flows; globs work.")]
 _Flow = Annotated[list[str] | None, typer.Option("--flow", "-f", help="Flows, also a,b and glob*.")]
 _Tag = Annotated[list[str] | None, typer.Option("--tag", help="Only flows with this tag.")]
 _Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Not these flows.")]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from hygge import eventlog
 from hygge.cli.edge import BUG, show_crash
 from hygge.console.errors import show_note, show_warning
 from hygge.console.listeners import Listeners
@@ -58,7 +59,7 @@ class Going:
         self._adopt = adopt
         self._concurrency = concurrency
         self._fail_fast = fail_fast
-        self._set_up_logs(logs, settings.verbosity)
+        self._set_up_logs(logs, settings)
         self._root = find_root(settings.directory)
         self._project = Project.load(self._root, env=env, env_file=settings.env_file)
 
@@ -87,15 +88,21 @@ class Going:
             show_warning(f"the answer could not be written: {self._answer.error}", self._notes)
         return exit_code(finished.outcomes, stop)
 
-    def _set_up_logs(self, logs: Logs, verbosity: int) -> None:
-        level = logs.level or _LEVELS[min(max(verbosity, 0), 2)]
+    def _set_up_logs(self, logs: Logs, settings: Globals) -> None:
+        level = logs.level or _LEVELS[min(max(settings.verbosity, 0), 2)]
         setup(
             self._notes.line,
             level=level,
             color=self._notes.color,
             format=Format(logs.format),
-            file=logs.file,
+            file=logs.file and settings.directory / logs.file,
+            hide=(eventlog.LOGGER,) if self._tells_events else (),
         )
+
+    @property
+    def _tells_events(self) -> bool:
+        """Whether a person reads of each move anyway, so that log lines would say it twice."""
+        return self._is_quiet or self._progress in (Progress.PLAIN, Progress.RICH)
 
     def _plan(self, selection: Selection, *, retry_failed: bool) -> Plan | None:
         """Return what to move; None, and a note, when nothing is left to run again."""
@@ -134,7 +141,7 @@ class Going:
         with Journal.open(self._root, self._warn) as journal:
             if journal.is_empty:
                 journal.rebuild(last_commits(plan))
-            listeners = Listeners(renderer.listen, reports.listen, journal.listen)
+            listeners = Listeners(renderer.listen, reports.listen, journal.listen, eventlog.listen)
             is_live = self._progress is Progress.RICH
             with renderer, watch_signals(interrupt, restores_cursor=is_live):
                 finished = run(plan, stop=stop, listen=listeners.listen, fail_fast=self._fail_fast)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-_Type = Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Show this type's options.")]
+_Type = Annotated[str | None, typer.Argument(metavar="TYPE", help="Show this type's options.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
