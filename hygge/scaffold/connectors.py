@@ -58,13 +58,21 @@ def connector_files(project: Path, wanted: NewConnector) -> list[Wanted]:
 def _values(model: type[BaseModel], wanted: NewConnector) -> dict[str, Any]:
     """Return the values as the config class takes them: typed where it does, text elsewhere."""
     texts = dict(_pair(word, wanted) for word in wanted.fields)
-    typed = {key: _typed(key, text) for key, text in texts.items()}
+    values = {key: _typed(text) for key, text in texts.items()}
+    values |= {key: texts[key] for key in _refused(model, wanted.type, values) & set(texts)}
+    flags = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    for key, info in model.model_fields.items():
+        if info.annotation in (bool, bool | None) and texts.get(key) in flags:
+            values[key] = flags[texts[key]]
+    return values
+
+
+def _refused(model: type[BaseModel], type_name: str, values: Mapping[str, Any]) -> set[str]:
     try:
-        model.model_validate({"type": wanted.type, **typed})
+        model.model_validate({"type": type_name, **values})
     except ValidationError as error:
-        refused = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
-        typed |= {key: texts[key] for key in refused & set(texts) if _is_scalar(typed[key])}
-    return typed
+        return {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+    return set()
 
 
 def _pair(word: str, wanted: NewConnector) -> tuple[str, str]:
@@ -77,17 +85,12 @@ def _pair(word: str, wanted: NewConnector) -> tuple[str, str]:
     return key.strip(), value
 
 
-def _typed(key: str, text: str) -> object:
+def _typed(text: str) -> object:
+    """Return the value that YAML sees in `text`; what is no YAML is text, like `{entity}/x`."""
     if not text.startswith(("[", "{")):
         return resolve(text)
-    parsed = parse(text, key)
-    if parsed.node is None:
-        raise UsageError(f"{key}: {parsed.diagnostics[0].message}", hint=f"{key}='[one, two]'")
-    return plain(parsed.node)
-
-
-def _is_scalar(value: object) -> bool:
-    return not isinstance(value, (list, dict))
+    parsed = parse(text, "value")
+    return text if parsed.node is None else plain(parsed.node)
 
 
 def _text(

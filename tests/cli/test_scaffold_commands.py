@@ -172,6 +172,32 @@ def test_new_home_writes_what_was_given_and_comments_the_rest(project: Path) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("path={entity}/*.csv", "{entity}/*.csv"),
+        ("path={entity}", "{entity}"),
+        ("path=123", "123"),
+        ("skip_rows=2", 2),
+        ("infer=no", False),
+        ("infer=${INFER:-true}", "${INFER:-true}"),
+        ("null_values=['', NA, no]", ["", "NA", "no"]),
+        ("types={a: int64}", {"a": "int64"}),
+        ("delimiter=;", ";"),
+        ("delimiter=\t", "\t"),
+    ],
+)
+def test_new_home_writes_each_value_as_its_option_takes_it(
+    project: Path, word: str, value: object
+) -> None:
+    words = [word] if word.startswith("path=") else ["path=data/x", word]
+    assert hygge(project, "new", "home", "x", "--type", "csv", *words).exit_code == 0
+    home = read(project / "homes" / "x.yml")
+    assert isinstance(home, dict)
+    assert home[word.partition("=")[0]] == value
+    assert wrong(project) == []
+
+
 def test_new_home_notes_its_variables_for_others(project: Path) -> None:
     hygge(project, "new", "home", "archive", "--type", "parquet", "path=${ROOT}/${DAY:-1}")
     assert read(project / "homes" / "archive.yml") == {
@@ -190,8 +216,8 @@ def test_new_home_notes_its_variables_for_others(project: Path) -> None:
         (["home", "x", "--type", "parqet", "path=1"], "did you mean 'parquet'", "hygge types"),
         (["home", "x", "--type", "parquet"], "needs the key 'path'", "path"),
         (["home", "x", "--type", "parquet", "path"], "not key=value", "key=value"),
-        (["home", "x", "--type", "parquet", "path=[a"], "path", "[one, two]"),
-        (["home", "x", "--type", "parquet", "path=[a]"], "must be text", ""),
+        (["home", "x", "--type", "csv", "path=a", "types=[a"], "must be a mapping", ""),
+        (["home", "x", "--type", "csv", "path=a", "skip_rows=-1"], "at least 0", ""),
         (["home", "no", "--type", "parquet", "path=a"], "means something else", "no_data"),
         (["flow", "x", "--home", "smaple_files"], "did you mean 'sample_files'", "sample_files"),
         (["flow", "x", "--store", "pond"], "no store 'pond'", "lake"),
