@@ -13,8 +13,11 @@ from hygge.cli.destroy import destroy
 from hygge.cli.go import go
 from hygge.cli.history import history
 from hygge.cli.init import init
+from hygge.cli.listing import listing
 from hygge.cli.new import new
+from hygge.cli.show import show
 from hygge.cli.types import types
+from hygge.cli.validate import validate
 
 app = typer.Typer(
     name="hygge",
@@ -75,3 +78,6 @@ app.command()(destroy)
 app.command()(go)
 app.command()(history)
 app.command()(types)
+app.command()(validate)
+app.command("list")(listing)
+app.command()(show)

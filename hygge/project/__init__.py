@@ -1,6 +1,6 @@
 """The project on disk: find it, read it with positions, check it, and resolve its flows."""
 
-from hygge.project.checking import check
+from hygge.project.checking import check, within
 from hygge.project.diagnostics import Diagnostic, ProjectError, Report, Severity
 from hygge.project.layout import find_root
 from hygge.project.project import ConnectorOutline, EntitySpec, FlowOutline, FlowSpec, Project
@@ -17,4 +17,5 @@ __all__ = [
     "Severity",
     "check",
     "find_root",
+    "within",
 ]

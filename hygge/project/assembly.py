@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
 from hygge.errors import ConfigError
@@ -15,6 +15,7 @@ from hygge.project.models import FlowSettings, ProjectSettings, move_keys
 from hygge.project.schema import secret_keys, validate
 from hygge.project.tree import Node, Span, plain
 from hygge.project.variables import FORBIDDEN, Variables, is_marked, mentions
+from hygge.redact import learn
 from hygge.registry import Registry
 from hygge.settings import MoveSettings
 
@@ -72,6 +73,8 @@ class Draft:
     after: tuple[str, ...]
     tags: tuple[str, ...]
     enabled: bool
+    settings_nodes: Mapping[str, Node]
+    """Where each setting that all its entities begin with is written."""
 
 
 @dataclass(slots=True)
@@ -122,6 +125,8 @@ class Assembly:
         filled = self.variables.fill(node, forbidden=_TYPE)
         config, found = validate(model, filled, f"a {model.type_name} {kind}")
         self.found += found
+        if config is not None:
+            _learn(config, secret_keys(model))
         return config
 
     def _model(
@@ -170,22 +175,24 @@ class Assembly:
         described = self.layers.flows[name]
         if described.node is None:
             return None
-        project = self.settings()
+        self.settings()
         node = self.variables.fill(described.node, forbidden=FORBIDDEN)
         settings, found = validate(FlowSettings, node, "a flow")
         self.found += found
         misspelt = "".join(one.message for one in found)
+        shared = self._shared(node)
         return Draft(
             name=name,
             file=described.file,
             node=node,
             home=self._side("home", node, described, misspelt),
             store=self._side("store", node, described, misspelt),
-            entities=self._entities(name, node, described, project),
+            entities=self._entities(node, described, shared),
             exclude=_texts(node.entries.get("exclude")),
             after=_texts(node.entries.get("after")),
             tags=_texts(node.entries.get("tags")),
             enabled=settings.enabled if settings else _enabled(node),
+            settings_nodes=shared,
         )
 
     def _side(self, kind: str, node: Node, described: Described, misspelt: str) -> Side:
@@ -225,25 +232,26 @@ class Assembly:
             self.found.append(found)
         return Side(None, flow.start, None)
 
+    def _shared(self, node: Node) -> dict[str, Node]:
+        """Return the settings of `defaults`, those of the flow over them."""
+        defaults = self._defaults.entries if self._defaults else {}
+        return {**defaults, **_move_keys(node)}
+
     def _entities(
-        self, flow: str, node: Node, described: Described, project: ProjectSettings
+        self, node: Node, described: Described, nodes: Mapping[str, Node]
     ) -> tuple[EntityDraft, ...]:
         """Return the items that a flow moves, each with its settings."""
-        shared = move_keys()
-        defaults = self._defaults.entries if self._defaults else {}
-        own = {key: child for key, child in node.entries.items() if key in shared}
-        nodes = {**defaults, **own}
         settings = _settings(nodes)
         many = node.entries.get("entities")
         if many is None:
             entity = node.entries.get("entity")
-            pattern = (entity.text if entity else None) or flow
+            pattern = (entity.text if entity else None) or described.name
             into = node.entries.get("into")
             span = entity.span if entity else described.start
             return (EntityDraft(pattern, into.text if into else None, settings, span, nodes),)
         drafts = []
         for item in many.items or (many,):
-            changed = {key: child for key, child in item.entries.items() if key in shared}
+            changed = _move_keys(item)
             name, into = item.entries.get("name"), item.entries.get("into")
             own_name = item.text or (name.text if name else None)
             if not own_name:
@@ -253,6 +261,19 @@ class Assembly:
             into_text = into.text if into else None
             drafts.append(EntityDraft(own_name, into_text, merged, item.span, mine))
         return tuple(drafts)
+
+
+def _learn(config: ConnectorConfig, keys: frozenset[str]) -> None:
+    """Have secrets masked wherever this process prints, logs or stores text."""
+    for key in keys & config.__class__.model_fields.keys():
+        value = getattr(config, key)
+        if isinstance(value, SecretStr) and not is_marked(value.get_secret_value()):
+            learn(value.get_secret_value())
+
+
+def _move_keys(node: Node) -> dict[str, Node]:
+    known = move_keys()
+    return {key: child for key, child in node.entries.items() if key in known}
 
 
 def _settings(nodes: Mapping[str, Node]) -> MoveSettings | None:

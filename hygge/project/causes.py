@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hygge.project.diagnostics import Diagnostic, diagnostic
+from hygge.project.diagnostics import Diagnostic, diagnostic, is_sensitive
 from hygge.project.tree import Span
 
 _NO_SPACE = re.compile(r"\s*(?:- +)?(?P<key>[A-Za-z_][\w.-]*):(?P<value>[^\s:/].*)$")
@@ -85,7 +85,8 @@ def _missing_space(problem: _Problem) -> Diagnostic | None:
         match = _NO_SPACE.match(problem.at(number))
         if match:
             colon = match.start("value") - 1
-            fixed = f"{match['key']}: {_shortened(match['value'])}"
+            value = "…" if is_sensitive(match[0]) else _shortened(match["value"])
+            fixed = f"{match['key']}: {value}"
             place = problem.span(number, colon)
             return diagnostic("HG001", "a space is missing after the colon", place, fixed)
     return None
@@ -168,7 +169,8 @@ def _glob(problem: _Problem) -> Diagnostic | None:
     if "alias" not in problem.context:
         return None
     word = re.match(r"[^\s,\]}]+", problem.at(problem.context_line)[problem.context_column :])
-    shown = word[0] if word else "*"
+    is_shown = word and not is_sensitive(problem.at(problem.context_line))
+    shown = word[0] if word and is_shown else "*…"
     place = problem.span(problem.context_line, problem.context_column, len(shown))
     hint = f'write it in quotes: "{shown}"'
     return diagnostic("HG009", "a glob that begins with '*' needs quotes", place, hint)

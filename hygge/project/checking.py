@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hygge.connector import ProjectContext
-from hygge.project import hygiene
-from hygge.project.assembly import Assembly
-from hygge.project.diagnostics import Diagnostic, Report, gathered
+from hygge.errors import UsageError
+from hygge.project import dotenv, hygiene
+from hygge.project.assembly import Assembly, Draft
+from hygge.project.diagnostics import Diagnostic, Report, did_you_mean, gathered
 from hygge.project.layers import Layers, base, overlaid
 from hygge.project.layout import Files, read_files
 from hygge.project.rules import check_flows, check_order, unused
@@ -15,10 +18,18 @@ from hygge.project.tree import Span
 from hygge.project.variables import Variables
 
 
-def check(root: Path) -> Report:
+def check(
+    root: Path,
+    *,
+    env: str | None = None,
+    env_file: Path | None = None,
+    with_variables: bool = False,
+) -> Report:
     """Return everything that is wrong with the project in `root`, told once each.
 
-    Reads every file and every environment. Needs no variable, no driver and no network.
+    Reads every file and every environment. Needs no variable, no driver and no network; with
+    `with_variables` it also tells what is missing or wrong among the variables of `env`.
+    Raises `UsageError` for an environment that has no file.
     """
     root = root.resolve()
     files = read_files(root)
@@ -29,6 +40,9 @@ def check(root: Path) -> Report:
         assembly, more = check_layers(root, layers)
         found += [*wrong, *more]
         secrets += assembly.secrets
+    known_env(files, env)
+    if with_variables:
+        found += _variables(root, files, env, env_file)
     return Report(
         gathered(found, files.texts, secrets),
         homes=len(files.folders["homes"]),
@@ -36,6 +50,49 @@ def check(root: Path) -> Report:
         flows=len(files.folders["flows"]),
         environments=len(files.folders["environments"]),
     )
+
+
+def within(report: Report, root: Path, places: Sequence[Path]) -> Report:
+    """Return the report without what concerns no file in `places`."""
+    kept = [
+        one
+        for one in report.diagnostics
+        if any(place in (root / one.file, *(root / one.file).parents) for place in places)
+    ]
+    return replace(report, diagnostics=tuple(kept))
+
+
+def known_env(files: Files, env: str | None) -> None:
+    """Raise `UsageError` with the nearest name for an environment that has no file."""
+    if env is None or env in files.folders["environments"]:
+        return
+    known = sorted(files.folders["environments"])
+    raise UsageError(
+        f"there is no environment '{env}'{did_you_mean(env, known)}",
+        hint=f"environments: {', '.join(known) or 'none; one is environments/NAME.yml'}",
+        code="HG305",
+    )
+
+
+def _variables(
+    root: Path, files: Files, env: str | None, env_file: Path | None
+) -> list[Diagnostic]:
+    """Return which variables are not set, and which have values that do not fit."""
+    layers, _ = layers_of(files, env)
+    env_layers, wrong = dotenv.read_layers(root, env, env_file)
+    assembly = Assembly(layers, Variables.of(root, env_layers))
+    _build(assembly)
+    return [*wrong, *assembly.found, *assembly.variables.missing]
+
+
+def _build(assembly: Assembly) -> list[Draft | None]:
+    """Build everything of a project; return its flows."""
+    assembly.settings()
+    for name in assembly.layers.homes:
+        assembly.home(name)
+    for name in assembly.layers.stores:
+        assembly.store(name)
+    return [assembly.draft(name) for name in sorted(assembly.layers.flows)]
 
 
 def layers_of(files: Files, env: str | None) -> tuple[Layers, list[Diagnostic]]:
@@ -50,12 +107,7 @@ def layers_of(files: Files, env: str | None) -> tuple[Layers, list[Diagnostic]]:
 def check_layers(root: Path, layers: Layers) -> tuple[Assembly, list[Diagnostic]]:
     """Return what is wrong with a project in one environment, with the assembly that found it."""
     assembly = Assembly(layers, Variables(root))
-    assembly.settings()
-    for name in layers.homes:
-        assembly.home(name)
-    for name in layers.stores:
-        assembly.store(name)
-    maybe = [assembly.draft(name) for name in sorted(layers.flows)]
+    maybe = _build(assembly)
     drafts = [draft for draft in maybe if draft is not None]
     found = [*check_flows(drafts, ProjectContext(root)), *check_order(drafts, layers.flows)]
     if len(drafts) == len(maybe):

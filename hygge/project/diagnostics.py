@@ -72,6 +72,11 @@ class Diagnostic:
         return f"{self.where}: {self.severity.value}[{self.code}]: {self.message}"
 
 
+def is_sensitive(text: str) -> bool:
+    """Return whether a line of YAML, or a key, looks as if it held a secret."""
+    return _SENSITIVE.search(text) is not None
+
+
 def diagnostic(code: str, message: str, span: Span, *help: str) -> Diagnostic:
     """Return a diagnostic whose severity is the one of its code."""
     severity = Severity.WARNING if CODES[code].is_warning else Severity.ERROR
@@ -139,7 +144,7 @@ def _line(lines: Sequence[str] | None, number: int) -> str | None:
     if lines is None or not 1 <= number <= len(lines):
         return None
     line = lines[number - 1]
-    return None if _SENSITIVE.search(line) or not line.strip() else line
+    return None if is_sensitive(line) or not line.strip() else line
 
 
 def _order(one: Diagnostic) -> tuple[str, int, int, str, str]:

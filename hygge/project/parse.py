@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from hygge.project import causes
-from hygge.project.diagnostics import Diagnostic, diagnostic
+from hygge.project.diagnostics import Diagnostic, diagnostic, is_sensitive
 from hygge.project.scalars import resolve
 from hygge.project.tree import Node, Span
 
@@ -195,8 +195,9 @@ class _Builder:
 
     def _alias(self, event: _Event) -> None:
         if event.anchor not in self.anchors:
-            message = f"'*{event.anchor}' refers to nothing that '&{event.anchor}' marked before"
-            quote = f'for a glob write it in quotes: "*{event.anchor}"'
+            name = "…" if self._is_secret() else event.anchor
+            message = f"'*{name}' refers to nothing that '&{name}' marked before"
+            quote = f'if it is no alias, write it in quotes: "*{name}"'
             self._refuse("HG009", message, event, quote)
         anchor = self.anchors[event.anchor]
         if anchor is None:
@@ -253,9 +254,14 @@ class _Builder:
 
     def _no_tag(self, event: _Event) -> None:
         if event.tag is not None:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            tag = "!…" if self._is_secret() else event.tag.replace("tag:yaml.org,2002:", "!!")
             hint = "remove it; to keep a number as text, write it in quotes"
             self._refuse("HG007", f"the tag '{tag}' is refused", event, hint)
+
+    def _is_secret(self) -> bool:
+        """Whether the value that comes next belongs to a key that looks like a secret's."""
+        key = self.stack[-1].key if self.stack else None
+        return key is not None and is_sensitive(key[0])
 
     def _span(self, event: _Event) -> Span:
         start, end = event.start_mark, event.end_mark

@@ -11,7 +11,7 @@ from hygge.connector import ConnectorConfig, HomeConfig, ProjectContext, StoreCo
 from hygge.errors import UsageError
 from hygge.project import dotenv
 from hygge.project.assembly import Assembly, Draft, Side
-from hygge.project.checking import check_layers, layers_of
+from hygge.project.checking import check_layers, known_env, layers_of
 from hygge.project.diagnostics import Diagnostic, ProjectError, diagnostic, did_you_mean, gathered
 from hygge.project.layers import Described, Layers
 from hygge.project.layout import Files, read_files
@@ -96,13 +96,7 @@ class Project:
         """
         root = root.resolve()
         files = read_files(root)
-        if env is not None and env not in files.folders["environments"]:
-            known = sorted(files.folders["environments"])
-            raise UsageError(
-                f"there is no environment '{env}'{did_you_mean(env, known)}",
-                hint=f"environments: {', '.join(known) or 'none; one is environments/NAME.yml'}",
-                code="HG305",
-            )
+        known_env(files, env)
         layers, found = layers_of(files, env)
         env_layers, wrong = dotenv.read_layers(root, env, env_file)
         assembly, more = check_layers(root, layers)

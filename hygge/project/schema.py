@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
-from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean, near
+from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean, is_sensitive, near
 from hygge.project.tree import Node, Span, find, plain
 from hygge.project.variables import is_marked, unmarked
+from hygge.redact import redact
 
 Annotation = Any
 _Error = Any  # the mappings that ValidationError.errors() returns
@@ -62,6 +63,13 @@ def secret_keys(model: type[BaseModel]) -> frozenset[str]:
         if any(part in (SecretStr, SecretBytes) for part in _parts(info.annotation)):
             found |= {name, info.alias or name}
     return frozenset(found)
+
+
+def secrets_at(model: type[BaseModel], loc: Sequence[int | str]) -> frozenset[str]:
+    """Return which of the keys on the way `loc` hold secrets."""
+    inner = _model_at(model, loc[:-1])
+    keys = secret_keys(model) | (secret_keys(inner) if inner else frozenset())
+    return keys & {str(step) for step in loc}
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
@@ -167,7 +175,7 @@ class _Findings:
             node, rest = find(self.node, error["loc"])
             loc = error["loc"][: len(error["loc"]) - len(rest)]
             key = _words(loc) or self.subject
-            secret = bool(secret_keys(self.model) & {str(step) for step in loc})
+            secret = bool(secrets_at(self.model, loc)) or is_sensitive(key)
             wrong = groups.setdefault(node.span, _Wrong(node, key, [], error["input"], secret))
             reason = _reason(error)
             if reason not in wrong.reasons:
@@ -188,7 +196,7 @@ class _Findings:
         quote = ""
         if reason == "must be text" and isinstance(value, int | float):
             quote = f"write it in quotes: '{value}'"
-        return diagnostic("HG106", unmarked(message), wrong.node.anchor, quote)
+        return diagnostic("HG106", redact(unmarked(message)), wrong.node.anchor, quote)
 
 
 def _short(text: str) -> str:

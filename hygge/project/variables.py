@@ -54,6 +54,12 @@ def mentions(text: str) -> bool:
     return any(match[0] != "$${" for match in _PATTERN.finditer(text))
 
 
+def named_in(text: str) -> list[str]:
+    """Return the names of the variables in `text`, in order."""
+    bodies = (_BODY.fullmatch(match["body"] or "") for match in _PATTERN.finditer(text))
+    return [body["name"] for body in bodies if body and body["name"]]
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """Variables of one origin."""
