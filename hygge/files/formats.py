@@ -39,12 +39,14 @@ class Sink:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._is_abandoned = False
         self.written = 0
         """Bytes that reached the file so far."""
 
     def write(self, data: bytes | memoryview) -> int:
         """Append bytes."""
-        self._file.write(data)
+        if not self._is_abandoned:
+            self._file.write(data)
         size = memoryview(data).nbytes
         self.written += size
         return size
@@ -67,10 +69,15 @@ class Sink:
 
     def flush(self) -> None:
         """Hand what is buffered to the system."""
-        self._file.flush()
+        if not self._is_abandoned:
+            self._file.flush()
 
     def close(self) -> None:
         """Do nothing: whoever opened the file closes it."""
+
+    def abandon(self) -> None:
+        """Forget what is written from here on: writers write a footer even when they are dropped."""
+        self._is_abandoned = True
 
 
 class FileFormat(ABC):

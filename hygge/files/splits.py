@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,14 +66,21 @@ class _OpenFile:
         self.rows += batch.num_rows
 
     def close(self) -> PartFile:
-        with self._file:
+        try:
             self._writer.close()
             sync_file(self._file)
+            self._file.close()
+        except BaseException:
+            self.abort()
+            raise
         rows = self._layout.format.count(self.path)
         return PartFile(self.name, rows, self.path.stat().st_size, checksum(self.path))
 
     def abort(self) -> None:
-        self._file.close()
+        self._sink.abandon()
+        # What could not be flushed is thrown away here.
+        with suppress(OSError):
+            self._file.close()
 
 
 class SplitWriter:

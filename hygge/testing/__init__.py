@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from hygge.testing.homes import FileHomeSuite, HomeSuite
+from hygge.testing.stores import FileStoreSuite, StoreSuite
 
 __all__ = [
     "FileHomeSuite",
+    "FileStoreSuite",
     "HomeSuite",
+    "StoreSuite",
 ]

@@ -1,0 +1,475 @@
+"""The suite that every store passes.
+
+class TestLedgerStore(StoreSuite):
+    exemptions = {"date64": "never: the ledger has no such type"}
+
+    def make_store(self, place):
+        return StoreConfig.create({"type": "ledger", ...}).store(ProjectContext(place))
+
+    def read(self, place, name, schema):
+        ...return the rows of entity `name` as another tool than the store reads them...
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pytest
+
+from hygge.connector import (
+    Commit,
+    Mode,
+    Part,
+    ProjectContext,
+    Split,
+    Store,
+    StoreConfig,
+    Target,
+    Watermark,
+    WriteRequest,
+)
+from hygge.errors import HyggeError, StoreError
+from hygge.testing.cases import CASES, assert_same, case_table, plain_table
+from hygge.testing.exemptions import expect_exempted
+
+AWKWARD_NAMES = (
+    "with blank",
+    "public.users",
+    "Ünïcode 中文",
+    "UPPER",
+    "quote'\"`",
+    "semi;colon & ${dollar}",
+    "[brackets]*?",
+    "percent%20",
+    "a=b",
+    "-dash",
+    "x" * 200,
+)
+_RUNS = count(1)
+
+
+class SourceFailedError(Exception):
+    """What the suite raises in place of a home that dies while it is read."""
+
+
+def write_request(
+    mode: Mode = Mode.REPLACE, into: str = "things", *, flow: str = "things", adopt: bool = False
+) -> WriteRequest:
+    """Return the request of a new run that writes entity `into`."""
+    return WriteRequest(flow, "things", into, f"run-{next(_RUNS)}", 1, mode, adopt)
+
+
+def next_commit(
+    target: Target, request: WriteRequest, parts: Sequence[Part], schema: pa.Schema
+) -> Commit:
+    """Return the commit that a flow would make of `parts`."""
+    last = target.last_commit()
+    rows = sum(part.rows for part in parts)
+    kept = last.total_rows if last is not None and request.mode is Mode.APPEND else 0
+    return Commit(
+        flow=request.flow,
+        entity=request.entity,
+        seq=1 if last is None else last.seq + 1,
+        run_id=request.run_id,
+        mode=request.mode,
+        rows=rows,
+        total_rows=kept + rows,
+        schema=schema,
+        committed_at="2024-02-29T12:00:00.000001Z",
+        watermark=Watermark("id", str(rows), "int64"),
+    )
+
+
+def accepted(target: Target, table: pa.Table) -> pa.Table:
+    """Return `table` as the target wants it staged."""
+    schema = target.accept(table.schema)
+    return table if schema.equals(table.schema) else table.cast(schema)
+
+
+def write(
+    store: Store, tables: Sequence[pa.Table], request: WriteRequest, rows: int | None = None
+) -> Commit:
+    """Move `tables`, one a split, in batches of at most `rows` rows; return the commit."""
+    with store.open(request) as target:
+        parts = []
+        for number, table in enumerate(tables):
+            reader = accepted(target, table).to_reader(max_chunksize=rows)
+            parts.append(target.stage(reader, Split(number, f"split {number}")))
+        commit = next_commit(target, request, parts, tables[0].schema)
+        target.commit(parts, commit)
+        return commit
+
+
+def broken(table: pa.Table) -> pa.RecordBatchReader:
+    """Return a reader that yields `table` and then fails."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from table.to_batches(max_chunksize=max(table.num_rows // 3, 1))
+        raise SourceFailedError("the connection was reset")
+
+    return pa.RecordBatchReader.from_batches(table.schema, batches())
+
+
+def open_files() -> int:
+    """Return how many files this process holds open."""
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+class StoreSuite(ABC):
+    """What a store promises, as tests. Subclass it, name the class `Test…`, fill two methods."""
+
+    exemptions: ClassVar[Mapping[str, str]] = {}
+    """What the store cannot keep: the name of a case or of a test, and the reason.
+
+    A reason begins with `ours:` (not yet), `upstream:` (a library's fault) or `never:` (the
+    system cannot). The test is then expected to fail, and must.
+    """
+    comes_back_as: ClassVar[Mapping[str, pa.DataType]] = {}
+    """The cases whose type the reading tool holds under another one, with the same values."""
+
+    @abstractmethod
+    def make_store(self, place: Path) -> Store:
+        """Return a store that keeps everything below `place`, an empty directory at first."""
+
+    @abstractmethod
+    def read(self, place: Path, name: str, schema: pa.Schema) -> pa.Table:
+        """Return all rows of entity `name` as a user's tool sees them, in the order written.
+
+        `schema` is the one the rows were staged with, for systems that keep no types.
+        """
+
+    def expected(self, case: str, table: pa.Table) -> pa.Table:
+        """Return how the reading tool shows a case's table: as staged, or by `comes_back_as`."""
+        kind = self.comes_back_as.get(case)
+        if kind is None:
+            return table
+        return table.set_column(1, "value", table.column("value").cast(kind))
+
+    @pytest.fixture(autouse=True)
+    def exempt(self, request: pytest.FixtureRequest) -> None:
+        """Expect what `exemptions` names to fail."""
+        expect_exempted(request, self.exemptions)
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        """An empty store."""
+        return self.make_store(tmp_path)
+
+    def rows(self, place: Path, name: str = "things") -> pa.Table:
+        """Return the rows of an entity that holds a plain table."""
+        return self.read(place, name, plain_table(0).schema)
+
+    @pytest.mark.parametrize("case", CASES)
+    def test_a_type_comes_back_exactly(self, tmp_path: Path, store: Store, case: str) -> None:
+        table = case_table(case)
+        request = write_request()
+        with store.open(request) as target:
+            staged = accepted(target, table)
+        write(store, [table], request=write_request())
+        actual = self.read(tmp_path, "things", staged.schema)
+        assert_same(actual, self.expected(case, staged))
+
+    @pytest.mark.parametrize("case", CASES)
+    def test_a_type_is_held_or_refused_by_name(self, store: Store, case: str) -> None:
+        table = case_table(case).rename_columns(["id", "the column"])
+        error, rows = None, 0
+        with store.open(write_request()) as target:
+            try:
+                rows = target.stage(accepted(target, table).to_reader(), Split(0, "all")).rows
+            except StoreError as refusal:
+                error = refusal
+            except pa.ArrowInvalid:
+                # The flow casts rows to what `accept` returns, and reports what does not fit.
+                return
+        if error is None:
+            assert rows == table.num_rows
+        else:
+            assert "the column" in error.message
+            assert error.hint
+
+    def test_nothing_is_there_before_the_first_commit(self, store: Store) -> None:
+        with store.open(write_request()) as target:
+            assert target.last_commit() is None
+            assert target.schema() is None
+            assert target.owner(1) is None
+
+    def test_a_commit_is_remembered_whole(self, store: Store) -> None:
+        commit = write(store, [plain_table(5), plain_table(2)], write_request())
+        with store.open(write_request()) as target:
+            found = target.last_commit()
+            assert found is not None
+            assert found.schema.equals(commit.schema)
+            assert found == replace(commit, schema=found.schema)
+            schema = target.schema()
+            assert schema is not None
+            assert schema.equals(commit.schema)
+
+    @pytest.mark.parametrize("mode", [Mode.REPLACE, Mode.APPEND])
+    def test_zero_rows_keep_the_schema(self, tmp_path: Path, store: Store, mode: Mode) -> None:
+        write(store, [plain_table(0)], write_request(mode))
+        with store.open(write_request()) as target:
+            assert target.schema() == plain_table(0).schema
+        assert self.rows(tmp_path).num_rows == 0
+
+    def test_appending_zero_rows_keeps_the_rows(self, tmp_path: Path, store: Store) -> None:
+        write(store, [plain_table(4)], write_request())
+        commit = write(store, [plain_table(0)], write_request(Mode.APPEND))
+        assert (commit.seq, commit.total_rows) == (2, 4)
+        assert_same(self.rows(tmp_path), plain_table(4))
+
+    @pytest.mark.parametrize("size", [1, 7, None])
+    def test_batches_of_any_size_come_back(
+        self, tmp_path: Path, store: Store, size: int | None
+    ) -> None:
+        write(store, [plain_table(200)], write_request(), rows=size)
+        assert_same(self.rows(tmp_path), plain_table(200))
+
+    def test_replacing_twice_leaves_the_rows_once(self, tmp_path: Path, store: Store) -> None:
+        for start in (0, 100):
+            write(store, [plain_table(10, start=start)], write_request())
+        assert_same(self.rows(tmp_path), plain_table(10, start=100))
+
+    def test_appending_twice_leaves_the_rows_twice(self, tmp_path: Path, store: Store) -> None:
+        for _ in range(2):
+            write(store, [plain_table(10)], write_request(Mode.APPEND))
+        assert_same(self.rows(tmp_path), pa.concat_tables([plain_table(10)] * 2))
+
+    def test_splits_come_back_in_their_order(self, tmp_path: Path, store: Store) -> None:
+        tables = [plain_table(100, start=100 * n) for n in range(8)]
+        request = write_request()
+        with store.open(request) as target, ThreadPoolExecutor(4) as pool:
+            splits = [Split(n, str(n)) for n in range(8)]
+            parts = list(pool.map(target.stage, [table.to_reader() for table in tables], splits))
+            commit = next_commit(target, request, parts, tables[0].schema)
+            target.commit(list(reversed(parts)), commit)
+        assert_same(self.rows(tmp_path), pa.concat_tables(tables))
+
+    def test_a_part_survives_a_pickle(self, tmp_path: Path, store: Store) -> None:
+        request, table = write_request(), plain_table(5)
+        with store.open(request) as target:
+            part = pickle.loads(pickle.dumps(target.stage(table.to_reader(), Split(0, "all"))))
+            assert part.rows == 5
+            target.commit([part], next_commit(target, request, [part], table.schema))
+        assert_same(self.rows(tmp_path), table)
+
+    def test_staging_a_split_again_replaces_it(self, tmp_path: Path, store: Store) -> None:
+        request, table = write_request(), plain_table(5)
+        with store.open(request) as target:
+            target.stage(plain_table(9, start=50).to_reader(), Split(0, "first"))
+            with pytest.raises(SourceFailedError):
+                target.stage(broken(plain_table(9, start=70)), Split(0, "first"))
+            part = target.stage(table.to_reader(), Split(0, "first"))
+            target.commit([part], next_commit(target, request, [part], table.schema))
+        assert_same(self.rows(tmp_path), table)
+
+    def test_what_is_staged_is_not_seen(self, tmp_path: Path, store: Store) -> None:
+        write(store, [plain_table(3)], write_request())
+        with store.open(write_request(Mode.APPEND)) as target:
+            target.stage(plain_table(9).to_reader(), Split(0, "all"))
+            assert_same(self.rows(tmp_path), plain_table(3))
+        assert_same(self.rows(tmp_path), plain_table(3))
+
+    @pytest.mark.parametrize("mode", [Mode.REPLACE, Mode.APPEND])
+    def test_a_failure_in_mid_stream_changes_nothing(
+        self, tmp_path: Path, store: Store, mode: Mode
+    ) -> None:
+        commit = write(store, [plain_table(30)], write_request())
+        with (
+            pytest.raises(SourceFailedError, match="connection was reset"),
+            store.open(write_request(mode)) as target,
+        ):
+            target.stage(plain_table(7).to_reader(), Split(0, "good"))
+            target.stage(broken(plain_table(30)), Split(1, "bad"))
+        assert_same(self.rows(tmp_path), plain_table(30))
+        with store.open(write_request()) as target:
+            last = target.last_commit()
+            assert last is not None
+            assert (last.seq, last.run_id) == (1, commit.run_id)
+
+    @pytest.mark.parametrize("mode", [Mode.REPLACE, Mode.APPEND])
+    def test_a_failure_before_the_first_commit_leaves_nothing(
+        self, tmp_path: Path, store: Store, mode: Mode
+    ) -> None:
+        with pytest.raises(SourceFailedError), store.open(write_request(mode)) as target:
+            target.stage(broken(plain_table(30)), Split(0, "bad"))
+        with store.open(write_request()) as target:
+            assert target.last_commit() is None
+            assert target.schema() is None
+        write(store, [plain_table(2)], write_request(mode))
+        assert_same(self.rows(tmp_path), plain_table(2))
+
+    def test_discarded_work_is_gone_and_a_commit_stays(self, tmp_path: Path, store: Store) -> None:
+        write(store, [plain_table(3)], write_request())
+        request, table = write_request(), plain_table(5)
+        with store.open(request) as target:
+            target.stage(plain_table(9).to_reader(), Split(0, "all"))
+            target.discard()
+        assert_same(self.rows(tmp_path), plain_table(3))
+        with store.open(replace(request, attempt=2)) as target:
+            part = target.stage(table.to_reader(), Split(0, "all"))
+            target.commit([part], next_commit(target, request, [part], table.schema))
+            target.discard()
+        assert_same(self.rows(tmp_path), table)
+
+    @pytest.mark.parametrize("seq", [0, 1, 3])
+    def test_a_commit_of_another_number_is_refused(
+        self, tmp_path: Path, store: Store, seq: int
+    ) -> None:
+        write(store, [plain_table(3)], write_request())
+        request = write_request()
+        with pytest.raises(StoreError, match=str(seq)), store.open(request) as target:
+            part = target.stage(plain_table(9).to_reader(), Split(0, "all"))
+            commit = next_commit(target, request, [part], plain_table(9).schema)
+            target.commit([part], replace(commit, seq=seq))
+        assert_same(self.rows(tmp_path), plain_table(3))
+
+    def test_a_commit_says_who_owns_it(self, store: Store) -> None:
+        runs = [write(store, [plain_table(n)], write_request()).run_id for n in (1, 2)]
+        request = write_request()
+        with store.open(request) as target:
+            assert target.owner(2) == runs[1]
+            assert target.owner(3) is None
+            part = target.stage(plain_table(1).to_reader(), Split(0, "all"))
+            assert target.owner(3) is None
+            target.commit([part], next_commit(target, request, [part], plain_table(1).schema))
+            assert target.owner(3) == request.run_id
+
+    def test_a_place_that_is_being_written_is_refused(self, tmp_path: Path, store: Store) -> None:
+        first, table = write_request(), plain_table(5)
+        with store.open(first) as target:
+            with pytest.raises(StoreError, match=first.run_id), store.open(write_request()):
+                pass
+            part = target.stage(table.to_reader(), Split(0, "all"))
+            target.commit([part], next_commit(target, first, [part], table.schema))
+        write(store, [table], write_request(Mode.APPEND))
+        assert_same(self.rows(tmp_path), pa.concat_tables([table, table]))
+
+    def test_the_place_of_another_flow_is_refused(self, tmp_path: Path, store: Store) -> None:
+        write(store, [plain_table(3)], write_request(flow="theirs"))
+        with (
+            pytest.raises(StoreError, match="theirs") as raised,
+            store.open(write_request(flow="ours")),
+        ):
+            pass
+        assert "--adopt" in (raised.value.hint or "")
+        write(store, [plain_table(5)], write_request(flow="ours", adopt=True))
+        assert_same(self.rows(tmp_path), plain_table(5))
+
+    @pytest.mark.parametrize("name", AWKWARD_NAMES)
+    def test_an_awkward_name_is_written(self, tmp_path: Path, store: Store, name: str) -> None:
+        table = plain_table(3)
+        write(store, [table], write_request(into=name))
+        write(store, [table], write_request(Mode.APPEND, into=name))
+        assert_same(self.rows(tmp_path, name), pa.concat_tables([table, table]))
+
+    @pytest.mark.parametrize("name", AWKWARD_NAMES[:-1])
+    def test_an_awkward_column_is_written(self, tmp_path: Path, store: Store, name: str) -> None:
+        table = plain_table(3).rename_columns(["id", name])
+        write(store, [table], write_request())
+        assert_same(self.read(tmp_path, "things", table.schema), table)
+
+    def test_entities_are_written_at_once(self, tmp_path: Path, store: Store) -> None:
+        names = [f"entity {n}" for n in range(6)]
+
+        def run(name: str) -> None:
+            for mode in (Mode.REPLACE, Mode.APPEND):
+                write(store, [plain_table(50)], write_request(mode, into=name))
+
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(run, names))
+        for name in names:
+            assert_same(self.rows(tmp_path, name), pa.concat_tables([plain_table(50)] * 2))
+
+    def test_everything_is_closed_when_the_target_is(self, store: Store) -> None:
+        write(store, [plain_table(3)], write_request())
+        before = open_files()
+        write(store, [plain_table(3), plain_table(4)], write_request())
+        with pytest.raises(SourceFailedError), store.open(write_request()) as target:
+            target.stage(broken(plain_table(30)), Split(0, "bad"))
+        store.check()
+        assert open_files() == before
+
+    def test_two_columns_of_one_name_are_refused(self, store: Store) -> None:
+        schema = pa.schema([("same", pa.int64()), ("same", pa.int64())])
+        with (
+            pytest.raises(HyggeError, match="same"),
+            store.open(write_request()) as target,
+        ):
+            target.accept(schema)
+
+
+class FileStoreSuite(StoreSuite):
+    """What a store of files promises beyond that. Fill `type_name` and `read_files`."""
+
+    type_name: ClassVar[str]
+    """The store's type in YAML."""
+    settings: ClassVar[Mapping[str, Any]] = {}
+    """Further settings of the store."""
+
+    @abstractmethod
+    def read_files(self, paths: Sequence[Path], schema: pa.Schema) -> pa.Table:
+        """Return the rows of these files, one after the other, read with another tool."""
+
+    def make_store(self, place: Path, **settings: object) -> Store:
+        """Return the store in `place`, with settings of its own."""
+        data = {"type": self.type_name, "path": "lake", **self.settings, **settings}
+        return StoreConfig.create(data).store(ProjectContext(place))
+
+    def files(self, place: Path, name: str = "things") -> list[Path]:
+        """Return the data files of an entity that readers see, in the order of their names."""
+        folder = place / "lake" / name
+        seen = [path for path in folder.rglob("*") if path.name[0] not in "._" and path.is_file()]
+        return sorted(seen)
+
+    def read(self, place: Path, name: str, schema: pa.Schema) -> pa.Table:
+        """Read the visible files under plain names, since many tools take a path for a glob."""
+        plain = place / f"seen-{next(_RUNS)}"
+        plain.mkdir()
+        paths = []
+        for number, path in enumerate(self.files(place, name)):
+            paths.append(plain / f"{number:05d}-{path.name}")
+            paths[-1].hardlink_to(path)
+        return self.read_files(paths, schema)
+
+    def test_files_roll_after_a_number_of_rows(self, tmp_path: Path) -> None:
+        store = self.make_store(tmp_path, file_max_rows=30)
+        write(store, [plain_table(100)], write_request(), rows=7)
+        assert len(self.files(tmp_path)) == 4
+        assert_same(self.rows(tmp_path), plain_table(100))
+
+    def test_files_roll_near_a_number_of_bytes(self, tmp_path: Path) -> None:
+        store = self.make_store(tmp_path, file_max_bytes=1000)
+        write(store, [plain_table(20_000)], write_request(), rows=2000)
+        assert len(self.files(tmp_path)) > 3
+        assert_same(self.rows(tmp_path), plain_table(20_000))
+
+    def test_values_become_directories(self, tmp_path: Path) -> None:
+        store = self.make_store(tmp_path, partition_by=["land", "ok"])
+        land = ["NO", None, "a/b=c %", "NO", ".."] * 20
+        table = plain_table(100).append_column("land", pa.array(land))
+        table = table.append_column("ok", pa.array([True, None] * 50))
+        write(store, [table.slice(0, 60), table.slice(60)], write_request(), rows=9)
+        folders = {str(path.parent.relative_to(tmp_path)) for path in self.files(tmp_path)}
+        null = "__HIVE_DEFAULT_PARTITION__"
+        names = ("NO", null, "a%2Fb%3Dc %25", "%2E%2E")
+        assert folders == {f"lake/things/land={n}/ok={ok}" for n in names for ok in ("true", null)}
+        rows = self.rows(tmp_path).sort_by("id")
+        assert_same(rows, plain_table(100))
+
+    def test_zero_rows_are_one_file(self, tmp_path: Path, store: Store) -> None:
+        write(store, [plain_table(0), plain_table(0)], write_request())
+        assert len(self.files(tmp_path)) == 1
+        write(store, [plain_table(0), plain_table(3)], write_request(Mode.APPEND))
+        assert len(self.files(tmp_path)) == 1
+        assert_same(self.rows(tmp_path), plain_table(3))
