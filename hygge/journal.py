@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -84,8 +85,9 @@ class Journal:
 
     def rebuild(self, commits: Iterable[tuple[str, str, str, Commit]]) -> None:
         """Add what stores remember: flow, entity, name in the store, and the last commit."""
-        for item in commits:
-            self._write(lambda db, item=item: insert_commit(db, *item))  # type: ignore[misc]
+        for flow, entity, into, commit in commits:
+            save = partial(insert_commit, flow=flow, entity=entity, into=into, commit=commit)
+            self._write(save)
 
     @property
     def is_rebuilt(self) -> bool:
@@ -111,7 +113,7 @@ class Journal:
         ended = [r for r in load_reports(self._root) if r.run_id in dead and r.finished_at]
         self._write(lambda db: mark_crashed(db, dead))
         for report in ended:
-            self._write(lambda db, report=report: insert_report(db, report))  # type: ignore[misc]
+            self._write(partial(insert_report, report=report))
 
     def _read(self, act: Callable[[sqlite3.Connection], R]) -> R:
         with self._lock:

@@ -222,7 +222,7 @@ def insert_report(db: sqlite3.Connection, report: Report) -> None:
 
 
 def insert_commit(
-    db: sqlite3.Connection, flow: str, entity: str, into: str, commit: Commit
+    db: sqlite3.Connection, flow: str, entity: str, *, into: str, commit: Commit
 ) -> None:
     """Remember a commit that a store told of, where its run is not known yet."""
     at = commit.committed_at

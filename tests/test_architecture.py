@@ -13,13 +13,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "hygge"
 
 LAYERS = {
-    0: ["errors", "model", "private", "redact", "stop"],
-    1: ["registry", "connector", "datatypes", "settings", "batches", "retry", "locks", "widening"],
+    0: ["errors", "model", "private", "processes", "redact", "signals", "stop"],
+    1: ["registry", "connector", "datatypes", "settings", "batches", "retry", "locks"]
+    + ["widening", "crash", "eventlog", "logs"],
     2: ["files", "sql"],
     3: ["homes", "stores", "shape", "contract"],
-    4: ["journal", "project", "runs"],
+    4: ["catalog", "journal", "journal_rows", "project", "runs"],
     5: ["plan", "staging", "flow"],
-    6: ["engines", "coordinator"],
+    6: ["engines", "coordinator", "recall"],
     7: ["scaffold", "console"],
     8: ["cli", "__main__"],
 }

@@ -50,6 +50,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     ctx: typer.Context,
+    *,
     directory: Annotated[Path, typer.Option("-C", help="Work as if started there.")] = Path(),
     env: Annotated[str | None, typer.Option(help="Overlay environments/NAME.yml.")] = None,
     env_file: Annotated[Path | None, typer.Option(help="Read variables from this file.")] = None,

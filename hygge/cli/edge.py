@@ -41,9 +41,14 @@ def run() -> int:
 
 
 def _show_error(error: HyggeError, chosen: list[Globals]) -> int:
+    from hygge.console.diagnostics import show_full
     from hygge.console.errors import show_error
+    from hygge.project import ProjectError
 
-    show_error(error, _notes(chosen))
+    if isinstance(error, ProjectError):
+        show_full(error.diagnostics, _notes(chosen))
+    else:
+        show_error(error, _notes(chosen))
     return error.exit_code
 
 

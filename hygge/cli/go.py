@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from hygge.plan import Selection
 
 _Names = Annotated[list[str] | None, typer.Argument(metavar="FLOW", help="Flows; globs work.")]
 _Flow = Annotated[list[str] | None, typer.Option("--flow", "-f", help="Flows, also a,b and glob*.")]
@@ -57,30 +60,29 @@ def go(
     log_format: _LogFormat = "text",
 ) -> None:
     """Move data: every enabled flow, or those that are named."""
-    from hygge.cli.going import Going, Logs
-    from hygge.console.progress import Progress
+    from hygge.cli.going import Going, Logs, Options
+
+    logs = Logs(log_level, log_file, log_format)
+    options = Options(env or ctx.obj.env, concurrency, fail_fast, adopt, progress, logs)
+    going = Going(ctx.obj, options)
+    act = going.show if dry_run else going.move
+    selection = _selection((*(names or ()), *(flow or ())), tag, exclude, entity)
+    raise typer.Exit(act(selection, retry_failed=retry_failed))
+
+
+def _selection(
+    flows: Iterable[str],
+    tags: Iterable[str] | None,
+    exclude: Iterable[str] | None,
+    entities: Iterable[str] | None,
+) -> Selection:
     from hygge.plan import Selection
 
-    selection = Selection(
-        flows=split((*(names or ()), *(flow or ()))),
-        tags=split(tag),
-        exclude=split(exclude),
-        entities=split(entity),
+    return Selection(
+        flows=_split(flows), tags=_split(tags), exclude=_split(exclude), entities=_split(entities)
     )
-    going = Going(
-        ctx.obj,
-        env=env or ctx.obj.env,
-        adopt=adopt,
-        concurrency=concurrency,
-        fail_fast=fail_fast,
-        progress=Progress(progress),
-        logs=Logs(log_level, log_file, log_format),
-    )
-    if dry_run:
-        raise typer.Exit(going.show(selection, retry_failed=retry_failed))
-    raise typer.Exit(going.move(selection, retry_failed=retry_failed))
 
 
-def split(texts: Iterable[str] | None) -> tuple[str, ...]:
+def _split(texts: Iterable[str] | None) -> tuple[str, ...]:
     """Return the names in options that may be repeated and may hold commas."""
     return tuple(name for text in texts or () for name in text.split(",") if name)

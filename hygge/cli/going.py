@@ -38,30 +38,30 @@ class Logs:
     format: Literal["text", "json"]
 
 
-class Going:
-    """The options of one `hygge go`, and the two things it can do."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `hygge go` was told, apart from what to move."""
 
-    def __init__(
-        self,
-        settings: Globals,
-        *,
-        env: str | None,
-        adopt: bool,
-        concurrency: int | None,
-        fail_fast: bool,
-        progress: Progress,
-        logs: Logs,
-    ) -> None:
+    env: str | None
+    concurrency: int | None
+    fail_fast: bool
+    adopt: bool
+    progress: str
+    logs: Logs
+
+
+class Going:
+    """One `hygge go`, and the two things it can do. Made only inside a project without errors."""
+
+    def __init__(self, settings: Globals, options: Options) -> None:
+        self._options = options
         self._answer = standard_output(settings.color)
         self._notes = standard_error(settings.color)
         self._is_quiet = settings.verbosity < 0
-        self._progress = choose(progress, self._notes, quiet=self._is_quiet)
-        self._adopt = adopt
-        self._concurrency = concurrency
-        self._fail_fast = fail_fast
-        self._set_up_logs(logs, settings)
+        self._progress = choose(Progress(options.progress), self._notes, quiet=self._is_quiet)
+        self._set_up_logs(options.logs, settings)
         self._root = find_root(settings.directory)
-        self._project = Project.load(self._root, env=env, env_file=settings.env_file)
+        self._project = Project.load(self._root, env=options.env, env_file=settings.env_file)
 
     def show(self, selection: Selection, *, retry_failed: bool) -> int:
         """Print what would be moved, and move nothing."""
@@ -123,7 +123,12 @@ class Going:
         return plan if plan.moves or plan.unplanned else None
 
     def _make_plan(self, selection: Selection) -> Plan:
-        return make_plan(self._project, selection, concurrency=self._concurrency, adopt=self._adopt)
+        return make_plan(
+            self._project,
+            selection,
+            concurrency=self._options.concurrency,
+            adopt=self._options.adopt,
+        )
 
     def _run(self, plan: Plan, stop: Stop) -> RunFinished:
         from hygge.coordinator import run
@@ -144,7 +149,9 @@ class Going:
             listeners = Listeners(renderer.listen, reports.listen, journal.listen, eventlog.listen)
             is_live = self._progress is Progress.RICH
             with renderer, watch_signals(interrupt, restores_cursor=is_live):
-                finished = run(plan, stop=stop, listen=listeners.listen, fail_fast=self._fail_fast)
+                finished = run(
+                    plan, stop=stop, listen=listeners.listen, fail_fast=self._options.fail_fast
+                )
         if reports.error is not None:
             self._warn(f"the report of this run could not be written: {reports.error}")
         for error in listeners.errors:
