@@ -29,6 +29,7 @@ from hygge.errors import (
     StoreError,
 )
 from hygge.locks import move_lock
+from hygge.logs import context
 from hygge.model import (
     Commit,
     Failure,
@@ -134,11 +135,14 @@ class _Moving:
 
     def _run_attempt(self) -> _Published:
         self._watch.check()
-        try:
-            return self._open_target(thorough=False)
-        except LateTypeError as error:
-            log.info("%s; reading again with types taken from the whole input", error.message)
-            return self._open_target(thorough=True)
+        move = self._move
+        names = {"run": self._scope.run_id, "flow": move.flow, "entity": move.entity}
+        with context(**names, attempt=self.attempt):
+            try:
+                return self._open_target(thorough=False)
+            except LateTypeError as error:
+                log.info("%s; reading again with types taken from the whole input", error.message)
+                return self._open_target(thorough=True)
 
     def _open_target(self, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
@@ -270,7 +274,6 @@ class _Moving:
         return False
 
     def _tell_retry(self, attempt: int, error: BaseException, wait: float) -> None:
-        log.warning("attempt %d failed, trying again in %.1f s: %s", attempt, wait, error)
         move = self._move
         self._scope.emit(
             MoveRetried(self._scope.run_id, move.flow, move.entity, attempt, str(error), wait)

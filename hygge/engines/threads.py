@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from hygge.errors import Cancelled
+from hygge.logs import bound
 from hygge.model import Part, Split
 
 Work = Callable[[Split, Callable[[], None]], Part]
@@ -41,7 +42,7 @@ class _Threads:
 
     def run(self, workers: int) -> list[Part]:
         threads = [
-            threading.Thread(target=self._run, name=f"hygge-split-{number}", daemon=True)
+            threading.Thread(target=bound(self._run), name=f"hygge-split-{number}", daemon=True)
             for number in range(workers)
         ]
         for thread in threads:
