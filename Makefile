@@ -15,7 +15,7 @@ demo: .venv/.installed ## Make a project in a temporary folder, check it, move i
 	@sh .ci/demo
 
 test: .venv/.installed-dev ## Run all tests
-	$(IN_VENV) -m pytest -n auto
+	$(IN_VENV) -m pytest -n auto --dist loadgroup
 
 lint: .venv/.installed-dev ## Check style and types, change nothing
 	$(IN_VENV) -m ruff check .

@@ -14,8 +14,19 @@ PACKAGE = ROOT / "hygge"
 
 LAYERS = {
     0: ["errors", "model", "private", "processes", "redact", "signals", "stop"],
-    1: ["registry", "connector", "datatypes", "settings", "batches", "retry", "locks"]
-    + ["widening", "crash", "eventlog", "logs"],
+    1: [
+        "registry",
+        "connector",
+        "datatypes",
+        "settings",
+        "batches",
+        "retry",
+        "locks",
+        "widening",
+        "crash",
+        "eventlog",
+        "logs",
+    ],
     2: ["files", "sql"],
     3: ["homes", "stores", "shape", "contract"],
     4: ["catalog", "journal", "journal_rows", "project", "runs"],
@@ -212,7 +223,7 @@ def docstrings(tree: ast.Module) -> set[int]:
 
 
 def libraries(tree: ast.Module) -> set[str]:
-    """Return the names that stand for what other packages bring, as in `from pyarrow import csv`."""
+    """Return the names that stand for other packages, as in `from pyarrow import csv`."""
     return {
         (alias.asname or alias.name).partition(".")[0]
         for node in ast.walk(tree)

@@ -24,9 +24,9 @@ def sources(root: Path, table: str) -> dict[str, str]:
 
 def figures(source: str) -> dict[str, tuple[object, ...]]:
     """Return values, exact sum of numbers and sum of hashes, by column, and the rows."""
-    columns = [row[0] for row in duckdb.sql(f"describe select * from {source}").fetchall()]
+    columns = [row[0] for row in duckdb.execute(f"describe select * from {source}").fetchall()]
     found: dict[str, tuple[object, ...]] = {
-        "rows": duckdb.sql(f"select count(*) from {source}").fetchall()[0]
+        "rows": duckdb.execute(f"select count(*) from {source}").fetchall()[0]
     }
     for column in columns:
         text = f'"{column}"::varchar'
@@ -35,13 +35,13 @@ def figures(source: str) -> dict[str, tuple[object, ...]]:
         number = f"try_cast({text} as decimal(38, 9))"
         word = f"case when {number} is null then hash({text}) % 1000000007 end"
         query = f'select count("{column}"), sum({number}), sum({word}) from {source}'
-        found[column] = duckdb.sql(query).fetchall()[0]
+        found[column] = duckdb.execute(query).fetchall()[0]
     return found
 
 
 def check(root: Path) -> list[str]:
     """Return a line for each difference; print one for each table."""
-    duckdb.sql("set timezone = 'UTC'")
+    duckdb.execute("set timezone = 'UTC'")
     wrong = []
     for table in TABLES:
         found = {name: figures(source) for name, source in sources(root, table).items()}
