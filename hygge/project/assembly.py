@@ -86,7 +86,8 @@ class Assembly:
     found: list[Diagnostic] = field(default_factory=list)
     secrets: list[Span] = field(default_factory=list)
     """Places of values that must not be printed."""
-    _configs: dict[tuple[str, str], ConnectorConfig | None] = field(default_factory=dict)
+    configs: dict[int, tuple[Node, ConnectorConfig | None]] = field(default_factory=dict)
+    """The configs made so far, by node: assemblies with the same variables may share them."""
     _settings: ProjectSettings | None = None
     _defaults: Node | None = None
 
@@ -109,11 +110,12 @@ class Assembly:
         return self._connector("store", self.layers.stores[name])
 
     def _connector(self, kind: str, described: Described) -> ConnectorConfig | None:
-        key = (kind, described.name)
-        if key not in self._configs:
-            node = described.node
-            self._configs[key] = None if node is None else self.config(kind, node)
-        return self._configs[key]
+        node = described.node
+        if node is None:
+            return None
+        if id(node) not in self.configs:
+            self.configs[id(node)] = (node, self.config(kind, node))
+        return self.configs[id(node)][1]
 
     def config(self, kind: str, node: Node) -> ConnectorConfig | None:
         """Return the config that a mapping with a `type` describes."""

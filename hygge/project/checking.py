@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hygge.connector import ProjectContext
+from hygge.connector import ConnectorConfig, ProjectContext
 from hygge.errors import UsageError
 from hygge.project import dotenv, hygiene
 from hygge.project.assembly import Assembly, Draft
 from hygge.project.diagnostics import Diagnostic, Report, did_you_mean, gathered
 from hygge.project.layers import Layers, base, overlaid
 from hygge.project.layout import Files, read_files
-from hygge.project.rules import check_flows, check_order, unused
-from hygge.project.tree import Span
+from hygge.project.rules import Places, Uses, check_flows, check_order
+from hygge.project.tree import Node, Span
 from hygge.project.variables import Variables
 
 
@@ -35,11 +35,15 @@ def check(
     files = read_files(root)
     found = [*files.diagnostics, *hygiene.check_env_files(root)]
     secrets: list[Span] = []
-    for env in (None, *sorted(files.folders["environments"])):
-        layers, wrong = layers_of(files, env)
-        assembly, more = check_layers(root, layers)
+    shared = Shared(root)
+    for overlay in (None, *sorted(files.folders["environments"])):
+        layers, wrong = layers_of(files, overlay)
+        assembly, more = check_layers(layers, shared)
         found += [*wrong, *more]
         secrets += assembly.secrets
+    for folder, kind in (("homes", "home"), ("stores", "store")):
+        starts = {name: one.start for name, one in files.folders[folder].items()}
+        found += shared.uses.unused(kind, starts)
     known_env(files, env)
     if with_variables:
         found += _variables(root, files, env, env_file)
@@ -104,15 +108,21 @@ def layers_of(files: Files, env: str | None) -> tuple[Layers, list[Diagnostic]]:
     return layers, [*found, *more]
 
 
-def check_layers(root: Path, layers: Layers) -> tuple[Assembly, list[Diagnostic]]:
+class Shared:
+    """What the checks of a project's environments have in common."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.places = Places(ProjectContext(root))
+        self.uses = Uses()
+        self.configs: dict[int, tuple[Node, ConnectorConfig | None]] = {}
+
+
+def check_layers(layers: Layers, shared: Shared) -> tuple[Assembly, list[Diagnostic]]:
     """Return what is wrong with a project in one environment, with the assembly that found it."""
-    assembly = Assembly(layers, Variables(root))
+    assembly = Assembly(layers, Variables(shared.root), configs=shared.configs)
     maybe = _build(assembly)
     drafts = [draft for draft in maybe if draft is not None]
-    found = [*check_flows(drafts, ProjectContext(root)), *check_order(drafts, layers.flows)]
-    if len(drafts) == len(maybe):
-        homes = {name: one.start for name, one in layers.homes.items()}
-        stores = {name: one.start for name, one in layers.stores.items()}
-        found += unused("home", homes, {draft.home.name or "" for draft in drafts})
-        found += unused("store", stores, {draft.store.name or "" for draft in drafts})
+    found = [*check_flows(drafts, shared.places), *check_order(drafts, layers.flows)]
+    shared.uses.add(maybe)
     return assembly, [*assembly.found, *assembly.variables.found, *found]

@@ -68,7 +68,7 @@ def read_files(root: Path) -> Files:
     roots = [root / name for name in (ROOT_FILE, "hygge.yaml") if (root / name).exists()]
     settings = _one_each(root, roots[:2], "project", found).get("hygge")
     folders = {
-        folder: _one_each(root, sorted(_yaml_files(root / folder)), kind, found)
+        folder: _one_each(root, _yaml_files(root, root / folder, found), kind, found)
         for folder, kind in FOLDERS.items()
     }
     everything = [f for files in folders.values() for f in files.values()]
@@ -79,17 +79,31 @@ def read_files(root: Path) -> Files:
     return Files(settings, folders, tuple(found), texts)
 
 
-def _yaml_files(folder: Path) -> Iterator[Path]:
-    """Yield the YAML files below a folder, without hidden ones."""
+def _yaml_files(root: Path, folder: Path, found: list[Diagnostic]) -> list[Path]:
+    """Return the YAML files below a folder, without hidden ones, sorted."""
     if not folder.is_dir():
-        return
-    for path in folder.iterdir():
-        if path.name.startswith("."):
-            continue
+        return []
+    try:
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        found.append(_unreadable(folder.relative_to(root).as_posix(), error.strerror))
+        return []
+    files: list[Path] = []
+    for path in paths:
         if path.suffix in ENDINGS:
-            yield path
-        elif path.is_dir() and not path.is_symlink():
-            yield from _yaml_files(path)
+            files.append(path)
+        elif path.is_symlink() and path.is_dir():
+            file = path.relative_to(root).as_posix()
+            message = f"the folder {file} is a link, and links to folders are not followed"
+            found.append(diagnostic("HG216", message, Span(file, 1, 1, 1), f"ls -l {file}"))
+        elif path.is_dir():
+            files += _yaml_files(root, path, found)
+    return sorted(files)
+
+
+def _unreadable(file: str, reason: str | None) -> Diagnostic:
+    message = f"cannot read {file}: {(reason or 'no reason given').lower()}"
+    return diagnostic("HG002", message, Span(file, 1, 1, 1), f"ls -l {file}")
 
 
 def _one_each(
@@ -114,21 +128,20 @@ def _one_each(
 
 def _read(path: Path, file: str) -> Parsed:
     try:
-        if path.is_dir():
-            raise IsADirectoryError(21, "it is a directory")
+        if not path.is_file():
+            return Parsed(None, (_unreadable(file, _not_a_file(path)),))
         with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-            size = path.stat().st_size if len(data) > MAX_BYTES else len(data)
+            return decode(stream.read(MAX_BYTES + 1), file)
     except OSError as error:
-        reason = f"it is a link to {path.readlink()}, which is not there"
-        if not path.is_symlink() or path.exists():
-            reason = (error.strerror or str(error)).lower()
-        message = f"cannot read {file}: {reason}"
-        return Parsed(None, (diagnostic("HG002", message, Span(file, 1, 1, 1), f"ls -l {file}"),))
-    if size > MAX_BYTES:
-        message = f"the file has {size:,} bytes; the limit is {MAX_BYTES:,}"
-        return Parsed(None, (diagnostic("HG006", message, Span(file, 1, 1, 1), "split it"),))
-    return decode(data, file)
+        return Parsed(None, (_unreadable(file, error.strerror),))
+
+
+def _not_a_file(path: Path) -> str:
+    if path.is_dir():
+        return "it is a directory"
+    if path.is_symlink() and not path.exists():
+        return f"it is a link to {path.readlink()}, which is not there"
+    return "it is not a regular file"
 
 
 def _strays(root: Path) -> Iterator[Diagnostic]:
@@ -137,7 +150,7 @@ def _strays(root: Path) -> Iterator[Diagnostic]:
         if path.name in FOLDERS or path.name.startswith("."):
             continue
         meant = near(path.name, FOLDERS)
-        if meant and path.is_dir() and next(_yaml_files(path), None):
+        if meant and path.is_dir() and _yaml_files(root, path, []):
             message = f"nothing reads the folder {path.name}/; did you mean {meant}/?"
             span = Span(path.name, 1, 1, 1)
             yield diagnostic("HG216", message, span, f"mv {path.name} {meant}")

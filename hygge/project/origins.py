@@ -153,10 +153,12 @@ class _Showing:
 
     def _origin(self, raw: Node) -> str:
         names = [name for _, leaf in walk(raw) if leaf.text for name in named_in(leaf.text)]
-        origins = [
-            f"{name} from {self.variables.origin(name) or 'nowhere: not set'}" for name in names
-        ]
+        origins = [self._variable(name) for name in names]
         return ", ".join([_place(raw), *origins])
+
+    def _variable(self, name: str) -> str:
+        origin = self.variables.origin(name)
+        return f"{name} from {origin}" if origin else f"{name} is not set"
 
 
 def _place(node: Node) -> str:

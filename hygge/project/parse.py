@@ -50,7 +50,7 @@ def decode(data: bytes, file: str) -> Parsed:
     """Return the nodes of a file's bytes; an empty file is an empty mapping."""
     start = Span(file, 1, 1, 1)
     if len(data) > MAX_BYTES:
-        message = f"the file has {len(data):,} bytes; the limit is {MAX_BYTES:,}"
+        message = f"the file is larger than {MAX_BYTES:,} bytes"
         return Parsed(None, (diagnostic("HG006", message, start, "split it"),))
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\0" in data[:4] and len(data) > 1):
         message = "the file is UTF-16 or UTF-32, not UTF-8"

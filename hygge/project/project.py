@@ -11,11 +11,11 @@ from hygge.connector import ConnectorConfig, HomeConfig, ProjectContext, StoreCo
 from hygge.errors import UsageError
 from hygge.project import dotenv
 from hygge.project.assembly import Assembly, Draft, Side
-from hygge.project.checking import check_layers, known_env, layers_of
+from hygge.project.checking import Shared, check_layers, known_env, layers_of
 from hygge.project.diagnostics import Diagnostic, ProjectError, diagnostic, did_you_mean, gathered
 from hygge.project.layers import Described, Layers
 from hygge.project.layout import Files, read_files
-from hygge.project.rules import check_flows
+from hygge.project.rules import Places, check_flows
 from hygge.project.tree import Span
 from hygge.project.variables import Layer, Variables, unmarked
 from hygge.settings import MoveSettings
@@ -99,7 +99,7 @@ class Project:
         known_env(files, env)
         layers, found = layers_of(files, env)
         env_layers, wrong = dotenv.read_layers(root, env, env_file)
-        assembly, more = check_layers(root, layers)
+        assembly, more = check_layers(layers, Shared(root))
         everything = (*files.diagnostics, *found, *wrong, *more)
         errors = [d for d in gathered(everything, files.texts, assembly.secrets) if d.is_error]
         if errors:
@@ -168,7 +168,7 @@ class Project:
         assembly.settings()
         found = [*assembly.found, *assembly.variables.found, *assembly.variables.missing]
         found += _missing_drivers(drafts)
-        found += check_flows(drafts, self.context)
+        found += check_flows(drafts, Places(self.context))
         errors = [d for d in gathered(found, self.files.texts, assembly.secrets) if d.is_error]
         if errors:
             raise ProjectError(errors)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cache
 from os.path import realpath
 
 from hygge.connector import ConnectorConfig, ProjectContext, StoreConfig
@@ -16,13 +15,40 @@ from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked, unmarked
 
 
-def check_flows(drafts: Sequence[Draft], context: ProjectContext) -> Iterator[Diagnostic]:
+class Places:
+    """Where entities lie, asked of each config once."""
+
+    def __init__(self, context: ProjectContext) -> None:
+        self.root = realpath(context.root)
+        self._context = context
+        self._known: dict[tuple[int, str], tuple[ConnectorConfig, list[str]]] = {}
+
+    def of(self, config: ConnectorConfig, name: str) -> list[str]:
+        """Return the places of an entity with links resolved."""
+        key = (id(config), name)
+        if key not in self._known:
+            places = [_real(place) for place in config.places(self._context, name)]
+            self._known[key] = (config, places)
+        return self._known[key][1]
+
+    def shown(self, place: str) -> str:
+        """Return a place as a person writes it: relative to the root."""
+        return unmarked(place).removeprefix(self.root + "/")
+
+
+def _real(place: str) -> str:
+    if "://" in place or is_marked(place):
+        return place.rstrip("/")
+    return realpath(place)
+
+
+def check_flows(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]:
     """Yield what is wrong with flows that are fine by themselves."""
     for draft in drafts:
         yield from _entities(draft)
         yield from _modes(draft)
-        yield from _overlap(draft, context)
-    yield from _two_writers(drafts, context)
+        yield from _overlap(draft, places)
+    yield from _two_writers(drafts, places)
 
 
 def check_order(drafts: Sequence[Draft], known: Mapping[str, object]) -> Iterator[Diagnostic]:
@@ -46,7 +72,7 @@ def _after_nodes(draft: Draft) -> list[Node]:
 def _circles(drafts: Mapping[str, Draft]) -> Iterator[Diagnostic]:
     """Yield each circle once, told at the flow whose name comes first."""
     told: set[str] = set()
-    for name in sorted(drafts):
+    for name in sorted(_never_ready(drafts)):
         way = _way_back(name, drafts) if name not in told else None
         if way is None:
             continue
@@ -57,6 +83,22 @@ def _circles(drafts: Mapping[str, Draft]) -> Iterator[Diagnostic]:
         else:
             message = f"these flows wait for each other: {' → '.join(way)}"
             yield diagnostic("HG206", message, span, "remove one `after:` of the circle")
+
+
+def _never_ready(drafts: Mapping[str, Draft]) -> set[str]:
+    """Return the flows that could not start even if all others had run."""
+    waits = {name: {a for a in one.after if a in drafts} for name, one in drafts.items()}
+    before: dict[str, list[str]] = {}
+    for name, others in waits.items():
+        for other in others:
+            before.setdefault(other, []).append(name)
+    ready = [name for name, others in waits.items() if not others]
+    for name in ready:
+        for later in before.get(name, ()):
+            waits[later].discard(name)
+            if not waits[later]:
+                ready.append(later)
+    return set(waits) - set(ready)
 
 
 def _way_back(start: str, drafts: Mapping[str, Draft]) -> list[str] | None:
@@ -109,38 +151,30 @@ def _modes(draft: Draft) -> Iterator[Diagnostic]:
             yield diagnostic("HG210", message, span, "primary_key: [id]")
 
 
-def _overlap(draft: Draft, context: ProjectContext) -> Iterator[Diagnostic]:
+def _overlap(draft: Draft, places: Places) -> Iterator[Diagnostic]:
     home, store = draft.home.config, draft.store.config
     if home is None or store is None:
         return
     for entity in draft.entities:
-        sources = _places(home, context, entity.pattern)
-        targets = _places(store, context, entity.target)
+        sources = places.of(home, entity.pattern)
+        targets = places.of(store, entity.target)
         pairs = ((s, t) for s in sources for t in targets if _inside(s, t) or _inside(t, s))
         for source, target in pairs:
             name = (
                 draft.name if entity.pattern == draft.name else f"{draft.name} ({entity.pattern})"
             )
-            message = f"flow {name} would write into what it reads: {unmarked(source)}"
+            message = f"flow {name} would write into what it reads: {places.shown(source)}"
             if source != target:
-                message += f" and {unmarked(target)}"
+                message += f" and {places.shown(target)}"
             hint = f"give store {draft.store.name} another path"
             yield diagnostic("HG212", message, draft.store.span, hint)
             break
 
 
-def _places(config: ConnectorConfig, context: ProjectContext, name: str) -> list[str]:
-    return [_real(place) for place in config.places(context, name)]
-
-
-@cache
-def _real(place: str) -> str:
-    if "://" in place or is_marked(place):
-        return place.rstrip("/")
-    return realpath(place)
-
-
 def _inside(inner: str, outer: str) -> bool:
+    """Return whether a place lies in another, as far as the values that are known can tell."""
+    if is_marked(inner) != is_marked(outer):
+        return False
     return inner == outer or inner.startswith(outer.rstrip("/") + "/")
 
 
@@ -151,34 +185,33 @@ class _Writer:
     place: str
 
 
-def _two_writers(drafts: Sequence[Draft], context: ProjectContext) -> Iterator[Diagnostic]:
+def _two_writers(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]:
     """Yield the second writer of each place, told with the first."""
     first: dict[str, _Writer] = {}
     globs: list[_Writer] = []
     for draft in drafts:
         for entity in draft.entities:
-            places = _target_places(draft, entity, context)
+            writers = [_Writer(draft, entity, p) for p in _target_places(draft, entity, places)]
             if entity.is_glob:
-                globs += [_Writer(draft, entity, place) for place in places]
+                globs += writers
                 continue
-            writers = [_Writer(draft, entity, place) for place in places]
-            other = next(
-                (first[w.place.casefold()] for w in writers if w.place.casefold() in first), None
-            )
+            mine = {writer.place.casefold(): writer for writer in writers}
+            other = next((first[place] for place in mine if place in first), None)
             if other:
                 yield _second(writers[0], other)
-            first.update({w.place.casefold(): w for w in writers if not other})
+            else:
+                first.update(mine)
     for writer in globs:
         for other in first.values():
             if _takes_in(writer, other):
                 yield _second(other, writer)
 
 
-def _target_places(draft: Draft, entity: EntityDraft, context: ProjectContext) -> list[str]:
+def _target_places(draft: Draft, entity: EntityDraft, places: Places) -> list[str]:
     if draft.store.config is not None:
-        places = _places(draft.store.config, context, entity.target)
-        if places:
-            return places
+        known = places.of(draft.store.config, entity.target)
+        if known:
+            return known
     if draft.store.name is None or draft.store.is_inline:
         return []
     return [f"{draft.store.name}:{entity.target}"]
@@ -210,9 +243,27 @@ def _second(writer: _Writer, other: _Writer) -> Diagnostic:
     return diagnostic("HG211", message, entity.span, "give one of them another name with 'into'")
 
 
-def unused(kind: str, names: Mapping[str, Span], used: set[str]) -> Iterator[Diagnostic]:
-    """Yield the homes or stores that no flow names."""
-    for name, span in names.items():
-        if name not in used:
-            message = f"no flow uses {kind} '{name}'"
-            yield diagnostic("HG213", message, span, f"hygge destroy {kind} {name}")
+@dataclass(slots=True)
+class Uses:
+    """Which homes and stores the flows of a project use, in any environment."""
+
+    used: set[tuple[str, str]] = field(default_factory=set)
+    doubtful: set[str] = field(default_factory=set)
+    """Kinds of which some flow does not say which one it uses; that is told elsewhere."""
+
+    def add(self, drafts: Sequence[Draft | None]) -> None:
+        """Note what flows use."""
+        for draft in drafts:
+            for kind in ("home", "store"):
+                side = None if draft is None else draft.home if kind == "home" else draft.store
+                if side is None or side.name is None:
+                    self.doubtful.add(kind)
+                else:
+                    self.used.add((kind, side.name))
+
+    def unused(self, kind: str, names: Mapping[str, Span]) -> Iterator[Diagnostic]:
+        """Yield the homes or stores that no flow uses."""
+        for name, span in names.items():
+            if (kind, name) not in self.used and kind not in self.doubtful:
+                message = f"no flow uses {kind} '{name}'"
+                yield diagnostic("HG213", message, span, f"hygge destroy {kind} {name}")

@@ -73,8 +73,11 @@ def secrets_at(model: type[BaseModel], loc: Sequence[int | str]) -> frozenset[st
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
-    """Return the keys a model has, in the order of its fields."""
-    return [info.alias or name for name, info in model.model_fields.items()]
+    """Return the keys a model has: `type`, its own, then those it shares with others."""
+    own = model.__annotations__
+    rank = {name: (name != "type", name not in own) for name in model.model_fields}
+    fields = sorted(model.model_fields.items(), key=lambda item: rank[item[0]])
+    return [info.alias or name for name, info in fields]
 
 
 def _parts(annotation: Annotation) -> Iterable[Annotation]:
@@ -184,7 +187,8 @@ class _Findings:
 
     def _value(self, wrong: _Wrong) -> Diagnostic:
         value, choices = wrong.node.value, _choices(wrong.reasons)
-        reason = " or ".join(wrong.reasons)
+        first, *more = wrong.reasons
+        reason = " or ".join([first, *(other.removeprefix("must be ") for other in more)])
         if value is None:
             message = f"'{wrong.key}' has no value: {reason}"
         elif wrong.is_secret or not isinstance(value, str | int | float):
