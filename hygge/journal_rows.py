@@ -143,7 +143,7 @@ def _move_row(row: sqlite3.Row) -> MoveRow:
 def insert_run(db: sqlite3.Connection, event: RunStarted) -> None:
     """Remember that a run of this process began."""
     db.execute(
-        "INSERT INTO runs (run_id, state, started_at, process) VALUES (?, 'running', ?, ?)",
+        "INSERT OR REPLACE INTO runs (run_id, state, started_at, process) VALUES (?, 'running', ?, ?)",
         (event.run_id, event.started_at, identity()),
     )
 
@@ -211,11 +211,12 @@ def _run_state(outcomes: Iterable[Outcome]) -> str:
 
 def insert_report(db: sqlite3.Connection, report: Report) -> None:
     """Remember a run from its report, in place of what was known of it."""
-    state = _run_state(report.outcomes) if report.finished_at else "crashed"
+    state = _run_state(report.outcomes) if report.finished_at else "running"
+    seconds = report.seconds if report.finished_at else None
     db.execute(
-        "INSERT OR REPLACE INTO runs (run_id, state, started_at, finished_at, seconds)"
-        " VALUES (?, ?, ?, ?, ?)",
-        (report.run_id, state, report.started_at, report.finished_at, report.seconds),
+        "INSERT OR REPLACE INTO runs (run_id, state, started_at, finished_at, seconds, process)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (report.run_id, state, report.started_at, report.finished_at, seconds, report.process),
     )
     for outcome in report.outcomes:
         save_outcome(db, report.run_id, outcome, report.finished_at or report.started_at)

@@ -23,6 +23,7 @@ from hygge.model import (
     RunStarted,
 )
 from hygge.private import private_folder, write_private
+from hygge.processes import identity
 from hygge.redact import redact_values
 
 FORMAT = 1
@@ -43,6 +44,8 @@ class Report:
     """Of the moves that ended, in the order they did."""
     finished_at: str | None = None
     seconds: float = 0.0
+    process: str | None = None
+    """What the process that ran it calls itself (see `hygge.processes`)."""
 
     def unfinished(self) -> frozenset[tuple[str, str]]:
         """Return the pairs of flow and entity that did not end well, or not at all."""
@@ -67,7 +70,9 @@ class ReportWriter:
         """Take an event in; the files are written at the start, the end and each second between."""
         match event:
             case RunStarted():
-                self._report = Report(event.run_id, event.started_at, event.moves)
+                self._report = Report(
+                    event.run_id, event.started_at, event.moves, process=identity()
+                )
                 self._write()
             case MoveFinished(outcome=outcome) if self._report is not None:
                 outcomes = (*self._report.outcomes, outcome)
@@ -132,6 +137,7 @@ def from_json(data: Mapping[str, Any]) -> Report:
             outcomes=tuple(_outcome(item) for item in data["outcomes"]),
             finished_at=data["finished_at"],
             seconds=data["seconds"],
+            process=data["process"],
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a report of a run: {error!r}") from error

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import io
+import json
+import threading
+
+from events import EVENTS, RUN, USERS, finished
+
+from hygge.console.jsonlines import JsonLines
+from hygge.console.output import Output
+from hygge.console.plain import Plain
+from hygge.model import (
+    Event,
+    MoveFinished,
+    MoveProgress,
+    MoveRetried,
+    MoveStarted,
+    Notice,
+    RunStarted,
+)
+
+STORY: list[Event] = [
+    RunStarted(RUN, (("users", "users"), ("events", "events")), "2026-01-31T12:00:00+00:00"),
+    MoveStarted(RUN, "users", "users", 1),
+    MoveStarted(RUN, "events", "events", 1, 100),
+    MoveProgress(RUN, "users", "users", 1, 500, 9000),
+    MoveRetried(RUN, "events", "events", 1, "connection \x1b[31mreset\npassword=hunter22", 2.0),
+    MoveStarted(RUN, "events", "events", 2, 100),
+    Notice(RUN, "a note"),
+    MoveFinished(RUN, USERS),
+    MoveFinished(RUN, EVENTS),
+    finished(USERS, EVENTS),
+]
+
+
+def test_plain_progress_has_a_line_for_each_start_retry_and_end() -> None:
+    stream = io.StringIO()
+    with Plain(Output(stream)) as renderer:
+        for event in STORY:
+            renderer.listen(event)
+    assert stream.getvalue() == (
+        "users: started\n"
+        "events: started\n"
+        "events: attempt 1 failed, trying again in 2.0 s: connection \\x1b[31mreset\n"
+        "  password=***\n"
+        "note: a note\n"
+        "users: ok, 1,000 rows, 72 KB in 0.1 s\n"
+        "events: failed [HG503]: cannot read events: permission denied for table events\n"
+    )
+
+
+class Waiting(io.StringIO):
+    """A stream that says when a text has been written to it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self.seen = threading.Event()
+
+    def write(self, text: str) -> int:
+        if self.text in text:
+            self.seen.set()
+        return super().write(text)
+
+
+def test_a_heartbeat_tells_how_far_each_active_move_has_come() -> None:
+    stream = Waiting("users: 500 rows so far")
+    with Plain(Output(stream), heartbeat=0.01) as renderer:
+        for event in STORY[:4]:
+            renderer.listen(event)
+        assert stream.seen.wait(30)
+
+
+def test_json_progress_is_one_object_a_line_with_every_field() -> None:
+    stream = io.StringIO()
+    renderer = JsonLines(Output(stream))
+    for event in STORY:
+        renderer.listen(event)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["event"] for line in lines] == [
+        "run_started",
+        "move_started",
+        "move_started",
+        "move_progress",
+        "move_retried",
+        "move_started",
+        "notice",
+        "move_finished",
+        "move_finished",
+        "run_finished",
+    ]
+    assert {line["run_id"] for line in lines} == {RUN}
+    assert lines[3]["rows"] == 500
+    assert lines[4]["reason"] == "connection \x1b[31mreset\npassword=***"
+    assert lines[8]["outcome"]["failure"]["code"] == "HG503"
+    assert lines[9]["outcomes"][0]["mode"] == "replace"
+    assert "\x1b" not in stream.getvalue()

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from events import EVENTS, RUN, USERS, finished
+
+from hygge.errors import CommitUnknownError, ConfigError
+from hygge.journal import Journal, RunRow
+from hygge.model import (
+    Commit,
+    Event,
+    Failure,
+    Mode,
+    MoveFinished,
+    MoveStarted,
+    RunStarted,
+)
+from hygge.processes import identity, is_alive
+from hygge.runs import ReportWriter
+
+STORY: list[Event] = [
+    RunStarted(RUN, (("users", "users"), ("events", "events")), "2026-01-31T12:00:00+00:00"),
+    MoveStarted(RUN, "users", "users", 1),
+    MoveStarted(RUN, "events", "events", 1),
+    MoveFinished(RUN, USERS),
+    MoveFinished(RUN, EVENTS),
+    finished(USERS, EVENTS),
+]
+
+
+def fail(text: str) -> None:
+    raise AssertionError(text)
+
+
+def tell(root: Path, *events: Event) -> None:
+    with Journal.open(root, fail) as journal:
+        for event in events:
+            journal.listen(event)
+
+
+def runs(root: Path, warnings: list[str] | None = None) -> list[RunRow]:
+    with Journal.open(root, fail if warnings is None else warnings.append) as journal:
+        return journal.runs()
+
+
+def states(root: Path) -> dict[str, str]:
+    return {move.flow: move.state for run in runs(root) for move in run.moves}
+
+
+def journal_file(root: Path) -> Path:
+    return root / ".hygge" / "journal.db"
+
+
+def write_reports(root: Path) -> None:
+    reports = ReportWriter(root)
+    for event in STORY:
+        reports.listen(event)
+
+
+def test_a_run_is_remembered_with_its_moves(tmp_path: Path) -> None:
+    tell(tmp_path, *STORY)
+    (run,) = runs(tmp_path)
+    assert (run.run_id, run.state, run.seconds) == (RUN, "failed", 62.0)
+    assert [(m.flow, m.state, m.rows, m.seq, m.code) for m in run.moves] == [
+        ("users", "committed", 1000, 1, None),
+        ("events", "failed", 0, None, "HG503"),
+    ]
+
+
+def test_a_commit_nobody_answered_is_unknown(tmp_path: Path) -> None:
+    unknown = replace(EVENTS, failure=Failure(CommitUnknownError.code, "no answer"))
+    tell(tmp_path, STORY[0], MoveFinished(RUN, unknown))
+    assert states(tmp_path) == {"events": "unknown"}
+
+
+def test_only_the_owner_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        tell(tmp_path, *STORY)
+        write_reports(tmp_path)
+    finally:
+        os.umask(before)
+    hidden = tmp_path / ".hygge"
+    assert stat.S_IMODE(hidden.stat().st_mode) == 0o700
+    open_to_others = [p for p in hidden.rglob("*") if stat.S_IMODE(p.stat().st_mode) & 0o077]
+    assert open_to_others == []
+
+
+def test_a_run_of_a_dead_process_becomes_crashed_and_its_commits_stay(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from hygge.journal import Journal\n"
+        "from test_journal import STORY\n"
+        "with Journal.open(Path(sys.argv[1]), print) as journal:\n"
+        "    [journal.listen(event) for event in STORY[:4]]\n"
+        "    os._exit(9)\n"
+    )
+    here = Path(__file__).parent
+    subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(here)},
+        check=False,
+        timeout=60,
+    )
+    assert runs(tmp_path)[0].state == "crashed"
+    assert states(tmp_path) == {"users": "committed", "events": "crashed"}
+
+
+def test_a_run_of_a_living_process_stays_running(tmp_path: Path) -> None:
+    tell(tmp_path, *STORY[:2])
+    assert runs(tmp_path)[0].state == "running"
+
+
+def test_a_process_is_not_taken_for_another_with_its_number() -> None:
+    boot, number, started = identity().split(" ")
+    assert is_alive(identity())
+    assert not is_alive(f"{boot} {number} {int(started) - 1}")
+    assert not is_alive(f"another-boot {number} {started}")
+    assert not is_alive(None)
+
+
+def test_a_deleted_journal_is_rebuilt_from_the_reports(tmp_path: Path) -> None:
+    write_reports(tmp_path)
+    tell(tmp_path, *STORY)
+    before = runs(tmp_path)
+    journal_file(tmp_path).unlink()
+    assert runs(tmp_path) == before
+
+
+def test_a_corrupt_journal_is_moved_aside_and_rebuilt(tmp_path: Path) -> None:
+    write_reports(tmp_path)
+    tell(tmp_path, *STORY)
+    before = runs(tmp_path)
+    journal_file(tmp_path).write_bytes(b"this is no database" * 500)
+    warnings: list[str] = []
+    assert runs(tmp_path, warnings) == before
+    assert "was corrupt" in warnings[0]
+    assert len(list((tmp_path / ".hygge").glob("journal.db.corrupt-*"))) == 1
+
+
+def test_pages_that_went_bad_later_are_noticed_when_they_are_read(tmp_path: Path) -> None:
+    write_reports(tmp_path)
+    tell(tmp_path, *STORY)
+    before = runs(tmp_path)
+    data = bytearray(journal_file(tmp_path).read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    journal_file(tmp_path).write_bytes(data)
+    warnings: list[str] = []
+    assert runs(tmp_path, warnings) == before
+    assert len(warnings) == 1
+
+
+def test_a_journal_that_cannot_be_made_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / ".hygge").write_text("a file where the folder should be")
+    warnings: list[str] = []
+    with Journal.open(tmp_path, warnings.append) as journal:
+        for event in STORY:
+            journal.listen(event)
+        assert journal.runs()[0].run_id == RUN
+    assert len(warnings) == 1
+    assert "what is moved is not affected" in warnings[0]
+
+
+def test_a_journal_that_breaks_during_a_run_is_one_warning(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    with Journal.open(tmp_path, warnings.append) as journal:
+        other = sqlite3.connect(journal_file(tmp_path))
+        other.execute("DROP TABLE moves")
+        other.commit()
+        other.close()
+        for event in STORY:
+            journal.listen(event)
+    assert len(warnings) == 1
+
+
+def test_a_newer_journal_stops_with_the_way_out(tmp_path: Path) -> None:
+    tell(tmp_path, *STORY)
+    with sqlite3.connect(journal_file(tmp_path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(ConfigError, match="newer hygge") as caught:
+        runs(tmp_path)
+    assert "move the file away" in (caught.value.hint or "")
+
+
+def test_what_the_stores_remember_fills_the_gaps_only(tmp_path: Path) -> None:
+    schema = pa.schema([("id", pa.int64())])
+    known = Commit("users", "users", 1, RUN, Mode.REPLACE, 1, 1, schema, "2026-01-31T12:00:01")
+    older = replace(known, run_id="older", rows=5, seq=3, committed_at="2026-01-30T12:00:00")
+    tell(tmp_path, *STORY)
+    with Journal.open(tmp_path, fail) as journal:
+        journal.rebuild([("users", "users", "users", known), ("old", "old", "old", older)])
+        newest, oldest = journal.runs()
+    assert newest.moves[0].rows == 1000
+    assert (oldest.state, oldest.moves[0].rows, oldest.moves[0].seq) == ("known", 5, 3)
+
+
+def test_runs_can_be_asked_for_by_flow_and_number(tmp_path: Path) -> None:
+    for number in range(3):
+        started = RunStarted(f"run{number}", (), f"2026-01-3{number}T12:00:00+00:00")
+        flow = replace(USERS, flow=f"flow{number}")
+        tell(tmp_path, started, MoveFinished(f"run{number}", flow))
+    with Journal.open(tmp_path, fail) as journal:
+        assert [run.run_id for run in journal.runs(limit=2)] == ["run2", "run1"]
+        assert [run.run_id for run in journal.runs(flow="flow0")] == ["run0"]
+
+
+def test_secrets_are_kept_out(tmp_path: Path) -> None:
+    failure = Failure("HG501", "refused: postgres://me:hunter22@db/x")
+    story = [STORY[0], MoveFinished(RUN, replace(EVENTS, failure=failure))]
+    reports = ReportWriter(tmp_path)
+    for event in story:
+        reports.listen(event)
+    tell(tmp_path, *story)
+    everything = b"".join(p.read_bytes() for p in (tmp_path / ".hygge").rglob("*") if p.is_file())
+    assert b"hunter22" not in everything
+    assert json.dumps("refused: postgres://***@db/x").encode()[1:-1] in everything
