@@ -1,0 +1,249 @@
+"""Delimited text, with types that no late value can contradict and that change no text."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from hygge.connector import ProjectContext, ReadRequest
+from hygge.datatypes import TypeName, arrow_type
+from hygge.errors import HomeError, LateTypeError
+from hygge.files.blocks import BlockReader
+from hygge.files.decoding import COMPRESSIONS, Encoding, open_text
+from hygge.files.delimited import DelimitedReader, Dialect
+from hygge.files.home import FileHome, FileHomeConfig, FileSource
+from hygge.files.inference import TEXT, Guess, TextType, candidates
+from hygge.files.layout import DataFile
+from hygge.files.pieces import FileFacts, Piece
+from hygge.settings import Names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SAMPLED_BYTES = 4 * 2**20
+"""How much of a file is looked at before it is read."""
+_SAMPLED_FILES = 8
+"""Of further files only the header is looked at."""
+_HEADER_BYTES = 2**16
+_LEAST_BLOCK, _LARGEST_BLOCK = 2**16, 2**23
+
+
+class CsvHomeConfig(FileHomeConfig, type="csv"):
+    """Reads delimited text: comma, tab or any other separated values."""
+
+    extensions: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
+    compressions: ClassVar[tuple[str, ...]] = COMPRESSIONS
+
+    delimiter: str | None = None
+    """What stands between two values; by default a comma, in files that end in `.tsv` a tab."""
+    quote: str | None = '"'
+    """What stands around values that hold delimiters or line ends; null when nothing does."""
+    escape: str | None = None
+    """What stands before a character that is to be taken literally; nothing by default."""
+    double_quote: bool = True
+    """Whether two quotes inside of a quoted value stand for one."""
+    header: bool | None = None
+    """Whether the first line holds the names; by default it does, unless `names` are given."""
+    names: Names = ()
+    """The columns' names, in order; they replace those of a header."""
+    skip_rows: int = Field(default=0, ge=0)
+    """How many lines to pass over at the beginning of each file, before the header."""
+    encoding: Encoding = "utf-8"
+    """The files' encoding, e.g. utf-16, latin-1, cp1252."""
+    null_values: tuple[str, ...] = ("",)
+    """Texts that mean null where they stand unquoted; a quoted value is never null."""
+    types: dict[str, TypeName] = Field(default_factory=dict)
+    """Types of columns, by name; a value that does not fit fails the move, naming its line."""
+    decimal_point: Literal[".", ","] = "."
+    """What separates the whole part of a number from its decimals."""
+    timestamp_formats: tuple[str, ...] = ()
+    """Ways to write dates and timestamps besides ISO 8601, e.g. `%d/%m/%Y %H:%M`."""
+    infer: bool = True
+    """Whether columns without a declared type get one from their values; else they are text."""
+
+    @field_validator("delimiter", "quote", "escape")
+    @classmethod
+    def _check_mark(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if len(value) == 1 and value.isascii() and not value.isalnum() and value not in "\r\n":
+            return value
+        raise ValueError("one character of ASCII, no letter, digit or line end")
+
+    @field_validator("types")
+    @classmethod
+    def _check_types(cls, types: dict[str, str]) -> dict[str, str]:
+        for name, kind in types.items():
+            if kind.startswith("list("):
+                raise ValueError(f"column '{name}': text with delimiters holds no lists")
+        return types
+
+    @model_validator(mode="after")
+    def _check_marks_differ(self) -> Self:
+        marks = [m for m in (self.delimiter or ",", self.quote, self.escape) if m is not None]
+        if len(set(marks)) < len(marks):
+            raise ValueError("delimiter, quote and escape must differ from each other")
+        if self.header is False and not self.names and self.types:
+            raise ValueError("types need the columns' names; give them as `names`")
+        return self
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first line is no data."""
+        return not self.names if self.header is None else self.header
+
+    def dialect(self, file: DataFile) -> Dialect:
+        """Return how `file` is written."""
+        is_tabbed = file.path.lower().removesuffix(file.compression).endswith(".tsv")
+        return Dialect(
+            delimiter=self.delimiter or ("\t" if is_tabbed else ","),
+            quote=self.quote,
+            escape=self.escape,
+            has_doubled_quotes=self.double_quote,
+            null_values=self.null_values,
+            decimal_point=self.decimal_point,
+            timestamp_formats=self.timestamp_formats,
+        )
+
+    def home(self, context: ProjectContext) -> CsvHome:
+        """Return the home; touches nothing on the disk."""
+        return CsvHome(self, context)
+
+
+class CsvHome(FileHome):
+    """A directory of delimited text files."""
+
+    def __init__(self, config: CsvHomeConfig, context: ProjectContext) -> None:
+        super().__init__(config, context)
+        self.config = config
+
+    def source(self, request: ReadRequest, files: Sequence[DataFile]) -> CsvSource:
+        """Return the view on `files`; reads their headers and samples, or all when thorough."""
+        return CsvSource(request, files, self.config)
+
+
+class CsvSource(FileSource):
+    """Delimited text files under one schema."""
+
+    def __init__(
+        self, request: ReadRequest, files: Sequence[DataFile], config: CsvHomeConfig
+    ) -> None:
+        self.config = config
+        self.declared = {name: arrow_type(kind) for name, kind in config.types.items()}
+        self.guesses: dict[str, Guess] = {}
+        self.kinds: dict[str, TextType] = {}
+        self.samples = 0 if request.thorough or not config.infer else _SAMPLED_FILES
+        self.block_bytes = min(max(request.batch_bytes // 2, _LEAST_BLOCK), _LARGEST_BLOCK)
+        super().__init__(request, files)
+
+    def look(self, file: DataFile) -> FileFacts:
+        """Read the header and learn from a sample, as long as few files were looked at."""
+        import pyarrow as pa
+
+        size = _SAMPLED_BYTES if self.samples > 0 else _HEADER_BYTES
+        with self._reader(file, size) as reader:
+            if self.samples > 0:
+                self.samples -= 1
+                self._learn(reader, limit=1)
+            return FileFacts(pa.schema([(name, pa.string()) for name in reader.names]))
+
+    def unify(self) -> pa.Schema:
+        """Return the columns of all files by name, with the types their texts have."""
+        import pyarrow as pa
+
+        names = super().unify().names
+        if not names:
+            raise HomeError(
+                f"{self.files[0].path} has no columns: it is empty",
+                hint="give `names` in the home's file to read empty files as no rows",
+            )
+        self._check_declared(names)
+        self._complete_guesses([name for name in names if name not in self.declared])
+        for name in names:
+            self.kinds[name] = self.guesses[name].type() if name in self.guesses else TEXT
+        return pa.schema([(n, self.declared.get(n) or self.kinds[n].arrow()) for n in names])
+
+    def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
+        """Yield the rows block by block, their texts turned into values of the schema's types."""
+        import pyarrow as pa
+
+        with self._reader(piece.file, self.block_bytes) as reader:
+            for table in reader.tables():
+                for batch in table.to_batches():
+                    columns = [
+                        texts if name in self.declared else self._read(name, texts, piece.file)
+                        for name, texts in zip(reader.names, batch.columns, strict=True)
+                    ]
+                    yield pa.RecordBatch.from_arrays(columns, names=list(reader.names))
+
+    def _read(self, name: str, texts: pa.StringArray, file: DataFile) -> pa.Array:
+        kind = self.kinds[name]
+        values = kind.read(texts)
+        if values is not None:
+            return values
+        odd = next(text for text in texts if kind.read(_array(text)) is None)
+        what = f"{file.path}: column '{name}' is {kind.name}, but holds {odd.as_py()!r}"
+        if self.request.thorough:
+            raise HomeError(f"{what}: the file changed while it was read")
+        raise LateTypeError(what)
+
+    @contextmanager
+    def _reader(self, file: DataFile, size: int) -> Iterator[DelimitedReader]:
+        """Open a reader on the rows of `file`, its header already read."""
+        dialect = self.config.dialect(file)
+        with open_text(file, self.config.encoding) as stream:
+            reader = DelimitedReader(BlockReader(stream, size, dialect.cut), dialect)
+            reader.blocks.skip_lines(self.config.skip_rows)
+            if self.config.has_header:
+                reader.read_header()
+            self._name(reader, file)
+            reader.types = {n: t for n, t in self.declared.items() if n in reader.names}
+            yield reader
+
+    def _name(self, reader: DelimitedReader, file: DataFile) -> None:
+        given = list(self.config.names)
+        found = len(reader.names) or reader.count_columns()
+        if given and found and len(given) != found:
+            raise HomeError(
+                f"{file.path} has {found} columns, but {len(given)} names are given",
+                hint="correct `names` or `delimiter` in the home's file",
+            )
+        if given or not reader.names:
+            reader.names = given or [f"column_{n}" for n in range(1, found + 1)]
+
+    def _check_declared(self, names: Sequence[str]) -> None:
+        for name in self.declared:
+            if name not in names:
+                raise HomeError(
+                    f"{self.files[0].path} has no column '{name}', whose type is declared",
+                    hint=f"correct `types` in the home's file; columns: {', '.join(names)}",
+                )
+
+    def _complete_guesses(self, names: Sequence[str]) -> None:
+        """Learn from every file as a whole when that is wanted, or samples do not suffice."""
+        is_known = all(name in self.guesses and not self.guesses[name].is_open for name in names)
+        if not self.config.infer or (is_known and not self.request.thorough):
+            return
+        for file in self.files:
+            with self._reader(file, self.block_bytes) as reader:
+                self._learn(reader)
+
+    def _learn(self, reader: DelimitedReader, limit: int | None = None) -> None:
+        """Learn what texts there are in the next `limit` blocks, or in all that follow."""
+        for name in set(reader.names) - self.declared.keys() - self.guesses.keys():
+            types = candidates(self.config.decimal_point, self.config.timestamp_formats)
+            self.guesses[name] = Guess(types)
+        for table in islice(reader.tables(), limit):
+            for name in set(reader.names) - self.declared.keys():
+                for texts in table.column(name).chunks:
+                    self.guesses[name].learn(texts)
+
+
+def _array(text: pa.StringScalar) -> pa.StringArray:
+    import pyarrow as pa
+
+    return pa.array([text.as_py()], pa.string())
