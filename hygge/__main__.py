@@ -12,9 +12,9 @@ def main() -> None:
 
         print(f"hygge {__version__}")
         return
-    from hygge.cli.edge import run
+    from hygge.cli.edge import leave, run
 
-    sys.exit(run())
+    leave(run())
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
+import os
 import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from hygge.cli.app import Globals
@@ -38,6 +41,17 @@ def run() -> int:
     else:
         code = 0
     return _flushed(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, also while threads of an abandoned move are still inside native code.
+
+    Python would end such threads in the middle of a call, and abort: that call may hold its lock.
+    """
+    if threading.active_count() == 1:
+        sys.exit(code)
+    logging.shutdown()
+    os._exit(code)
 
 
 def _show_error(error: HyggeError, chosen: list[Globals]) -> int:
