@@ -206,7 +206,8 @@ class Assembly:
         if isinstance(child.value, Mapping):
             config = self.config(kind, child)
             type_name = child.entries["type"].text if "type" in child.entries else None
-            return Side(f"({type_name})", child.anchor, config, child, is_inline=True)
+            name = f"({type_name})" if type_name else None
+            return Side(name, child.anchor, config, child, is_inline=True)
         name = child.text
         if name is None or is_marked(name):
             return Side(None, child.anchor, None)

@@ -101,6 +101,9 @@ def _missing_colon(problem: _Problem) -> Diagnostic | None:
         return None
     word = problem.at(problem.context_line).strip()
     place = problem.span(problem.context_line, problem.context_column, len(word))
+    if re.match(r"-\w", word):
+        message = "a space is missing after the dash"
+        return diagnostic("HG001", message, place, "items begin with '- '")
     return diagnostic("HG001", "a colon is missing in this line", place, "write key: value")
 
 
@@ -138,6 +141,9 @@ def _after_value(problem: _Problem) -> Diagnostic | None:
     if "did not find expected key" not in problem.text:
         return None
     line = problem.at(problem.line)
+    if line[problem.column : problem.column + 1] == ":":
+        message = "a key is missing before the colon"
+        return diagnostic("HG001", message, problem.here, "write key: value")
     if line[: problem.column].strip():
         hint = "write the whole value in one pair of quotes; inside '…' a ' is written ''"
         message = "text follows after the value has ended"
@@ -187,6 +193,9 @@ def _character(problem: _Problem) -> Diagnostic | None:
 def _escape(problem: _Problem) -> Diagnostic | None:
     if "escape" not in problem.text:
         return None
+    if "Unicode" in problem.text:
+        hint = "write the character itself"
+        return diagnostic("HG001", "this escape names no character", problem.here, hint)
     wrong = problem.at(problem.line)[problem.column :][:2]
     hint = "use single quotes, where a backslash means itself, or write two backslashes"
     return diagnostic("HG001", f"'{wrong}' means nothing inside double quotes", problem.here, hint)

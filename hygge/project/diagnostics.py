@@ -151,6 +151,13 @@ def _order(one: Diagnostic) -> tuple[str, int, int, str, str]:
     return one.file, one.line, one.column, one.code, one.message
 
 
+def _listed(diagnostics: Sequence[Diagnostic]) -> str:
+    lines = [f"{counted(len(diagnostics), 'mistake')} in the project"]
+    for one in diagnostics:
+        lines += [str(one), *(f"  = {text}" for text in one.help[:1])]
+    return "\n".join(lines)
+
+
 class ProjectError(ConfigError):
     """The project cannot run as it is; `diagnostics` tells every reason at once."""
 
@@ -158,10 +165,16 @@ class ProjectError(ConfigError):
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        first = self.diagnostics[0]
-        hint = first.help[-1] if len(self.diagnostics) == 1 and first.help else "hygge validate"
-        message = "\n".join(str(one) for one in self.diagnostics)
-        HyggeError.__init__(self, message, hint=hint, code=first.code)
+        first, *more = self.diagnostics
+        if more:
+            message = _listed(self.diagnostics)
+            is_setup = all(one.code.startswith("HG3") for one in self.diagnostics)
+            hint = "hygge validate --env-check" if is_setup else "hygge validate"
+        else:
+            message = f"{first.where}: {first.message}"
+            hint = first.help[-1] if first.help else "hygge validate"
+        code = self.code if more else first.code
+        HyggeError.__init__(self, message, hint=hint, code=code)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the diagnostics when the error crosses a process boundary."""
