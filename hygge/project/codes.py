@@ -131,6 +131,11 @@ CODES = _table(
         "The connector is installed, but importing it fails. Nothing it describes can be checked.",
     ),
     Code(
+        "HG200",
+        "several mistakes",
+        "More than one thing keeps the project from running; each has a code of its own.",
+    ),
+    Code(
         "HG201",
         "no project here",
         "Neither this directory nor one above it holds a hygge.yml, which marks a project's root.",
