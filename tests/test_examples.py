@@ -42,6 +42,10 @@ def run(directory: Path, *words: str) -> str:
     return done.stdout
 
 
+def rows(query: str) -> list[tuple[object, ...]]:
+    return duckdb.execute(query).fetchall()
+
+
 def test_every_example_is_tested() -> None:
     names = {path.name for path in EXAMPLES.iterdir() if (path / "hygge.yml").is_file()}
     assert names == {"quickstart", "flights"}
@@ -62,19 +66,15 @@ def test_quickstart_moves_its_sample(tmp_path: Path) -> None:
     project = tmp_path / "quickstart"
     shutil.copytree(EXAMPLES / "quickstart", project, ignore=shutil.ignore_patterns("lake"))
     run(project, "-m", "hygge", "go")
-    users = f"'{project}/data/lake/users/*.parquet'"
-    answer = duckdb.execute(f"select count(*), count(email), min(postcode) from {users}")
-    original = f"read_csv('{project}/data/sample/users.csv', all_varchar = true)"
-    expected = duckdb.execute(f"select count(*), count(email), min(postcode) from {original}")
-    assert answer.fetchall() == expected.fetchall()
-    orders = f"'{project}/data/lake/orders/*.parquet'"
-    answer = duckdb.execute(f"select count(*), sum(amount)::varchar from {orders}")
-    original = f"'{project}/data/sample/orders.csv'"
-    expected = duckdb.execute(
-        f"select count(*), sum(amount::decimal(10,2))::varchar from {original}"
-    )
-    assert answer.fetchall() == expected.fetchall()
-    columns = [row[0] for row in duckdb.execute(f"describe from {orders}").fetchall()]
+    users, people = f"'{project}/data/lake/users/*.parquet'", f"'{project}/data/sample/users.csv'"
+    original = f"read_csv({people}, all_varchar = true)"
+    for source in (users, original):
+        query = f"select count(*), count(email), min(postcode), max(name) from {source}"
+        assert rows(query) == [(1000, 974, "0002", "Łucja Lindqvist")]
+    orders, sales = f"'{project}/data/lake/orders/*.parquet'", f"'{project}/data/sample/orders.csv'"
+    total = "select count(*), sum(amount::decimal(10,2))::varchar, typeof(max(amount)) from"
+    assert rows(f"{total} {orders}") == [(*rows(f"{total} {sales}")[0][:2], "DECIMAL(10,2)")]
+    columns = [row[0] for row in rows(f"describe from {orders}")]
     assert columns[-2:] == ["customer_note", "_hygge_loaded_at"]
 
 

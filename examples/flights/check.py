@@ -24,19 +24,20 @@ def sources(root: Path, table: str) -> dict[str, str]:
 
 def figures(source: str) -> dict[str, tuple[object, ...]]:
     """Return values, exact sum of numbers and sum of hashes, by column, and the rows."""
-    columns = [row[0] for row in duckdb.execute(f"describe select * from {source}").fetchall()]
-    found: dict[str, tuple[object, ...]] = {
-        "rows": duckdb.execute(f"select count(*) from {source}").fetchall()[0]
-    }
-    for column in columns:
-        text = f'"{column}"::varchar'
-        if column in TIMES:
-            text = f'epoch("{column}"::timestamptz)::bigint::varchar'
-        number = f"try_cast({text} as decimal(38, 9))"
-        word = f"case when {number} is null then hash({text}) % 1000000007 end"
-        query = f'select count("{column}"), sum({number}), sum({word}) from {source}'
-        found[column] = duckdb.execute(query).fetchall()[0]
-    return found
+    columns = [row[0] for row in duckdb.execute(f"describe from {source}").fetchall()]
+    sums = ", ".join(aggregates(column) for column in columns)
+    first, *others = duckdb.execute(f"select count(*), {sums} from {source}").fetchall()[0]
+    found = {column: tuple(others[3 * n : 3 * n + 3]) for n, column in enumerate(columns)}
+    return {"rows": (first,), **found}
+
+
+def aggregates(column: str) -> str:
+    text = f'"{column}"::varchar'
+    if column in TIMES:
+        text = f'epoch("{column}"::timestamptz)::bigint::varchar'
+    number = f"try_cast({text} as decimal(38, 9))"
+    word = f"case when {number} is null then hash({text}) % 1000000007 end"
+    return f'count("{column}"), sum({number}), sum({word})'
 
 
 def check(root: Path) -> list[str]:
