@@ -1,0 +1,285 @@
+"""Lines of JSON objects, read into Arrow block by block, their errors with line and byte.
+
+Arrow's parser reads a block at once. It would guess timestamps, round long numbers, take two
+objects in one line and crash on a bare `null`, so each block is looked over first; where the look
+cannot exclude such things, Python's parser decides line by line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from hygge.errors import HomeError
+from hygge.files.blocks import Block, BlockReader, count_lines
+from hygge.files.inference import read_floats
+from hygge.files.json_kinds import DEEPEST, ContradictionError, Kind, NoJsonError, parse, text_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PARSED_BYTES = 2**20
+_DIGITS = bytes(0x30 if chr(c) in "0123456789." else 0x20 for c in range(256))
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]\n"))
+_LONG = b"0" * 16
+_HIGH_EXPONENT = re.compile(rb"[0-9][eE][-+]?[0-9]{3}")
+_LONG_NUMBER = re.compile(rb"[-+0-9.eE]{16,}")
+_WHOLE = re.compile(rb"-?[0-9]+")
+_CONSTANTS = (b"NaN", b"Infinity")
+_MOST_SURELY_WHOLE = 1e15
+
+
+def cut_lines(data: bytes) -> int:
+    """Return where the last whole line of `data` ends."""
+    return data.rfind(b"\n") + 1
+
+
+@dataclass
+class JsonReader:
+    """Reads the objects of one text as rows of known kinds."""
+
+    blocks: BlockReader
+    kind: Kind
+    """The kinds of all columns; grows while learning, is fixed while reading."""
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    """Declared types of columns."""
+
+    def learn(self, limit: int | None = None) -> None:
+        """Take account of the next `limit` blocks, or of all that follow."""
+        import pyarrow as pa
+
+        for count, block in enumerate(self.blocks, 1):
+            data = self._checked(block)
+            try:
+                table = self._parse(data, None) if data else None
+            except pa.ArrowInvalid:
+                table = None
+            if table is not None and _is_exact(data, table):
+                self.kind.learn_type(pa.struct(table.schema))
+            else:
+                self._learn_lines(block)
+            if count == limit:
+                return
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Yield the rows block by block.
+
+        Raises `HomeError` with line and byte for what is no JSON object in a line of its own, and
+        `ContradictionError` for a value whose kind is not known.
+        """
+        for block in self.blocks:
+            data = self._checked(block)
+            if data:
+                yield self._read(block, data)
+
+    def _read(self, block: Block, data: bytes) -> pa.Table:
+        import pyarrow as pa
+
+        if self._must_fit:
+            data = self._fitted(block)
+        try:
+            table = self._parse_typed(data)
+        except pa.ArrowInvalid as error:
+            raise self._located(block, error) from error
+        if self.kind.has_decimals and not self._must_fit and not _is_exact(data, table):
+            self._fitted(block)
+        return table
+
+    @property
+    def _must_fit(self) -> bool:
+        """Whether values must be turned into text before Arrow reads them."""
+        import pyarrow as pa
+
+        texts = [self.kind.fields.get(n) for n, t in self.types.items() if t == pa.string()]
+        return self.kind.has_texts or any(k and k.seen - {"string"} for k in texts)
+
+    @cached_property
+    def _schema(self) -> pa.Schema:
+        """The columns as Arrow's parser makes them: dates and times, which it cannot, as text."""
+        import pyarrow as pa
+
+        fields = {name: kind.arrow() for name, kind in self.kind.fields.items()} | dict(self.types)
+        is_ = pa.types
+        return pa.schema(
+            [(n, pa.string() if is_.is_date(t) or is_.is_time(t) else t) for n, t in fields.items()]
+        )
+
+    def _parse_typed(self, data: bytes) -> pa.Table:
+        table = self._parse(data, self._schema)
+        for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+            kind = self.types.get(name, column.type)
+            if kind != column.type:
+                table = table.set_column(place, name, column.cast(kind))
+        return table
+
+    def _parse(self, data: bytes, schema: pa.Schema | None, *, at_once: bool = False) -> pa.Table:
+        import pyarrow as pa
+        from pyarrow import json
+
+        try:
+            table = json.read_json(
+                pa.BufferReader(data),
+                read_options=json.ReadOptions(
+                    block_size=len(data) + 1 if at_once else _PARSED_BYTES,
+                    use_threads=not at_once,
+                ),
+                parse_options=json.ParseOptions(
+                    explicit_schema=schema,
+                    unexpected_field_behavior="infer" if schema is None else "error",
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if at_once or "straddl" not in str(error):
+                raise
+            return self._parse(data, schema, at_once=True)
+        lines = count_lines(data) + (not data.endswith(b"\n"))
+        if len(table) != lines:
+            raise pa.ArrowInvalid(f"{lines} lines hold {len(table)} objects")
+        return table
+
+    def _checked(self, block: Block) -> bytes:
+        """Return the lines of `block` that are not blank, each known to begin an object."""
+        data = block.data
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            raise self._error(
+                block, error.start, "invalid UTF-8", "correct `encoding` in the home's file"
+            ) from error
+        lines = count_lines(data) + (not data.endswith(b"\n"))
+        is_usual = data.count(b"\n{") + data.startswith(b"{") == lines
+        doubtful = _deep_lines(data)
+        if is_usual and not doubtful and not any(word in data for word in _CONSTANTS):
+            return data
+        kept = []
+        for number, start, line in _lines(data):
+            is_odd = number in doubtful or not line.startswith(b"{")
+            if is_odd or any(word in line for word in _CONSTANTS):
+                self._value(block, start, line)
+            kept.append(line)
+        return b"\n".join(kept)
+
+    def _value(self, block: Block, start: int, line: bytes) -> dict[str, Any]:
+        try:
+            value = parse(line)
+        except NoJsonError as error:
+            raise self._error(block, start, str(error)) from error
+        except ValueError as error:
+            place = start + len(line.decode()[: getattr(error, "pos", 0)].encode())
+            what = str(getattr(error, "msg", error))
+            raise self._error(block, place, f"no JSON: {what}") from error
+        if not isinstance(value, dict):
+            raise self._error(block, start, "no JSON object, but each line is to hold one")
+        return value
+
+    def _learn_lines(self, block: Block) -> None:
+        for _, start, line in _lines(block.data):
+            self.kind.learn(self._value(block, start, line))
+
+    def _fitted(self, block: Block) -> bytes:
+        """Return the lines of `block` with text where the kinds ask for it."""
+        import pyarrow as pa
+
+        fitted = []
+        for _, start, line in _lines(block.data):
+            value = self._value(block, start, line)
+            for name, inner in value.items():
+                declared = self.types.get(name)
+                if declared is None and name not in self.kind.fields:
+                    raise ContradictionError(name)
+                if declared is None:
+                    value[name] = self.kind.fields[name].fit(inner)
+                elif declared == pa.string() and inner is not None and type(inner) is not str:
+                    value[name] = text_of(inner)
+            fitted.append(text_of(value).encode())
+        return b"\n".join(fitted)
+
+    def _located(self, block: Block, problem: Exception) -> Exception:
+        """Return the error that Arrow's `problem` with `block` stands for."""
+        import pyarrow as pa
+
+        try:
+            fitted = self._fitted(block)
+        except (HomeError, ContradictionError) as error:
+            return error
+        places = [start for _, start, _ in _lines(block.data)]
+        for start, line in zip(places, fitted.split(b"\n"), strict=True):
+            try:
+                self._parse_typed(line)
+            except pa.ArrowInvalid as error:
+                return self._error(block, start, str(error).removesuffix(" in row 0"))
+        return ContradictionError(str(problem))
+
+    def _error(
+        self, block: Block, start: int, what: str, hint: str = "correct the line in the file"
+    ) -> HomeError:
+        line = block.line + count_lines(block.data[:start])
+        return HomeError(f"{self.blocks.where(line, block.byte + start)}: {what}", hint=hint)
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the lines that are not blank, stripped, each with its number from 0 and its place."""
+    start = 0
+    for number, line in enumerate(data.split(b"\n")):
+        if stripped := line.strip(b" \t\r"):
+            yield number, start + line.index(stripped), stripped
+        start += len(line) + 1
+
+
+def _deep_lines(data: bytes) -> set[int]:
+    """Return the numbers of lines that may be nested too deeply for Arrow, which would crash.
+
+    Takes away brackets that close at once, level by level; those in strings may stay.
+    """
+    left = data.translate(None, _NO_BRACKETS)
+    for _ in range(DEEPEST // 2):
+        before = len(left)
+        left = left.replace(b"{}", b"").replace(b"[]", b"")
+        if len(left) == before:
+            break
+    else:
+        return {number for number, line in enumerate(left.split(b"\n")) if line}
+    return {n for n, line in enumerate(left.split(b"\n")) if len(line) > DEEPEST // 2}
+
+
+def _has_long_numbers(data: bytes) -> bool:
+    """Return whether digits stand together that may be more than a double keeps."""
+    return _LONG in data.translate(_DIGITS)
+
+
+def _is_exact(data: bytes, table: pa.Table) -> bool:
+    """Return whether every number that became a double surely is what was written."""
+    import pyarrow as pa
+
+    if _HIGH_EXPONENT.search(data):
+        return False
+    if not _has_long_numbers(data):
+        return True
+    found = _LONG_NUMBER.findall(data)
+    decimals = [n for n in found if not _WHOLE.fullmatch(n)]
+    if len(decimals) < len(found) and any(_has_large(column) for column in table.columns):
+        return False
+    return read_floats(pa.array(decimals, pa.binary()).cast(pa.string())) is not None
+
+
+def _has_large(column: pa.ChunkedArray) -> bool:
+    """Return whether a double in `column` may be a whole number of more than 15 digits."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_list(column.type):
+        return _has_large(pc.list_flatten(column))
+    if pa.types.is_struct(column.type):
+        return any(_has_large(inner) for chunk in column.chunks for inner in _chunked(chunk))
+    if not pa.types.is_floating(column.type):
+        return False
+    return pc.any(pc.greater_equal(pc.abs(column), _MOST_SURELY_WHOLE)).as_py() is True
+
+
+def _chunked(array: pa.StructArray) -> list[pa.ChunkedArray]:
+    import pyarrow as pa
+
+    return [pa.chunked_array([inner]) for inner in array.flatten()]

@@ -1,0 +1,137 @@
+"""Lines of JSON objects, with types that hold every value of every line exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from hygge.connector import ProjectContext, ReadRequest
+from hygge.datatypes import TypeName, arrow_type
+from hygge.errors import HomeError, LateTypeError
+from hygge.files.blocks import BlockReader
+from hygge.files.decoding import COMPRESSIONS, Encoding, open_text
+from hygge.files.home import FileHome, FileHomeConfig, FileSource
+from hygge.files.json_blocks import JsonReader, cut_lines
+from hygge.files.json_kinds import ContradictionError, Kind
+from hygge.files.layout import DataFile
+from hygge.files.pieces import FileFacts, Piece
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SAMPLED_BYTES = 2 * 2**20
+_SAMPLED_FILES = 8
+_LEAST_BLOCK, _LARGEST_BLOCK = 2**16, 2**23
+
+
+class JsonlHomeConfig(FileHomeConfig, type="jsonl"):
+    """Reads files with one JSON object in each line.
+
+    Numbers that neither a 64-bit integer nor a double holds exactly, and columns whose values are
+    of several kinds, arrive as text; objects and lists as nested columns.
+    """
+
+    extensions: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson", ".json")
+    compressions: ClassVar[tuple[str, ...]] = COMPRESSIONS
+
+    encoding: Encoding = "utf-8"
+    """The files' encoding, e.g. utf-16."""
+    types: dict[str, TypeName] = Field(default_factory=dict)
+    """Types of columns, by name; a value that does not fit fails the move, naming its line."""
+
+    def home(self, context: ProjectContext) -> JsonlHome:
+        """Return the home; touches nothing on the disk."""
+        return JsonlHome(self, context)
+
+
+class JsonlHome(FileHome):
+    """A directory of files with one JSON object in each line."""
+
+    def __init__(self, config: JsonlHomeConfig, context: ProjectContext) -> None:
+        super().__init__(config, context)
+        self.config = config
+
+    def source(self, request: ReadRequest, files: Sequence[DataFile]) -> JsonlSource:
+        """Return the view on `files`; reads samples of them, or all when thorough."""
+        return JsonlSource(request, files, self.config)
+
+
+class JsonlSource(FileSource):
+    """Files with one JSON object in each line, under one schema."""
+
+    def __init__(
+        self, request: ReadRequest, files: Sequence[DataFile], config: JsonlHomeConfig
+    ) -> None:
+        self.config = config
+        self.declared = {name: arrow_type(kind) for name, kind in config.types.items()}
+        self.kind = Kind()
+        self.samples = _SAMPLED_FILES
+        self.block_bytes = min(max(request.batch_bytes // 2, _LEAST_BLOCK), _LARGEST_BLOCK)
+        super().__init__(request, files)
+
+    def look(self, file: DataFile) -> FileFacts:
+        """Learn from the whole file when that is wanted, else from a sample of the first files."""
+        import pyarrow as pa
+
+        self.samples -= 1
+        if self.request.thorough:
+            self._learn_all(file)
+        elif self.samples >= 0:
+            with self._reader(file, _SAMPLED_BYTES) as reader:
+                reader.learn(limit=1)
+        return FileFacts(pa.schema([]))
+
+    def unify(self) -> pa.Schema:
+        """Return the columns of all lines that were looked at."""
+        import pyarrow as pa
+
+        self._check_declared()
+        found = {name: kind.arrow() for name, kind in self.kind.fields.items()} | self.declared
+        if not found:
+            raise HomeError(
+                f"{self.files[0].path} has no columns: no line of it holds a value",
+                hint="declare `types` in the home's file to read empty files as no rows",
+            )
+        return pa.schema(list(found.items()))
+
+    def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
+        """Yield the rows block by block."""
+        with self._reader(piece.file, self.block_bytes) as reader:
+            tables = reader.tables()
+            while (table := self._next(tables, piece.file)) is not None:
+                yield from table.to_batches()
+
+    def _learn_all(self, file: DataFile) -> None:
+        with self._reader(file, self.block_bytes) as reader:
+            reader.learn()
+
+    def _check_declared(self) -> None:
+        """Raise `HomeError` for a declared column that no line has, unless there are no lines."""
+        missing = self.declared.keys() - self.kind.fields.keys()
+        if missing and self.kind.fields and not self.request.thorough:
+            for file in self.files:
+                self._learn_all(file)
+            missing = self.declared.keys() - self.kind.fields.keys()
+        if missing and self.kind.fields:
+            raise HomeError(
+                f"{self.files[0].path} has no column '{min(missing)}', whose type is declared",
+                hint=f"correct `types` in the home's file; columns: {', '.join(self.kind.fields)}",
+            )
+
+    def _next(self, tables: Iterator[pa.Table], file: DataFile) -> pa.Table | None:
+        try:
+            return next(tables, None)
+        except ContradictionError as error:
+            what = f"{file.path}: a value of another kind than before: {error}"
+            if self.request.thorough:
+                raise HomeError(f"{what}: the file changed while it was read") from error
+            raise LateTypeError(what) from error
+
+    @contextmanager
+    def _reader(self, file: DataFile, size: int) -> Iterator[JsonReader]:
+        with open_text(file, self.config.encoding) as stream:
+            blocks = BlockReader(stream, size, cut_lines)
+            yield JsonReader(blocks, self.kind, self.declared)
