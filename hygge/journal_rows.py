@@ -143,7 +143,8 @@ def _move_row(row: sqlite3.Row) -> MoveRow:
 def insert_run(db: sqlite3.Connection, event: RunStarted) -> None:
     """Remember that a run of this process began."""
     db.execute(
-        "INSERT OR REPLACE INTO runs (run_id, state, started_at, process) VALUES (?, 'running', ?, ?)",
+        "INSERT OR REPLACE INTO runs (run_id, state, started_at, process)"
+        " VALUES (?, 'running', ?, ?)",
         (event.run_id, event.started_at, identity()),
     )
 
