@@ -50,7 +50,7 @@ class FileHomeConfig(HomeConfig, ABC):
     def layout(self, context: ProjectContext) -> Layout:
         """Return the entities below the path; touches nothing on the disk."""
         suffixes = (*self.extensions, *(e + c for e in self.extensions for c in self.compressions))
-        pattern = PathPattern(str(context.path(self.path)), suffixes)
+        pattern = PathPattern(str(context.path(self.path).absolute()), suffixes)
         return Layout(pattern, self.extensions, self.compressions)
 
     def places(self, context: ProjectContext, name: str) -> list[str]:

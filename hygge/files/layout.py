@@ -121,13 +121,15 @@ class Layout:
             )
 
     def _check_inside(self, path: str) -> None:
-        root = os.path.realpath(self.pattern.fixed)
-        real = os.path.realpath(path)
-        if real != root and not real.startswith(root.rstrip(os.sep) + os.sep):
+        if not self._is_inside(path):
             raise HomeError(
-                f"{path} is a link that leads out of {self.pattern.fixed}, to {real}",
+                f"{path} is a link that leads out of {self.pattern.fixed}",
                 hint="set the home's `path` to the directory that holds the data itself",
             )
+
+    def _is_inside(self, path: str) -> bool:
+        root = os.path.realpath(self.pattern.fixed)
+        return Path(os.path.realpath(path)).is_relative_to(root)
 
     def _plain_places(self, entity: str) -> list[str]:
         place = self.pattern.fixed / entity
@@ -170,23 +172,31 @@ class Layout:
             if not Path(path).is_dir():
                 yield self._data_file(path, Path(path).stat(), fixed)
                 return
-        for entry in self._walk(path, {os.path.realpath(path)}):
+        for entry in self._walk(path):
+            if entry.is_symlink():
+                self._check_inside(entry.path)
             with listing(entry.path):
                 yield self._data_file(entry.path, entry.stat(), fixed)
 
-    def _walk(self, directory: str, seen: set[str]) -> Iterator[os.DirEntry[str]]:
-        with listing(directory), os.scandir(directory) as opened:
-            entries = [entry for entry in opened if not is_hidden(entry.name)]
-        for entry in entries:
-            if entry.is_symlink():
-                self._check_inside(entry.path)
-            if not entry.is_dir():
-                if self._stem(entry.name) is not None:
-                    yield entry
+    def _walk(self, directory: str) -> Iterator[os.DirEntry[str]]:
+        """Yield the data files below a directory, each folder once, however links lead to it.
+
+        A link that leads out of the home's path is yielded itself, for the caller to refuse.
+        """
+        folders, links, seen = [directory], list[str](), set[int]()
+        while folders or links:
+            folder = (folders or links).pop()
+            with listing(folder), os.scandir(folder) as opened:
+                entries = [entry for entry in opened if not is_hidden(entry.name)]
+                inode = Path(folder).stat().st_ino
+            if inode in seen:
                 continue
-            real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-            if real not in seen:
-                yield from self._walk(entry.path, seen | {real} if entry.is_symlink() else seen)
+            seen.add(inode)
+            for entry in entries:
+                if entry.is_dir() and (not entry.is_symlink() or self._is_inside(entry.path)):
+                    (links if entry.is_symlink() else folders).append(entry.path)
+                elif entry.is_dir() or self._stem(entry.name) is not None:
+                    yield entry
 
     def _data_file(self, path: str, stat: os.stat_result, fixed: str) -> DataFile:
         lower = path.lower()
@@ -208,7 +218,7 @@ class Layout:
         return {name for name in names if name is not None}
 
     def _holds_data(self, directory: str) -> bool:
-        return next(self._walk(directory, {os.path.realpath(directory)}), None) is not None
+        return next(self._walk(directory), None) is not None
 
     def _pattern_names(self) -> set[str]:
         names = set()

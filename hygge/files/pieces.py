@@ -50,7 +50,8 @@ class Piece:
 def reading(file: DataFile, step: Callable[[], T]) -> T:
     """Return what `step` returns, its errors as `HomeError` that names the file.
 
-    A file that changed meanwhile is reported as that, whatever the reader made of it.
+    A file that changed meanwhile is reported as that, whatever the reader made of it. Notes on an
+    error (`add_note`) say where in the file it happened.
     """
     import pyarrow as pa
 
@@ -63,7 +64,7 @@ def reading(file: DataFile, step: Callable[[], T]) -> T:
         if isinstance(error, OSError) and error.errno is not None:
             raise disk_error(file.path, error) from error
         raise HomeError(
-            f"{file.path}: {_first_line(error)}",
+            ": ".join([file.path, *getattr(error, "__notes__", ()), _first_line(error)]),
             hint="the file is damaged, cut off or of another format; write it again",
         ) from error
 

@@ -56,9 +56,15 @@ class ParquetSource(FileSource):
 
     def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
         """Yield the row groups of `piece` in batches that suit the width of their rows."""
+        import pyarrow as pa
+
         with _opened(piece.file) as parquet:
             for number in piece.blocks(parquet.num_row_groups):
-                yield from self._group(parquet, number, piece.file)
+                try:
+                    yield from self._group(parquet, number, piece.file)
+                except (OSError, pa.ArrowException) as error:
+                    error.add_note(f"row group {number}")
+                    raise
 
     def _group(
         self, parquet: pq.ParquetFile, number: int, file: DataFile
