@@ -1,4 +1,4 @@
-"""The commands that hooks and workflows call are there, pass a sound project and stop a wrong one."""
+"""What hooks and workflows call is there, passes a sound project and stops a wrong one."""
 
 from __future__ import annotations
 
