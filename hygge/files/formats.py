@@ -76,7 +76,7 @@ class Sink:
         """Do nothing: whoever opened the file closes it."""
 
     def abandon(self) -> None:
-        """Forget what is written from here on: writers write a footer even when they are dropped."""
+        """Forget what is written from here on: even a dropped writer writes its footer."""
         self._is_abandoned = True
 
 

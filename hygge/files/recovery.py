@@ -36,6 +36,8 @@ def recover(place: Place, lock: int) -> None:
     _finish_exchange(place)
     for path in sorted(place.state.iterdir()):
         _clear(path, lock)
+    for sidecar in sorted(place.state.glob("*.owner")):
+        _clear_sidecar(sidecar, lock)
     sweep(place)
 
 
@@ -124,8 +126,6 @@ def _clear(path: Path, lock: int) -> None:
         path.unlink()
     elif STAGING.fullmatch(path.name) and is_directory(path):
         _clear_staging(path, lock)
-    elif path.suffix == ".owner" and STAGING.fullmatch(path.stem):
-        _clear_sidecar(path, lock)
 
 
 def _clear_staging(staging: Path, lock: int) -> None:
@@ -138,7 +138,7 @@ def _clear_staging(staging: Path, lock: int) -> None:
 
 def _clear_sidecar(sidecar: Path, lock: int) -> None:
     owner = Owner.load(sidecar.read_bytes())
-    is_orphan = not is_directory(sidecar.with_suffix(""))
+    is_orphan = STAGING.fullmatch(sidecar.stem) and not is_directory(sidecar.with_suffix(""))
     if is_orphan and (owner is None or owner.is_gone(lock)):
         sidecar.unlink()
 

@@ -43,7 +43,8 @@ class _Orc(FileFormat):
         return map_type(kind, _fit_leaf)
 
     def open(self, sink: Sink, schema: pa.Schema, buffer_bytes: int) -> BatchWriter:
-        return _Stripes(sink, schema, self.compression)
+        stripe_bytes = min(_STRIPE_BYTES, buffer_bytes)
+        return _Stripes(sink, schema, self.compression, stripe_bytes)
 
     def count(self, path: Path) -> int:
         from pyarrow import orc
@@ -58,11 +59,10 @@ class _Orc(FileFormat):
 
 
 class _Stripes:
-    def __init__(self, sink: Sink, schema: pa.Schema, compression: str) -> None:
+    def __init__(self, sink: Sink, schema: pa.Schema, compression: str, stripe_bytes: int) -> None:
         from pyarrow import orc
 
-        self._schema = schema
-        self._writer = orc.ORCWriter(sink, compression=compression, stripe_size=_STRIPE_BYTES)
+        self._writer = orc.ORCWriter(sink, compression=compression, stripe_size=stripe_bytes)
         # A file without a batch would have no schema.
         self._writer.write(schema.empty_table())
 

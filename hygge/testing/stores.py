@@ -19,6 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from hashlib import sha512
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -449,10 +450,14 @@ class FileStoreSuite(StoreSuite):
         assert_same(self.rows(tmp_path), plain_table(100))
 
     def test_files_roll_near_a_number_of_bytes(self, tmp_path: Path) -> None:
-        store = self.make_store(tmp_path, file_max_bytes=1000)
-        write(store, [plain_table(20_000)], write_request(), rows=2000)
-        assert len(self.files(tmp_path)) > 3
-        assert_same(self.rows(tmp_path), plain_table(20_000))
+        store = self.make_store(tmp_path, file_max_bytes=100_000)
+        texts = [sha512(str(n).encode()).hexdigest() for n in range(8000)]
+        table = pa.table({"id": range(8000), "name": texts})
+        write(store, [table], write_request(), rows=500)
+        sizes = [path.stat().st_size for path in self.files(tmp_path)]
+        assert len(sizes) > 2
+        assert max(sizes) < 300_000
+        assert_same(self.rows(tmp_path), table)
 
     def test_values_become_directories(self, tmp_path: Path) -> None:
         store = self.make_store(tmp_path, partition_by=["land", "ok"])

@@ -1,0 +1,120 @@
+"""Kills a move before each of its system calls in turn, and tries every time whether it recovers.
+
+As a script: `python killing.py ROOT MODE HOW` prints the number of kills, or fails with a message.
+HOW is `exchange` or `swap`, for systems that cannot exchange two names.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import moves
+
+from hygge.connector import Mode, Store
+from hygge.files import durable
+
+CALLS = (
+    "open close fsync link rename replace mkdir unlink remove rmdir ftruncate pwrite fdopen scandir"
+)
+TIDY = re.compile(r"lock|claims|previous|old-\d+-[0-9a-f]{8}")
+
+
+def kill_before_call(number: int) -> None:
+    """Make this process kill itself in place of its `number`-th call to the file system."""
+    calls = itertools.count(1)
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+            if next(calls) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*arguments, **options)
+
+        return counting
+
+    for name in CALLS.split():
+        setattr(os, name, counted(getattr(os, name)))
+    if durable.renameat2 is not None:
+        durable.renameat2 = counted(durable.renameat2)
+
+
+def dies(store: Store, mode: Mode, number: int) -> bool:
+    """Return whether a move in a child was killed before its `number`-th call."""
+    child = os.fork()
+    if child == 0:
+        try:
+            kill_before_call(number)
+            moves.move(store, moves.a_request(mode))
+        except BaseException as error:
+            sys.stderr.write(f"{error!r}\n")
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(status) == 0, f"call {number}: the move failed"
+    return False
+
+
+def seen(root: Path) -> tuple[int, list[tuple[int, int]]] | None:
+    """Return the commit and the rows that a reader sees; None when there is no directory."""
+    live = root / "lake" / "users"
+    if not live.exists():
+        return None
+    rows = []
+    for path in live.glob("*.csv"):
+        with path.open(newline="") as file:
+            rows += [(int(row["row"]), int(row["seq"])) for row in csv.DictReader(file)]
+    return json.loads((live / "_hygge.json").read_text())["seq"], sorted(rows)
+
+
+def check_kill(root: Path, mode: Mode, number: int, *, before: int, may_miss: bool) -> bool:
+    """Kill one move at call `number`, one recovery later, and see that a third puts all right.
+
+    The place holds `before` commits when the killed move begins. Returns whether one was killed.
+    """
+    store = moves.store_at(root, "csv")
+    for _ in range(before):
+        moves.move(store, moves.a_request(mode))
+    was_killed = dies(store, mode, number)
+    state = seen(root)
+    whole = [(n, moves.expected_rows(mode, n)) for n in (before, before + 1)]
+    if state is None:
+        assert before == 0 or may_miss, f"call {number}: no directory"
+    else:
+        assert state in whole, f"call {number}: {state}"
+    dies(store, mode, 1 + number * 7 % 60)
+    last = moves.move(store, moves.a_request(mode))
+    assert before + 1 <= last.seq <= before + 3
+    state = seen(root)
+    assert state == (last.seq, moves.expected_rows(mode, last.seq)), f"call {number}: {state}"
+    left = [path.name for path in (root / "lake/.hygge/users").iterdir()]
+    assert all(TIDY.fullmatch(name) for name in left), f"call {number}: {left}"
+    assert not list((root / "lake/.hygge/users/claims").iterdir()), f"call {number}"
+    return was_killed
+
+
+def main(root: str, mode: str, how: str) -> None:
+    """Kill at every call until a move survives: the first into a place, the second, the third."""
+    if how == "swap":
+        durable.renameat2 = None
+    for before in (0, 2):
+        for number in itertools.count(1):
+            place = Path(root, f"{before}-{number}")
+            place.mkdir()
+            if not check_kill(place, Mode(mode), number, before=before, may_miss=how == "swap"):
+                break
+        print(f"{number - 1} kills after {before} commits", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
