@@ -59,6 +59,7 @@ class ParquetSource(FileSource):
         import pyarrow as pa
 
         with _opened(piece.file) as parquet:
+            _check_old_timestamps(parquet, piece)
             for number in piece.blocks(parquet.num_row_groups):
                 try:
                     yield from self._group(parquet, number, piece.file)
@@ -96,10 +97,11 @@ class ParquetSource(FileSource):
 
 
 @contextmanager
-def _opened(file: DataFile) -> Iterator[pq.ParquetFile]:
+def _opened(file: DataFile, unit: str = "us") -> Iterator[pq.ParquetFile]:
     """Open a file so that only the pages in use are in memory.
 
-    Not mapped: a file that shrinks under a map ends the process.
+    Not mapped: a file that shrinks under a map ends the process. Timestamps of the old 96-bit kind
+    are read in `unit`.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -107,7 +109,51 @@ def _opened(file: DataFile) -> Iterator[pq.ParquetFile]:
     with (
         pa.OSFile(file.path) as raw,
         pq.ParquetFile(
-            raw, page_checksum_verification=True, pre_buffer=False, buffer_size=_PAGE_BUFFER
+            raw,
+            page_checksum_verification=True,
+            pre_buffer=False,
+            buffer_size=_PAGE_BUFFER,
+            coerce_int96_timestamp_unit=unit,
         ) as parquet,
     ):
         yield parquet
+
+
+def _check_old_timestamps(parquet: pq.ParquetFile, piece: Piece) -> None:
+    """Raise when microseconds cannot hold the 96-bit timestamps of `piece`.
+
+    Read in nanoseconds, years outside 1677 to 2262 would silently become others; such years are
+    common as "never", nanoseconds are rare.
+    """
+    leaves = [parquet.schema.column(n) for n in range(len(parquet.schema))]
+    paths = [leaf.path for leaf in leaves if leaf.physical_type == "INT96" and "." not in leaf.path]
+    if not paths:
+        return
+    groups = list(piece.blocks(parquet.num_row_groups))
+    with _opened(piece.file, "ns") as exact:
+        pairs = zip(
+            parquet.iter_batches(_MOST_ROWS, row_groups=groups, columns=paths),
+            exact.iter_batches(_MOST_ROWS, row_groups=groups, columns=paths),
+            strict=True,
+        )
+        for coarse, fine in pairs:
+            for name in paths:
+                if _loses(coarse.column(name), fine.column(name)):
+                    raise HomeError(
+                        f"{piece.file.path}: column '{name}' has nanoseconds in 96-bit timestamps, "
+                        "which are read in microseconds",
+                        hint="write the file again with 64-bit timestamps in nanoseconds",
+                    )
+
+
+def _loses(coarse: pa.Array, fine: pa.Array) -> bool:
+    """Return whether a time within the reach of nanoseconds has more digits than `coarse`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    in_reach = pc.and_(
+        pc.greater(coarse.view(pa.int64()), -(2**63) // 1000),
+        pc.less(coarse.view(pa.int64()), 2**63 // 1000),
+    )
+    differs = pc.not_equal(pc.multiply(coarse.view(pa.int64()), 1000), fine.view(pa.int64()))
+    return bool(pc.any(pc.and_(in_reach, differs)).as_py())

@@ -153,6 +153,20 @@ def test_a_schema_without_columns_is_told_apart_from_damage(tmp_path: Path) -> N
     assert read_entity(home(tmp_path), "t").schema.names == []
 
 
+def test_old_timestamps_keep_their_years(tmp_path: Path) -> None:
+    times = [dt.datetime(1, 1, 1), dt.datetime(2024, 1, 1, 0, 0, 0, 1), None, dt.datetime.max]
+    table = pa.table({"t": pa.array(times, pa.timestamp("us"))})
+    pq.write_table(table, tmp_path / "t.parquet", use_deprecated_int96_timestamps=True)
+    assert read_entity(home(tmp_path), "t").equals(table)
+
+
+def test_old_timestamps_with_nanoseconds_are_refused(tmp_path: Path) -> None:
+    table = pa.table({"t": pa.array([0, 1001], pa.timestamp("ns"))})
+    pq.write_table(table, tmp_path / "t.parquet", use_deprecated_int96_timestamps=True)
+    with pytest.raises(HomeError, match="column 't' has nanoseconds"):
+        read_entity(home(tmp_path), "t")
+
+
 _READ = """
 import sys, psutil, pathlib
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest
