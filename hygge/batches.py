@@ -157,7 +157,7 @@ class ReadAhead:
     def _run(self) -> None:
         try:
             with self._opener() as reader:
-                self._read(sized(reader, self._batch_bytes))
+                self._read(sized(self._open_batches(reader), self._batch_bytes))
         except _Closed:
             pass  # the consumer has left: it has its own reason, and an error here would hide it
         except BaseException as error:
@@ -166,6 +166,12 @@ class ReadAhead:
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
+
+    def _open_batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        """Notice a consumer that left even while small batches are joined."""
+        for batch in reader:
+            self._check_open()
+            yield batch
 
     def _read(self, batches: Iterator[pa.RecordBatch]) -> None:
         guess = self._batch_bytes

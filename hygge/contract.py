@@ -88,14 +88,13 @@ def _differences(
         name = field.name
         twin = twins.get(name.casefold(), name)
         if name not in held.names and twin != name:
-            yield _Difference(
-                "spelling", name, f"'{name}' is '{twin}' in the store", "names differ only in case"
-            )
+            refusal = None if mode is Mode.REPLACE else "names differ only in case"
+            yield _Difference("spelling", name, f"'{name}' is '{twin}' in the store", refusal)
         elif name not in held.names:
             refusal = None if contract.add == "evolve" else "add: fail"
             yield _Difference("new", name, f"column '{name}' ({field.type}) is new", refusal)
         elif not field.type.equals(held.field(name).type):
-            yield _changed(name, held.field(name).type, field.type, contract, mode)
+            yield _changed(held.field(name), field, contract, mode)
     spelled = {name.casefold() for name in offered.names}
     for name in held.names:
         if name.casefold() not in spelled:
@@ -107,15 +106,15 @@ def _differences(
 
 
 def _changed(
-    name: str, held: pa.DataType, offered: pa.DataType, contract: SchemaContract, mode: Mode
+    held: pa.Field, offered: pa.Field, contract: SchemaContract, mode: Mode
 ) -> _Difference:
-    text = f"column '{name}' was {held} and is {offered}"
     refusal = None
     if contract.change == "fail":
         refusal = "change: fail"
-    elif mode is not Mode.REPLACE and common_type(held, offered) is None:
+    elif mode is not Mode.REPLACE and common_type(held.type, offered.type) is None:
         refusal = "no type holds both exactly"
-    return _Difference("changed", name, text, refusal)
+    text = f"column '{held.name}' was {held.type} and is {offered.type}"
+    return _Difference("changed", held.name, text, refusal)
 
 
 def _refused(differences: list[_Difference]) -> FlowError:

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 10.0
 """How long moves may take to end after the run was asked to stop."""
 _POLL_SECONDS = 0.1
-_LARGEST_BATCH = 8 * 2**20
+_LARGEST_BATCH = 4 * 2**20
 _SMALLEST_BATCH = 64 * 2**10
 _BATCHES_HELD_BY_A_SPLIT = 4
 _GOOD = (Result.OK, Result.KEPT)
@@ -161,7 +161,7 @@ class _Run:
             bad = [f for f in self._plan.after.get(move.flow, ()) if f in self._bad_flows]
             if bad:
                 self._waiting.remove(move)
-                why = f"it runs after {bad[0]}, which was {self._bad_flows[bad[0]]}"
+                why = f"it runs after {bad[0]}, and that was not moved"
                 outcome = _not_run(move, Result.SKIPPED, "HG545", why)
                 self._end(self._number(move), outcome)
 

@@ -72,7 +72,7 @@ class Selection:
     exclude: tuple[str, ...] = ()
     entities: tuple[str, ...] = ()
     pairs: frozenset[tuple[str, str]] | None = None
-    """Only these pairs of flow and entity, for `--retry-failed`."""
+    """Only these pairs of flow and entity (or glob), for `--retry-failed`."""
 
 
 def make_plan(
@@ -92,32 +92,29 @@ def make_plan(
     one place.
     """
     names = select_flows(project.flows, selection)
-    moves: list[Move] = []
-    unplanned: list[Unplanned] = []
-    for flow in project.resolve(names):
-        for item in _moves(flow, project.context):
-            if isinstance(item, Move):
-                moves.append(_refreshed(item) if full_refresh else item)
-            else:
-                unplanned.append(item)
-    kept = tuple(move for move in moves if _is_wanted(move, selection))
+    found = [item for flow in project.resolve(names) for item in _moves(flow, project.context)]
+    moves = [item for item in found if isinstance(item, Move)]
+    unplanned = tuple(item for item in found if isinstance(item, Unplanned))
+    kept = tuple(
+        _refreshed(move) if full_refresh else move for move in moves if _is_wanted(move, selection)
+    )
     if not kept and not unplanned:
         raise _nothing_selected(selection, [move.entity for move in moves])
     _check_places(kept, project.context)
-    selected = set(names)
     return Plan(
         context=project.context,
         moves=kept,
-        unplanned=tuple(unplanned),
-        after={
-            name: tuple(other for other in project.flows[name].after if other in selected)
-            for name in names
-        },
+        unplanned=unplanned,
+        after={name: _after(project.flows[name], names) for name in names},
         concurrency=concurrency or project.concurrency,
         memory_limit=project.memory_limit,
         adopt=adopt,
         limit=limit,
     )
+
+
+def _after(flow: FlowOutline, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(other for other in flow.after if other in names)
 
 
 def select_flows(flows: Mapping[str, FlowOutline], selection: Selection) -> list[str]:
@@ -147,7 +144,10 @@ def _is_selected(flow: FlowOutline, selection: Selection) -> bool:
 
 
 def _is_wanted(move: Move, selection: Selection) -> bool:
-    if selection.pairs is not None and (move.flow, move.entity) not in selection.pairs:
+    if selection.pairs is not None and not any(
+        move.flow == flow and (move.entity == entity or fnmatchcase(move.entity, entity))
+        for flow, entity in selection.pairs
+    ):
         return False
     return not selection.entities or any(fnmatchcase(move.entity, p) for p in selection.entities)
 
