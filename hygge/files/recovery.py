@@ -137,9 +137,10 @@ def _clear_staging(staging: Path, lock: int) -> None:
 
 
 def _clear_sidecar(sidecar: Path, lock: int) -> None:
+    if not STAGING.fullmatch(sidecar.stem) or is_directory(sidecar.with_suffix("")):
+        return
     owner = Owner.load(sidecar.read_bytes())
-    is_orphan = STAGING.fullmatch(sidecar.stem) and not is_directory(sidecar.with_suffix(""))
-    if is_orphan and (owner is None or owner.is_gone(lock)):
+    if owner is None or owner.is_gone(lock):
         sidecar.unlink()
 
 
