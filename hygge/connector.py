@@ -239,6 +239,13 @@ class Store(ABC):
         """Make one cheap round trip; raise `StoreError` with a hint when it cannot be written."""
 
     @abstractmethod
+    def last_commit(self, into: str) -> Commit | None:
+        """Return the newest published commit of an entity; takes nothing and writes nothing.
+
+        For telling what happened; a run asks its `Target`, which holds the place while it moves.
+        """
+
+    @abstractmethod
     def open(self, request: WriteRequest) -> AbstractContextManager[Target]:
         """Take an entity's place in the store for one attempt.
 

@@ -196,9 +196,9 @@ class _Moving:
             watermark=source.upper,
         )
         self._watch.check()
-        self._commit(target, parts, commit)
+        notes = [*agreement.notes, *self._commit(target, parts, commit)]
         size = sum(part.bytes for part in parts)
-        return _Published(Result.OK, rows, size, commit.seq, agreement.notes)
+        return _Published(Result.OK, rows, size, commit.seq, tuple(notes))
 
     def _stage(
         self, target: Target, source: Source, shape: Shape, schema: pa.Schema
@@ -258,12 +258,15 @@ class _Moving:
         note = f"{found} and keeps them (set on_empty: replace to empty it)"
         return _Published(Result.KEPT, seq=last.seq, notes=(note,))
 
-    def _commit(self, target: Target, parts: Sequence[Part], commit: Commit) -> None:
+    def _commit(self, target: Target, parts: Sequence[Part], commit: Commit) -> list[str]:
+        """Publish, and return what a person should know about how that went."""
         try:
             target.commit(parts, commit)
-        except CommitUnknownError:
+        except CommitUnknownError as error:
             if target.owner(commit.seq) != commit.run_id:
                 raise
+            return [f"published, but: {error.message}"]
+        return []
 
     def _is_transient(self, error: BaseException) -> bool:
         causes = [error, error.__cause__] if error.__cause__ else [error]

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hygge.connector import WriteRequest
 from hygge.errors import HyggeError, StoreError
 from hygge.model import Commit
 from hygge.plan import Move, Plan, Selection, make_plan
@@ -24,7 +23,7 @@ log = logging.getLogger(__name__)
 def last_commits(plan: Plan) -> Iterator[tuple[str, str, str, Commit]]:
     """Yield flow, entity, name in the store and last commit of each move that ever published.
 
-    Opens every move's place in its store; one that cannot be opened is logged and left out.
+    Asks every store; one that cannot answer is logged and left out.
     """
     for move in plan.moves:
         try:
@@ -37,23 +36,8 @@ def last_commits(plan: Plan) -> Iterator[tuple[str, str, str, Commit]]:
 
 
 def _last_commit(move: Move, plan: Plan) -> Commit | None:
-    request = WriteRequest(
-        flow=move.flow,
-        entity=move.entity,
-        into=move.into,
-        run_id="recall",
-        attempt=1,
-        mode=move.settings.mode,
-    )
-    store = move.store.store(plan.context)
-    with (
-        blaming(StoreError, f"cannot open {move.into}"),
-        store.open(request) as target,
-    ):
-        try:
-            return target.last_commit()
-        finally:
-            target.discard()
+    with blaming(StoreError, f"cannot look at {move.into}"):
+        return move.store.store(plan.context).last_commit(move.into)
 
 
 def without_committed(plan: Plan, report: Report) -> tuple[Plan, list[Move]]:

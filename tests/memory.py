@@ -147,6 +147,10 @@ class MemoryStore(Store):
     def check(self) -> None:
         pass
 
+    def last_commit(self, into: str) -> Commit | None:
+        commits = self.world.commits.get(into)
+        return commits[-1][0] if commits else None
+
     @contextmanager
     def open(self, request: WriteRequest) -> Iterator[Target]:
         yield MemoryTarget(self.world, request)
@@ -162,8 +166,7 @@ class MemoryTarget(Target):
         self.parts: dict[int, pa.Table] = {}
 
     def last_commit(self) -> Commit | None:
-        commits = self.world.commits.get(self.request.into)
-        return commits[-1][0] if commits else None
+        return MemoryStore(self.world).last_commit(self.request.into)
 
     def schema(self) -> pa.Schema | None:
         last = self.last_commit()

@@ -16,8 +16,11 @@ from hygge.errors import StoreError
 from hygge.files.adoption import check_adoption
 from hygge.files.formats import FileFormat, store_errors
 from hygge.files.generations import open_generation
+from hygge.files.place import Place
+from hygge.files.record import load_record
 from hygge.files.splits import Layout
 from hygge.files.target import FileTarget
+from hygge.model import Commit
 from hygge.settings import Bytes, Names
 
 
@@ -83,6 +86,13 @@ class FileStore(Store):
                 f"{place} cannot be written by this user",
                 hint=f"grant the right to write there, or choose another path than {self.root}",
             )
+
+    def last_commit(self, into: str) -> Commit | None:
+        """Return the commit of the live directory; see `Store.last_commit`."""
+        live = Place(self.root, into).live
+        with store_errors(f"read {live}"):
+            record = load_record(live)
+        return None if record is None else record.commit
 
     @contextmanager
     def open(self, request: WriteRequest) -> Iterator[Target]:
