@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import ProjectContext, ReadRequest
 from hygge.errors import HomeError
-from hygge.files.fitting import row_width
 from hygge.files.home import FileHome, FileHomeConfig, FileSource
 from hygge.files.layout import DataFile
 from hygge.files.pieces import FileFacts, Piece
@@ -15,7 +15,7 @@ from hygge.files.pieces import FileFacts, Piece
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_PROBE_ROWS = 8
+_USUAL_PACKING = 8
 _MOST_ROWS = 2**16
 
 
@@ -59,11 +59,12 @@ class OrcSource(FileSource):
 
         path = piece.file.path
         with pa.OSFile(path) as raw:
-            expected = orc.ORCFile(raw).nrows
-        first = next(_scan(path, _PROBE_ROWS), None)
-        width = 1.0 if first is None else row_width(first)
+            opened = orc.ORCFile(raw)
+            expected, packed = opened.nrows, opened.content_length
+        width = max(packed * _USUAL_PACKING / max(expected, 1), 1.0)
+        rows = min(max(int(self.request.batch_bytes / width), 1), _MOST_ROWS)
         seen = 0
-        for batch in _scan(path, min(max(int(self.request.batch_bytes / width), 1), _MOST_ROWS)):
+        for batch in _scan(path, rows):
             seen += batch.num_rows
             yield batch
         if seen != expected:
@@ -73,10 +74,22 @@ class OrcSource(FileSource):
             )
 
 
-def _scan(path: str, rows: int) -> Iterator[pa.RecordBatch]:
-    from pyarrow import dataset, fs
+def _scan(path: str, rows: int) -> Generator[pa.RecordBatch]:
+    """Yield the rows of a file, decoded from one stripe bit by bit.
 
-    fragment = dataset.OrcFileFormat().make_fragment(path, fs.LocalFileSystem())
-    yield from fragment.scanner(
-        batch_size=rows, batch_readahead=1, fragment_readahead=1, use_threads=False
-    ).to_batches()
+    A scan that is left early would first read its file to the end; it ends at once when the file
+    under it can no longer be read.
+    """
+    import pyarrow as pa
+    from pyarrow import dataset
+
+    with Path(path).open("rb") as raw:
+        fragment = dataset.OrcFileFormat().make_fragment(pa.PythonFile(raw, mode="r"))
+        scanner = fragment.scanner(
+            batch_size=rows, batch_readahead=1, fragment_readahead=1, use_threads=False
+        )
+        with scanner.to_reader() as batches:
+            try:
+                yield from batches
+            finally:
+                raw.close()
