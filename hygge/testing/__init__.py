@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hygge.testing.file_stores import FileStoreSuite
 from hygge.testing.homes import FileHomeSuite, HomeSuite
-from hygge.testing.stores import FileStoreSuite, StoreSuite
+from hygge.testing.stores import StoreSuite
 
 __all__ = [
     "FileHomeSuite",

@@ -12,36 +12,30 @@ class TestLedgerStore(StoreSuite):
 
 from __future__ import annotations
 
-import gc
-import os
 import pickle
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from hashlib import sha512
-from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pyarrow as pa
 import pytest
 
-from hygge.connector import (
-    Commit,
-    Mode,
-    Part,
-    ProjectContext,
-    Split,
-    Store,
-    StoreConfig,
-    Target,
-    Watermark,
-    WriteRequest,
-)
+from hygge.connector import Mode, Split, Store
 from hygge.errors import HyggeError, StoreError
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
 from hygge.testing.exemptions import expect_exempted
+from hygge.testing.moving import (
+    SourceFailedError,
+    accepted,
+    broken,
+    next_commit,
+    open_files,
+    write,
+    write_request,
+)
 
 AWKWARD_NAMES = (
     "with blank",
@@ -56,75 +50,6 @@ AWKWARD_NAMES = (
     "-dash",
     "x" * 200,
 )
-_RUNS = count(1)
-
-
-class SourceFailedError(Exception):
-    """What the suite raises in place of a home that dies while it is read."""
-
-
-def write_request(
-    mode: Mode = Mode.REPLACE, into: str = "things", *, flow: str = "things", adopt: bool = False
-) -> WriteRequest:
-    """Return the request of a new run that writes entity `into`."""
-    return WriteRequest(flow, "things", into, f"run-{next(_RUNS)}", 1, mode, adopt)
-
-
-def next_commit(
-    target: Target, request: WriteRequest, parts: Sequence[Part], schema: pa.Schema
-) -> Commit:
-    """Return the commit that a flow would make of `parts`."""
-    last = target.last_commit()
-    rows = sum(part.rows for part in parts)
-    kept = last.total_rows if last is not None and request.mode is Mode.APPEND else 0
-    return Commit(
-        flow=request.flow,
-        entity=request.entity,
-        seq=1 if last is None else last.seq + 1,
-        run_id=request.run_id,
-        mode=request.mode,
-        rows=rows,
-        total_rows=kept + rows,
-        schema=schema,
-        committed_at="2024-02-29T12:00:00.000001Z",
-        watermark=Watermark("id", str(rows), "int64"),
-    )
-
-
-def accepted(target: Target, table: pa.Table) -> pa.Table:
-    """Return `table` as the target wants it staged."""
-    schema = target.accept(table.schema)
-    return table if schema.equals(table.schema) else table.cast(schema)
-
-
-def write(
-    store: Store, tables: Sequence[pa.Table], request: WriteRequest, rows: int | None = None
-) -> Commit:
-    """Move `tables`, one a split, in batches of at most `rows` rows; return the commit."""
-    with store.open(request) as target:
-        parts = []
-        for number, table in enumerate(tables):
-            reader = accepted(target, table).to_reader(max_chunksize=rows)
-            parts.append(target.stage(reader, Split(number, f"split {number}")))
-        commit = next_commit(target, request, parts, tables[0].schema)
-        target.commit(parts, commit)
-        return commit
-
-
-def broken(table: pa.Table) -> pa.RecordBatchReader:
-    """Return a reader that yields `table` and then fails."""
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        yield from table.to_batches(max_chunksize=max(table.num_rows // 3, 1))
-        raise SourceFailedError("the connection was reset")
-
-    return pa.RecordBatchReader.from_batches(table.schema, batches())
-
-
-def open_files() -> int:
-    """Return how many files this process holds open."""
-    gc.collect()
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
 class StoreSuite(ABC):
@@ -408,73 +333,3 @@ class StoreSuite(ABC):
             store.open(write_request()) as target,
         ):
             target.accept(schema)
-
-
-class FileStoreSuite(StoreSuite):
-    """What a store of files promises beyond that. Fill `type_name` and `read_files`."""
-
-    type_name: ClassVar[str]
-    """The store's type in YAML."""
-    settings: ClassVar[Mapping[str, Any]] = {}
-    """Further settings of the store."""
-
-    @abstractmethod
-    def read_files(self, paths: Sequence[Path], schema: pa.Schema) -> pa.Table:
-        """Return the rows of these files, one after the other, read with another tool."""
-
-    def make_store(self, place: Path, **settings: object) -> Store:
-        """Return the store in `place`, with settings of its own."""
-        data = {"type": self.type_name, "path": "lake", **self.settings, **settings}
-        return StoreConfig.create(data).store(ProjectContext(place))
-
-    def files(self, place: Path, name: str = "things") -> list[Path]:
-        """Return the data files of an entity that readers see, in the order of their names."""
-        folder = place / "lake" / name
-        seen = [path for path in folder.rglob("*") if path.name[0] not in "._" and path.is_file()]
-        return sorted(seen)
-
-    def read(self, place: Path, name: str, schema: pa.Schema) -> pa.Table:
-        """Read the visible files under plain names, since many tools take a path for a glob."""
-        plain = place / f"seen-{next(_RUNS)}"
-        plain.mkdir()
-        paths = []
-        for number, path in enumerate(self.files(place, name)):
-            paths.append(plain / f"{number:05d}-{path.name}")
-            paths[-1].hardlink_to(path)
-        return self.read_files(paths, schema)
-
-    def test_files_roll_after_a_number_of_rows(self, tmp_path: Path) -> None:
-        store = self.make_store(tmp_path, file_max_rows=30)
-        write(store, [plain_table(100)], write_request(), rows=7)
-        assert len(self.files(tmp_path)) == 4
-        assert_same(self.rows(tmp_path), plain_table(100))
-
-    def test_files_roll_near_a_number_of_bytes(self, tmp_path: Path) -> None:
-        store = self.make_store(tmp_path, file_max_bytes=100_000)
-        texts = [sha512(str(n).encode()).hexdigest() for n in range(8000)]
-        table = pa.table({"id": range(8000), "name": texts})
-        write(store, [table], write_request(), rows=500)
-        sizes = [path.stat().st_size for path in self.files(tmp_path)]
-        assert len(sizes) > 2
-        assert max(sizes) < 300_000
-        assert_same(self.rows(tmp_path), table)
-
-    def test_values_become_directories(self, tmp_path: Path) -> None:
-        store = self.make_store(tmp_path, partition_by=["land", "ok"])
-        land = ["NO", None, "a/b=c %", "NO", ".."] * 20
-        table = plain_table(100).append_column("land", pa.array(land))
-        table = table.append_column("ok", pa.array([True, None] * 50))
-        write(store, [table.slice(0, 60), table.slice(60)], write_request(), rows=9)
-        folders = {str(path.parent.relative_to(tmp_path)) for path in self.files(tmp_path)}
-        null = "__HIVE_DEFAULT_PARTITION__"
-        names = ("NO", null, "a%2Fb%3Dc %25", "%2E%2E")
-        assert folders == {f"lake/things/land={n}/ok={ok}" for n in names for ok in ("true", null)}
-        rows = self.rows(tmp_path).sort_by("id")
-        assert_same(rows, plain_table(100))
-
-    def test_zero_rows_are_one_file(self, tmp_path: Path, store: Store) -> None:
-        write(store, [plain_table(0), plain_table(0)], write_request())
-        assert len(self.files(tmp_path)) == 1
-        write(store, [plain_table(0), plain_table(3)], write_request(Mode.APPEND))
-        assert len(self.files(tmp_path)) == 1
-        assert_same(self.rows(tmp_path), plain_table(3))

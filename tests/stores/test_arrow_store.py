@@ -10,7 +10,7 @@ import pytest
 
 from hygge.testing import FileStoreSuite
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
-from hygge.testing.stores import accepted, write, write_request
+from hygge.testing.moving import accepted, write, write_request
 
 
 class TestArrowStore(FileStoreSuite):

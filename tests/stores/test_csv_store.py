@@ -14,7 +14,7 @@ from hygge.connector import StoreConfig
 from hygge.errors import StoreError
 from hygge.testing import FileStoreSuite
 from hygge.testing.cases import TEXTS, assert_same, plain_table
-from hygge.testing.stores import write, write_request
+from hygge.testing.moving import write, write_request
 
 NESTED = "never: a line of separated text has no lists or structs"
 BYTES = "never: text has no bytes"

@@ -13,7 +13,7 @@ from duck import DECLARED_AS, read_text
 from hygge.errors import StoreError
 from hygge.testing import FileStoreSuite
 from hygge.testing.cases import TEXTS, assert_same, plain_table
-from hygge.testing.stores import write, write_request
+from hygge.testing.moving import write, write_request
 
 BYTES = "never: JSON has no bytes"
 NAN = "never: JSON has no number for NaN and infinity"

@@ -12,7 +12,7 @@ from duck import SHOWN_AS, duck
 from hygge.connector import StoreConfig
 from hygge.testing import FileStoreSuite
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
-from hygge.testing.stores import accepted, write, write_request
+from hygge.testing.moving import accepted, write, write_request
 
 
 class TestParquetStore(FileStoreSuite):

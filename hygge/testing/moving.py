@@ -1,0 +1,82 @@
+"""Moves tables into a store without a flow, for the suites and for a connector's own tests."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+import pyarrow as pa
+
+from hygge.connector import Commit, Mode, Part, Split, Store, Target, Watermark, WriteRequest
+
+_RUNS = count(1)
+
+
+class SourceFailedError(Exception):
+    """What the suite raises in place of a home that dies while it is read."""
+
+
+def write_request(
+    mode: Mode = Mode.REPLACE, into: str = "things", *, flow: str = "things", adopt: bool = False
+) -> WriteRequest:
+    """Return the request of a new run that writes entity `into`."""
+    return WriteRequest(flow, "things", into, f"run-{next(_RUNS)}", 1, mode, adopt)
+
+
+def next_commit(
+    target: Target, request: WriteRequest, parts: Sequence[Part], schema: pa.Schema
+) -> Commit:
+    """Return the commit that a flow would make of `parts`."""
+    last = target.last_commit()
+    rows = sum(part.rows for part in parts)
+    kept = last.total_rows if last is not None and request.mode is Mode.APPEND else 0
+    return Commit(
+        flow=request.flow,
+        entity=request.entity,
+        seq=1 if last is None else last.seq + 1,
+        run_id=request.run_id,
+        mode=request.mode,
+        rows=rows,
+        total_rows=kept + rows,
+        schema=schema,
+        committed_at="2024-02-29T12:00:00.000001Z",
+        watermark=Watermark("id", str(rows), "int64"),
+    )
+
+
+def accepted(target: Target, table: pa.Table) -> pa.Table:
+    """Return `table` as the target wants it staged."""
+    schema = target.accept(table.schema)
+    return table if schema.equals(table.schema) else table.cast(schema)
+
+
+def write(
+    store: Store, tables: Sequence[pa.Table], request: WriteRequest, rows: int | None = None
+) -> Commit:
+    """Move `tables`, one a split, in batches of at most `rows` rows; return the commit."""
+    with store.open(request) as target:
+        parts = []
+        for number, table in enumerate(tables):
+            reader = accepted(target, table).to_reader(max_chunksize=rows)
+            parts.append(target.stage(reader, Split(number, f"split {number}")))
+        commit = next_commit(target, request, parts, tables[0].schema)
+        target.commit(parts, commit)
+        return commit
+
+
+def broken(table: pa.Table) -> pa.RecordBatchReader:
+    """Return a reader that yields `table` and then fails."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from table.to_batches(max_chunksize=max(table.num_rows // 3, 1))
+        raise SourceFailedError("the connection was reset")
+
+    return pa.RecordBatchReader.from_batches(table.schema, batches())
+
+
+def open_files() -> int:
+    """Return how many files this process holds open."""
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
