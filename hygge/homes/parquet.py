@@ -136,14 +136,13 @@ def _check_old_timestamps(parquet: pq.ParquetFile, piece: Piece) -> None:
             exact.iter_batches(_MOST_ROWS, row_groups=groups, columns=paths),
             strict=True,
         )
-        for coarse, fine in pairs:
-            for name in paths:
-                if _loses(coarse.column(name), fine.column(name)):
-                    raise HomeError(
-                        f"{piece.file.path}: column '{name}' has nanoseconds in 96-bit timestamps, "
-                        "which are read in microseconds",
-                        hint="write the file again with 64-bit timestamps in nanoseconds",
-                    )
+        lossy = next((n for one, two in pairs for n in paths if _loses(one[n], two[n])), None)
+    if lossy is not None:
+        raise HomeError(
+            f"{piece.file.path}: column '{lossy}' has nanoseconds in 96-bit timestamps, which are "
+            "read in microseconds",
+            hint="write the file again with 64-bit timestamps in nanoseconds",
+        )
 
 
 def _loses(coarse: pa.Array, fine: pa.Array) -> bool:
