@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hygge.errors import FlowError
 from hygge.model import Mode
 from hygge.settings import SchemaContract
-from hygge.widening import common_type
+from hygge.widening import wider
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,7 +75,7 @@ def _held_field(held: pa.Field, offered: pa.Schema) -> pa.Field:
     if held.name not in offered.names:
         return held.with_nullable(True)
     field = offered.field(held.name)
-    return held.with_type(common_type(held.type, field.type)).with_nullable(
+    return held.with_type(wider(held.type, field.type)).with_nullable(
         held.nullable or field.nullable
     )
 
@@ -111,7 +111,7 @@ def _changed(
     refusal = None
     if contract.change == "fail":
         refusal = "change: fail"
-    elif mode is not Mode.REPLACE and common_type(held.type, offered.type) is None:
+    elif mode is not Mode.REPLACE and wider(held.type, offered.type) is None:
         refusal = "no type holds both exactly"
     text = f"column '{held.name}' was {held.type} and is {offered.type}"
     return _Difference("changed", held.name, text, refusal)

@@ -1,4 +1,4 @@
-"""The narrowest Arrow type that holds every value of two types exactly, if there is one."""
+"""The type that holds every value of two types exactly, where there is one."""
 
 from __future__ import annotations
 
@@ -7,143 +7,165 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 19}
-_UNSIGNED_64_DIGITS = 20
 _UNITS = ("s", "ms", "us", "ns")
-_FLOAT_MANTISSA_BITS = {16: 11, 32: 24, 64: 53}
+_UTC = frozenset({"UTC", "Etc/UTC", "+00:00", "Z"})
 
 
-def common_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    """Return the type both `a` and `b` widen to without changing a value, or None.
+def wider(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
+    """Return a type that holds the values of both exactly, or None. Null gives way to any type."""
+    import pyarrow.types as is_
 
-    `null` gives way to any type. A dictionary counts as its values when the other is not one.
-    Text and numbers have nothing in common, nor have timestamps with and without a zone.
-    """
-    import pyarrow.types as t
-
-    if a.equals(b) or t.is_null(b):
-        return a
-    if t.is_null(a):
-        return b
-    if t.is_dictionary(a) or t.is_dictionary(b):
-        return common_type(_plain(a), _plain(b))
-    for family in (_numbers, _texts, _times, _nested):
-        if (found := family(a, b)) is not None:
-            return found
-    return None
+    if one == two or is_.is_null(two):
+        return one
+    if is_.is_null(one):
+        return two
+    if is_.is_dictionary(one) or is_.is_dictionary(two):
+        return _wider_dictionary(one, two)
+    rules = (_wider_number, _wider_time, _wider_bytes, _wider_nested)
+    return next((found for rule in rules if (found := rule(one, two)) is not None), None)
 
 
-def _plain(a: pa.DataType) -> pa.DataType:
-    import pyarrow.types as t
+def _wider_dictionary(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
+    import pyarrow.types as is_
 
-    return a.value_type if t.is_dictionary(a) else a
-
-
-def _numbers(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    import pyarrow.types as t
-
-    if t.is_integer(a) and t.is_integer(b):
-        return _integers(a, b)
-    if t.is_floating(a) and t.is_floating(b):
-        return a if a.bit_width >= b.bit_width else b
-    if t.is_floating(a) and t.is_integer(b):
-        return _float_and_integer(a, b)
-    if t.is_floating(b) and t.is_integer(a):
-        return _float_and_integer(b, a)
-    if (t.is_decimal(a) or t.is_integer(a)) and (t.is_decimal(b) or t.is_integer(b)):
-        return _decimals(a, b)
-    return None
+    return wider(
+        one.value_type if is_.is_dictionary(one) else one,
+        two.value_type if is_.is_dictionary(two) else two,
+    )
 
 
-def _integers(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    import pyarrow as pa
-    import pyarrow.types as t
+def _wider_number(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
+    import pyarrow.types as is_
 
-    if t.is_signed_integer(a) == t.is_signed_integer(b):
-        return a if a.bit_width >= b.bit_width else b
-    signed, unsigned = (a, b) if t.is_signed_integer(a) else (b, a)
-    if signed.bit_width > unsigned.bit_width:
-        return signed
-    return {8: pa.int16(), 16: pa.int32(), 32: pa.int64()}.get(unsigned.bit_width)
+    if is_.is_integer(one) and is_.is_integer(two):
+        return _wider_integer(one, two)
+    if is_.is_floating(one) and is_.is_floating(two):
+        return max(one, two, key=lambda t: int(t.bit_width))
+    if is_.is_floating(one) or is_.is_floating(two):
+        return _float_for(one, two)
+    return _wider_decimal(one, two)
 
 
-def _float_and_integer(real: pa.DataType, whole: pa.DataType) -> pa.DataType | None:
+def _wider_integer(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
     import pyarrow as pa
 
-    if whole.bit_width < _FLOAT_MANTISSA_BITS[real.bit_width]:
-        return real
-    return pa.float64() if whole.bit_width < _FLOAT_MANTISSA_BITS[64] else None
+    signed = [t for t in (one, two) if pa.types.is_signed_integer(t)]
+    if len(signed) != 1:
+        return max(one, two, key=lambda t: int(t.bit_width))
+    unsigned = two if signed[0] == one else one
+    bits = max(signed[0].bit_width, 2 * unsigned.bit_width)
+    return {16: pa.int16(), 32: pa.int32(), 64: pa.int64()}.get(bits)
 
 
-def _decimals(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
+def _float_for(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
     import pyarrow as pa
 
-    (whole_a, scale_a), (whole_b, scale_b) = _digits(a), _digits(b)
-    scale = max(scale_a, scale_b)
-    precision = max(whole_a, whole_b) + scale
+    real, whole = (one, two) if pa.types.is_floating(one) else (two, one)
+    if not pa.types.is_integer(whole) or whole.bit_width > 32:
+        return None
+    if whole.bit_width <= 16:
+        return max(real, pa.float32(), key=lambda t: int(t.bit_width))
+    return pa.float64()
+
+
+def _wider_decimal(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
+    import pyarrow as pa
+
+    shapes = [_decimal_shape(one), _decimal_shape(two)]
+    known = [shape for shape in shapes if shape is not None]
+    if len(known) < 2:
+        return None
+    scale = max(scale for _, scale in known)
+    precision = scale + max(precision - scale for precision, scale in known)
     if precision > 76:
         return None
     return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
 
 
-def _digits(a: pa.DataType) -> tuple[int, int]:
-    import pyarrow.types as t
+def _decimal_shape(kind: pa.DataType) -> tuple[int, int] | None:
+    import pyarrow.types as is_
 
-    if t.is_decimal(a):
-        return a.precision - a.scale, a.scale
-    if t.is_uint64(a):
-        return _UNSIGNED_64_DIGITS, 0
-    return _INTEGER_DIGITS[a.bit_width], 0
+    if is_.is_decimal(kind):
+        return kind.precision, kind.scale
+    if is_.is_integer(kind):
+        return {8: 3, 16: 5, 32: 10, 64: 20}[kind.bit_width], 0
+    return None
 
 
-def _texts(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
+def _wider_time(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
     import pyarrow as pa
-    import pyarrow.types as t
 
-    for kinds, wide in (
-        ((t.is_string, t.is_large_string, t.is_string_view), pa.large_string()),
-        ((t.is_binary, t.is_large_binary, t.is_binary_view), pa.large_binary()),
+    is_ = pa.types
+    if is_.is_date(one) and is_.is_date(two):
+        return pa.date64()
+    if is_.is_timestamp(one) and is_.is_timestamp(two):
+        same = one.tz == two.tz or {one.tz, two.tz} <= _UTC
+        return pa.timestamp(_finer(one, two), one.tz) if same else None
+    if is_.is_duration(one) and is_.is_duration(two):
+        return pa.duration(_finer(one, two))
+    if is_.is_time(one) and is_.is_time(two):
+        unit = _finer(one, two)
+        return pa.time32(unit) if unit in ("s", "ms") else pa.time64(unit)
+    return None
+
+
+def _finer(one: pa.DataType, two: pa.DataType) -> str:
+    return _UNITS[max(_UNITS.index(one.unit), _UNITS.index(two.unit))]
+
+
+def _wider_bytes(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
+    import pyarrow as pa
+
+    is_ = pa.types
+    large = any(is_.is_large_string(t) or is_.is_large_binary(t) for t in (one, two))
+    if all(_is_text(t) for t in (one, two)):
+        return pa.large_string() if large else pa.string()
+    if all(_is_bytes(t) for t in (one, two)):
+        return pa.large_binary() if large else pa.binary()
+    return None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow.types as is_
+
+    return any(t(kind) for t in (is_.is_string, is_.is_large_string, is_.is_string_view))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    import pyarrow.types as is_
+
+    tests = (is_.is_binary, is_.is_large_binary, is_.is_binary_view, is_.is_fixed_size_binary)
+    return any(test(kind) for test in tests)
+
+
+def _wider_nested(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
+    import pyarrow as pa
+
+    is_ = pa.types
+    if is_.is_struct(one) and is_.is_struct(two):
+        return _wider_struct(one, two)
+    if is_.is_map(one) and is_.is_map(two):
+        key, item = wider(one.key_type, two.key_type), wider(one.item_type, two.item_type)
+        return None if key is None or item is None else pa.map_(key, item)
+    if not all(
+        is_.is_list(t) or is_.is_large_list(t) or is_.is_fixed_size_list(t) for t in (one, two)
     ):
-        if any(is_kind(a) for is_kind in kinds) and any(is_kind(b) for is_kind in kinds):
-            return wide
-    return None
-
-
-def _times(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    import pyarrow.types as t
-
-    same = (
-        (t.is_timestamp(a) and t.is_timestamp(b) and a.tz == b.tz)
-        or (t.is_time(a) and t.is_time(b))
-        or (t.is_duration(a) and t.is_duration(b))
-    )
-    if not same:
         return None
-    return a if _UNITS.index(a.unit) >= _UNITS.index(b.unit) else b
+    value = wider(one.value_type, two.value_type)
+    if value is None:
+        return None
+    return pa.large_list(value) if any(map(is_.is_large_list, (one, two))) else pa.list_(value)
 
 
-def _nested(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    import pyarrow as pa
-    import pyarrow.types as t
-
-    if t.is_list(a) and t.is_list(b):
-        item = common_type(a.value_type, b.value_type)
-        return None if item is None else pa.list_(item)
-    if t.is_large_list(a) and t.is_large_list(b):
-        item = common_type(a.value_type, b.value_type)
-        return None if item is None else pa.large_list(item)
-    if t.is_struct(a) and t.is_struct(b):
-        return _structs(a, b)
-    return None
-
-
-def _structs(a: pa.StructType, b: pa.StructType) -> pa.DataType | None:
+def _wider_struct(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
     import pyarrow as pa
 
-    fields = {field.name: field.type for field in a}
-    for field in b:
-        found = common_type(fields.get(field.name, field.type), field.type)
-        if found is None:
+    fields = {field.name: field.with_nullable(True) for field in two}
+    merged = {}
+    for field in one:
+        other = fields.get(field.name)
+        both = field.type if other is None else wider(field.type, other.type)
+        if both is None:
             return None
-        fields[field.name] = found
-    return pa.struct(list(fields.items()))
+        merged[field.name] = field.with_type(both).with_nullable(True)
+    return pa.struct(list((fields | merged).values()))

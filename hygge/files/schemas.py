@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hygge.errors import HomeError
-from hygge.files.widening import wider
+from hygge.widening import wider
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,8 +7,8 @@ from hygge.errors import HomeError
 from hygge.files.fitting import Fitting, add_partitions, row_width, sliced
 from hygge.files.layout import DataFile
 from hygge.files.schemas import unify
-from hygge.files.widening import wider
 from hygge.testing.cases import CASES
+from hygge.widening import wider
 
 FILE = DataFile("/x/a.dat", 1, 1, 1)
 
