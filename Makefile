@@ -26,8 +26,9 @@ fix: .venv/.installed-dev ## Repair what ruff can repair
 	$(IN_VENV) -m ruff check --fix .
 	$(IN_VENV) -m ruff format .
 
-docs: .venv/.installed-dev ## Write docs/connectors/ from the connectors themselves
+docs: .venv/.installed-dev ## Write docs/connectors/ and docs/errors.md from the code itself
 	$(IN_VENV) docs/connectors.py
+	$(IN_VENV) docs/errors.py
 
 clean: ## Remove .venv and what tools left behind
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

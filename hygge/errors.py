@@ -51,7 +51,7 @@ class ConfigError(HyggeError):
 class UsageError(ConfigError):
     """The command line asks for something that is not there."""
 
-    code = "HG201"
+    code = "HG220"
     exit_code = 2
 
 

@@ -97,7 +97,7 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
             f"the journal {path} was written by a newer hygge (version {version}; "
             f"this one knows {VERSION})",
             hint="use that hygge, or move the file away: it can be rebuilt",
-            code="HG221",
+            code="HG561",
         )
     if version < VERSION:
         with db:

@@ -190,7 +190,7 @@ def _entities(flow: FlowSpec, spec: EntitySpec, context: ProjectContext) -> Sequ
         raise HomeError(
             f"no entity of home {flow.home_name} matches '{spec.pattern}'",
             hint=f"see what is there, and what exclude leaves out:  hygge show {flow.name}",
-            code="HG503",
+            code="HG506",
         )
     return found
 
@@ -223,7 +223,7 @@ def _check_places(moves: Iterable[Move], context: ProjectContext) -> None:
                     f"{move.flow} ({move.entity}) and {other.flow} ({other.entity}) "
                     f"would both write {place}",
                     hint=f"give one of them another name with into:  {move.where}",
-                    code="HG208",
+                    code="HG211",
                 )
 
 

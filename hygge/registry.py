@@ -37,6 +37,7 @@ class Registry(Generic[T]):
                 f"{known.__module__}.{known.__qualname__} and "
                 f"{config.__module__}.{config.__qualname__}",
                 hint="uninstall one of the two packages",
+                code="HG110",
             )
         self._classes[type_name] = config
 
@@ -75,10 +76,15 @@ class Registry(Generic[T]):
             raise ConfigError(
                 f"{self.kind} type '{type_name}' cannot be imported: {error}",
                 hint="reinstall the package that brings it",
+                code="HG109",
             ) from error
         if type_name not in self._classes:
             source = point.value if point else f"{self.package}.{type_name}"
-            raise ConfigError(f"{source} defines no {self.kind} of type '{type_name}'")
+            raise ConfigError(
+                f"{source} defines no {self.kind} of type '{type_name}'",
+                hint="this is for the author of the package to mend",
+                code="HG109",
+            )
 
     def _entry_points(self) -> list[EntryPoint]:
         return list(entry_points(group=self.group))

@@ -86,7 +86,7 @@ def _selected(select: Sequence[str], offered: pa.Schema) -> list[str]:
         raise FlowError(
             "select both names columns to move and columns to leave out",
             hint='write either [id, email] or ["-internal_note"]',
-            code="HG523",
+            code="HG526",
         )
     for name in select:
         _check_known(name[1:] if out else name, offered, "select")

@@ -1,4 +1,4 @@
-"""The connectors' pages say what the connectors say."""
+"""The pages that are made from the code say what the code says."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_the_pages_of_the_connectors_are_fresh() -> None:
-    command = [sys.executable, str(ROOT / "docs" / "connectors.py"), "--check"]
+@pytest.mark.parametrize("script", ["connectors.py", "errors.py"])
+def test_the_pages_that_are_made_are_fresh(script: str) -> None:
+    command = [sys.executable, str(ROOT / "docs" / script), "--check"]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.stderr == ""
     assert checked.returncode == 0

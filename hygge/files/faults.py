@@ -20,7 +20,7 @@ class FileChangedError(HomeError):
 class BusyDiskError(HomeError):
     """The system refused for a reason that may pass: too many open files, a lost mount."""
 
-    code = "HG504"
+    code = "HG505"
 
 
 def disk_error(shown: str, error: OSError) -> HomeError:

@@ -188,7 +188,7 @@ def _lost(place: Place, seq: int, holder: str) -> StoreError:
     return StoreError(
         f"commit {seq} of {place.live} belongs to {holder}; nothing was published here",
         hint="start this run again; it begins from the newest commit",
-        code="HG533",
+        code="HG514",
     )
 
 

@@ -142,7 +142,7 @@ def locked(place: Place, request: WriteRequest) -> Iterator[Owner]:
             raise StoreError(
                 f"{place.live} is already being written by {holder or 'another run'}",
                 hint="wait until that run ends, then start this one again",
-                code="HG531",
+                code="HG512",
             ) from error
         owner = Owner.here(request.run_id, request.attempt, os.fstat(fd).st_ino)
         os.ftruncate(fd, 0)

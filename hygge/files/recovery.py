@@ -56,7 +56,7 @@ def _clear_claim(place: Place, claim: Path, seq: int, lock: int) -> None:
                 f"commit {claim.name} of {place.live} is claimed by {owner or 'an unknown run'}, "
                 "and nobody here can tell whether it still runs",
                 hint=f"make sure that it has ended, then remove the claim:  rm {claim}",
-                code="HG532",
+                code="HG513",
             )
         # The half-done swap that this claim guards must be finished before the claim goes.
         finish_swap(place)

@@ -139,7 +139,7 @@ class FileTarget(Target):
                 f"commit {commit.seq} cannot follow commit {generation.seq - 1} of "
                 f"{generation.place.live}",
                 hint="start this run again; it begins from the newest commit",
-                code="HG533",
+                code="HG514",
             )
         rows = sum(part.rows for part in parts)
         if not parts or rows != commit.rows:

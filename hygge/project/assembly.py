@@ -155,7 +155,7 @@ class Assembly:
         try:
             return registry.find(text)
         except ConfigError as error:
-            code = error.code if error.code == "HG104" else "HG109"
+            code = error.code if error.code in ("HG104", "HG110") else "HG109"
             found = diagnostic(code, error.message, type_node.anchor, error.hint or "hygge types")
             self.found.append(found)
             return None

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
 
+from hygge.codes import CODES
 from hygge.errors import ConfigError, HyggeError
-from hygge.project.codes import CODES
 from hygge.project.tree import Span
 
 _SENSITIVE = re.compile(

@@ -30,6 +30,7 @@ def parsed_node(file: Wanted) -> Node:
         raise ConfigError(
             f"the template wrote what is not YAML: {parsed.diagnostics[0]}",
             hint="mend the template under templates/, or remove it to use the built-in one",
+            code="HG604",
         )
     return parsed.node
 

@@ -40,6 +40,7 @@ def built_in_root() -> Path:
     raise ConfigError(
         f"hygge's templates are not where they belong, {package / 'templates'}",
         hint="install hygge again",
+        code="HG603",
     )
 
 
@@ -101,5 +102,7 @@ def render(
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         line = getattr(error, "lineno", None)
         where = f"{name}:{line}" if line else name
-        raise ConfigError(f"{where}: the template cannot be rendered: {error}") from error
+        raise ConfigError(
+            f"{where}: the template cannot be rendered: {error}", code="HG604"
+        ) from error
     return "".join(parts)

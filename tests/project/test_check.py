@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from boxes import SOUND, Write
 
+from hygge.codes import CODES
 from hygge.errors import UsageError
 from hygge.project import Project, ProjectError, check, find_root
-from hygge.project.codes import CODES
 
 
 def told(root: Path) -> list[tuple[str, str]]:

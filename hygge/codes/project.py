@@ -1,0 +1,138 @@
+"""HG2xx: how the files of a project hang together."""
+
+from __future__ import annotations
+
+from hygge.codes.code import Code
+
+CODES = (
+    Code(
+        "HG200",
+        "project cannot run",
+        "More than one thing keeps the project from running; each is told with a code of its "
+        "own. `hygge validate` lists them all.",
+    ),
+    Code(
+        "HG201",
+        "no project here",
+        "Neither this directory nor one above it holds a hygge.yml, which marks a project's "
+        "root. `hygge init NAME` makes a project; `hygge validate --discover` looks for "
+        "projects in the folders below.",
+    ),
+    Code(
+        "HG202",
+        "unknown home",
+        "A flow names a home that has no file in homes/. Its name is the file's name without "
+        "the ending.",
+        wrong="# flows/users.yml\nhome: smaple_files\n",
+        right="# flows/users.yml\nhome: sample_files\n",
+    ),
+    Code(
+        "HG203",
+        "unknown store",
+        "A flow names a store that has no file in stores/. Its name is the file's name without "
+        "the ending.",
+        wrong="# flows/users.yml\nstore: leak\n",
+        right="# flows/users.yml\nstore: lake\n",
+    ),
+    Code(
+        "HG204",
+        "home or store not named",
+        "A flow may leave out `home:` (or `store:`) only when the project has exactly one.",
+        wrong="# flows/users.yml, in a project with two stores\nentity: users\n",
+        right="# flows/users.yml\nentity: users\nstore: lake\n",
+    ),
+    Code(
+        "HG205",
+        "unknown flow in after",
+        "`after:` names a flow that has no file in flows/, so the order could not be kept.",
+        wrong="# flows/orders.yml\nafter: [usres]\n",
+        right="# flows/orders.yml\nafter: [users]\n",
+    ),
+    Code(
+        "HG206",
+        "flows wait for each other",
+        "Following `after:` from flow to flow leads back to where it began, so none of them "
+        "could start. Remove one `after:` of the circle.",
+        wrong="# flows/orders.yml\nafter: [users]\n# flows/users.yml\nafter: [orders]\n",
+        right="# flows/orders.yml\nafter: [users]\n# flows/users.yml\nafter: []\n",
+    ),
+    Code(
+        "HG207",
+        "one name, two files",
+        "A home, store, flow or environment is named after its file, without folder and ending. "
+        "Two files that give one name (`lake.yml` and `lake.yaml`, or two folders of flows/) "
+        "cannot both be it.",
+    ),
+    Code(
+        "HG208",
+        "name not allowed",
+        "Names are lower-case letters, digits and `_`, begin with a letter, and have at most 63 "
+        "characters. Words that YAML reads as something else (no, on, null) and names that "
+        "Windows keeps for devices (con, aux) are refused.",
+    ),
+    Code(
+        "HG209",
+        "mode the store does not have",
+        "Each store can publish in some modes only; `hygge types` tells which. The mode may come "
+        "from the entity, the flow, an environment or `defaults` in hygge.yml.",
+        wrong="# flows/users.yml, whose store knows replace and append\nmode: merge\n",
+        right="# flows/users.yml\nmode: replace\n",
+    ),
+    Code(
+        "HG210",
+        "merge without a key",
+        "Merging replaces the rows that have the same key, so it needs `primary_key:`.",
+        wrong="# flows/users.yml\nmode: merge\n",
+        right="# flows/users.yml\nmode: merge\nprimary_key: [id]\n",
+    ),
+    Code(
+        "HG211",
+        "one place, two writers",
+        "Two flows, or two entities of one flow, write the same place; each run would undo the "
+        "other's. Names that differ only in upper and lower case count as one, because they are "
+        "one on many file systems. Give one of them another name with `into:`.",
+        wrong="# flows/people.yml, beside flows/users.yml\nentity: staff\ninto: users\n",
+        right="# flows/people.yml\nentity: staff\ninto: staff\n",
+    ),
+    Code(
+        "HG212",
+        "home and store overlap",
+        "The flow would read what it writes. The store has to lie elsewhere.",
+        wrong="# homes/files.yml\npath: data\n# stores/lake.yml\npath: data\n",
+        right="# homes/files.yml\npath: data/in\n# stores/lake.yml\npath: data/lake\n",
+    ),
+    Code(
+        "HG213",
+        "nobody uses it",
+        "No flow refers to this home or store, in no environment. `hygge destroy` removes it, if "
+        "it is not wanted any more.",
+        is_warning=True,
+    ),
+    Code(
+        "HG214",
+        "entities contradict each other",
+        "A flow names one `entity:` or several `entities:`, not both. `into:` gives one entity "
+        "its name in the store, so it fits neither a glob nor several entities at once.",
+        wrong="# flows/all.yml\nentities: [users, orders]\ninto: people\n",
+        right="# flows/all.yml\nentities:\n  - {name: users, into: people}\n  - orders\n",
+    ),
+    Code(
+        "HG216",
+        "file that nobody reads",
+        "Only hygge.yml, homes/, stores/, flows/ and environments/ are read, and in them only "
+        "files that end in .yml or .yaml. This file or folder is not read, but looks as if it "
+        "were meant to be.",
+        is_warning=True,
+    ),
+    Code(
+        "HG217",
+        "no such flow",
+        "The command line names a flow that the project does not have. `hygge list` shows all.",
+    ),
+    Code(
+        "HG220",
+        "asked for what is not there",
+        "The command line names something that does not exist or does not fit; nothing was "
+        "done. The message says what there is instead, and `--help` what can be asked.",
+    ),
+)

@@ -1,0 +1,188 @@
+"""HG5xx: what ends a run, or one of its moves."""
+
+from __future__ import annotations
+
+from hygge.codes.code import Code
+
+CODES = (
+    Code(
+        "HG500",
+        "failed",
+        "Something failed for a reason that has no code of its own; the message tells it.",
+    ),
+    Code(
+        "HG501",
+        "home failed",
+        "The system that is read refused, or holds something that cannot be read exactly. The "
+        "message has its own words. Nothing was published.",
+    ),
+    Code(
+        "HG502",
+        "type seen too late",
+        "A value contradicts the type that a sample of its column suggested. hygge answers by "
+        "reading the whole input for its types and starting the move again, so this code is "
+        "seen in logs only.",
+    ),
+    Code(
+        "HG503",
+        "file changed while it was read",
+        "A file of the home is no longer the one that was listed: somebody wrote, replaced or "
+        "removed it in the meantime. The move is tried again with a new listing.",
+    ),
+    Code(
+        "HG504",
+        "home gave fewer or more rows than it promised",
+        "The home said how many rows an entity has, and another number arrived. It changed "
+        "while it was read, or is damaged. Nothing was published; run again.",
+    ),
+    Code(
+        "HG505",
+        "disk is busy",
+        "The system refused for a reason that may pass: too many open files, or a network disk "
+        "that does not answer. The move is tried again.",
+    ),
+    Code(
+        "HG506",
+        "no entity matches",
+        "A glob of the flow fits no entity of the home, or `exclude` leaves all of them out.",
+    ),
+    Code(
+        "HG511",
+        "store failed",
+        "The system that is written refused, or cannot hold what it was given. The message has "
+        "its own words. What was published before is unchanged.",
+    ),
+    Code(
+        "HG512",
+        "place in use",
+        "Another run writes the same entity of the store at this moment. Wait until it has "
+        "ended; the message names its process.",
+    ),
+    Code(
+        "HG513",
+        "commit claimed by an unknown run",
+        "A run on another machine has claimed the next commit, and nobody here can tell whether "
+        "it still lives. Make sure that it has ended, then remove the claim that the message "
+        "names.",
+    ),
+    Code(
+        "HG514",
+        "another run was first",
+        "Another run has published in the meantime, so this one may not. Nothing of it was "
+        "published; a new run begins from the newest commit.",
+    ),
+    Code(
+        "HG521",
+        "move refused",
+        "Home and store work, but moving one into the other would lose or change something. "
+        "The message tells what.",
+    ),
+    Code(
+        "HG522",
+        "columns differ",
+        "The columns of the home differ from those in the store in a way that the flow's "
+        "`schema_contract` does not allow. Each difference is listed. Declare the type of a "
+        "column under `columns:`, or allow the change.",
+    ),
+    Code(
+        "HG523",
+        "unknown column",
+        "The flow names a column that the home does not have.",
+    ),
+    Code(
+        "HG524",
+        "two columns of one name",
+        "After renaming and casing, two columns would have one name in the store. Rename one "
+        "under `columns:`, or leave one out with `select:`.",
+    ),
+    Code(
+        "HG525",
+        "value does not fit",
+        "A value cannot be written exactly in the type that `columns:` asks for. Nothing is "
+        "rounded, cut or made null; choose another type.",
+    ),
+    Code(
+        "HG526",
+        "select both takes and leaves out",
+        "`select:` lists either the columns to move, or, each with a `-` in front, the columns "
+        "to leave out.",
+        wrong="# flows/users.yml\nselect: [id, -internal_note]\n",
+        right="# flows/users.yml\nselect: [-internal_note]\n",
+    ),
+    Code(
+        "HG531",
+        "rows read and rows staged differ",
+        "The store counted another number of rows than the home gave, so nothing was published. "
+        "Should it happen twice, it is a bug: please report it.",
+    ),
+    Code(
+        "HG532",
+        "home is empty",
+        "A replace found no rows, and `on_empty: fail` forbids to empty the store. Look at the "
+        "home; `on_empty: replace` allows it.",
+    ),
+    Code(
+        "HG533",
+        "store would shrink",
+        "A replace would lose a larger share of the rows than `max_shrink` allows. Look at the "
+        "home; when it is right, raise `max_shrink` for one run.",
+    ),
+    Code(
+        "HG534",
+        "place belongs to somebody else",
+        "The place holds data that hygge did not write, or that another flow wrote. It is never "
+        "overwritten silently: `hygge go FLOW --adopt` takes it over, `into:` goes elsewhere.",
+    ),
+    Code(
+        "HG535",
+        "store cannot hold a type",
+        "A column has a type that this store cannot hold exactly. Leave the column out, cast it "
+        "under `columns:`, or use a store of another type.",
+    ),
+    Code(
+        "HG541",
+        "timeout",
+        "The move did not end within its `timeout:`, all its attempts together. Nothing was "
+        "published.",
+    ),
+    Code(
+        "HG542",
+        "stopped",
+        "The run was asked to stop, or another move failed and `--fail-fast` was given, before "
+        "this move was committed. Nothing of it was published.",
+    ),
+    Code(
+        "HG543",
+        "flow is running",
+        "Another run moves the same entity of the same flow at this moment. Wait until it has "
+        "ended, or stop it.",
+    ),
+    Code(
+        "HG544",
+        "out of memory",
+        "The machine has less memory free than the run needs. Lower `memory_limit` or "
+        "`concurrency` in hygge.yml.",
+    ),
+    Code(
+        "HG545",
+        "skipped",
+        "A flow that this one comes `after:` was not moved, so this one was not started.",
+    ),
+    Code(
+        "HG551",
+        "nobody knows whether the commit landed",
+        "A commit was sent and its answer was lost. The next run finds out who owns the number, "
+        "and goes on from there.",
+    ),
+    Code(
+        "HG561",
+        "journal of a newer hygge",
+        "The journal in .hygge/ was written by a newer hygge. Use that one, or move the file "
+        "away: it is a memory of runs only, and is built again from the commits.",
+    ),
+    Code(
+        "HG590",
+        "internal error",
+        "A bug in hygge. The report file that the message names says where; please send it.",
+    ),
+)

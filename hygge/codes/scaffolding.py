@@ -1,0 +1,32 @@
+"""HG6xx: what keeps `init`, `new` and `destroy` from writing."""
+
+from __future__ import annotations
+
+from hygge.codes.code import Code
+
+CODES = (
+    Code(
+        "HG601",
+        "still used",
+        "Other files refer to what would be removed; they are listed. Change these first, or "
+        "remove it all the same with `--force`.",
+    ),
+    Code(
+        "HG602",
+        "file is there and differs",
+        "A file that would be written exists with another content, and nothing was written at "
+        "all. `--force` overwrites, `--skip` keeps what is there, `--dry-run` shows.",
+    ),
+    Code(
+        "HG603",
+        "templates are missing",
+        "This installation of hygge lacks the templates that files are written from. Install it "
+        "again.",
+    ),
+    Code(
+        "HG604",
+        "template is wrong",
+        "A template of the project, under templates/, cannot be rendered, or writes what is not "
+        "YAML. Mend it, or remove it to use the built-in one.",
+    ),
+)
