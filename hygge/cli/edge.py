@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from hygge.cli.arguments import globals_first
+
 if TYPE_CHECKING:
     from hygge.cli.app import Globals
     from hygge.console.output import Output
@@ -29,7 +31,7 @@ def run() -> int:
             stream.reconfigure(errors="backslashreplace")
     chosen: list[Globals] = []
     try:
-        app(obj=chosen)
+        app(args=globals_first(sys.argv[1:]), obj=chosen)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except HyggeError as error:

@@ -25,6 +25,12 @@ _FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first 
 _RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Only what did not end well in the last run.")
 ]
+_FullRefresh = Annotated[
+    bool, typer.Option("--full-refresh", help="Replace what the stores hold, whatever the mode.")
+]
+_Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Move at most N rows of each entity.")
+]
 _Adopt = Annotated[
     bool, typer.Option("--adopt", help="Take over places with data hygge did not write.")
 ]
@@ -53,6 +59,8 @@ def go(
     concurrency: _Concurrency = None,
     fail_fast: _FailFast = False,
     retry_failed: _RetryFailed = False,
+    full_refresh: _FullRefresh = False,
+    limit: _Limit = None,
     adopt: _Adopt = False,
     progress: _Progress = "auto",
     log_level: _LogLevel = None,
@@ -63,7 +71,16 @@ def go(
     from hygge.cli.going import Going, Logs, Options
 
     logs = Logs(log_level, log_file, log_format)
-    options = Options(env or ctx.obj.env, concurrency, fail_fast, adopt, progress, logs)
+    options = Options(
+        env=env or ctx.obj.env,
+        concurrency=concurrency,
+        fail_fast=fail_fast,
+        full_refresh=full_refresh,
+        limit=limit,
+        adopt=adopt,
+        progress=progress,
+        logs=logs,
+    )
     going = Going(ctx.obj, options)
     act = going.show if dry_run else going.move
     selection = _selection((*(names or ()), *(flow or ())), tag, exclude, entity)

@@ -38,13 +38,15 @@ class Logs:
     format: Literal["text", "json"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What `hygge go` was told, apart from what to move."""
 
     env: str | None
     concurrency: int | None
     fail_fast: bool
+    full_refresh: bool
+    limit: int | None
     adopt: bool
     progress: str
     logs: Logs
@@ -128,6 +130,8 @@ class Going:
             selection,
             concurrency=self._options.concurrency,
             adopt=self._options.adopt,
+            full_refresh=self._options.full_refresh,
+            limit=self._options.limit,
         )
 
     def _run(self, plan: Plan, stop: Stop) -> RunFinished:

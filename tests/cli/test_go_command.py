@@ -108,6 +108,20 @@ def test_flows_are_selected(project: Path, arguments: list[str], moved: set[str]
     assert {json.loads(line)["flow"] for line in run.stdout.splitlines()} == moved
 
 
+def test_a_full_refresh_replaces_what_was_appended(project: Path) -> None:
+    hygge(project, "go", "orders")
+    hygge(project, "go", "orders", "-q")
+    assert ids(project, "orders") == [0, 0, 1, 1]
+    run = hygge(project, "go", "orders", "--full-refresh")
+    assert run.returncode == 0
+    assert ids(project, "orders") == [0, 1]
+
+
+def test_a_limit_moves_only_so_many_rows(project: Path) -> None:
+    assert hygge(project, "go", "users", "--limit", "2").returncode == 0
+    assert ids(project, "users") == [0, 1]
+
+
 def test_a_dry_run_moves_nothing(project: Path) -> None:
     run = hygge(project, "go", "-n")
     assert run.returncode == 0
