@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _END = f"END{uuid4().hex}"
 """The text of the row that ends each block; new in every process, so in no file."""
 _PARSED_BYTES = 2**20
+_MOST_STEPS = 100
+"""How often a block's end is moved before a quote, until records are read one by one."""
 _PLACE = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?(?:CSV )?(.*)", re.DOTALL)
 
 
@@ -42,16 +44,19 @@ class Dialect:
 
     def cut(self, data: bytes) -> int:
         """Return where the last whole record of `data` ends, as far as counting quotes can tell."""
-        end = _last_line_end(data, len(data))
+        line_end = b"\n" if b"\n" in data else b"\r"
+        end = _last_line_end(data, line_end, len(data))
         if self.quote is None or not end:
             return end
         odd = self._quotes(data, 0, end) % 2
-        while odd and end:
+        for _ in range(_MOST_STEPS):
+            if not (odd and end):
+                return end
             opening = data.rfind(self.quote.encode(), 0, end)
-            start = _last_line_end(data, opening)
+            start = _last_line_end(data, line_end, opening)
             odd = (odd + self._quotes(data, start, end)) % 2
             end = start
-        return end
+        return max((r.end for r in self.records(data) if r.is_ended), default=0)
 
     def _quotes(self, data: bytes, start: int, end: int) -> int:
         assert self.quote is not None
@@ -143,10 +148,11 @@ class DelimitedReader:
     types: dict[str, pa.DataType] = field(default_factory=dict)
     """The types of columns that are not to be texts."""
 
-    def read_header(self) -> None:
+    def read_header(self, *, is_used: bool = True) -> None:
         """Take the names from the next record; none when the text is at its end.
 
-        Raises `HomeError` for names that are empty or stand twice.
+        Only the number of names counts when they are not used. Raises
+        `HomeError` for names that are empty or stand twice.
         """
         block = self._read_first()
         record = None if block is None else next(self.dialect.records(block.data), None)
@@ -154,7 +160,7 @@ class DelimitedReader:
             return
         self.blocks.push_back(block.data[record.end :])
         self.names = self._texts(Block(block.data[: record.end], block.byte, block.line), record)
-        for place, name in enumerate(self.names, 1):
+        for place, name in enumerate(self.names if is_used else (), 1):
             if name and self.names.count(name) == 1:
                 continue
             what = f"two columns are called '{name}'" if name else f"column {place} has no name"
@@ -227,9 +233,8 @@ class DelimitedReader:
         end_row = self.dialect.delimiter.join([_END] * len(self.names)).encode() + b"\n"
         data = b"".join((block.data, line_end, end_row))
         marks = [m.encode() for m in (self.dialect.quote, self.dialect.escape) if m is not None]
-        types = {name: self.types.get(name, pa.string()) for name in self.names}
         try:
-            return csv.read_csv(
+            table = csv.read_csv(
                 pa.BufferReader(data),
                 read_options=csv.ReadOptions(
                     column_names=self.names,
@@ -239,12 +244,19 @@ class DelimitedReader:
                 parse_options=self.dialect.parse_options(
                     newlines=any(mark in block.data for mark in marks), columns=len(self.names)
                 ),
-                convert_options=self.dialect.convert_options(types),
+                convert_options=self.dialect.convert_options(
+                    {name: _parsed_type(self.types.get(name, pa.string())) for name in self.names}
+                ),
             )
         except pa.ArrowInvalid as error:
             if at_once or "straddl" not in str(error):
                 raise
             return self._parse(block, at_once=True)
+        for place, name in enumerate(self.names):
+            if self.types.get(name, table.column(place).type) != table.column(place).type:
+                values = _cast(table.column(place), self.types[name], place)
+                table = table.set_column(place, name, values)
+        return table
 
     def _whole_records(self, block: Block) -> Block:
         """Return `block` cut where the exact reader says that a record ends.
@@ -312,6 +324,28 @@ class DelimitedReader:
         return HomeError(f"{self._where(block, start)}, column '{name}': {match[3]}", hint=hint)
 
 
+def _parsed_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type that Arrow's parser is to make, text for one that it cannot."""
+    import pyarrow as pa
+
+    return pa.string() if pa.types.is_decimal256(kind) else kind
+
+
+def _cast(texts: pa.ChunkedArray, kind: pa.DataType, place: int) -> pa.ChunkedArray:
+    """Return `texts` as values; an error is worded as those of Arrow's parser are."""
+    import pyarrow as pa
+
+    try:
+        return texts.cast(kind)
+    except pa.ArrowInvalid:
+        for row in range(len(texts)):
+            try:
+                texts.slice(row, 1).cast(kind)
+            except pa.ArrowInvalid as error:
+                raise pa.ArrowInvalid(f"In CSV column #{place}: Row #{row + 1}: {error}") from error
+        raise
+
+
 def _first_bad_byte(data: bytes) -> int:
     try:
         data.decode()
@@ -320,10 +354,9 @@ def _first_bad_byte(data: bytes) -> int:
     return 0
 
 
-def _last_line_end(data: bytes, stop: int) -> int:
+def _last_line_end(data: bytes, line_end: bytes, stop: int) -> int:
     """Return the last place before `stop` where a line has ended; 0 when there is none."""
-    mark = b"\n" if b"\n" in data else b"\r"
-    end = data.rfind(mark, 0, stop) + 1
-    if mark == b"\r" and end == len(data):
-        end = data.rfind(mark, 0, end - 1) + 1
+    end = data.rfind(line_end, 0, stop) + 1
+    if line_end == b"\r" and end == len(data):
+        end = data.rfind(line_end, 0, end - 1) + 1
     return end

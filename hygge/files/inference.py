@@ -161,30 +161,35 @@ def read_floats(texts: pa.StringArray, *, decimal_point: str = ".") -> pa.Double
             return None
         texts = pc.replace_substring(texts, decimal_point, ".")
     values = _cast(texts, pa.float64())
-    if values is None or not _all(pc.match_substring_regex(texts, _NUMBER)):
+    if values is None:
         return None
-    doubtful = pc.or_(
+    is_doubtful = pc.or_(
         pc.greater(pc.binary_length(texts), _SAFE_LENGTH),
-        pc.match_substring(texts, "e", ignore_case=True),
+        pc.match_substring_regex(texts, "[eE]"),
     )
-    if pc.any(doubtful).as_py() and not _are_exact(texts.filter(doubtful), values.filter(doubtful)):
-        return None
-    return values
+    if pc.any(is_doubtful).as_py():
+        if not _are_exact(texts.filter(is_doubtful), values.filter(is_doubtful)):
+            return None
+        texts = texts.filter(pc.invert(is_doubtful))
+    return values if _all(pc.match_substring_regex(texts, _NUMBER)) else None
 
 
 def _are_exact(texts: pa.StringArray, values: pa.DoubleArray) -> bool:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    printed = values.cast(pa.string())
+    differs = pc.not_equal(printed, texts)
+    texts, values, printed = (a.filter(differs) for a in (texts, values, printed))
+    if not _all(pc.match_substring_regex(texts, _NUMBER)):
+        return False
     written = _digits(texts)
     size = pc.abs(values)
     is_safe = pc.and_(
         pc.less_equal(pc.binary_length(written), _SAFE_DIGITS), pc.greater(size, _LEAST)
     )
     is_zero = pc.and_(pc.equal(written, ""), pc.equal(size, 0.0))
-    prints_back = pc.and_(
-        pc.equal(written, _digits(values.cast(pa.string()))), pc.not_equal(size, 0.0)
-    )
+    prints_back = pc.and_(pc.equal(written, _digits(printed)), pc.not_equal(size, 0.0))
     return _all(pc.and_(pc.is_finite(values), pc.or_(pc.or_(is_safe, is_zero), prints_back)))
 
 

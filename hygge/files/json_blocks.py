@@ -25,9 +25,9 @@ _PARSED_BYTES = 2**20
 _DIGITS = bytes(0x30 if chr(c) in "0123456789." else 0x20 for c in range(256))
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]\n"))
 _LONG = b"0" * 16
-_HIGH_EXPONENT = re.compile(rb"[0-9][eE][-+]?[0-9]{3}")
-_LONG_NUMBER = re.compile(rb"[-+0-9.eE]{16,}")
-_WHOLE = re.compile(rb"-?[0-9]+")
+_EXPONENTS = bytes.maketrans(b"123456789E+", b"000000000e-")
+_HIGH_EXPONENTS = (b"0e000", b"0e-000")
+_NUMBER = re.compile(rb"[0-9.]+(?:[eE][-+]?[0-9]+)?")
 _CONSTANTS = (b"NaN", b"Infinity")
 _MOST_SURELY_WHOLE = 1e15
 
@@ -245,21 +245,27 @@ def _deep_lines(data: bytes) -> set[int]:
     return {n for n, line in enumerate(left.split(b"\n")) if len(line) > DEEPEST // 2}
 
 
-def _has_long_numbers(data: bytes) -> bool:
-    """Return whether digits stand together that may be more than a double keeps."""
-    return _LONG in data.translate(_DIGITS)
+def _long_numbers(data: bytes) -> list[bytes]:
+    """Return the numbers that may have more digits than a double keeps, without their signs."""
+    digits = data.translate(_DIGITS)
+    found, place = [], 0
+    while (place := digits.find(_LONG, place)) >= 0:
+        match = _NUMBER.match(data, place)
+        assert match is not None
+        found.append(match[0])
+        place = match.end()
+    return found
 
 
 def _is_exact(data: bytes, table: pa.Table) -> bool:
     """Return whether every number that became a double surely is what was written."""
     import pyarrow as pa
 
-    if _HIGH_EXPONENT.search(data):
+    exponents = data.translate(_EXPONENTS)
+    if any(high in exponents for high in _HIGH_EXPONENTS):
         return False
-    if not _has_long_numbers(data):
-        return True
-    found = _LONG_NUMBER.findall(data)
-    decimals = [n for n in found if not _WHOLE.fullmatch(n)]
+    found = _long_numbers(data)
+    decimals = [number for number in found if not number.isdigit()]
     if len(decimals) < len(found) and any(_has_large(column) for column in table.columns):
         return False
     return read_floats(pa.array(decimals, pa.binary()).cast(pa.string())) is not None

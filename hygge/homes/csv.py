@@ -199,7 +199,7 @@ class CsvSource(FileSource):
             reader = DelimitedReader(BlockReader(stream, size, dialect.cut), dialect)
             reader.blocks.skip_lines(self.config.skip_rows)
             if self.config.has_header:
-                reader.read_header()
+                reader.read_header(is_used=not self.config.names)
             self._name(reader, file)
             reader.types = {n: t for n, t in self.declared.items() if n in reader.names}
             yield reader
