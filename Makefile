@@ -26,9 +26,10 @@ fix: .venv/.installed-dev ## Repair what ruff can repair
 	$(IN_VENV) -m ruff check --fix .
 	$(IN_VENV) -m ruff format .
 
-docs: .venv/.installed-dev ## Write docs/connectors/ and docs/errors.md from the code itself
+docs: .venv/.installed-dev ## Write docs/connectors/ and docs/errors.md, and the schemas of the examples
 	$(IN_VENV) docs/connectors.py
 	$(IN_VENV) docs/errors.py
+	for example in quickstart flights; do $(IN_VENV) -m hygge -C examples/$$example schema; done
 
 clean: ## Remove .venv and what tools left behind
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,8 +31,8 @@ _PLAIN = {
     "date": "date32",
 }
 _UNITS = ("s", "ms", "us", "ns")
-_DECIMAL = re.compile(r"decimal\((\d{1,2}),(-?\d{1,2})\)")
-_TIMESTAMP = re.compile(r"timestamp(?:\((s|ms|us|ns)(?:,([\w/+:-]+))?\))?")
+_DECIMAL = re.compile(r"decimal\(([0-9][0-9]?),(-?[0-9][0-9]?)\)")
+_TIMESTAMP = re.compile(r"timestamp(?:\((s|ms|us|ns)(?:,([A-Za-z0-9_/+:-]+))?\))?")
 _TIME = re.compile(r"time(?:\((s|ms|us|ns)\))?")
 _LIST = re.compile(r"list\((.+)\)")
 
@@ -44,7 +44,7 @@ EXAMPLES = (
 
 def check_type(text: str) -> str:
     """Return `text` without blanks; raise `ValueError` with examples when it names no type."""
-    name = text.replace(" ", "")
+    name = re.sub(r" *([(),]) *", r"\1", text.strip(" "))
     if not _is_type(name):
         raise ValueError(f"no such type '{text}'; types are {EXAMPLES}")
     return name
@@ -60,7 +60,19 @@ def _is_type(name: str) -> bool:
     return match is not None and _is_type(match[1])
 
 
-TypeName = Annotated[str, AfterValidator(check_type)]
+def _pattern() -> str:
+    """Return the types as one regular expression, for editors; it cannot count brackets."""
+    leaves = [*_PLAIN, *(one.pattern for one in (_DECIMAL, _TIMESTAMP, _TIME))]
+    types = "|".join(leaf.replace(",", " *, *") for leaf in leaves)
+    types = types.replace(r"\(", r" *\( *").replace(r"\)", r" *\)")
+    return r"^ *(list *\( *)*(" + types + r")( *\))* *$"
+
+
+TypeName = Annotated[
+    str,
+    AfterValidator(check_type),
+    WithJsonSchema({"type": "string", "pattern": _pattern(), "examples": EXAMPLES.split(", ")}),
+]
 """A pydantic field that holds the name of a type."""
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 
 from hygge.datatypes import TypeName
 from hygge.model import Mode
+
+_DURATION = r"\s*([0-9]+(?:\.[0-9]+)?)\s*([smhd])?\s*"
+_SIZE = r"\s*([0-9]+(?:\.[0-9]+)?)\s*((?:[KMGT]I?)?B?)\s*"
+_SHARE = r"\s*([0-9]+(?:\.[0-9]+)?)\s*%\s*"
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -19,7 +23,7 @@ def parse_seconds(value: object) -> object:
     """Turn `90`, `"30s"`, `"5m"`, `"1.5h"` or `"1d"` into seconds."""
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd])?\s*", value)
+    match = re.fullmatch(_DURATION, value)
     if match is None:
         raise ValueError("not a length of time; write it like 30s, 5m, 2h or 1d")
     return float(match[1]) * _SECONDS[match[2] or "s"]
@@ -29,7 +33,7 @@ def parse_bytes(value: object) -> object:
     """Turn `1000000`, `"256MB"` or `"1GiB"` into bytes."""
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?B?)\s*", value.upper())
+    match = re.fullmatch(_SIZE, value.upper())
     unit = match and (match[2] if match[2] in _BYTES else match[2] + "B")
     if match is None or unit not in _BYTES:
         raise ValueError("not a size; write it like 256MB, 1GB or 1GiB")
@@ -40,7 +44,7 @@ def parse_share(value: object) -> object:
     """Turn `"50%"` into 0.5."""
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)
+    match = re.fullmatch(_SHARE, value)
     if match is None:
         raise ValueError("not a share; write it like 50%")
     return float(match[1]) / 100
@@ -50,13 +54,45 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(gt=0)]
+def _written(pattern: str) -> WithJsonSchema:
+    """Return how an editor knows a text that a parser here takes."""
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+_Duration = Annotated[str, _written(_DURATION)]
+_Size = Annotated[str, _written(_SIZE.replace("[KMGT]I?", "[KMGTkmgt][Ii]?").replace("B", "[Bb]"))]
+_Percentage = Annotated[str, _written(_SHARE)]
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(
+        parse_seconds,
+        json_schema_input_type=Annotated[float, Strict(), Field(gt=0)] | _Duration,
+    ),
+    Field(gt=0),
+]
 """A length of time in seconds, written like `30s`, `5m`, `2h`."""
-Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
+Bytes = Annotated[
+    int,
+    BeforeValidator(
+        parse_bytes, json_schema_input_type=Annotated[int, Strict(), Field(gt=0)] | _Size
+    ),
+    Field(gt=0),
+]
 """A size in bytes, written like `256MB` or `1GiB`."""
-Share = Annotated[float, BeforeValidator(parse_share), Field(ge=0, le=1)]
+Share = Annotated[
+    float,
+    BeforeValidator(
+        parse_share,
+        json_schema_input_type=Annotated[float, Strict(), Field(ge=0, le=1)] | _Percentage,
+    ),
+    Field(ge=0, le=1),
+]
 """A part of a whole from 0 to 1, written like `50%`."""
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...]),
+]
 """A list of names; one name may stand alone."""
 
 
@@ -118,7 +154,12 @@ class MoveSettings(Settings):
     """How column names are written in the store."""
     metadata_columns: tuple[Literal["loaded_at", "run_id"], ...] = ()
     """Columns to add: `_hygge_loaded_at` (timestamp, UTC) and `_hygge_run_id` (string)."""
-    schema_contract: Annotated[SchemaContract, BeforeValidator(parse_contract)] = SchemaContract()
+    schema_contract: Annotated[
+        SchemaContract,
+        BeforeValidator(
+            parse_contract, json_schema_input_type=Literal["evolve", "freeze"] | SchemaContract
+        ),
+    ] = SchemaContract()
     """What to do when columns differ: evolve, freeze, or a choice for add, drop and change."""
     on_empty: Literal["keep", "replace", "fail"] = "keep"
     """When a replace finds no rows at home: keep what is there and say so, replace, or fail."""

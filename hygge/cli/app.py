@@ -15,6 +15,7 @@ from hygge.cli.history import history
 from hygge.cli.init import init
 from hygge.cli.listing import listing
 from hygge.cli.new import new
+from hygge.cli.schema import schema
 from hygge.cli.show import show
 from hygge.cli.types import types
 from hygge.cli.validate import validate
@@ -78,6 +79,7 @@ app.add_typer(new, name="new")
 app.command()(destroy)
 app.command()(go)
 app.command()(history)
+app.command()(schema)
 app.command()(types)
 app.command()(validate)
 app.command("list")(listing)

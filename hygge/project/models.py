@@ -33,7 +33,7 @@ def _printable(value: str) -> str:
 
 EntityName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
 """The name of an entity: any printable text."""
-Reference = Annotated[Any, BeforeValidator(_reference)]
+Reference = Annotated[Any, BeforeValidator(_reference, json_schema_input_type=str | dict[str, Any])]
 """The name of a home or store, or a mapping that describes one in place."""
 
 
@@ -70,7 +70,12 @@ class FlowSettings(MoveSettings):
     """The entity to move; the flow's name by default."""
     into: EntityName | None = None
     """The entity's name in the store, when it is another one."""
-    entities: Annotated[tuple[EntitySettings, ...], BeforeValidator(_named)] = ()
+    entities: Annotated[
+        tuple[EntitySettings, ...],
+        BeforeValidator(
+            _named, json_schema_input_type=EntityName | list[EntityName | EntitySettings]
+        ),
+    ] = ()
     """Several entities: names, globs, or mappings with any key that a flow may have."""
     exclude: Names = ()
     """Globs of entities to leave out."""

@@ -40,6 +40,8 @@ class Wanted:
     text: str
     adds: bool = False
     """Lines to add to what the file holds, instead of the whole file."""
+    is_generated: bool = False
+    """Nobody writes in it by hand, so it is overwritten without asking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,15 @@ def _compare_one(root: Path, wanted: Wanted) -> Change:
     elif before == after:
         status = Status.IDENTICAL
     else:
-        status = Status.APPEND if wanted.adds else Status.CONFLICT
+        status = _meeting(wanted)
     return Change(wanted.path, status, before, after)
+
+
+def _meeting(wanted: Wanted) -> Status:
+    """Return what becomes of a file that is there and differs."""
+    if wanted.is_generated:
+        return Status.OVERWRITE
+    return Status.APPEND if wanted.adds else Status.CONFLICT
 
 
 def _with_lines(before: str, lines: str) -> str:

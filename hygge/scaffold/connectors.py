@@ -20,6 +20,7 @@ from hygge.scaffold.changes import Wanted
 from hygge.scaffold.checking import check_settings, check_yaml
 from hygge.scaffold.naming import check_name
 from hygge.scaffold.quoting import quoted
+from hygge.scaffold.schemas import with_schema
 from hygge.scaffold.templates import find_template, render
 
 _VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)")
@@ -45,7 +46,8 @@ def connector_files(project: Path, wanted: NewConnector) -> list[Wanted]:
     registry = HomeConfig.registry if wanted.kind == "home" else StoreConfig.registry
     model: type[BaseModel] = registry.find(wanted.type)
     given = _values(model, wanted)
-    file = Wanted(f"{wanted.kind}s/{wanted.name}.yml", _text(project, wanted, model, given))
+    path = f"{wanted.kind}s/{wanted.name}.yml"
+    file = with_schema(Wanted(path, _text(project, wanted, model, given)))
     check_yaml([file])
     subject = f"a {wanted.kind} of type '{wanted.type}'"
     check_settings(model, file, subject, f"hygge types {wanted.type}")

@@ -13,6 +13,7 @@ from hygge.project.models import FlowSettings
 from hygge.scaffold.changes import Wanted
 from hygge.scaffold.checking import check_settings
 from hygge.scaffold.naming import check_name
+from hygge.scaffold.schemas import with_schema
 from hygge.scaffold.templates import find_template, render
 
 
@@ -48,7 +49,7 @@ def flow_files(project: Path, wanted: NewFlow) -> list[Wanted]:
         "primary_key": list(wanted.primary_key),
     }
     name, text = find_template("flow", None, project)
-    file = Wanted(f"flows/{wanted.name}.yml", render(name, text, values))
+    file = with_schema(Wanted(f"flows/{wanted.name}.yml", render(name, text, values)))
     check_settings(FlowSettings, file, "a flow", "hygge new flow --help")
     return [file]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hygge.scaffold.changes import Wanted
 from hygge.scaffold.naming import check_name, lawful_name
+from hygge.scaffold.schemas import schema_files, with_schema
 from hygge.scaffold.templates import SUFFIX, built_in_root, render
 
 _ALWAYS = {
@@ -58,7 +59,8 @@ def project_files(name: str, options: ProjectOptions) -> list[Wanted]:
     sources |= _PRE_COMMIT if options.pre_commit else {}
     sources |= _GITHUB if options.github else {}
     values = {"name": name, "bare": options.bare}
-    return [Wanted(path, _text(source, values)) for path, source in sources.items()]
+    files = [Wanted(path, _text(source, values)) for path, source in sources.items()]
+    return [*map(with_schema, files), *schema_files()]
 
 
 def _text(source: str, values: dict[str, object]) -> str:

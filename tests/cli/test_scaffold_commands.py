@@ -18,6 +18,9 @@ from hygge.project.checking import check
 
 RUNNER = CliRunner()
 INIT = ["hygge.yml", "homes/sample_files.yml", "stores/lake.yml", "flows/users.yml"]
+SCHEMAS = [
+    f".hygge/schema/{kind}.json" for kind in ("project", "home", "store", "flow", "environment")
+]
 
 
 def hygge(directory: Path, *words: str) -> Result:
@@ -68,6 +71,7 @@ def test_init_writes_every_file_and_says_so(tmp_path: Path) -> None:
     assert all(line.startswith("      create  ") for line in result.stdout.splitlines())
     assert written == {
         *INIT,
+        *SCHEMAS,
         "flows/orders.yml",
         "environments/prod.yml",
         "data/sample/users.csv",
@@ -265,7 +269,7 @@ def test_a_template_of_ones_own_wins(project: Path) -> None:
     template = project / "templates" / "flow.yml.j2"
     template.write_text("# by us: {{ name }}\n" + template.read_text())
     hygge(project, "new", "flow", "mine")
-    assert (project / "flows" / "mine.yml").read_text().startswith("# by us: mine\n")
+    assert (project / "flows" / "mine.yml").read_text().splitlines()[1] == "# by us: mine"
 
 
 def test_a_template_that_loses_a_value_is_refused(project: Path) -> None:
@@ -280,9 +284,9 @@ def test_a_template_that_loses_a_value_is_refused(project: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "users"),
     [
-        ("home", "sample_files", ["flows/users.yml:3", "flows/orders.yml:2"]),
-        ("store", "lake", ["flows/users.yml:4", "flows/orders.yml:3"]),
-        ("flow", "users", ["flows/orders.yml:8"]),
+        ("home", "sample_files", ["flows/users.yml:4", "flows/orders.yml:3"]),
+        ("store", "lake", ["flows/users.yml:5", "flows/orders.yml:4"]),
+        ("flow", "users", ["flows/orders.yml:9"]),
     ],
 )
 def test_destroy_refuses_while_something_refers_to_it(

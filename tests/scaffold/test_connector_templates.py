@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from hygge import homes, stores
 from hygge.connector import HomeConfig, StoreConfig
 from hygge.project.parse import parse
 from hygge.project.schema import validate
@@ -16,8 +17,9 @@ from hygge.scaffold.connectors import NewConnector, connector_files
 from hygge.scaffold.templates import built_in_kinds
 
 TYPES: list[tuple[str, str]] = [
-    *(("home", name) for name in HomeConfig.registry.names()),
-    *(("store", name) for name in StoreConfig.registry.names()),
+    (folder.name.removesuffix("s"), module.stem)
+    for folder in (Path(homes.__path__[0]), Path(stores.__path__[0]))
+    for module in sorted(folder.glob("[!_]*.py"))
 ]
 every_type = pytest.mark.parametrize(("kind", "type_name"), TYPES)
 
