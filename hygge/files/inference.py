@@ -44,7 +44,7 @@ class TextType:
     witness: str | None = None
     """What at least one text must hold for the column to have this type."""
 
-    def arrow(self) -> pa.DataType:
+    def data_type(self) -> pa.DataType:
         """Return the Arrow type of the values."""
         import pyarrow as pa
 

@@ -101,7 +101,9 @@ class JsonReader:
         """The columns as Arrow's parser makes them: dates and times, which it cannot, as text."""
         import pyarrow as pa
 
-        fields = {name: kind.arrow() for name, kind in self.kind.fields.items()} | dict(self.types)
+        fields = {name: kind.data_type() for name, kind in self.kind.fields.items()} | dict(
+            self.types
+        )
         is_ = pa.types
         return pa.schema(
             [(n, pa.string() if is_.is_date(t) or is_.is_time(t) else t) for n, t in fields.items()]
@@ -131,8 +133,9 @@ class JsonReader:
                     unexpected_field_behavior="infer" if schema is None else "error",
                 ),
             )
-        except pa.ArrowInvalid as error:
-            if at_once or "straddl" not in str(error):
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            is_late_list = isinstance(error, pa.ArrowNotImplementedError)
+            if at_once or not (is_late_list or "straddl" in str(error)):
                 raise
             return self._parse(data, schema, at_once=True)
         lines = count_lines(data) + (not data.endswith(b"\n"))

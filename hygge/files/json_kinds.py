@@ -190,16 +190,16 @@ class Kind:
         inner = [*self.fields.values(), *([self.items] if self.items else [])]
         return "decimal" in self.seen or any(kind.has_decimals for kind in inner)
 
-    def arrow(self) -> pa.DataType:
+    def data_type(self) -> pa.DataType:
         """Return the type that holds every value seen."""
         import pyarrow as pa
 
         if self.is_text or "string" in self.seen:
             return pa.string()
         if "object" in self.seen:
-            return pa.struct([(name, kind.arrow()) for name, kind in self.fields.items()])
+            return pa.struct([(name, kind.data_type()) for name, kind in self.fields.items()])
         if self.items is not None:
-            return pa.list_(self.items.arrow())
+            return pa.list_(self.items.data_type())
         if "decimal" in self.seen:
             return pa.float64()
         if "whole" in self.seen:

@@ -165,7 +165,7 @@ class CsvSource(FileSource):
         self._complete_guesses([name for name in names if name not in self.declared])
         for name in names:
             self.kinds[name] = self.guesses[name].type() if name in self.guesses else TEXT
-        return pa.schema([(n, self.declared.get(n) or self.kinds[n].arrow()) for n in names])
+        return pa.schema([(n, self.declared.get(n) or self.kinds[n].data_type()) for n in names])
 
     def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
         """Yield the rows block by block, their texts turned into values of the schema's types."""

@@ -89,7 +89,7 @@ class JsonlSource(FileSource):
         import pyarrow as pa
 
         self._check_declared()
-        found = {name: kind.arrow() for name, kind in self.kind.fields.items()} | self.declared
+        found = {name: kind.data_type() for name, kind in self.kind.fields.items()} | self.declared
         if not found:
             raise HomeError(
                 f"{self.files[0].path} has no columns: no line of it holds a value",
