@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
 
 def main() -> None:
     """Run the command line; `--version` answers before anything else is imported."""
+    _replace_closed_streams()
     if sys.argv[1:] == ["--version"]:
         from hygge import __version__
 
@@ -19,6 +21,18 @@ def main() -> None:
     from hygge.cli.edge import leave, run
 
     leave(run())
+
+
+def _replace_closed_streams() -> None:
+    """Write to nowhere where a shell has closed a stream (`>&-`): Python then has none at all."""
+    if sys.stdout is None:
+        sys.stdout = _nowhere()
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
+
+
+def _nowhere() -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -20,62 +20,113 @@ class Format(StrEnum):
     FULL = "full"
     CONCISE = "concise"
     JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="PATH", help="Projects, or only these files and folders."),
+]
+Kind = Annotated[
+    Format, typer.Option(metavar="FORMAT", help="full, concise, json, github or sarif.")
+]
+Discover = Annotated[
+    bool, typer.Option("--discover", help="Check every project in the folders below, too.")
+]
+EnvCheck = Annotated[bool, typer.Option("--env-check", help="Every variable must be set here.")]
+Explain = Annotated[
+    str | None, typer.Option(metavar="CODE", help="Explain a code, like HG102, and end.")
+]
 
 
 def validate(
     ctx: typer.Context,
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="Projects, or only these files and folders."),
-    ] = None,
+    paths: Paths = None,
     *,
-    format: Annotated[Format, typer.Option("--format", help="How mistakes are printed.")] = (
-        Format.FULL
-    ),
+    format: Kind = Format.FULL,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
-    env_check: Annotated[
-        bool, typer.Option("--env-check", help="Every variable must be set here.")
-    ] = False,
+    discover: Discover = False,
+    env_check: EnvCheck = False,
+    explain: Explain = None,
 ) -> None:
     """Check every file and environment of the project: offline, without drivers or secrets.
 
-    Exit code 1 when there are errors.
+    Exit code 1 when there are errors, 2 when there is no project.
     """
     from time import perf_counter
 
     from hygge.console.output import standard_output
 
+    output = standard_output(ctx.obj.color)
+    if explain is not None:
+        _explain(explain, format, output)
+        return
     started = perf_counter()
-    reports = _reports(ctx.obj, paths or [], env_check=env_check)
-    _show(reports, format, perf_counter() - started, standard_output(ctx.obj.color))
+    wanted = _wanted(ctx.obj, paths or [], discover=discover)
+    here = _here(format)
+    reports = [
+        _report(ctx.obj, root, places, here, env_check=env_check) for root, places in wanted.items()
+    ]
+    _show(reports, format, perf_counter() - started, output)
+    output.raise_if_lost()
     if any(report.errors or (strict and report.warnings) for report in reports):
         raise typer.Exit(1)
 
 
-def _reports(given: Globals, paths: list[Path], *, env_check: bool) -> list[Report]:
-    """Check each project that the paths lie in, and keep what concerns the paths."""
+def _explain(code: str, format: Format, output: Output) -> None:
+    from hygge.console.explaining import find_code, show_code, show_code_json
+
+    show = show_code_json if format is Format.JSON else show_code
+    show(find_code(code), output)
+
+
+def _wanted(given: Globals, paths: list[Path], *, discover: bool) -> dict[Path, list[Path]]:
+    """Return the projects to check, each with the places in it that were asked for, if any."""
     from hygge.errors import UsageError
-    from hygge.project import check, find_root, within
+    from hygge.project import find_projects, find_root
 
     wanted: dict[Path, list[Path]] = {}
     for path in [given.directory / path for path in paths] or [given.directory]:
         if not path.exists():
             raise UsageError(f"there is no {path}", hint="hygge validate")
-        wanted.setdefault(find_root(path), []).append(path.resolve())
-    reports = []
-    for root, places in wanted.items():
-        report = check(root, env=given.env, env_file=given.env_file, with_variables=env_check)
-        reports.append(within(report, root, places) if paths else report)
-    return reports
+        for root in find_projects(path) if discover else [find_root(path)]:
+            wanted.setdefault(root, []).extend([path.resolve()] if paths else [])
+    return wanted
+
+
+def _here(format: Format) -> Path:
+    """Return the place from which files are named: the terminal's, or the repository's root."""
+    from hygge.project import repository_of
+
+    return repository_of(Path()) if format in (Format.GITHUB, Format.SARIF) else Path()
+
+
+def _report(
+    given: Globals, root: Path, places: list[Path], here: Path, *, env_check: bool
+) -> Report:
+    from hygge.project import check, seen_from, within
+
+    report = check(root, env=given.env, env_file=given.env_file, with_variables=env_check)
+    return seen_from(within(report, root, places) if places else report, root, here)
 
 
 def _show(reports: list[Report], format: Format, seconds: float, output: Output) -> None:
     from hygge.console.diagnostics import show_concise, show_full, show_json, show_verdict
 
+    diagnostics = [one for report in reports for one in report.diagnostics]
     if format is Format.JSON:
         show_json(reports, output)
         return
-    show = show_full if format is Format.FULL else show_concise
-    for report in reports:
-        show(report.diagnostics, output)
+    if format is Format.SARIF:
+        from hygge.console.sarif import show_sarif
+
+        show_sarif(diagnostics, output)
+        return
+    show = show_concise if format is Format.CONCISE else show_full
+    show(diagnostics, output)
     show_verdict(reports, seconds, output)
+    if format is Format.GITHUB:
+        from hygge.console.annotations import show_annotations
+
+        show_annotations(diagnostics, output)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from hygge.console.text import fold
+from hygge.errors import HyggeError
 
 _STYLES = {
     "bold": "1",
@@ -77,6 +78,13 @@ class Output:
     def flush(self) -> None:
         """Pass on what the stream still holds; do nothing once it has failed."""
         self._attempt(self.stream.flush)
+
+    def raise_if_lost(self) -> None:
+        """Raise `HyggeError` when the answer could not be written; a reader may go away."""
+        error = self.error
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            reason = (error.strerror or str(error)).lower()
+            raise HyggeError(f"the answer could not be written: {reason}", hint="df -h")
 
     def isatty(self) -> bool:
         """Return whether a terminal is at the other end."""

@@ -2,6 +2,7 @@
 
 from hygge.project.checking import check, within
 from hygge.project.diagnostics import Diagnostic, ProjectError, Report, Severity
+from hygge.project.discovery import find_projects, repository_of, seen_from
 from hygge.project.layout import find_root
 from hygge.project.project import ConnectorOutline, EntitySpec, FlowOutline, FlowSpec, Project
 
@@ -16,6 +17,9 @@ __all__ = [
     "Report",
     "Severity",
     "check",
+    "find_projects",
     "find_root",
+    "repository_of",
+    "seen_from",
     "within",
 ]

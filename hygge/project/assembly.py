@@ -12,8 +12,9 @@ from hygge.errors import ConfigError
 from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean
 from hygge.project.layers import Described, Layers
 from hygge.project.models import FlowSettings, ProjectSettings, move_keys
-from hygge.project.schema import secret_keys, validate
-from hygge.project.tree import Node, Span, plain
+from hygge.project.schema import secret_keys, secrets_at, validate
+from hygge.project.secrets import holds_password, is_literal_secret, is_variable
+from hygge.project.tree import Node, Span, plain, walk
 from hygge.project.variables import FORBIDDEN, Variables, is_marked, mentions
 from hygge.redact import learn
 from hygge.registry import Registry
@@ -161,16 +162,17 @@ class Assembly:
             return None
 
     def _note_secrets(self, model: type[BaseModel], node: Node) -> None:
-        for key in secret_keys(model):
-            child = node.entries.get(key)
-            if child is None or child.text is None:
+        """Note where secrets stand, so that none is printed, and tell those that are literal."""
+        for path, leaf in walk(node):
+            text = leaf.text
+            if not text or not (secrets_at(model, path) or holds_password(text)):
                 continue
-            self.secrets.append(child.span)
-            if not mentions(child.text):
-                name = key.upper()
-                message = f"the secret '{key}' is written into the file"
-                hint = f"{key}: ${{{name}}}   and {name}=… in .env"
-                self.found.append(diagnostic("HG401", message, child.key or child.span, hint))
+            if is_variable(text):
+                continue
+            self.secrets.append(leaf.span)
+            if is_literal_secret(text):
+                key = next((str(step) for step in reversed(path) if isinstance(step, str)), "")
+                self.found.append(_written_out(key, leaf, is_url=holds_password(text)))
 
     def draft(self, name: str) -> Draft | None:
         """Return a flow as far as it can be known; None when its file cannot be read."""
@@ -264,6 +266,17 @@ class Assembly:
             into_text = into.text if into else None
             drafts.append(EntityDraft(own_name, into_text, merged, item.span, mine))
         return tuple(drafts)
+
+
+def _written_out(key: str, leaf: Node, *, is_url: bool) -> Diagnostic:
+    name = key.upper()
+    if is_url:
+        message = f"'{key}' holds a password"
+        hint = f"{key}: …://user:${{{name}_PASSWORD}}@…   and {name}_PASSWORD=… in .env"
+    else:
+        message = f"the secret '{key}' is written into the file"
+        hint = f"{key}: ${{{name}}}   and {name}=… in .env"
+    return diagnostic("HG401", message, leaf.key or leaf.span, hint)
 
 
 def _learn(config: ConnectorConfig, keys: frozenset[str]) -> None:

@@ -154,7 +154,8 @@ def _after_value(problem: _Problem) -> Diagnostic | None:
 
 def _unclosed(problem: _Problem) -> Diagnostic | None:
     if "unexpected end of stream" in problem.text and "quoted" in problem.context:
-        return diagnostic("HG001", "a quote is opened here and never closed", problem.opened)
+        message = "a quote is opened here and never closed"
+        return diagnostic("HG001", message, problem.opened, "end the value with the same quote")
     if "flow" not in problem.context:
         return None
     line = problem.at(problem.line)
@@ -168,7 +169,9 @@ def _unclosed(problem: _Problem) -> Diagnostic | None:
         message = f"'{bracket}' is opened here; a comma or '{closing}' is missing after it"
         hint = f"close it with '{closing}', and quote items that hold brackets or commas"
         return diagnostic("HG001", message, problem.opened, hint)
-    return diagnostic("HG001", "a value or a closing bracket is missing", problem.here)
+    message = "a value or a closing bracket is missing"
+    hint = "write the value; in [ ] and { } they are divided by commas"
+    return diagnostic("HG001", message, problem.here, hint)
 
 
 def _glob(problem: _Problem) -> Diagnostic | None:

@@ -10,7 +10,8 @@ from hygge.connector import ConnectorConfig, ProjectContext
 from hygge.errors import UsageError
 from hygge.project import dotenv, hygiene
 from hygge.project.assembly import Assembly, Draft
-from hygge.project.diagnostics import Diagnostic, Report, did_you_mean, gathered
+from hygge.project.diagnostics import Diagnostic, Report, did_you_mean
+from hygge.project.excerpts import gathered
 from hygge.project.layers import Layers, base, overlaid
 from hygge.project.layout import Files, read_files
 from hygge.project.rules import Places, Uses, check_flows, check_order

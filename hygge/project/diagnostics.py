@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -13,7 +13,8 @@ from hygge.errors import ConfigError, HyggeError
 from hygge.project.tree import Span
 
 _SENSITIVE = re.compile(
-    r"pass(word|wd|phrase)?\b|secret|token|api_?key|private_?key|credential|://[^/\s:]*:[^/\s]*@",
+    r"(?<![a-z])pass(?![a-z])|pass(word|wd|phrase)|pwd|secret|token|credential"
+    r"|(api|private|access|account)[_-]?key|://[^/\s:]*:[^/\s]*@",
     re.IGNORECASE,
 )
 
@@ -36,7 +37,7 @@ class Diagnostic:
     help: tuple[str, ...] = ()
     """Lines that tell what would be right, or what to type next."""
     excerpt: str | None = None
-    """The line of the file; None when it may hold a secret or does not exist."""
+    """The line of the file, secrets masked; None when it may hold another or does not exist."""
 
     @property
     def file(self) -> str:
@@ -120,35 +121,6 @@ class Report:
     def warnings(self) -> tuple[Diagnostic, ...]:
         """Those that a person should know although the project runs."""
         return tuple(d for d in self.diagnostics if not d.is_error)
-
-
-def gathered(
-    found: Iterable[Diagnostic], texts: Mapping[str, str], secrets: Iterable[Span] = ()
-) -> tuple[Diagnostic, ...]:
-    """Return each diagnostic once, sorted, with the line of the file it speaks of.
-
-    A line that holds a secret, or looks as if it did, is not quoted.
-    """
-    hidden = {(span.file, span.line) for span in secrets}
-    lines: dict[str, list[str]] = {}
-    unique: dict[tuple[str, Span, str], Diagnostic] = {}
-    for one in found:
-        if one.file in texts and one.file not in lines:
-            lines[one.file] = texts[one.file].splitlines()
-        shown = None if (one.file, one.line) in hidden else _line(lines.get(one.file), one.line)
-        unique.setdefault((one.code, one.span, one.message), replace(one, excerpt=shown))
-    return tuple(sorted(unique.values(), key=_order))
-
-
-def _line(lines: Sequence[str] | None, number: int) -> str | None:
-    if lines is None or not 1 <= number <= len(lines):
-        return None
-    line = lines[number - 1]
-    return None if is_sensitive(line) or not line.strip() else line
-
-
-def _order(one: Diagnostic) -> tuple[str, int, int, str, str]:
-    return one.file, one.line, one.column, one.code, one.message
 
 
 def _listed(diagnostics: Sequence[Diagnostic]) -> str:

@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from hygge.project import dotenv
-from hygge.project.diagnostics import Diagnostic, diagnostic
+from hygge.project.diagnostics import Diagnostic, diagnostic, is_sensitive
+from hygge.project.secrets import holds_password
 from hygge.project.tree import Span
 
 _EXAMPLES = re.compile(r"\.(example|sample|template|dist)$")
@@ -24,13 +25,25 @@ def check_env_files(root: Path) -> Iterator[Diagnostic]:
         if path.name != ".env" and not path.name.startswith(".env."):
             continue
         start = Span(path.name, 1, 1, 1)
-        yield from dotenv.read(path, path.name)[1]
+        values, found = dotenv.read(path, path.name)
+        yield from found
         if _in_git(root) and not _is_ignored(path.name, rules):
             message = f"git would take {path.name} into the repository"
             yield diagnostic("HG402", message, start, f"echo {path.name} >> .gitignore")
-        if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-            message = f"other users of this machine can read {path.name}"
+        if any(_is_secret(*pair) for pair in values.items()) and _is_open(path):
+            message = f"every user of this machine can read the secrets in {path.name}"
             yield diagnostic("HG403", message, start, f"chmod 600 {path.name}")
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return bool(value) and (is_sensitive(name) or holds_password(value))
+
+
+def _is_open(path: Path) -> bool:
+    """Return whether every user can read a file: it, and the way to it, are open to others."""
+    if not path.stat().st_mode & stat.S_IROTH:
+        return False
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in path.parents)
 
 
 def _in_git(root: Path) -> bool:

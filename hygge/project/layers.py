@@ -67,7 +67,8 @@ def _mapping(file: Found, kind: str, found: list[Diagnostic]) -> Node | None:
         return node
     shape = "a list" if isinstance(node.value, tuple) else "a single value"
     message = f"a {kind} is written as lines of 'key: value'; this is {shape}"
-    help_text = "one file holds one; drop the leading '- '" if shape == "a list" else ""
+    help_text = "one file holds one; drop the leading '- '"
+    help_text = help_text if shape == "a list" else "write key: value"
     text = node.text or ""
     if ":" in text:
         help_text = "a space is missing after the colon: " + text.split()[0].replace(":", ": ", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +25,26 @@ def find_root(start: Path) -> Path:
     Raises `UsageError` (HG201) when there is none.
     """
     here = start.resolve()
-    if not here.is_dir():
-        here = here.parent
-    for folder in (here, *here.parents):
-        if any((folder / name).is_file() for name in (ROOT_FILE, "hygge.yaml")):
-            return folder
+    root = root_above(here)
+    if root is not None:
+        return root
     raise UsageError(
         f"no project here: neither {here} nor a directory above it holds a {ROOT_FILE}",
         hint="hygge init NAME",
         code="HG201",
     )
+
+
+def root_above(start: Path) -> Path | None:
+    """Return the nearest directory, from `start` upward, that holds a `hygge.yml`.
+
+    One that is no file counts, too: that is told when it is read, and not as no project.
+    """
+    return next((one for one in (start, *start.parents) if _is_root(one)), None)
+
+
+def _is_root(folder: Path) -> bool:
+    return any(os.path.lexists(folder / name) for name in (ROOT_FILE, "hygge.yaml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +76,8 @@ def read_files(root: Path) -> Files:
     """Read and parse every file of the project below `root`, each on its own."""
     found: list[Diagnostic] = []
     texts: dict[str, str] = {}
-    roots = [root / name for name in (ROOT_FILE, "hygge.yaml") if (root / name).exists()]
-    settings = _one_each(root, roots[:2], "project", found).get("hygge")
+    roots = [root / name for name in (ROOT_FILE, "hygge.yaml") if os.path.lexists(root / name)]
+    settings = _one_each(root, roots, "project", found).get("hygge")
     folders = {
         folder: _one_each(root, _yaml_files(root, root / folder, found), kind, found)
         for folder, kind in FOLDERS.items()

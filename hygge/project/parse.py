@@ -163,7 +163,7 @@ class _Builder:
 
     def _key(self, frame: _Frame, text: str, span: Span, *, is_merge: bool) -> None:
         if not text:
-            self._refuse_at("HG010", "a key is missing before the colon", span)
+            self._refuse_at("HG010", "a key is missing before the colon", span, _PAIR)
         frame.key = (text, span, is_merge)
 
     def _open(self, event: _Event) -> None:
@@ -172,7 +172,7 @@ class _Builder:
         if frame and frame.entries is not None and frame.key is None:
             self._refuse("HG010", "a list or mapping cannot be a key", event, _QUOTE_BRACES)
         if len(self.stack) >= MAX_DEPTH:
-            self._refuse("HG006", f"more than {MAX_DEPTH} levels", event)
+            self._refuse("HG006", f"more than {MAX_DEPTH} levels", event, _FLATTER)
         if event.anchor:
             self.anchors[event.anchor] = None
         entries: dict[str, Node] | None = {} if isinstance(event, yaml.MappingStartEvent) else None
@@ -201,13 +201,14 @@ class _Builder:
             self._refuse("HG009", message, event, quote)
         anchor = self.anchors[event.anchor]
         if anchor is None:
-            self._refuse("HG009", f"'*{event.anchor}' lies inside what it repeats", event)
+            message = f"'*{event.anchor}' lies inside what it repeats"
+            self._refuse("HG009", message, event, "write the value itself")
             return
         frame = self.stack[-1] if self.stack else None
         if frame and frame.entries is not None and frame.key is None:
-            self._refuse("HG010", "an alias cannot be a key", event)
+            self._refuse("HG010", "an alias cannot be a key", event, _PAIR)
         if len(self.stack) + anchor.height > MAX_DEPTH:
-            self._refuse("HG006", f"more than {MAX_DEPTH} levels", event)
+            self._refuse("HG006", f"more than {MAX_DEPTH} levels", event, _FLATTER)
         self._attach(anchor.node, anchor.size, anchor.height, event)
 
     def _remember(self, name: str | None, node: Node, size: int, height: int) -> None:
@@ -219,7 +220,8 @@ class _Builder:
         self.total += size if alias else 1
         if self.total > MAX_NODES:
             span = self._span(alias) if alias else node.span
-            self._refuse_at("HG006", f"more than {MAX_NODES:,} values", span)
+            message = f"more than {MAX_NODES:,} values"
+            self._refuse_at("HG006", message, span, "split the file, or name entities by a glob")
         if not self.stack:
             self.root = node
             return
@@ -249,7 +251,9 @@ class _Builder:
         parts = node.items if isinstance(node.value, tuple) else (node,)
         for part in parts:
             if not isinstance(part.value, dict):
-                self._refuse_at("HG009", "'<<' takes a mapping, like '<<: *name'", part.span)
+                message = "'<<' takes a mapping, like '<<: *name'"
+                hint = "mark a mapping further up with &name"
+                self._refuse_at("HG009", message, part.span, hint)
         return parts
 
     def _no_tag(self, event: _Event) -> None:
@@ -275,4 +279,6 @@ class _Builder:
         raise _Refused(diagnostic(code, message, span, *help))
 
 
+_PAIR = "write key: value"
+_FLATTER = "nothing in a project is that deep: remove the brackets that are too many"
 _QUOTE_BRACES = 'a value that begins with { or [ has to be written in quotes: "{entity}.csv"'

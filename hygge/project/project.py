@@ -12,7 +12,8 @@ from hygge.errors import UsageError
 from hygge.project import dotenv
 from hygge.project.assembly import Assembly, Draft, Side
 from hygge.project.checking import Shared, check_layers, known_env, layers_of
-from hygge.project.diagnostics import Diagnostic, ProjectError, diagnostic, did_you_mean, gathered
+from hygge.project.diagnostics import Diagnostic, ProjectError, diagnostic, did_you_mean
+from hygge.project.excerpts import gathered
 from hygge.project.layers import Described, Layers
 from hygge.project.layout import Files, read_files
 from hygge.project.rules import Places, check_flows

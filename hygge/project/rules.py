@@ -126,7 +126,9 @@ def _entities(draft: Draft) -> Iterator[Diagnostic]:
         span = entries["into"].key or entries["into"].span
         yield diagnostic("HG214", message, span, "entities: [{name: …, into: …}]")
     if "entities" in entries and entries["entities"].value == ():
-        yield diagnostic("HG214", "the list of entities is empty", entries["entities"].anchor)
+        hint = f"name one; without the key the flow moves '{draft.name}'"
+        span = entries["entities"].anchor
+        yield diagnostic("HG214", "the list of entities is empty", span, hint)
     for entity in draft.entities:
         if entity.is_glob and entity.into:
             message = f"'{entity.pattern}' stands for many entities; they cannot all be named"

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
 from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean, is_sensitive, near
-from hygge.project.tree import Node, Span, find, plain
+from hygge.project.tree import Node, Span, find, plain, walk
 from hygge.project.variables import is_marked, unmarked
 from hygge.redact import redact
 
@@ -50,10 +50,13 @@ def validate(model: type[M], node: Node, subject: str) -> tuple[M | None, list[D
     `subject` completes "keys of …". Values that are not known yet are never wrong; when one of
     them keeps the model from being made, both results are empty.
     """
+    findings = _Findings(model, node, subject)
+    flags = findings.flags_for_numbers()
     try:
-        return model.model_validate(plain(node)), []
+        made = model.model_validate(plain(node))
     except ValidationError as error:
-        return None, _Findings(model, node, subject).diagnostics(error)
+        return None, [*findings.diagnostics(error), *flags]
+    return (None if flags else made), flags
 
 
 def secret_keys(model: type[BaseModel]) -> frozenset[str]:
@@ -106,6 +109,14 @@ def _model_at(model: type[BaseModel], loc: Iterable[int | str]) -> type[BaseMode
     return current
 
 
+def _types_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[Annotation]:
+    """Return the types that a value may have, of unions all; nothing where it is not known."""
+    owner = _model_at(model, loc[:-1])
+    fields = owner.model_fields.items() if owner else ()
+    infos = [info for name, info in fields if loc[-1] in (name, info.alias)]
+    return {part for info in infos for part in _parts(info.annotation) if isinstance(part, type)}
+
+
 @dataclass(slots=True)
 class _Wrong:
     """All that pydantic says about one value."""
@@ -113,7 +124,7 @@ class _Wrong:
     node: Node
     key: str
     reasons: list[str]
-    value: object
+    help: str
     is_secret: bool
 
 
@@ -143,6 +154,16 @@ class _Findings:
         ]
         return found + [self._value(wrong) for wrong in self._grouped(others)]
 
+    def flags_for_numbers(self) -> list[Diagnostic]:
+        """Refuse `true` and `false` where a number belongs, which pydantic takes for 1 and 0."""
+        found = []
+        for loc, leaf in walk(self.node):
+            types = _types_at(self.model, loc) if isinstance(leaf.value, bool) else set()
+            if types & {int, float} and bool not in types:
+                reason = "must be a whole number" if int in types else "must be a number"
+                found.append(self._value(_Wrong(leaf, _words(loc), [reason], leaf.value, False)))
+        return found
+
     def _keys(self, loc: tuple[int | str, ...]) -> list[str]:
         model = _model_at(self.model, loc[:-1])
         return keys_of(model) if model else []
@@ -165,11 +186,19 @@ class _Findings:
         node, _ = find(self.node, loc[:-1])
         owner = self.subject if len(loc) == 1 else f"'{_words(loc[:-1])}'"
         message = f"{owner} needs the key '{loc[-1]}'"
-        model = _model_at(self.model, loc[:-1])
-        info = model.model_fields.get(str(loc[-1])) if model else None
-        description = " ".join((info.description or "").split()) if info else ""
-        help_text = f"{loc[-1]}: {description}" if description else f"add '{loc[-1]}: …'"
-        return diagnostic("HG105", message, node.anchor, help_text)
+        return diagnostic("HG105", message, node.anchor, self._about(loc) or f"{loc[-1]}: …")
+
+    def _about(self, loc: tuple[int | str, ...]) -> str:
+        """Return what the key that `loc` leads to means; nothing when that is not known."""
+        names = [step for step in loc if isinstance(step, str)]
+        while names:
+            model = _model_at(self.model, names[:-1])
+            infos = {i.alias or n: i for n, i in model.model_fields.items()} if model else {}
+            description = infos[names[-1]].description if names[-1] in infos else None
+            if description:
+                return f"{names[-1]}: {' '.join(description.split())}"
+            names.pop()
+        return ""
 
     def _grouped(self, errors: list[_Error]) -> list[_Wrong]:
         """Gather what pydantic says of one value, which may be once for each type it could be."""
@@ -179,7 +208,8 @@ class _Findings:
             loc = error["loc"][: len(error["loc"]) - len(rest)]
             key = _words(loc) or self.subject
             secret = bool(secrets_at(self.model, loc)) or is_sensitive(key)
-            wrong = groups.setdefault(node.span, _Wrong(node, key, [], error["input"], secret))
+            new = _Wrong(node, key, [], self._about(loc), secret)
+            wrong = groups.setdefault(node.span, new)
             reason = _reason(error)
             if reason not in wrong.reasons:
                 wrong.reasons.append(reason)
@@ -187,20 +217,30 @@ class _Findings:
 
     def _value(self, wrong: _Wrong) -> Diagnostic:
         value, choices = wrong.node.value, _choices(wrong.reasons)
-        first, *more = wrong.reasons
-        reason = " or ".join([first, *(other.removeprefix("must be ") for other in more)])
+        reason = _one_reason(wrong)
         if value is None:
             message = f"'{wrong.key}' has no value: {reason}"
         elif wrong.is_secret or not isinstance(value, str | int | float):
             message = f"'{wrong.key}': {reason}"
         else:
             shown = str(value).lower() if isinstance(value, bool) else str(value)
+            shown = wrong.node.written or shown
             message = f"'{wrong.key}' cannot be '{_short(shown)}': {reason}"
             message += did_you_mean(shown, choices)
         quote = ""
         if reason == "must be text" and isinstance(value, int | float):
             quote = f"write it in quotes: '{value}'"
-        return diagnostic("HG106", redact(unmarked(message)), wrong.node.anchor, quote)
+        return diagnostic(
+            "HG106", redact(unmarked(message)), wrong.node.anchor, quote or wrong.help
+        )
+
+
+def _one_reason(wrong: _Wrong) -> str:
+    """Return all that is said of a value in one clause, without a value that nobody may see."""
+    first, *more = wrong.reasons
+    reason = " or ".join([first, *(other.removeprefix("must be ") for other in more)])
+    text = wrong.node.text
+    return reason.replace(text, "…") if text and (wrong.node.written or wrong.is_secret) else reason
 
 
 def _short(text: str) -> str:

@@ -35,6 +35,8 @@ class Node:
     span: Span
     key: Span | None = None
     """Where the key of this value is written, for a value in a mapping."""
+    written: str | None = None
+    """What the file says in place of this value, when it came from a variable of this machine."""
 
     @property
     def entries(self) -> Mapping[str, Node]:

@@ -135,7 +135,14 @@ class Variables:
         for match in _PATTERN.finditer(text):
             parts += [text[end : match.start()], self._value(match, node.span)]
             end = match.end()
-        return replace(node, value="".join([*parts, text[end:]]))
+        filled = "".join([*parts, text[end:]])
+        return replace(node, value=filled, written=text if self._is_from_outside(text) else None)
+
+    def _is_from_outside(self, text: str) -> bool:
+        """Return whether a value comes from this machine, so that nobody may see it."""
+        return self.reads_files and (
+            "${file:" in text or any(self.lookup(name) for name in named_in(text))
+        )
 
     def _value(self, match: re.Match[str], span: Span) -> str:
         if match[0] == "$${":

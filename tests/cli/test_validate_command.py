@@ -60,7 +60,7 @@ def test_paths_choose_projects_and_files(tmp_path: Path) -> None:
     done = hygge(tmp_path, "validate", "one/flows/users.yml", "two", "--format", "concise")
     assert done.returncode == 1
     first, verdict = done.stdout.splitlines()
-    assert first.startswith("flows/users.yml:1:7: error[HG106]")
+    assert first.startswith("one/flows/users.yml:1:7: error[HG106]")
     assert verdict.startswith("Checked 2 homes, 2 stores, 3 flows")
     assert hygge(tmp_path, "validate", "two").returncode == 0
     assert hygge(tmp_path, "validate", "three").returncode == 2

@@ -306,19 +306,40 @@ def test_a_literal_secret_is_told_without_its_value(write: Write) -> None:
         ("HG401", "stores/vault.yml:3:1"),
         ("HG106", "stores/vault.yml:4:7"),
     ]
-    assert [d.excerpt for d in report.diagnostics] == [None, "port: {a: hunter2}"]
+    assert [d.excerpt for d in report.diagnostics] == ["password: ***", "port: {a: hunter2}"]
     assert "hunter2" not in " ".join(d.message + " ".join(d.help) for d in report.diagnostics)
 
 
-def test_env_files_must_be_ignored_and_private(write: Write) -> None:
+def test_env_files_must_be_ignored_by_git(write: Write) -> None:
     root = write({".env": "A=1\noops\n", ".env.example": "A=\n"})
-    (root / ".env").chmod(0o600)
     assert told(root) == [("HG302", ".env:2:1")]
     (root / ".git").mkdir()
-    (root / ".env").chmod(0o644)
-    assert [code for code, _ in told(root)] == ["HG402", "HG403", "HG302"]
+    assert [code for code, _ in told(root)] == ["HG402", "HG302"]
     (root / ".gitignore").write_text("# x\n.env*\n!.env.example\n")
-    assert [code for code, _ in told(root)] == ["HG403", "HG302"]
+    assert [code for code, _ in told(root)] == ["HG302"]
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "is_told"),
+    [
+        ("DB_PASSWORD=x\n", 0o644, True),
+        ("PASSWORD_OF_PROD=x\n", 0o604, True),
+        ("LAKE=https://me:hunter2@host/\n", 0o644, True),
+        ("DB_PASSWORD=x\n", 0o640, False),
+        ("DB_PASSWORD=\n", 0o644, False),
+        ("LAKE_PATH=/srv/lake\n", 0o644, False),
+    ],
+)
+def test_an_env_file_with_a_secret_is_not_for_everybody(
+    write: Write, text: str, mode: int, is_told: bool
+) -> None:
+    root = write({".env": text})
+    for folder in (root, root.parent, root.parent.parent, root.parent.parent.parent):
+        folder.chmod(0o755)
+    (root / ".env").chmod(mode)
+    assert [code for code, _ in told(root)] == (["HG403"] if is_told else [])
+    root.chmod(0o700)
+    assert told(root) == []
 
 
 def test_loading_raises_every_error_at_once(write: Write) -> None:

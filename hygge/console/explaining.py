@@ -1,0 +1,54 @@
+"""The long text of a code, as a person or a program reads it."""
+
+from __future__ import annotations
+
+import json
+from textwrap import fill, indent
+
+from hygge.codes import CODES, Code
+from hygge.console.output import Output
+from hygge.errors import UsageError
+
+_WIDEST = 88
+
+
+def find_code(text: str) -> Code:
+    """Return a code by its number; `hg102` and `102` mean HG102.
+
+    Raises `UsageError` with the nearest codes for one that does not exist.
+    """
+    name = text.strip().upper()
+    name = name if name.startswith("HG") else f"HG{name}"
+    if name in CODES:
+        return CODES[name]
+    near = [code for code in CODES if code.startswith(name[:3])] or list(CODES)
+    raise UsageError(f"there is no code '{text}'", hint=f"codes: {', '.join(near)}")
+
+
+def show_code(code: Code, output: Output) -> None:
+    """Print what a code means, why it is wrong and how to mend it."""
+    kind = "warning" if code.is_warning else "error"
+    color = "yellow" if code.is_warning else "red"
+    output.line(f"{output.paint(f'{kind}[{code.code}]:', color, 'bold')} {code.title}")
+    width = min(output.width or _WIDEST, _WIDEST)
+    for paragraph in code.text.split("\n\n"):
+        output.line()
+        output.line(fill(paragraph, width, break_long_words=False, break_on_hyphens=False))
+    for label, lines in (("wrong", code.wrong), ("right", code.right)):
+        if lines:
+            output.line()
+            output.line(f"{label}:")
+            output.line(indent(lines.rstrip("\n"), "  "))
+
+
+def show_code_json(code: Code, output: Output) -> None:
+    """Print one JSON object with all that is known of a code."""
+    answer = {
+        "code": code.code,
+        "title": code.title,
+        "severity": "warning" if code.is_warning else "error",
+        "text": code.text,
+        "wrong": code.wrong,
+        "right": code.right,
+    }
+    output.line(json.dumps(answer, indent=2))

@@ -1,0 +1,31 @@
+"""Which texts of a project file give a secret away."""
+
+from __future__ import annotations
+
+import re
+
+_EXPRESSION = re.compile(
+    r"\$\{(?:file:[^{}]*|[A-Za-z_]\w*(?:(?::-(?P<default>[^{}]*))|:\?[^{}]*)?)\}"
+)
+_PASSWORD = re.compile(r"://[^/\s:@]*:(?P<password>[^/\s@]+)@")
+
+
+def is_variable(text: str) -> bool:
+    """Return whether a text is made of variables only, and gives nothing away."""
+    return not _EXPRESSION.sub(lambda match: match["default"] or "", text)
+
+
+def is_literal_secret(text: str) -> bool:
+    """Return whether a secret, or the password in a URL, is written out.
+
+    Also as the default of a variable. Letters around a variable are no secret of their own.
+    """
+    password = _PASSWORD.search(text)
+    told = password["password"] if password else text
+    match = _EXPRESSION.search(told)
+    return match is None or bool(match["default"])
+
+
+def holds_password(text: str) -> bool:
+    """Return whether a text is a URL with something in the place of a password."""
+    return _PASSWORD.search(text) is not None
