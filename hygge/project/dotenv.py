@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hygge.errors import UsageError
 from hygge.project.diagnostics import Diagnostic, diagnostic
+from hygge.project.parse import MAX_BYTES
 from hygge.project.tree import Span
 from hygge.project.variables import Layer
 
@@ -49,7 +50,12 @@ def read(path: Path, file: str) -> tuple[dict[str, str], list[Diagnostic]]:
     """Return the variables of one env file and what is wrong with it; values are never quoted."""
     start = Span(file, 1, 1, 1)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            message = f"{file} is larger than {MAX_BYTES:,} bytes"
+            return {}, [diagnostic("HG006", message, start, "keep only NAME=value lines in it")]
+        text = data.decode("utf-8-sig")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         return {}, [diagnostic("HG002", f"cannot read {file}: {reason}", start, f"ls -l {file}")]

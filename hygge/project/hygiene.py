@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def _ignore_rules(root: Path) -> Iterator[str]:
         folders.append(folder)
     for folder in reversed(folders):
         path = folder / ".gitignore"
-        if path.is_file():
+        with suppress(OSError):  # git, too, goes on without one that it cannot read
             yield from path.read_text("utf-8", "replace").splitlines()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,9 @@ def root_above(start: Path) -> Path | None:
 
 def _is_root(folder: Path) -> bool:
     return any(os.path.lexists(folder / name) for name in (ROOT_FILE, "hygge.yaml"))
+
+
+_LIKE_YAML = re.compile(r"\.(ya?mls?|yam|ym|ymal|yalm|json|jsonc|json5|toml)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,18 @@ def _yaml_files(root: Path, folder: Path, found: list[Diagnostic]) -> list[Path]
             found.append(diagnostic("HG216", message, Span(file, 1, 1, 1), f"ls -l {file}"))
         elif path.is_dir():
             files += _yaml_files(root, path, found)
+        elif _LIKE_YAML.fullmatch(path.suffix):
+            found.append(_unread(path.relative_to(root)))
     return sorted(files)
+
+
+def _unread(path: Path) -> Diagnostic:
+    file = path.as_posix()
+    message = f"nothing reads {file}: only files that end in .yml or .yaml count"
+    better = path.with_suffix(".yml").as_posix()
+    is_yaml = path.suffix.lower().startswith(".y")
+    hint = f"mv {file} {better}" if is_yaml else f"write it as YAML: {better}"
+    return diagnostic("HG216", message, Span(file, 1, 1, 1), hint)
 
 
 def _unreadable(file: str, reason: str | None) -> Diagnostic:
@@ -157,9 +172,18 @@ def _not_a_file(path: Path) -> str:
 
 def _strays(root: Path) -> Iterator[Diagnostic]:
     """Warn of folders and files whose names are nearly those that hygge reads."""
-    for path in sorted(root.iterdir()):
+    try:
+        paths = sorted(root.iterdir())
+    except OSError as error:
+        yield _unreadable(".", error.strerror)
+        return
+    for path in paths:
         if path.name in FOLDERS or path.name.startswith("."):
             continue
+        if path.suffix in ENDINGS and path.stem in FOLDERS:
+            message = f"nothing reads {path.name}; each {FOLDERS[path.stem]} is a file of its own"
+            span = Span(path.name, 1, 1, 1)
+            yield diagnostic("HG216", message, span, f"{path.stem}/NAME.yml")
         meant = near(path.name, FOLDERS)
         if meant and path.is_dir() and _yaml_files(root, path, []):
             message = f"nothing reads the folder {path.name}/; did you mean {meant}/?"
