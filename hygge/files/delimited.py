@@ -222,7 +222,9 @@ class DelimitedReader:
         return self._read(whole)
 
     def _ends_well(self, table: pa.Table) -> bool:
-        return len(table) > 0 and not table.column(table.num_columns - 1)[-1].is_valid
+        """Return whether the last row is the one that ends blocks, not part of an open value."""
+        ends = (0, table.num_columns - 1)
+        return len(table) > 0 and not any(table.column(end)[-1].is_valid for end in ends)
 
     def _parse(self, block: Block, *, at_once: bool = False) -> pa.Table:
         """Return the rows of `block` and, as the last one, the row that ends it."""
