@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from hygge.datatypes import arrow_type
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _TRUE = ("true", "True", "TRUE")
 _FALSE = ("false", "False", "FALSE")
+_PLAIN_NUMBER = r"^-?(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?$"
 _NUMBER = r"^-?(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?$"
 _NOT_SIGNIFICANT = r"^-?[0.]*|\.|[eE].*$"
 _SAFE_DIGITS = 15
@@ -128,13 +129,20 @@ TEXT = TextType("string", _read_texts)
 
 def read_bools(texts: pa.StringArray) -> pa.BooleanArray | None:
     """Return `true` and `false`, in lower, upper or title case, as booleans."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    known = pc.is_in(texts, pa.array([*_TRUE, *_FALSE, None], pa.string()))
-    if not _all(known):
+    words, true_words = _bool_words()
+    if not _all(pc.is_in(texts, words)):
         return None
-    return pc.if_else(pc.is_null(texts), None, pc.is_in(texts, pa.array(_TRUE)))
+    return pc.if_else(pc.is_null(texts), None, pc.is_in(texts, true_words))
+
+
+@cache
+def _bool_words() -> tuple[pa.StringArray, pa.StringArray]:
+    """Return all words, null with them, and those that mean true."""
+    import pyarrow as pa
+
+    return pa.array([*_TRUE, *_FALSE, None], pa.string()), pa.array(_TRUE)
 
 
 def read_integers(texts: pa.StringArray) -> pa.Int64Array | None:
@@ -163,21 +171,23 @@ def read_floats(texts: pa.StringArray, *, decimal_point: str = ".") -> pa.Double
     values = _cast(texts, pa.float64())
     if values is None:
         return None
-    is_doubtful = pc.or_(
-        pc.greater(pc.binary_length(texts), _SAFE_LENGTH),
-        pc.match_substring_regex(texts, "[eE]"),
+    is_safe = pc.and_(
+        pc.less_equal(pc.binary_length(texts), _SAFE_LENGTH),
+        pc.match_substring_regex(texts, _PLAIN_NUMBER),
     )
-    if pc.any(is_doubtful).as_py():
+    if not _all(is_safe):
+        is_doubtful = pc.invert(is_safe)
         if not _are_exact(texts.filter(is_doubtful), values.filter(is_doubtful)):
             return None
-        texts = texts.filter(pc.invert(is_doubtful))
-    return values if _all(pc.match_substring_regex(texts, _NUMBER)) else None
+    return values
 
 
 def _are_exact(texts: pa.StringArray, values: pa.DoubleArray) -> bool:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if not _all(pc.is_finite(values)):
+        return False
     printed = values.cast(pa.string())
     differs = pc.not_equal(printed, texts)
     texts, values, printed = (a.filter(differs) for a in (texts, values, printed))
@@ -190,7 +200,7 @@ def _are_exact(texts: pa.StringArray, values: pa.DoubleArray) -> bool:
     )
     is_zero = pc.and_(pc.equal(written, ""), pc.equal(size, 0.0))
     prints_back = pc.and_(pc.equal(written, _digits(printed)), pc.not_equal(size, 0.0))
-    return _all(pc.and_(pc.is_finite(values), pc.or_(pc.or_(is_safe, is_zero), prints_back)))
+    return _all(pc.or_(pc.or_(is_safe, is_zero), prints_back))
 
 
 def _digits(texts: pa.StringArray) -> pa.StringArray:
