@@ -26,19 +26,21 @@ class Registry(Generic[T]):
         self.package = package
         self.group = group
         self._classes: dict[str, type[T]] = {}
+        self._clashes: dict[str, ConfigError] = {}
 
     def add(self, type_name: str, config: type[T]) -> None:
         """Register `config` under `type_name`; two different classes under one name are refused."""
         known = self._classes.get(type_name)
         same = known is not None and known.__qualname__ == config.__qualname__
         if known is not None and not (same and known.__module__ == config.__module__):
-            raise ConfigError(
+            self._clashes[type_name] = ConfigError(
                 f"two connectors call themselves {self.kind} type '{type_name}': "
                 f"{known.__module__}.{known.__qualname__} and "
                 f"{config.__module__}.{config.__qualname__}",
                 hint="uninstall one of the two packages",
                 code="HG110",
             )
+            raise self._clashes[type_name]
         self._classes[type_name] = config
 
     def names(self) -> list[str]:
@@ -55,6 +57,8 @@ class Registry(Generic[T]):
         """
         if type_name not in self._classes:
             self._load(type_name)
+        if type_name in self._clashes:
+            raise self._clashes[type_name]
         return self._classes[type_name]
 
     def _load(self, type_name: str) -> None:

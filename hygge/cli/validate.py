@@ -89,7 +89,7 @@ def _wanted(given: Globals, paths: list[Path], *, discover: bool) -> dict[Path, 
     wanted: dict[Path, list[Path]] = {}
     for path in [given.directory / path for path in paths] or [given.directory]:
         if not path.exists():
-            raise UsageError(f"there is no {path}", hint="hygge validate")
+            raise UsageError(f"there is no file or folder {path}", hint="hygge validate")
         for root in find_projects(path) if discover else [find_root(path)]:
             wanted.setdefault(root, []).extend([path.resolve()] if paths else [])
     return wanted

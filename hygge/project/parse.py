@@ -60,12 +60,14 @@ def decode(data: bytes, file: str) -> Parsed:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig", "replace")
         message = f"byte {data[error.start]:#04x} is not UTF-8 text"
-        return Parsed(None, (diagnostic("HG003", message, _end_of(before, file), _UTF8),))
+        found = diagnostic("HG003", message, _end_of(before, file), _UTF8)
+        return Parsed(None, (found,), data.decode("utf-8-sig", "replace"))
     if wrong := _UNPRINTABLE.search(text):
         message = f"the character U+{ord(wrong[0]):04X} cannot stand in YAML"
         place = _end_of(text[: wrong.start()], file)
-        hint = 'remove it, or write it in double quotes with a backslash, like "\\x07"'
-        return Parsed(None, (diagnostic("HG003", message, place, hint),))
+        escape = f"\\x{ord(wrong[0]):02x}" if ord(wrong[0]) < 256 else f"\\u{ord(wrong[0]):04x}"
+        hint = f'remove it, or write it in double quotes with a backslash: "{escape}"'
+        return Parsed(None, (diagnostic("HG003", message, place, hint),), text)
     return parse(text, file)
 
 

@@ -169,7 +169,7 @@ def test_a_secret_file_is_inserted_without_its_last_line_break(
     (flow,) = Project.load(root).resolve(["users"])
     assert flow.home == BinHomeConfig(type="testbin", path="s$e{c}ret")
     (tmp_path / "secret").unlink()
-    with pytest.raises(ProjectError, match="cannot read secret: No such file"):
+    with pytest.raises(ProjectError, match="cannot read secret: no such file"):
         Project.load(root).resolve(["users"])
 
 
