@@ -7,21 +7,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaValue
 
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
 from hygge.errors import ConfigError
-from hygge.project.draft7 import DEFINITIONS, DIALECT, reference, schemas_of
+from hygge.project.draft7 import DEFINITIONS, DIALECT, VARIABLE, reference, schemas_of
 from hygge.project.layout import ENDINGS, FOLDERS, ROOT_FILE
 from hygge.project.models import FlowSettings, OverlaySettings, ProjectSettings
 from hygge.registry import Registry
 from hygge.settings import MoveSettings
 
 SCHEMA_FOLDER = ".hygge/schema"
-_NAMES_ONLY = {
-    "type": "string",
-    "not": {"pattern": r"\$\{"},
-}
+_NAMES_ONLY = {"type": "string", "not": VARIABLE}
 """A text that says how a project hangs together, in which a variable is refused."""
 
 
@@ -171,11 +169,18 @@ def _with_sides(flow: JsonSchemaValue, home: str, store: str) -> JsonSchemaValue
 
 
 def _environment(homes: _Connectors, stores: _Connectors) -> JsonSchemaValue:
-    (overlay, flow, move), parts = schemas_of([OverlaySettings, FlowSettings, MoveSettings])
+    models: list[type[BaseModel]] = [
+        OverlaySettings,
+        FlowSettings,
+        MoveSettings,
+        ProjectSettings,
+    ]
+    (overlay, flow, move, project), parts = schemas_of(models)
+    written = parts.pop(project)["properties"]
     home, home_parts = homes.partial()
     store, store_parts = stores.partial()
     parts[flow] = _with_sides(parts[flow], "home", "store")
-    properties = dict(parts[overlay]["properties"])
+    properties = {key: written.get(key, one) for key, one in parts[overlay]["properties"].items()}
     changes = {"homes": "home", "stores": "store", "flows": flow}
     for key, definition in changes.items():
         properties[key] = {

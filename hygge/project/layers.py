@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean
 from hygge.project.layout import FOLDERS, ROOT_FILE, Files, Found
 from hygge.project.models import OverlaySettings
 from hygge.project.schema import validate
 from hygge.project.tree import Node, Span, merge
+from hygge.project.variables import Variables
 
 _OVERLAID = ("homes", "stores", "flows")
 
@@ -82,7 +84,7 @@ def overlaid(layers: Layers, environment: Found) -> tuple[Layers, list[Diagnosti
     node = _mapping(environment, "environment", found)
     if node is None:
         return replace(layers, env=environment.name), found
-    found += validate(OverlaySettings, node, "an environment")[1]
+    found += validate(OverlaySettings, _known(node), "an environment")[1]
     settings = {key: child for key, child in node.entries.items() if key not in _OVERLAID}
     homes, stores, flows = (
         _laid_over(layers.folder(folder), node.entries.get(folder), folder, found)
@@ -91,6 +93,13 @@ def overlaid(layers: Layers, environment: Found) -> tuple[Layers, list[Diagnosti
     known = {key: child for key, child in settings.items() if key in OverlaySettings.model_fields}
     merged = merge(layers.settings, Node(known, node.span)) if known else layers.settings
     return Layers(merged, homes, stores, flows, env=environment.name), found
+
+
+def _known(overlay: Node) -> Node:
+    """Return an environment with its variables marked, except in what it lays over files."""
+    fill = Variables(Path()).fill
+    entries = overlay.entries.items()
+    return replace(overlay, value={k: c if k in _OVERLAID else fill(c) for k, c in entries})
 
 
 def _laid_over(

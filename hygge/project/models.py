@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError as _WrongShape
 
 from hygge.settings import Bytes, MoveSettings, Names, Settings
 
@@ -13,7 +14,7 @@ from hygge.settings import Bytes, MoveSettings, Names, Settings
 def _reference(value: object) -> object:
     if isinstance(value, str | Mapping):
         return value
-    raise ValueError("write a name, or a mapping with its own `type:`")
+    raise _WrongShape("wrong_shape", "write a name, or a mapping with its own `type:`")
 
 
 def _named(value: object) -> object:
@@ -21,7 +22,7 @@ def _named(value: object) -> object:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list | tuple):
-        raise ValueError("write a list of names, globs or mappings")
+        raise _WrongShape("wrong_shape", "write a list of names, globs or mappings")
     return [{"name": item} if isinstance(item, str) else item for item in value]
 
 

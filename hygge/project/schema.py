@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -59,6 +60,7 @@ def validate(model: type[M], node: Node, subject: str) -> tuple[M | None, list[D
     return (None if flags else made), flags
 
 
+@cache
 def secret_keys(model: type[BaseModel]) -> frozenset[str]:
     """Return the keys of `model` that hold secrets."""
     found = set()
@@ -143,7 +145,7 @@ class _Findings:
         others = [
             e
             for e in errors
-            if e["type"] not in ("extra_forbidden", "missing") and not is_marked(e["input"])
+            if e["type"] not in ("extra_forbidden", "missing") and not _is_unknown(e)
         ]
         found = [self._unknown(e["loc"]) for e in unknown]
         meant = {(e["loc"][:-1], self._meant(e["loc"])) for e in unknown}
@@ -161,7 +163,9 @@ class _Findings:
             types = _types_at(self.model, loc) if isinstance(leaf.value, bool) else set()
             if types & {int, float} and bool not in types:
                 reason = "must be a whole number" if int in types else "must be a number"
-                found.append(self._value(_Wrong(leaf, _words(loc), [reason], leaf.value, False)))
+                found.append(
+                    self._value(_Wrong(leaf, _words(loc), [reason], self._about(loc), False))
+                )
         return found
 
     def _keys(self, loc: tuple[int | str, ...]) -> list[str]:
@@ -196,7 +200,8 @@ class _Findings:
             infos = {i.alias or n: i for n, i in model.model_fields.items()} if model else {}
             description = infos[names[-1]].description if names[-1] in infos else None
             if description:
-                return f"{names[-1]}: {' '.join(description.split())}"
+                sentence = " ".join(description.split()).split(". ")[0].removesuffix(".")
+                return f"{names[-1]}: {sentence}"
             names.pop()
         return ""
 
@@ -241,6 +246,17 @@ def _one_reason(wrong: _Wrong) -> str:
     reason = " or ".join([first, *(other.removeprefix("must be ") for other in more)])
     text = wrong.node.text
     return reason.replace(text, "…") if text and (wrong.node.written or wrong.is_secret) else reason
+
+
+def _is_unknown(error: _Error) -> bool:
+    """Return whether a variable nobody knows yet may be all that is wrong.
+
+    A list or mapping that holds one has its shape already; only what a connector's own code says
+    of it may come from the variable.
+    """
+    is_text = isinstance(error["input"], str)
+    is_own = error["type"] in ("value_error", "assertion_error")
+    return (is_text or is_own) and is_marked(error["input"])
 
 
 def _short(text: str) -> str:
