@@ -9,6 +9,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from hygge.casting import exact_cast
 from hygge.datatypes import arrow_type
 from hygge.errors import FlowError
 from hygge.settings import MoveSettings
@@ -141,7 +142,7 @@ def _cast(array: pa.Array, field: pa.Field, first_row: int) -> pa.Array:
     if array.type.equals(field.type):
         return array
     try:
-        return array.cast(field.type)
+        return exact_cast(array, field.type)
     except pa.ArrowNotImplementedError as error:
         raise FlowError(
             f"column '{field.name}' cannot be cast from {array.type} to {field.type}",
@@ -151,15 +152,21 @@ def _cast(array: pa.Array, field: pa.Field, first_row: int) -> pa.Array:
     except pa.ArrowInvalid as error:
         row = _first_refused(array, field.type)
         raise FlowError(
-            f"column '{field.name}', row {first_row + row + 1}: {_shown(array[row])} "
+            f"column '{field.name}', row {first_row + row + 1}: {_shown(array, row)} "
             f"is not exact as {field.type}",
             hint=f"choose another type in columns: {{{field.name}: {{type: …}}}}",
             code="HG525",
         ) from error
 
 
-def _shown(value: pa.Scalar) -> str:
-    text = repr(value.as_py())
+def _shown(array: pa.Array, row: int) -> str:
+    import pyarrow as pa
+
+    try:
+        text = repr(array[row].as_py())
+    except (ValueError, OverflowError):
+        # Python's own dates know neither nanoseconds nor the year 10000.
+        text = str(array[row : row + 1].cast(pa.string())[0])
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
@@ -170,7 +177,7 @@ def _first_refused(array: pa.Array, kind: pa.DataType) -> int:
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            array[low:middle].cast(kind)
+            exact_cast(array[low:middle], kind)
             low = middle
         except pa.ArrowInvalid:
             high = middle

@@ -19,19 +19,16 @@ def wider(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
         return one
     if is_.is_null(one):
         return two
-    if is_.is_dictionary(one) or is_.is_dictionary(two):
-        return _wider_dictionary(one, two)
+    if _is_coded(one) or _is_coded(two):
+        return wider(*(kind.value_type if _is_coded(kind) else kind for kind in (one, two)))
     rules = (_wider_number, _wider_time, _wider_bytes, _wider_nested)
     return next((found for rule in rules if (found := rule(one, two)) is not None), None)
 
 
-def _wider_dictionary(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
+def _is_coded(kind: pa.DataType) -> bool:
     import pyarrow.types as is_
 
-    return wider(
-        one.value_type if is_.is_dictionary(one) else one,
-        two.value_type if is_.is_dictionary(two) else two,
-    )
+    return bool(is_.is_dictionary(kind) or is_.is_run_end_encoded(kind))
 
 
 def _wider_number(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
@@ -160,12 +157,12 @@ def _wider_nested(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
 def _wider_struct(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
     import pyarrow as pa
 
-    fields = {field.name: field.with_nullable(True) for field in two}
-    merged = {}
+    others = {field.name: field for field in two}
+    merged = []
     for field in one:
-        other = fields.get(field.name)
-        both = field.type if other is None else wider(field.type, other.type)
+        other = others.pop(field.name, field)
+        both = wider(field.type, other.type)
         if both is None:
             return None
-        merged[field.name] = field.with_type(both).with_nullable(True)
-    return pa.struct(list((fields | merged).values()))
+        merged.append(field.with_type(both).with_nullable(True))
+    return pa.struct([*merged, *(field.with_nullable(True) for field in others.values())])

@@ -17,6 +17,7 @@ LAYERS = {
     1: [
         "registry",
         "connector",
+        "casting",
         "datatypes",
         "settings",
         "batches",
@@ -28,7 +29,7 @@ LAYERS = {
         "logs",
     ],
     2: ["files", "sql"],
-    3: ["homes", "stores", "shape", "contract"],
+    3: ["homes", "stores", "shape", "contract", "guards"],
     4: ["catalog", "journal", "journal_rows", "project", "runs"],
     5: ["plan", "staging", "flow"],
     6: ["engines", "coordinator", "recall"],

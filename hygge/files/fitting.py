@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from hygge.casting import exact_cast
 from hygge.errors import HomeError
 from hygge.files.layout import DataFile, partition_names
 
@@ -75,7 +76,7 @@ class Fitting:
         if column.type == field.type:
             return column
         try:
-            return column.cast(field.type)
+            return exact_cast(column, field.type)
         except pa.ArrowException as error:
             raise HomeError(
                 f"{self.file.path}: column '{field.name}' is {column.type} here and {field.type} "

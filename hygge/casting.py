@@ -1,0 +1,104 @@
+"""Casts that change no value: what Arrow's safe cast lets pass silently is refused here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_UTC = frozenset({"UTC", "Etc/UTC", "+00:00", "Z"})
+
+
+def exact_cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return `array` as `kind`, every value the same.
+
+    A time without a zone that is given one is the time on the clocks of that zone. Raises
+    `pa.ArrowInvalid` where a value would change (a fraction rounded, a time of day cut off) and
+    `pa.ArrowNotImplementedError` where the two types have nothing in common.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_run_end_encoded(array.type):
+        array = pc.run_end_decode(array)
+    if pa.types.is_dictionary(array.type) and not pa.types.is_dictionary(kind):
+        array = array.cast(array.type.value_type)
+    if array.type.equals(kind):
+        return array
+    if pa.types.is_timestamp(array.type) and pa.types.is_timestamp(kind):
+        return _cast_timestamp(array, kind)
+    cast = array.cast(kind)
+    if not _is_same(array, cast):
+        raise pa.ArrowInvalid(f"a value would change as {kind}")
+    return cast
+
+
+def _cast_timestamp(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if array.type.tz is None and kind.tz is not None and kind.tz not in _UTC:
+        return pc.assume_timezone(array.cast(pa.timestamp(kind.unit)), kind.tz)
+    if kind.tz is None and array.type.tz is not None and array.type.tz not in _UTC:
+        raise pa.ArrowNotImplementedError("the zone would be lost")
+    return array.cast(kind)
+
+
+def _is_same(before: pa.Array, after: pa.Array) -> bool:
+    import pyarrow as pa
+
+    is_ = pa.types
+    if all(_is_list(array.type) for array in (before, after)):
+        return _is_same(before.flatten(), after.flatten())
+    if is_.is_floating(after.type) and _is_text(before.type):
+        return _has_no_new_infinity(before, after)
+    return not _may_change(before.type, after.type) or _comes_back(before, after)
+
+
+def _may_change(before: pa.DataType, after: pa.DataType) -> bool:
+    """Return whether Arrow's own checks leave anything out between these two types."""
+    import pyarrow as pa
+
+    is_ = pa.types
+    if is_.is_floating(before):
+        narrows = is_.is_floating(after) and after.bit_width < before.bit_width
+        return bool(narrows or is_.is_decimal(after) or is_.is_boolean(after))
+    if is_.is_decimal(before):
+        return bool(is_.is_floating(after) or is_.is_boolean(after))
+    if is_.is_timestamp(before):
+        return bool(is_.is_date(after) or is_.is_time(after))
+    return bool(is_.is_integer(before) and is_.is_boolean(after))
+
+
+def _comes_back(before: pa.Array, after: pa.Array) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    back = after.cast(before.type)
+    same = pc.equal(back, before)
+    if pa.types.is_floating(before.type):
+        same = pc.or_(same, pc.and_(pc.is_nan(back), pc.is_nan(before)))
+    return bool(pc.all(same).as_py() is not False)
+
+
+def _has_no_new_infinity(before: pa.Array, after: pa.Array) -> bool:
+    import pyarrow.compute as pc
+
+    infinite = pc.is_inf(after)
+    if not pc.any(infinite).as_py():
+        return True
+    said = pc.match_substring_regex(before, "^[+-]?inf", ignore_case=True)
+    return bool(pc.all(pc.or_(said, pc.invert(infinite))).as_py())
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    import pyarrow.types as is_
+
+    return bool(is_.is_list(kind) or is_.is_large_list(kind) or is_.is_fixed_size_list(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow.types as is_
+
+    return bool(is_.is_string(kind) or is_.is_large_string(kind) or is_.is_string_view(kind))

@@ -1,0 +1,59 @@
+"""Whether rows that were staged may take the place of what a store holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hygge.errors import FlowError
+from hygge.model import Commit, Mode, Result
+from hygge.settings import MoveSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Nothing is published, and that is well."""
+
+    result: Result
+    note: str
+
+
+def reason_to_keep(
+    settings: MoveSettings, entity: str, rows: int, last: Commit | None
+) -> Kept | None:
+    """Return why `rows` staged rows are not published after `last`; None when they may be.
+
+    Raises `FlowError` when `on_empty` or `max_shrink` forbids it.
+    """
+    if settings.mode is Mode.REPLACE:
+        return _reason_not_to_replace(settings, entity, rows, last)
+    if settings.mode is Mode.APPEND and rows == 0 and last is not None:
+        return Kept(Result.OK, "the home has no rows to append")
+    return None
+
+
+def _reason_not_to_replace(
+    settings: MoveSettings, entity: str, rows: int, last: Commit | None
+) -> Kept | None:
+    if rows == 0 and settings.on_empty == "fail":
+        raise FlowError(
+            f"the home has no rows of {entity}, and on_empty is fail; nothing was published",
+            hint="look at the home, or set on_empty: replace if this is right",
+            code="HG532",
+        )
+    if last is None or last.total_rows == 0:
+        return None
+    if rows == 0 and settings.on_empty == "keep":
+        return Kept(
+            Result.KEPT,
+            f"the home has no rows of {entity}; the store has {last.total_rows:,} and keeps them "
+            "(set on_empty: replace to empty it)",
+        )
+    shrunk = 1 - rows / last.total_rows
+    if settings.max_shrink is not None and shrunk > settings.max_shrink:
+        raise FlowError(
+            f"{entity} would shrink from {last.total_rows:,} rows to {rows:,}, "
+            f"more than max_shrink: {settings.max_shrink:.0%} allows; nothing was published",
+            hint="look at the home; if this is right, raise max_shrink for one run",
+            code="HG533",
+        )
+    return None

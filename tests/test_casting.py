@@ -1,0 +1,117 @@
+"""No cast changes a value: what Arrow's safe cast lets pass is refused, naming row and value."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hygge.casting import exact_cast
+from hygge.errors import FlowError
+from hygge.settings import MoveSettings
+from hygge.shape import Shape
+
+CHANGING = [
+    ([1.5, 1e300], pa.float64(), pa.float32()),
+    ([0.5, 0.1], pa.float64(), pa.float32()),
+    ([0.25, 0.125], pa.float64(), pa.decimal128(5, 2)),
+    ([Decimal("0.10"), Decimal("12345678901234567.89")], pa.decimal128(19, 2), pa.float64()),
+    (["1.5", "1e400"], pa.string(), pa.float64()),
+    ([datetime(2020, 1, 1), datetime(2020, 1, 1, 5)], pa.timestamp("us"), pa.date32()),
+    ([1, 5], pa.int64(), pa.bool_()),
+    ([1.0, 0.5], pa.float64(), pa.bool_()),
+    ([[0.5], [0.1]], pa.list_(pa.float64()), pa.list_(pa.float32())),
+]
+
+
+@pytest.mark.parametrize(("values", "before", "after"), CHANGING, ids=str)
+def test_a_value_that_a_cast_would_change_is_refused(
+    values: list[Any], before: pa.DataType, after: pa.DataType
+) -> None:
+    with pytest.raises(pa.ArrowInvalid):
+        exact_cast(pa.array(values, before), after)
+    kept = exact_cast(pa.array([*values[:1], None], before), after)
+    assert kept.cast(before).to_pylist() == [*values[:1], None]
+
+
+@pytest.mark.parametrize(
+    ("values", "before", "after"),
+    [
+        ([1.5, float("nan"), float("inf"), None], pa.float64(), pa.float32()),
+        (["inf", "-Infinity", "nan", "2.5", None], pa.string(), pa.float64()),
+        ([Decimal("0.10"), None], pa.decimal128(5, 2), pa.float64()),
+        ([0.1, -0.0, None], pa.float64(), pa.decimal128(18, 4)),
+        ([datetime(2020, 1, 1), None], pa.timestamp("ns"), pa.date32()),
+        ([1, 0, None], pa.int8(), pa.bool_()),
+        ([], pa.float64(), pa.float32()),
+        ([None], pa.string(), pa.float64()),
+    ],
+    ids=str,
+)
+def test_values_that_stay_the_same_are_cast(
+    values: list[Any], before: pa.DataType, after: pa.DataType
+) -> None:
+    assert exact_cast(pa.array(values, before), after).type == after
+
+
+def test_a_time_without_a_zone_is_the_time_on_the_clocks_of_the_zone_it_is_given() -> None:
+    noon = pa.array([datetime(2020, 1, 1, 12)], pa.timestamp("us"))
+    there = exact_cast(noon, pa.timestamp("us", "Europe/Oslo"))
+    assert there.cast(pa.timestamp("us", "UTC")).to_pylist() == [
+        datetime(2020, 1, 1, 11, tzinfo=UTC)
+    ]
+    in_utc = exact_cast(noon, pa.timestamp("ms", "UTC"))
+    assert in_utc.to_pylist() == [datetime(2020, 1, 1, 12, tzinfo=UTC)]
+    twice = pa.array([datetime(2020, 10, 25, 2, 30)], pa.timestamp("us"))
+    with pytest.raises(pa.ArrowInvalid):
+        exact_cast(twice, pa.timestamp("us", "Europe/Oslo"))
+
+
+def test_a_zone_is_never_dropped_silently() -> None:
+    there = pa.array([datetime(2020, 1, 1, 12)], pa.timestamp("us", "Europe/Oslo"))
+    with pytest.raises(pa.ArrowNotImplementedError):
+        exact_cast(there, pa.timestamp("us"))
+
+
+def test_runs_and_dictionaries_are_cast_by_their_values() -> None:
+    values = pa.array([1, 1, 2])
+    assert exact_cast(pc.run_end_encode(values), pa.int32()).to_pylist() == [1, 1, 2]
+    assert exact_cast(pa.array([0.5]).dictionary_encode(), pa.float32()).to_pylist() == [0.5]
+    with pytest.raises(pa.ArrowInvalid):
+        exact_cast(pa.array([0.1]).dictionary_encode(), pa.float32())
+
+
+@given(st.lists(st.decimals(-(10**6), 10**6, places=2), max_size=5))
+def test_decimals_of_15_digits_survive_floats(values: list[Decimal]) -> None:
+    kind = pa.decimal128(18, 2)
+    there = exact_cast(pa.array(values, kind), pa.float64())
+    assert exact_cast(there, kind).to_pylist() == values
+
+
+def test_a_refused_nanosecond_is_shown_in_full() -> None:
+    at = pa.array([0, 1577836800000000001]).cast(pa.timestamp("ns"))
+    batch = pa.record_batch({"at": at})
+    settings = MoveSettings.model_validate({"columns": {"at": {"type": "timestamp(us)"}}})
+    shape = Shape(settings, batch.schema, run_id="r", loaded_at=datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(FlowError, match=r"row 2: 2020-01-01 00:00:00\.000000001 is not exact"):
+        shape.apply(batch, shape.schema, 0)
+
+
+def test_a_date_far_away_is_shown_too() -> None:
+    day = pa.array([10**7], pa.int32()).cast(pa.date32())
+    batch = pa.record_batch({"day": day})
+    settings = MoveSettings.model_validate({"columns": {"day": {"type": "timestamp(ns)"}}})
+    shape = Shape(settings, batch.schema, run_id="r", loaded_at=datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(FlowError, match="row 1: "):
+        shape.apply(batch, shape.schema, 0)
+
+
+def test_a_date_becomes_midnight() -> None:
+    day = pa.array([date(2020, 1, 1)])
+    assert exact_cast(day, pa.timestamp("us")).to_pylist() == [datetime(2020, 1, 1)]
