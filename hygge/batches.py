@@ -8,6 +8,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Self
 
+from hygge.errors import FlowError
+from hygge.logs import bound
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -53,6 +56,40 @@ class MemoryBudget:
         self.peak = max(self.peak, self.used)
 
 
+class _Account:
+    """What one reader holds of the budget. Settled once, it holds nothing, whatever happens then.
+
+    So neither a batch that a failed store still refers to nor a reader that hangs keeps memory
+    from the other moves.
+    """
+
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
+        self._held = 0
+        self._is_settled = False
+        self._lock = threading.Lock()
+
+    def take(self, size: int, check: Callable[[], None]) -> None:
+        self._budget.take(size, check)
+        with self._lock:
+            if self._is_settled:
+                self._budget.give(size)
+            else:
+                self._held += size
+
+    def correct(self, difference: int) -> None:
+        with self._lock:
+            if not self._is_settled:
+                self._held += difference
+                self._budget.correct(difference)
+
+    def settle(self) -> None:
+        with self._lock:
+            self._is_settled = True
+            self._budget.give(self._held)
+            self._held = 0
+
+
 def sized(batches: Iterable[pa.RecordBatch], batch_bytes: int) -> Iterator[pa.RecordBatch]:
     """Yield the same rows in batches of about `batch_bytes`: large ones sliced, small ones joined.
 
@@ -66,7 +103,7 @@ def sized(batches: Iterable[pa.RecordBatch], batch_bytes: int) -> Iterator[pa.Re
         size = batch.nbytes
         is_large = size >= batch_bytes // 2
         if small and (is_large or held + size > batch_bytes):
-            yield _joined(small)
+            yield from _joined(small)
             small, held = [], 0
         if is_large:
             yield from _sliced(batch, size, batch_bytes)
@@ -74,13 +111,19 @@ def sized(batches: Iterable[pa.RecordBatch], batch_bytes: int) -> Iterator[pa.Re
             small.append(batch)
             held += size
     if small:
-        yield _joined(small)
+        yield from _joined(small)
 
 
-def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+def _joined(batches: list[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
     import pyarrow as pa
 
-    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+    if len(batches) == 1:
+        return batches
+    try:
+        return [pa.concat_batches(batches)]
+    except pa.ArrowInvalid:
+        # Dictionaries that together have more values than their indices can count.
+        return batches
 
 
 def _sliced(batch: pa.RecordBatch, size: int, batch_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -109,17 +152,24 @@ class ReadAhead:
     ) -> None:
         self.error: BaseException | None = None
         self._opener = opener
-        self._budget = budget
+        self._account = _Account(budget)
         self._batch_bytes = batch_bytes
         self._check = check
         self._ready: deque[tuple[pa.RecordBatch, int]] = deque()
         self._changed = threading.Condition()
         self._ended = False
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="hygge-read", daemon=True)
+        self._thread = threading.Thread(target=bound(self._run), name="hygge-read", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise FlowError(
+                f"the system allows no more threads ({error})",
+                hint="lower concurrency in hygge.yml, or raise the limit:  ulimit -u",
+                code="HG544",
+            ) from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -128,8 +178,8 @@ class ReadAhead:
             self._changed.notify_all()
         self._thread.join(_JOIN_SECONDS)
         with self._changed:
-            while self._ready:
-                self._budget.give(self._ready.popleft()[1])
+            self._ready.clear()
+        self._account.settle()
 
     def batches(self) -> Generator[pa.RecordBatch, None, None]:
         """Yield every batch of the split; raise the home's own error where it occurred."""
@@ -140,7 +190,7 @@ class ReadAhead:
                 yield batch
                 del batch
             finally:
-                self._budget.give(size)
+                self._account.correct(-size)
         if self.error is not None:
             raise self.error
 
@@ -177,13 +227,13 @@ class ReadAhead:
         guess = self._batch_bytes
         while True:
             self._wait_for_room()
-            self._budget.take(guess, self._check_open)
+            self._account.take(guess, self._check_open)
             batch = None
             try:
                 batch = next(batches, None)
             finally:
                 size = 0 if batch is None else batch.nbytes
-                self._budget.correct(size - guess)
+                self._account.correct(size - guess)
             if batch is None:
                 return
             guess = size
@@ -197,9 +247,7 @@ class ReadAhead:
 
     def _put(self, batch: pa.RecordBatch, size: int) -> None:
         with self._changed:
-            if self._closed:
-                self._budget.give(size)
-                raise _Closed
+            self._check_open()
             self._ready.append((batch, size))
             self._changed.notify_all()
 

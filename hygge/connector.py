@@ -76,6 +76,8 @@ class WriteRequest:
     mode: Mode
     adopt: bool = False
     """Take over a place that holds data hygge did not write."""
+    buffer_bytes: int = 2**25
+    """Hold back at most about this many Arrow bytes of each split before writing them."""
 
 
 class ConnectorConfig(BaseModel):

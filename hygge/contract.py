@@ -31,34 +31,8 @@ class _Difference:
     refusal: str | None
 
 
-def agree(
-    offered: pa.Schema, held: pa.Schema | None, contract: SchemaContract, mode: Mode
-) -> Agreement:
-    """Return the schema to stage for rows of `offered` into a target that holds `held`.
-
-    Columns are matched by name, never by position. A replace mirrors the home; an append keeps
-    the store's column order, puts new columns last and fills dropped ones with nulls. An offered
-    type is widened only where every value of both sides stays exact. Offered columns of type
-    `null` take the held type, or string. Raises one `FlowError` that lists every difference the
-    contract refuses.
-    """
-    import pyarrow as pa
-
-    offered = _typed(offered, held)
-    if held is None:
-        return Agreement(offered)
-    differences = list(_differences(offered, held, contract, mode))
-    if any(difference.refusal for difference in differences):
-        raise _refused(differences)
-    notes = tuple(difference.text for difference in differences)
-    if mode is Mode.REPLACE:
-        return Agreement(offered, notes)
-    fields = [_held_field(field, offered) for field in held]
-    fields += [field for field in offered if field.name not in held.names]
-    return Agreement(pa.schema(fields), notes)
-
-
-def _typed(offered: pa.Schema, held: pa.Schema | None) -> pa.Schema:
+def typed(offered: pa.Schema, held: pa.Schema | None) -> pa.Schema:
+    """Return `offered` with a type for every column: `null` becomes the held type, or string."""
     import pyarrow as pa
 
     known = {} if held is None else {field.name: field.type for field in held}
@@ -69,6 +43,34 @@ def _typed(offered: pa.Schema, held: pa.Schema | None) -> pa.Schema:
         for field in offered
     ]
     return pa.schema(fields, metadata=offered.metadata)
+
+
+def agree(
+    offered: pa.Schema, held: pa.Schema | None, contract: SchemaContract, mode: Mode
+) -> Agreement:
+    """Return the schema to stage for rows of `offered` into a target that holds `held`.
+
+    `offered` is what the store would make of the home's columns (see `typed`, `Target.accept`):
+    a type that every commit changes in the same way is no difference. Columns are matched by
+    name, never by position. A replace mirrors the home; an append keeps the store's column order,
+    puts new columns last and fills dropped ones with nulls. An offered type is widened only where
+    every value of both sides stays exact. Raises one `FlowError` that lists every
+    difference the contract refuses.
+    """
+    import pyarrow as pa
+
+    if held is None:
+        return Agreement(offered)
+    differences = list(_differences(offered, held, contract, mode))
+    if any(difference.refusal for difference in differences):
+        raise _refused(differences)
+    notes = tuple(difference.text for difference in differences)
+    if mode is Mode.REPLACE:
+        return Agreement(offered, notes)
+    fields = [_held_field(field, offered) for field in held]
+    # What was appended before has no such column, so it is null there.
+    fields += [field.with_nullable(True) for field in offered if field.name not in held.names]
+    return Agreement(pa.schema(fields), notes)
 
 
 def _held_field(held: pa.Field, offered: pa.Schema) -> pa.Field:

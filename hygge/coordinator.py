@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hygge.batches import MemoryBudget
@@ -32,12 +33,17 @@ __all__ = ["Stop", "run"]
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10.0
-"""How long moves may take to end after the run was asked to stop."""
+"""How long moves may take to end after the run was asked to stop, or after their timeout."""
+COMMIT_SECONDS = 120.0
+"""How much longer a move may take whose commit has begun: its outcome is worth waiting for."""
 _POLL_SECONDS = 0.1
 _LARGEST_BATCH = 4 * 2**20
 _SMALLEST_BATCH = 64 * 2**10
+_LARGEST_BUFFER = 32 * 2**20
+_SHARE_OF_STORES = 2
 _BATCHES_HELD_BY_A_SPLIT = 4
 _GOOD = (Result.OK, Result.KEPT)
+_UNKNOWN = "its commit has begun and does not end; the next run finds out whether it landed"
 
 
 def run(
@@ -53,6 +59,12 @@ def run(
     return _Run(plan, stop, listen, fail_fast).run()
 
 
+@dataclass(frozen=True, slots=True)
+class _Active:
+    move: Move
+    since: float
+
+
 class _Run:
     def __init__(
         self, plan: Plan, stop: Stop, listen: Callable[[Event], None], fail_fast: bool
@@ -63,8 +75,8 @@ class _Run:
         self._fail_fast = fail_fast
         self._listening = threading.Lock()
         self._started = time.monotonic()
-        self._waiting = list(plan.moves)
-        self._active: dict[int, Move] = {}
+        self._waiting = dict(enumerate(plan.moves))
+        self._active: dict[int, _Active] = {}
         self._ended: queue.SimpleQueue[tuple[int, Outcome]] = queue.SimpleQueue()
         self._outcomes: dict[int, Outcome] = {}
         self._bad_flows: dict[str, str] = {}
@@ -83,6 +95,7 @@ class _Run:
             self._skip_dependants()
             self._start_ready()
             self._collect()
+            self._abandon_late()
         outcomes = tuple(self._outcomes[number] for number in sorted(self._outcomes))
         finished = RunFinished(
             scope.run_id, time.monotonic() - self._started, outcomes, datetime.now(UTC).isoformat()
@@ -94,12 +107,16 @@ class _Run:
         plan = self._plan
         at_once = max(1, min(plan.concurrency, len(plan.moves)))
         splits = max(1, (os.cpu_count() or 1) // at_once)
-        share = plan.memory_limit // (at_once * splits * _BATCHES_HELD_BY_A_SPLIT)
+        # What stores hold back to write it in large pieces is memory too: a share is put aside.
+        buffers = min(_LARGEST_BUFFER * splits, plan.memory_limit // _SHARE_OF_STORES // at_once)
+        budget = plan.memory_limit - buffers * at_once
+        share = budget // (at_once * splits * _BATCHES_HELD_BY_A_SPLIT)
         return RunScope(
             run_id=secrets.token_hex(8),
             started_at=datetime.now(UTC),
             context=plan.context,
-            budget=MemoryBudget(plan.memory_limit),
+            budget=MemoryBudget(budget),
+            buffer_bytes=buffers,
             stop=self._stop,
             emit=self._emit,
             engine=run_splits,
@@ -113,30 +130,27 @@ class _Run:
         with self._listening:
             self._listen(event)
 
-    def _number(self, move: Move) -> int:
-        return self._plan.moves.index(move)
-
     def _start_ready(self) -> None:
-        for move in list(self._waiting):
+        unfinished = {move.flow for move in self._waiting.values()}
+        unfinished |= {active.move.flow for active in self._active.values()}
+        for number, move in list(self._waiting.items()):
             if len(self._active) >= self._plan.concurrency or self._stop.requested:
                 return
-            if not self._busy_before(move):
-                self._waiting.remove(move)
-                self._start(move)
+            if unfinished.isdisjoint(self._plan.after.get(move.flow, ())):
+                self._start(number, self._waiting.pop(number))
 
-    def _busy_before(self, move: Move) -> bool:
-        before = self._plan.after.get(move.flow, ())
-        unfinished = [*self._waiting, *self._active.values()]
-        return any(other.flow in before for other in unfinished)
-
-    def _start(self, move: Move) -> None:
-        number = self._number(move)
-        self._active[number] = move
+    def _start(self, number: int, move: Move) -> None:
+        self._active[number] = _Active(move, time.monotonic())
 
         def work() -> None:
             self._ended.put((number, run_move(move, self._scope)))
 
-        threading.Thread(target=work, name=f"hygge-{move.flow}-{move.entity}", daemon=True).start()
+        try:
+            name = f"hygge-{move.flow}-{move.entity}"
+            threading.Thread(target=work, name=name, daemon=True).start()
+        except RuntimeError as error:
+            why = f"the system allows no more threads ({error})"
+            self._ended.put((number, _not_run(move, Result.FAILED, "HG544", why)))
 
     def _collect(self) -> None:
         if not self._active:
@@ -157,30 +171,40 @@ class _Run:
         self._emit(MoveFinished(self._scope.run_id, outcome))
 
     def _skip_dependants(self) -> None:
-        for move in list(self._waiting):
+        for number, move in list(self._waiting.items()):
             bad = [f for f in self._plan.after.get(move.flow, ()) if f in self._bad_flows]
             if bad:
-                self._waiting.remove(move)
                 why = f"it runs after {bad[0]}, and that was not moved"
-                outcome = _not_run(move, Result.SKIPPED, "HG545", why)
-                self._end(self._number(move), outcome)
+                del self._waiting[number]
+                self._end(number, _not_run(move, Result.SKIPPED, "HG545", why))
 
     def _cancel_waiting(self) -> None:
         if not self._stop.requested:
             return
-        for move in self._waiting:
-            outcome = _not_run(move, Result.CANCELLED, "HG542", self._stop.reason)
-            self._end(self._number(move), outcome)
-        self._waiting.clear()
         self._stop_seen = self._stop_seen or time.monotonic()
-        if time.monotonic() - self._stop_seen > GRACE_SECONDS:
-            self._abandon()
+        for number, move in self._waiting.items():
+            self._end(number, _not_run(move, Result.CANCELLED, "HG542", self._stop.reason))
+        self._waiting.clear()
 
-    def _abandon(self) -> None:
-        for number, move in list(self._active.items()):
+    def _abandon_late(self) -> None:
+        """Go on without moves that hang: no thread can be ended from outside."""
+        now = time.monotonic()
+        for number, active in list(self._active.items()):
+            move, timeout = active.move, active.move.settings.timeout
+            is_committing = (move.flow, move.entity) in self._scope.committing
+            latest = now - GRACE_SECONDS - (COMMIT_SECONDS if is_committing else 0)
+            if self._stop_seen is not None and self._stop_seen < latest:
+                why = f"it did not stop within {GRACE_SECONDS:g} s; the next run cleans up after it"
+                outcome = _not_run(move, Result.CANCELLED, "HG542", why)
+            elif timeout is not None and active.since + timeout < latest:
+                why = f"the move hangs, beyond its timeout of {timeout:g} s; the next run cleans up"
+                outcome = _not_run(move, Result.FAILED, "HG541", why)
+            else:
+                continue
+            if is_committing:
+                outcome = _not_run(move, outcome.result, "HG551", _UNKNOWN)
             del self._active[number]
-            why = f"it did not stop within {GRACE_SECONDS:g} s; the next run cleans up after it"
-            self._end(number, _not_run(move, Result.CANCELLED, "HG542", why))
+            self._end(number, outcome)
 
 
 def _not_run(move: Move, result: Result, code: str, why: str) -> Outcome:

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest, Source, Target, WriteRequest
-from hygge.contract import agree
+from hygge.contract import agree, typed
 from hygge.errors import (
     Cancelled,
     CommitUnknownError,
@@ -28,6 +28,7 @@ from hygge.errors import (
     LateTypeError,
     StoreError,
 )
+from hygge.guards import reason_to_keep
 from hygge.locks import move_lock
 from hygge.logs import context
 from hygge.model import (
@@ -64,7 +65,7 @@ class _Published:
 def run_move(move: Move, scope: RunScope) -> Outcome:
     """Move one entity and say what became of it; no exception leaves this function."""
     started = time.monotonic()
-    running = _Moving(move, scope)
+    running: _Moving | None = None
     outcome = Outcome(
         flow=move.flow,
         entity=move.entity,
@@ -76,6 +77,7 @@ def run_move(move: Move, scope: RunScope) -> Outcome:
     )
     try:
         with move_lock(scope.context.root, move.flow, move.entity, scope.run_id):
+            running = _Moving(move, scope)
             published = running.run()
         outcome = replace(
             outcome,
@@ -85,13 +87,15 @@ def run_move(move: Move, scope: RunScope) -> Outcome:
             seq=published.seq,
             notes=published.notes,
         )
-    except Exception as error:
+    except BaseException as error:
+        # A driver's panic is no Exception; in a thread nobody would ever hear of it.
         result = Result.CANCELLED if isinstance(error, Cancelled) else Result.FAILED
         outcome = replace(outcome, result=result, failure=failure_of(error, move.where))
-    return replace(outcome, seconds=time.monotonic() - started, attempts=running.attempt)
+    attempts_made = 0 if running is None else running.attempt
+    return replace(outcome, seconds=time.monotonic() - started, attempts=attempts_made)
 
 
-def failure_of(error: Exception, where: str) -> Failure:
+def failure_of(error: BaseException, where: str) -> Failure:
     """Return the failure that `error` stands for; what nobody raised on purpose is a bug."""
     if isinstance(error, HyggeError):
         message = "\n".join([error.message, *getattr(error, "__notes__", [])])
@@ -116,6 +120,7 @@ class _Moving:
         self._watch = Watch(scope.stop, move.settings.timeout)
         self._home = move.home.home(scope.context)
         self._store = move.store.store(scope.context)
+        self._published: _Published | None = None
 
     def run(self) -> _Published:
         """Run attempts until one publishes."""
@@ -139,10 +144,21 @@ class _Moving:
         names = {"run": self._scope.run_id, "flow": move.flow, "entity": move.entity}
         with context(**names, attempt=self.attempt):
             try:
-                return self._open_target(thorough=False)
-            except LateTypeError as error:
-                log.info("%s; reading again with types taken from the whole input", error.message)
-                return self._open_target(thorough=True)
+                return self._open_twice()
+            except BaseException as error:
+                if self._published is None:
+                    raise
+                # The rows have landed: no error may hide that, or be a reason to move them again.
+                log.warning("after the commit of %s: %s", move.into, error)
+                notes = (*self._published.notes, f"published, but afterwards: {error}")
+                return replace(self._published, notes=notes)
+
+    def _open_twice(self) -> _Published:
+        try:
+            return self._open_target(thorough=False)
+        except LateTypeError as error:
+            log.info("%s; reading again with types taken from the whole input", error.message)
+        return self._open_target(thorough=True)
 
     def _open_target(self, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
@@ -154,13 +170,30 @@ class _Moving:
             attempt=self.attempt,
             mode=move.settings.mode,
             adopt=scope.adopt,
+            buffer_bytes=scope.buffer_bytes // self._workers,
         )
         with (
             blaming(StoreError, f"cannot write {move.into}"),
             self._store.open(request) as target,
             _discarding(target),
         ):
-            return self._open_source(target, thorough=thorough)
+            return self._landed(target) or self._open_source(target, thorough=thorough)
+
+    @property
+    def _workers(self) -> int:
+        """How many splits are staged at once; with a limit one, so that it counts rows in order."""
+        wanted = self._move.settings.parallel
+        if self._scope.limit is not None:
+            return 1
+        return self._scope.splits if wanted == "auto" else wanted
+
+    def _landed(self, target: Target) -> _Published | None:
+        """Return what an earlier attempt of this run published, though its answer was lost."""
+        last = target.last_commit()
+        if last is None or last.run_id != self._scope.run_id:
+            return None
+        note = "an earlier attempt had published it, though its answer was lost"
+        return _Published(Result.OK, last.rows, seq=last.seq, notes=(note,))
 
     def _open_source(self, target: Target, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
@@ -176,13 +209,15 @@ class _Moving:
 
     def _fill(self, target: Target, source: Source, shape: Shape) -> _Published:
         move, settings = self._move, self._move.settings
-        agreement = agree(shape.schema, target.schema(), settings.schema_contract, settings.mode)
+        held = target.schema()
+        offered = target.accept(typed(shape.schema, held))
+        agreement = agree(offered, held, settings.schema_contract, settings.mode)
         schema = target.accept(agreement.schema)
         parts, rows = self._stage(target, source, shape, schema)
         last = target.last_commit()
-        kept = self._guard(rows, last)
-        if kept is not None:
-            return kept
+        kept = reason_to_keep(settings, move.entity, rows, last)
+        if last is not None and kept is not None:
+            return _Published(kept.result, seq=last.seq, notes=(kept.note,))
         commit = Commit(
             flow=move.flow,
             entity=move.entity,
@@ -195,10 +230,10 @@ class _Moving:
             committed_at=datetime.now(self._scope.started_at.tzinfo).isoformat(),
             watermark=source.upper,
         )
-        self._watch.check()
-        notes = [*agreement.notes, *self._commit(target, parts, commit)]
+        notes = (*agreement.notes, *self._commit(target, parts, commit))
         size = sum(part.bytes for part in parts)
-        return _Published(Result.OK, rows, size, commit.seq, tuple(notes))
+        self._published = _Published(Result.OK, rows, size, commit.seq, notes)
+        return self._published
 
     def _stage(
         self, target: Target, source: Source, shape: Shape, schema: pa.Schema
@@ -218,55 +253,40 @@ class _Moving:
             watch=self._watch,
             progress=progress,
         )
-        wanted = move.settings.parallel
-        workers = scope.splits if wanted == "auto" else wanted
-        workers = workers if scope.limit is None else 1
-        splits = source.splits(workers)
-        parts = scope.engine(splits, staging.stage, workers)
+        with blaming(HomeError, f"cannot read {move.entity}"):
+            splits = source.splits(self._workers)
+        parts = scope.engine(splits, staging.stage, self._workers)
         staging.prove(parts)
         return parts, progress.rows
 
-    def _guard(self, rows: int, last: Commit | None) -> _Published | None:
-        """Say what happens instead of a commit, or return None to go on."""
-        settings = self._move.settings
-        if last is None:
-            return None
-        if settings.mode is Mode.APPEND and rows == 0:
-            return _Published(Result.OK, seq=last.seq, notes=("the home has no rows to append",))
-        if settings.mode is not Mode.REPLACE or last.total_rows == 0:
-            return None
-        if rows == 0 and settings.on_empty != "replace":
-            return self._guard_empty(last)
-        shrunk = 1 - rows / last.total_rows
-        if settings.max_shrink is not None and shrunk > settings.max_shrink:
-            raise FlowError(
-                f"{self._move.entity} would shrink from {last.total_rows:,} rows to {rows:,}, "
-                f"more than max_shrink: {settings.max_shrink:.0%} allows; nothing was published",
-                hint="look at the home; if this is right, raise max_shrink for one run",
-                code="HG533",
-            )
-        return None
-
-    def _guard_empty(self, last: Commit) -> _Published:
-        found = f"the home has no rows of {self._move.entity}; the store has {last.total_rows:,}"
-        if self._move.settings.on_empty == "fail":
-            raise FlowError(
-                f"{found}, and on_empty is fail; nothing was published",
-                hint="look at the home, or set on_empty: replace if this is right",
-                code="HG532",
-            )
-        note = f"{found} and keeps them (set on_empty: replace to empty it)"
-        return _Published(Result.KEPT, seq=last.seq, notes=(note,))
-
-    def _commit(self, target: Target, parts: Sequence[Part], commit: Commit) -> list[str]:
+    def _commit(self, target: Target, parts: Sequence[Part], commit: Commit) -> tuple[str, ...]:
         """Publish, and return what a person should know about how that went."""
+        with self._scope.commit_of(self._move):
+            self._watch.check()
+            try:
+                target.commit(parts, commit)
+            except Exception as error:
+                self._find_out(target, commit, error)
+                return (f"published, but: {error}",)
+        return ()
+
+    def _find_out(self, target: Target, commit: Commit, error: Exception) -> None:
+        """Raise unless the commit that ended in `error` landed all the same."""
         try:
-            target.commit(parts, commit)
-        except CommitUnknownError as error:
-            if target.owner(commit.seq) != commit.run_id:
-                raise
-            return [f"published, but: {error.message}"]
-        return []
+            owner = target.owner(commit.seq)
+        except (HyggeError, OSError) as problem:
+            error.add_note(f"and the store cannot say whether it has the commit: {problem}")
+            owner = None
+        if owner == commit.run_id:
+            return
+        if owner is not None and isinstance(error, CommitUnknownError):
+            raise StoreError(
+                f"commit {commit.seq} of {self._move.into} belongs to run {owner}; "
+                "nothing was published here",
+                hint="start this run again; it begins from the newest commit",
+                code="HG514",
+            ) from error
+        raise error
 
     def _is_transient(self, error: BaseException) -> bool:
         causes = [error, error.__cause__] if error.__cause__ else [error]
@@ -278,6 +298,8 @@ class _Moving:
 
     def _tell_retry(self, attempt: int, error: BaseException, wait: float) -> None:
         move = self._move
+        # The frames of what failed still hold batches, and the wait may be long.
+        traceback.clear_frames(error.__traceback__)
         self._scope.emit(
             MoveRetried(self._scope.run_id, move.flow, move.entity, attempt, str(error), wait)
         )

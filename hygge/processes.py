@@ -10,35 +10,37 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 def identity() -> str:
     """Return what only this process is called: the machine's boot, the number, the start."""
-    return f"{_boot()} {os.getpid()} {_started(os.getpid())}"
+    return f"{boot_id()} {os.getpid()} {started(os.getpid())}"
 
 
 def is_alive(process: str | None) -> bool:
     """Return whether the process that called itself `process` still runs on this machine."""
     words = (process or "").split(" ")
-    if len(words) != 3 or not words[1].isdigit() or words[0] != _boot():
+    if len(words) != 3 or not words[1].isdigit() or words[0] != boot_id():
         return False
-    number, started = int(words[1]), words[2]
+    number = int(words[1])
     try:
         os.kill(number, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    return started == _started(number)
+    return words[2] == started(number)
 
 
-def _boot() -> str:
+def boot_id() -> str:
+    """Return what tells this start of the machine from others; `-` where the system does not."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
         return "-"
 
 
-def _started(number: int) -> str:
-    """Return the start time in clock ticks; `-` where the system does not tell."""
+def started(number: int) -> str:
+    """Return when a process began, in clock ticks since boot; `-` when there is none to ask."""
     try:
         stat = Path(f"/proc/{number}/stat").read_text(errors="replace")
     except OSError:
         return "-"
+    # The name in parentheses may hold blanks; the start is the 20th field after it.
     return stat.rpartition(")")[2].split()[19]

@@ -41,9 +41,23 @@ class RunScope:
     batch_bytes: int
     splits: int
     """Splits of one entity at once where its flow says `parallel: auto`."""
+    buffer_bytes: int = 2**25
+    """Arrow bytes that the store may hold back of one entity, over all its splits."""
     adopt: bool = False
     limit: int | None = None
     """Move at most this many rows of each entity."""
+    committing: set[tuple[str, str]] = field(default_factory=set)
+    """Flow and entity of the moves whose commit has begun: a stop waits for its outcome."""
+
+    @contextmanager
+    def commit_of(self, move: Move) -> Iterator[None]:
+        """Have the coordinator wait for a commit, which must begin inside."""
+        name = (move.flow, move.entity)
+        self.committing.add(name)
+        try:
+            yield
+        finally:
+            self.committing.discard(name)
 
 
 @contextmanager
@@ -134,10 +148,12 @@ class Staging:
             reader = pa.RecordBatchReader.from_batches(self.schema, batches)
             try:
                 return self.target.stage(reader, split)
-            except Exception:
-                if first:
-                    raise first[0] from None
-                raise
+            except BaseException as error:
+                if not first or error is first[0]:
+                    raise
+        # Outside of the `except`: the store's error is a consequence, and `from` would drop the
+        # cause by which a home tells errors that may pass.
+        raise first[0]
 
     def _shaped(self, ahead: ReadAhead, split: Split) -> Iterator[pa.RecordBatch]:
         rows = 0

@@ -42,11 +42,21 @@ class World:
     batch_rows: int = 1000
     before_read: dict[str, Callable[[int], None]] = field(default_factory=dict)
     """Called with the number of the opening (from 1) before an entity's rows are read."""
+    while_reading: dict[str, Callable[[int], None]] = field(default_factory=dict)
+    """Called with the number of the opening after the first batch of each split was read."""
+    after_read: dict[str, Callable[[int], None]] = field(default_factory=dict)
+    """Called with the number of the opening when the source is closed without an error."""
+    while_staging: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """Called for each batch that is staged."""
     before_commit: dict[str, Callable[[], None]] = field(default_factory=dict)
     after_commit: dict[str, Callable[[], None]] = field(default_factory=dict)
     late_types: set[str] = field(default_factory=set)
     transient: tuple[type[BaseException], ...] = (ConnectionError,)
     lost_rows: int = 0
+    unmakable: BaseException | None = None
+    """What asking for the home raises."""
+    before_splits: Callable[[], None] = lambda: None
+    before_owner: Callable[[], None] = lambda: None
     opened: dict[str, int] = field(default_factory=dict)
     commits: dict[str, list[tuple[Commit, pa.Table]]] = field(default_factory=dict)
     staged: set[str] = field(default_factory=set)
@@ -72,7 +82,10 @@ class MemoryHomeConfig(HomeConfig, type="memory"):
     """Which world."""
 
     def home(self, context: ProjectContext) -> Home:
-        return MemoryHome(WORLDS[self.world])
+        world = WORLDS[self.world]
+        if world.unmakable is not None:
+            raise world.unmakable
+        return MemoryHome(world)
 
 
 class MemoryHome(Home):
@@ -96,6 +109,8 @@ class MemoryHome(Home):
         if request.entity in world.before_read:
             world.before_read[request.entity](world.opened[request.entity])
         yield MemorySource(world, request)
+        if request.entity in world.after_read:
+            world.after_read[request.entity](world.opened[request.entity])
 
     def is_transient(self, error: BaseException) -> bool:
         return isinstance(error, self.world.transient)
@@ -110,6 +125,7 @@ class MemorySource(Source):
         self.total_rows = self.table.num_rows + world.lost_rows
 
     def splits(self, wanted: int) -> list[Split]:
+        self.world.before_splits()
         count = self.world.splits
         size = -(-self.table.num_rows // count) if self.table.num_rows else 0
         return [Split(n, f"rows from {n * size}", (n * size, size)) for n in range(count)]
@@ -120,7 +136,11 @@ class MemorySource(Source):
         rows = self.table.slice(start, size)
 
         def batches() -> Iterator[pa.RecordBatch]:
-            yield from rows.to_batches(max_chunksize=self.world.batch_rows)
+            world, name = self.world, self.request.entity
+            for batch in rows.to_batches(max_chunksize=world.batch_rows):
+                yield batch
+                if name in world.while_reading:
+                    world.while_reading[name](world.opened[name])
             if self.request.entity in self.world.late_types and not self.request.thorough:
                 raise LateTypeError("a late value")
 
@@ -177,7 +197,12 @@ class MemoryTarget(Target):
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         self.world.staged.add(self.request.into)
-        table = batches.read_all()
+        rows = []
+        for batch in batches:
+            rows.append(batch)
+            if self.request.into in self.world.while_staging:
+                self.world.while_staging[self.request.into]()
+        table = pa.Table.from_batches(rows, batches.schema)
         with self.world.lock:
             self.parts[split.number] = table
         return Part(split.number, table.num_rows, table.nbytes)
@@ -194,6 +219,7 @@ class MemoryTarget(Target):
             self.world.after_commit[self.request.into]()
 
     def owner(self, seq: int) -> str | None:
+        self.world.before_owner()
         chain = self.world.commits.get(self.request.into, [])
         return chain[seq - 1][0].run_id if len(chain) >= seq else None
 

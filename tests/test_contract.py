@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from hygge.contract import agree
+from hygge.contract import agree, typed
 from hygge.errors import FlowError
 from hygge.model import Mode
 from hygge.settings import SchemaContract
@@ -15,14 +15,14 @@ HELD = pa.schema([("id", pa.int32()), ("name", pa.string())])
 
 def test_a_first_move_takes_the_homes_columns_and_gives_empty_ones_text() -> None:
     offered = pa.schema([("id", pa.int64()), ("nothing", pa.null())])
-    assert agree(offered, None, FREEZE, Mode.REPLACE).schema == pa.schema(
+    assert agree(typed(offered, None), None, FREEZE, Mode.REPLACE).schema == pa.schema(
         [("id", pa.int64()), ("nothing", pa.string())]
     )
 
 
 def test_a_column_without_values_keeps_the_type_the_store_has() -> None:
     offered = pa.schema([("id", pa.null()), ("name", pa.string())])
-    assert agree(offered, HELD, FREEZE, Mode.APPEND).schema == HELD
+    assert agree(typed(offered, HELD), HELD, FREEZE, Mode.APPEND).schema == HELD
 
 
 def test_append_keeps_the_stores_order_and_puts_new_columns_last() -> None:
@@ -70,3 +70,8 @@ def test_names_that_differ_only_in_case_are_never_two_columns() -> None:
     offered = pa.schema([("ID", pa.int32()), ("name", pa.string())])
     with pytest.raises(FlowError, match="'ID' is 'id' in the store"):
         agree(offered, HELD, EVOLVE, Mode.APPEND)
+
+
+def test_a_new_column_is_nullable_because_older_rows_lack_it() -> None:
+    offered = pa.schema([*HELD, pa.field("extra", pa.bool_(), nullable=False)])
+    assert agree(offered, HELD, EVOLVE, Mode.APPEND).schema.field("extra").nullable

@@ -29,6 +29,15 @@ def _go_on() -> None:
     """Never cancels: there is no other split that could fail meanwhile."""
 
 
+def _start(thread: threading.Thread) -> bool:
+    """Start a thread; false where the system allows no more: those that run do its work too."""
+    try:
+        thread.start()
+    except RuntimeError:
+        return False
+    return True
+
+
 class _Threads:
     def __init__(self, splits: Sequence[Split], work: Work) -> None:
         self._splits = splits
@@ -45,9 +54,10 @@ class _Threads:
             threading.Thread(target=bound(self._run), name=f"hygge-split-{number}", daemon=True)
             for number in range(workers)
         ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+        started = [thread for thread in threads if _start(thread)]
+        if not started:
+            self._run()
+        for thread in started:
             thread.join()
         if self._errors:
             raise self._errors[0]

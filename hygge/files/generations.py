@@ -67,7 +67,7 @@ class Generation:
         for part in parts:
             source, target = self.place.live / part.name, self.path / part.name
             _check_kept(source, part)
-            durable.make_directory(target.parent)
+            target.parent.mkdir(parents=True, exist_ok=True)
             durable.link_file(source, target)
 
     def publish(self, record: Record) -> None:

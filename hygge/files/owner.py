@@ -6,7 +6,8 @@ import json
 import os
 import socket
 from dataclasses import asdict, dataclass
-from pathlib import Path
+
+from hygge.processes import boot_id, started
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Owner:
         """Return this process as an owner."""
         pid = os.getpid()
         host = socket.gethostname()
-        return cls(run_id, attempt, pid, host, _boot_id(), _started(pid), lock)
+        return cls(run_id, attempt, pid, host, boot_id(), started(pid), lock)
 
     @classmethod
     def load(cls, data: bytes) -> Owner | None:
@@ -49,27 +50,11 @@ class Owner:
         pid is free or another process's; and when this host was started anew since. Of another
         host nothing can be told.
         """
-        if self.boot_id != _boot_id():
+        if self.boot_id != boot_id():
             return self.host == socket.gethostname()
         if self.lock == lock:
             return True
-        return self.host == socket.gethostname() and _started(self.pid) != self.started
+        return self.host == socket.gethostname() and started(self.pid) != self.started
 
     def __str__(self) -> str:
         return f"run {self.run_id} (pid {self.pid} on {self.host})"
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
-def _started(pid: int) -> str:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    # The name in parentheses may hold blanks; the start is the 20th field after it.
-    return text.rpartition(")")[2].split()[19]

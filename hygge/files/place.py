@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import stat
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from hygge.connector import WriteRequest
 from hygge.errors import StoreError
 from hygge.files.durable import make_directory
 from hygge.files.owner import Owner
+from hygge.locks import LockHeldError, lock_file, write_note
 
 STATE = ".hygge"
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -132,21 +132,16 @@ def locked(place: Place, request: WriteRequest) -> Iterator[Owner]:
 
     Raises `StoreError` naming the run that holds it.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(place.lock, flags, 0o600)
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = Owner.load(os.pread(fd, 4096, 0))
+            descriptor = stack.enter_context(lock_file(place.lock))
+        except LockHeldError as error:
+            holder = Owner.load(error.note)
             raise StoreError(
                 f"{place.live} is already being written by {holder or 'another run'}",
                 hint="wait until that run ends, then start this one again",
                 code="HG512",
             ) from error
-        owner = Owner.here(request.run_id, request.attempt, os.fstat(fd).st_ino)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, owner.dump(), 0)
+        owner = Owner.here(request.run_id, request.attempt, os.fstat(descriptor).st_ino)
+        write_note(descriptor, owner.dump())
         yield owner
-    finally:
-        os.close(fd)

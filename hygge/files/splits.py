@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hygge.files.durable import create_file, make_directory, sync_file
+from hygge.files.durable import create_file, sync_file
 from hygge.files.formats import BUFFER_BYTES, FileFormat, Sink, checksum, store_errors
 from hygge.files.partitions import empty_folder, partitions
 from hygge.files.record import PartFile
@@ -29,11 +29,13 @@ class Layout:
     max_rows: int | None = None
     max_bytes: int | None = None
     partition_by: tuple[str, ...] = ()
+    held_bytes: int = BUFFER_BYTES
+    """Arrow bytes that all open files of a split may hold back."""
 
     @property
     def buffer_bytes(self) -> int:
         """Arrow bytes that one open file may hold back."""
-        share = BUFFER_BYTES // (MAX_OPEN if self.partition_by else 1)
+        share = self.held_bytes // (MAX_OPEN if self.partition_by else 1)
         return min(share, self.max_bytes or share)
 
 
@@ -45,7 +47,8 @@ class _OpenFile:
         self.name = name
         self.rows = 0
         self._layout = layout
-        make_directory(self.path.parent)
+        # Not synced one by one: publishing syncs the whole tree before anybody can see it.
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = create_file(self.path)
         try:
             self._sink = Sink(self._file)

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from hygge.connector import ProjectContext, Store, StoreConfig, Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.files.adoption import check_adoption
-from hygge.files.formats import FileFormat, store_errors
+from hygge.files.formats import BUFFER_BYTES, FileFormat, store_errors
 from hygge.files.generations import open_generation
 from hygge.files.place import Place
 from hygge.files.record import load_record
@@ -101,10 +101,14 @@ class FileStore(Store):
             with store_errors(f"write to {self.root / request.into}"):
                 generation = stack.enter_context(open_generation(self.root, request))
                 check_adoption(generation, request)
-            yield FileTarget(generation, request, self._layout())
+            yield FileTarget(generation, request, self._layout(request.buffer_bytes))
 
-    def _layout(self) -> Layout:
+    def _layout(self, buffer_bytes: int) -> Layout:
         config = self.config
         return Layout(
-            config.format(), config.file_max_rows, config.file_max_bytes, config.partition_by
+            config.format(),
+            config.file_max_rows,
+            config.file_max_bytes,
+            config.partition_by,
+            min(buffer_bytes, BUFFER_BYTES),
         )
