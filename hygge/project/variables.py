@@ -180,7 +180,7 @@ class Variables:
             return content.decode().removesuffix("\n").removesuffix("\r")
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            message = f"cannot read {path}: {reason}"
+            message = f"cannot read {path}: {(reason or str(error)).lower()}"
             hint = "a relative path starts at the project's root"
             self.missing.append(diagnostic("HG303", message, span, hint))
             return marker(f"file:{path}")
