@@ -258,7 +258,24 @@ class DelimitedReader:
             if self.types.get(name, table.column(place).type) != table.column(place).type:
                 values = _cast(table.column(place), self.types[name], place)
                 table = table.set_column(place, name, values)
+        self._check_range(table, block)
         return table
+
+    def _check_range(self, table: pa.Table, block: Block) -> None:
+        """Raise for a number too large for its type: Arrow makes it infinite without a word."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for place, values in enumerate(table.columns):
+            if not pa.types.is_floating(values.type) or not pc.any(pc.is_inf(values)).as_py():
+                continue
+            texts = replace(self, types={})._parse(block, at_once=True).column(place)
+            words = pc.match_substring(texts, "inf", ignore_case=True)
+            wrong = pc.index(pc.and_not(pc.is_inf(values), words), True).as_py()
+            if wrong >= 0:
+                raise pa.ArrowInvalid(
+                    f"In CSV column #{place}: Row #{wrong + 1}: too large for {values.type}"
+                )
 
     def _whole_records(self, block: Block) -> Block:
         """Return `block` cut where the exact reader says that a record ends.
@@ -318,12 +335,19 @@ class DelimitedReader:
         records = self.dialect.records(block.data, len(self.names))
         record = next(islice(records, int(match[2]) - 1, None))
         start = record.start
+        value = None
         hint = "correct the value, or the column's type under `types` in the home's file"
         if "UTF8" in match[3]:
             start = _first_bad_byte(block.data[start : record.end]) + start
             hint = "say what it is in the home's file, e.g. encoding: latin-1"
+        elif not _first_bad_byte(block.data[start : record.end]):
+            data = Block(block.data[start : record.end], block.byte, block.line)
+            value = self._texts(data, record)[int(match[1])]
         name = self.names[int(match[1])]
-        return HomeError(f"{self._where(block, start)}, column '{name}': {match[3]}", hint=hint)
+        shown = "" if value is None or value in match[3] else f" (the value is {value[:80]!r})"
+        return HomeError(
+            f"{self._where(block, start)}, column '{name}': {match[3]}{shown}", hint=hint
+        )
 
 
 def _parsed_type(kind: pa.DataType) -> pa.DataType:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -283,6 +284,21 @@ def test_a_declared_type_refuses_with_line_column_and_value(tmp_path: Path) -> N
     assert "'x'" in message
     for kind, value in (("decimal(4,2)", "1.255"), ("decimal(50,2)", "1.255"), ("int8", "300")):
         assert "line 2" in refusal(tmp_path, f"a\n{value}\n".encode(), types={"a": kind}).message
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+def test_a_number_too_large_for_its_type_is_not_infinite(tmp_path: Path, kind: str) -> None:
+    content = b"x,n\n-inf,1\nInfinity,2\n,3\n1e400,4\n"
+    message = refusal(tmp_path, content, types={"x": kind}).message
+    assert "line 5, byte 25, column 'x': too large" in message
+    assert "'1e400'" in message
+    found = read(tmp_path, content.replace(b"1e400", b"1.5"), types={"x": kind})
+    assert found.column("x").to_pylist() == [-math.inf, math.inf, None, 1.5]
+
+
+def test_a_refused_value_beside_bytes_that_are_no_text_is_still_located(tmp_path: Path) -> None:
+    message = refusal(tmp_path, b"a,b\nx,\xff\n", types={"a": "int32"}).message
+    assert "line 2" in message
 
 
 def test_a_declared_type_needs_its_column(tmp_path: Path) -> None:
