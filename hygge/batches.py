@@ -90,6 +90,16 @@ class _Account:
             self._held = 0
 
 
+def data_bytes(batch: pa.RecordBatch) -> int:
+    """Return the Arrow bytes of a batch without its dictionaries, which slices of it share."""
+    import pyarrow as pa
+
+    return sum(
+        column.indices.nbytes if pa.types.is_dictionary(column.type) else column.nbytes
+        for column in batch.columns
+    )
+
+
 def sized(batches: Iterable[pa.RecordBatch], batch_bytes: int) -> Iterator[pa.RecordBatch]:
     """Yield the same rows in batches of about `batch_bytes`: large ones sliced, small ones joined.
 
@@ -100,7 +110,7 @@ def sized(batches: Iterable[pa.RecordBatch], batch_bytes: int) -> Iterator[pa.Re
     for batch in batches:
         if batch.num_rows == 0:
             continue
-        size = batch.nbytes
+        size = data_bytes(batch)
         is_large = size >= batch_bytes // 2
         if small and (is_large or held + size > batch_bytes):
             yield from _joined(small)

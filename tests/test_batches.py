@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hygge import logs
 from hygge.batches import MemoryBudget, ReadAhead, sized
 from hygge.errors import HomeError
 
@@ -163,3 +164,67 @@ def list_batches(ahead: ReadAhead, release: threading.Event) -> None:
             list(ahead.batches())
         finally:
             release.set()
+
+
+def coded(start: int, rows: int) -> pa.RecordBatch:
+    """Return rows whose dictionary has as many values as its small indices can count."""
+    texts = pa.array([f"text {n}" for n in range(start, start + rows)])
+    codes = pa.array(range(rows), pa.int8())
+    return pa.record_batch([pa.DictionaryArray.from_arrays(codes, texts)], names=["text"])
+
+
+def test_batches_whose_dictionaries_cannot_be_joined_stay_apart() -> None:
+    out = list(sized([coded(0, 100), coded(100, 100)], MEGABYTE))
+    assert [text for batch in out for text in batch.column(0).to_pylist()] == [
+        f"text {n}" for n in range(200)
+    ]
+
+
+def test_a_large_dictionary_does_not_make_small_batches() -> None:
+    codes = pa.array(range(10_000), pa.int32())
+    texts = pa.array(["x" * 1000 + str(n) for n in range(10_000)])
+    batch = pa.record_batch([pa.DictionaryArray.from_arrays(codes, texts)], names=["text"])
+    assert [b.num_rows for b in sized([batch], MEGABYTE)] == [10_000]
+
+
+def test_a_reader_that_hangs_keeps_no_memory_from_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hygge.batches._JOIN_SECONDS", 0.05)
+    budget, release, reading = MemoryBudget(10 * MEGABYTE), threading.Event(), threading.Event()
+
+    def hang_later(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from batches
+        reading.set()
+        release.wait(30)
+
+    @contextmanager
+    def opener() -> Iterator[pa.RecordBatchReader]:
+        batches = hang_later([a_batch(0, 10_000, width=200)])
+        yield pa.RecordBatchReader.from_batches(SCHEMA, batches)
+
+    ahead = ReadAhead(opener, budget, batch_bytes=MEGABYTE, check=no_check)
+    with ahead:
+        batches = ahead.batches()
+        held = next(batches)
+        reading.wait(30)
+    assert held.num_rows
+    assert budget.used == 0
+    release.set()
+    batches.close()
+    assert budget.used == 0
+
+
+def test_what_a_home_logs_while_it_reads_says_which_move_it_is() -> None:
+    fields: list[dict[str, object]] = []
+
+    @contextmanager
+    def telling() -> Iterator[pa.RecordBatchReader]:
+        fields.append(dict(logs._context.get({})))
+        yield pa.RecordBatchReader.from_batches(SCHEMA, [a_batch(0, 10)])
+
+    with logs.context(flow="users", attempt=2):
+        ahead = ReadAhead(telling, MemoryBudget(10**6), batch_bytes=1000, check=no_check)
+        with ahead:
+            assert sum(batch.num_rows for batch in ahead.batches()) == 10
+    assert fields == [{"flow": "users", "attempt": 2}]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from hygge.batches import data_bytes
 from hygge.casting import exact_cast
 from hygge.errors import HomeError
 from hygge.files.layout import DataFile, partition_names
@@ -87,14 +88,8 @@ class Fitting:
 
 def row_width(batch: pa.RecordBatch) -> float:
     """Return the Arrow bytes of a row of `batch`, at least 1, dictionaries not counted."""
-    import pyarrow as pa
-
-    sizes: list[int] = [
-        column.indices.nbytes if pa.types.is_dictionary(column.type) else column.nbytes
-        for column in batch.columns
-    ]
     rows: int = max(batch.num_rows, 1)
-    return max(sum(sizes) / rows, 1.0)
+    return max(data_bytes(batch) / rows, 1.0)
 
 
 def sliced(batch: pa.RecordBatch, batch_bytes: int) -> Iterator[pa.RecordBatch]:

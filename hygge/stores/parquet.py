@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from hygge.batches import data_bytes
 from hygge.files.formats import BatchWriter, FileFormat, Sink, UnfitError, map_type
 from hygge.files.store import FileStoreConfig
 
@@ -92,7 +93,7 @@ class _RowGroups:
     def _hold(self, batch: pa.RecordBatch) -> None:
         self._held.append(batch)
         self._held_rows += batch.num_rows
-        self._held_bytes += batch.nbytes
+        self._held_bytes += data_bytes(batch)
 
     def _flush(self) -> None:
         import pyarrow as pa
