@@ -218,6 +218,8 @@ class Source(ABC):
     """The bound of this read, taken in the same view."""
     total_rows: int | None = None
     """Rows of the entity, where that costs nothing to know."""
+    primary_key: tuple[str, ...] = ()
+    """The columns that identify a row, where the home itself declares them; never guessed."""
 
     @abstractmethod
     def splits(self, wanted: int) -> list[Split]:

@@ -1,7 +1,8 @@
-"""`hygge new home|store|flow|template`."""
+"""`hygge new home|store|flow|flows|template`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,6 +72,7 @@ def new_flow(
     entity: Annotated[
         list[str] | None, typer.Option(help="What moves; may be given more than once.")
     ] = None,
+    into: Annotated[str | None, typer.Option(help="Its name in the store.")] = None,
     mode: Annotated[str | None, typer.Option(help="replace, append or merge.")] = None,
     primary_key: Annotated[
         list[str] | None, typer.Option(help="A column that identifies a row; repeatable.")
@@ -85,8 +87,36 @@ def new_flow(
 
     root = _root(ctx)
     keys = tuple(column.strip() for text in primary_key or () for column in text.split(","))
-    wanted = NewFlow(name, home, store, tuple(entity or ()), mode, keys)
+    wanted = NewFlow(name, home, store, tuple(entity or ()), into, mode, keys)
     _write(ctx, root, flow_files(root, wanted), Writing(dry_run, force, skip, as_json))
+
+
+@new.command("flows")
+def new_flows(
+    ctx: typer.Context,
+    pattern: Annotated[str, typer.Argument(help="Only entities that match this glob.")] = "*",
+    *,
+    home: Annotated[str, typer.Option("--from", help="The home to look into.")],
+    store: Annotated[str | None, typer.Option(help="A store of this project.")] = None,
+    mode: Annotated[str | None, typer.Option(help="replace, append or merge.")] = None,
+    dry_run: DryRun = False,
+    force: Force = False,
+    skip: Skip = False,
+    as_json: Json = False,
+) -> None:
+    """Look into a home and write one flow for each of its entities, columns in a comment.
+
+    A flow is called like its entity: in lower case, without accents, with _ for whatever a name
+    cannot hold.
+    """
+    from hygge.project import Project
+    from hygge.scaffold.discovery import NewFlows, discovered_flows
+
+    given = ctx.obj
+    project = Project.load(_root(ctx), env=given.env, env_file=given.env_file)
+    found = discovered_flows(project, NewFlows(home, pattern, store, mode))
+    _write(ctx, project.root, found.files, Writing(dry_run, force, skip, as_json))
+    _tell(ctx, found.notes)
 
 
 @new.command("template")
@@ -115,5 +145,16 @@ def _root(ctx: typer.Context) -> Path:
 
 def _write(ctx: typer.Context, root: Path, files: list[Wanted], writing: Writing) -> None:
     from hygge.scaffold.changes import compare
+    from hygge.scaffold.together import check_together
 
+    others = check_together(root, files)
     write(ctx.obj, root, compare(root, files), writing)
+    _tell(ctx, others)
+
+
+def _tell(ctx: typer.Context, notes: Sequence[str]) -> None:
+    from hygge.console.errors import show_warning
+    from hygge.console.output import standard_error
+
+    for note in notes:
+        show_warning(note, standard_error(ctx.obj.color))

@@ -158,6 +158,31 @@ class Project:
                 )
         return [draft for name in names if (draft := assembly.draft(name)) is not None]
 
+    def home(self, name: str) -> HomeConfig:
+        """Return a home with its variables replaced, ready to be opened.
+
+        Raises `UsageError` for one that is not there, and one `ProjectError` with every missing
+        variable, missing driver and wrong value.
+        """
+        if name not in self.layers.homes:
+            known = sorted(self.layers.homes)
+            raise UsageError(
+                f"the project has no home '{name}'{did_you_mean(name, known)}",
+                hint=f"homes: {', '.join(known) or 'none yet'}   (hygge list)",
+                code="HG202",
+            )
+        assembly = self.assembly()
+        described, config = self.layers.homes[name], assembly.home(name)
+        found = [*assembly.found, *assembly.variables.found, *assembly.variables.missing]
+        if config is not None and (missing := config.missing_drivers()):
+            side = Side(name, described.start, config, described.node)
+            found.append(_no_driver(side, config, missing))
+        errors = [d for d in gathered(found, self.files.texts, assembly.secrets) if d.is_error]
+        if errors:
+            raise ProjectError(errors)
+        assert isinstance(config, HomeConfig)
+        return config
+
     def resolve(self, names: Sequence[str]) -> list[FlowSpec]:
         """Return flows with their variables replaced, ready to run, in the order asked for.
 

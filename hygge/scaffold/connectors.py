@@ -18,7 +18,7 @@ from hygge.project.scalars import resolve
 from hygge.project.tree import plain
 from hygge.scaffold.changes import Wanted
 from hygge.scaffold.checking import check_settings, check_yaml
-from hygge.scaffold.naming import check_name
+from hygge.scaffold.naming import check_path
 from hygge.scaffold.quoting import quoted
 from hygge.scaffold.schemas import with_schema
 from hygge.scaffold.templates import find_template, render
@@ -42,7 +42,7 @@ def connector_files(project: Path, wanted: NewConnector) -> list[Wanted]:
 
     Raises `UsageError` for a name, a type, a key or a value that will not do.
     """
-    check_name(wanted.kind, wanted.name)
+    check_path(wanted.kind, wanted.name)
     registry = HomeConfig.registry if wanted.kind == "home" else StoreConfig.registry
     model: type[BaseModel] = registry.find(wanted.type)
     given = _values(model, wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from hygge.project.diagnostics import did_you_mean
 from hygge.project.layout import Files, read_files
 from hygge.project.models import FlowSettings
 from hygge.scaffold.changes import Wanted
-from hygge.scaffold.checking import check_settings
-from hygge.scaffold.naming import check_name
+from hygge.scaffold.checking import check_settings, parsed_node
+from hygge.scaffold.naming import check_path
 from hygge.scaffold.schemas import with_schema
 from hygge.scaffold.templates import find_template, render
 
@@ -25,36 +26,61 @@ class NewFlow:
     home: str | None = None
     store: str | None = None
     entities: tuple[str, ...] = ()
+    into: str | None = None
+    """The name in the store of the only entity."""
     mode: str | None = None
     primary_key: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    """Lines that tell what was found at home, for a comment."""
+    key: tuple[str, ...] = ()
+    """The columns that identify a row as the home says, to be offered in a comment."""
 
 
 def flow_files(project: Path, wanted: NewFlow) -> list[Wanted]:
     """Return the flow's file.
 
-    Raises `UsageError` for a name that will not do, a home or store that the project lacks, and
-    settings that a flow, or the store, cannot have.
+    Its name may begin with folders, like `sales/daily`. Raises `UsageError` for a name that will
+    not do, a home or store that the project lacks, and settings that a flow, or the store, cannot
+    have.
     """
-    check_name("flow", wanted.name)
+    flow = check_path("flow", wanted.name)
     files = read_files(project)
-    home, store = _chosen(files, "home", wanted.home), _chosen(files, "store", wanted.store)
+    home, store = chosen(files, "home", wanted.home), chosen(files, "store", wanted.store)
     _check_mode(files, store, wanted.mode)
-    entities = [] if wanted.entities == (wanted.name,) else list(wanted.entities)
+    entities = [] if wanted.entities == (flow,) else list(wanted.entities)
     values: dict[str, object] = {
-        "name": wanted.name,
+        "name": flow,
         "home": home,
         "store": store,
         "entities": entities,
+        "into": wanted.into,
         "mode": wanted.mode,
         "primary_key": list(wanted.primary_key),
+        "found": list(wanted.found),
+        "key": list(wanted.key),
     }
     name, text = find_template("flow", None, project)
     file = with_schema(Wanted(f"flows/{wanted.name}.yml", render(name, text, values)))
     check_settings(FlowSettings, file, "a flow", "hygge new flow --help")
+    _check_said(file, values)
     return [file]
 
 
-def _chosen(files: Files, kind: str, name: str | None) -> str:
+def _check_said(file: Wanted, values: Mapping[str, object]) -> None:
+    """Raise when a template of the project left out what was asked for."""
+    said = parsed_node(file).entries
+    entities = values["entities"]
+    keys = {key: values[key] for key in ("home", "store", "into", "mode", "primary_key")}
+    keys["entity" if isinstance(entities, list) and len(entities) == 1 else "entities"] = entities
+    lost = [key for key, value in keys.items() if value and key not in said]
+    if lost:
+        raise UsageError(
+            f"the template does not write {', '.join(lost)}",
+            hint="compare it with the built-in one: hygge new template flow --dry-run",
+        )
+
+
+def chosen(files: Files, kind: str, name: str | None) -> str:
     """Return the home or store that was named, or the only one there is."""
     known = sorted(files.folders[f"{kind}s"])
     make = f"hygge new {kind} NAME --type TYPE key=value …"

@@ -20,6 +20,17 @@ def check_name(kind: str, name: str) -> str:
     )
 
 
+def check_path(kind: str, text: str) -> str:
+    """Return the name that `text` ends with; it may begin with folders, like `sales/daily`.
+
+    Raises `UsageError` with a name that would do when one of its parts will not.
+    """
+    *folders, name = text.split("/")
+    for folder in folders:
+        check_name("folder", folder)
+    return check_name(kind, name)
+
+
 def lawful_name(text: str) -> str:
     """Return a name that is allowed and looks like `text`, accents left out."""
     return suggest(unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode())

@@ -246,11 +246,13 @@ def test_new_outside_of_a_project_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def test_new_flow_takes_the_only_home_and_store(project: Path) -> None:
-    hygge(project, "new", "flow", "people", "--entity", "users", "--mode", "append")
+    words = ["--entity", "users", "--into", "people", "--mode", "append"]
+    assert hygge(project, "new", "flow", "people", *words).exit_code == 0
     assert read(project / "flows" / "people.yml") == {
         "home": "sample_files",
         "store": "lake",
         "entity": "users",
+        "into": "people",
         "mode": "append",
     }
 
@@ -262,6 +264,38 @@ def test_new_flow_with_many_entities_lists_them(project: Path) -> None:
     assert isinstance(flow, dict)
     assert flow["entities"] == ["a", "b*"]
     assert flow["primary_key"] == ["id", "no"]
+
+
+def test_new_flow_refuses_what_another_flow_writes(project: Path) -> None:
+    error = refused(project, "new", "flow", "people", "--entity", "users")
+    assert "lake/users is also written by flow people" in error.message
+    assert "'into'" in (error.hint or "")
+
+
+def test_new_refuses_a_name_that_is_taken_in_another_folder(project: Path) -> None:
+    words = ["--entity", "new", "--into", "other"]
+    assert hygge(project, "new", "flow", "deep/er/people", *words).exit_code == 0
+    text = (project / "flows" / "deep" / "er" / "people.yml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=../../../.hygge/schema/flow.json\n")
+    assert wrong(project) == []
+    error = refused(project, "new", "flow", "people", "--entity", "b")
+    assert "already written in flows/deep/er/people.yml" in error.message
+    error = refused(project, "new", "home", "../x", "--type", "csv", "path=data")
+    assert "cannot be the name of a folder" in error.message
+
+
+def test_new_home_says_which_flows_must_name_theirs_now(project: Path) -> None:
+    (project / "flows" / "users.yml").write_text("store: lake\n")
+    result = hygge(project, "new", "home", "second", "--type", "csv", "path=data/b")
+    assert result.stdout == "      create  homes/second.yml\n"
+    assert "warning: flows/users.yml:1:1: the flow names no home" in result.stderr
+
+
+def test_a_template_that_loses_what_a_flow_was_asked_for_is_refused(project: Path) -> None:
+    own = project / "templates" / "flow.yml.j2"
+    own.parent.mkdir()
+    own.write_text("home: {{ home | yaml }}\nstore: {{ store | yaml }}\n")
+    assert "does not write mode" in refused(project, "new", "flow", "x", "--mode", "append").message
 
 
 def test_a_template_of_ones_own_wins(project: Path) -> None:

@@ -1,0 +1,76 @@
+"""New files beside those that are there: what would be wrong with the project as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from hygge.errors import UsageError
+from hygge.project.checking import Shared, check_layers, layers_of
+from hygge.project.diagnostics import Diagnostic
+from hygge.project.layout import ENDINGS, FOLDERS, Files, Found, read_files
+from hygge.project.parse import parse
+from hygge.scaffold.changes import Wanted
+
+_SECOND_ONE = "HG204"
+"""A flow that did not have to name its home or store as long as there was one."""
+
+
+def check_together(project: Path, wanted: Sequence[Wanted]) -> list[str]:
+    """Return what a person must see to in other files once these are written.
+
+    Raises `UsageError` when the project would have a mistake that it does not have now.
+    """
+    files = read_files(project)
+    _check_names(files, wanted)
+    before = {_told(one) for one in _errors(project, files)}
+    after = [one for one in _errors(project, _joined(files, wanted)) if _told(one) not in before]
+    wrong = [one for one in after if one.code != _SECOND_ONE]
+    if wrong:
+        hints = [line for one in wrong for line in one.help]
+        raise UsageError(
+            "\n".join(dict.fromkeys(one.message for one in wrong)),
+            hint=hints[0] if hints else "hygge validate",
+            code=wrong[0].code,
+        )
+    return [f"{one.where}: {one.message}" for one in after]
+
+
+def _check_names(files: Files, wanted: Sequence[Wanted]) -> None:
+    """Refuse a second file of one name, in another folder or with another ending."""
+    for file in wanted:
+        folder, name = _place(file)
+        other = files.folders.get(folder, {}).get(name)
+        if other is not None and other.file != file.path:
+            raise UsageError(
+                f"{FOLDERS[folder]} '{name}' is already written in {other.file}",
+                hint="choose another name",
+                code="HG207",
+            )
+
+
+def _place(file: Wanted) -> tuple[str, str]:
+    path = PurePosixPath(file.path)
+    return (path.parts[0], path.stem) if path.suffix in ENDINGS else ("", "")
+
+
+def _joined(files: Files, wanted: Sequence[Wanted]) -> Files:
+    folders = {folder: dict(found) for folder, found in files.folders.items()}
+    for file in wanted:
+        folder, name = _place(file)
+        if folder in folders:
+            folders[folder][name] = Found(name, file.path, parse(file.text, file.path))
+    return replace(files, folders=folders)
+
+
+def _errors(project: Path, files: Files) -> Iterator[Diagnostic]:
+    shared = Shared(project)
+    for overlay in (None, *sorted(files.folders["environments"])):
+        layers, wrong = layers_of(files, overlay)
+        found = [*wrong, *check_layers(layers, shared)[1]]
+        yield from (one for one in found if one.is_error)
+
+
+def _told(one: Diagnostic) -> tuple[str, str, str]:
+    return one.code, one.where, one.message
