@@ -215,9 +215,9 @@ class _Moving:
         schema = target.accept(agreement.schema)
         parts, rows = self._stage(target, source, shape, schema)
         last = target.last_commit()
-        kept = reason_to_keep(settings, move.entity, rows, last)
-        if last is not None and kept is not None:
-            return _Published(kept.result, seq=last.seq, notes=(kept.note,))
+        kept = reason_to_keep(settings, move.entity, rows, last, adopts=self._scope.adopt)
+        if kept is not None:
+            return _Published(kept.result, seq=last.seq if last else None, notes=(kept.note,))
         commit = Commit(
             flow=move.flow,
             entity=move.entity,
@@ -231,6 +231,8 @@ class _Moving:
             watermark=source.upper,
         )
         notes = (*agreement.notes, *self._commit(target, parts, commit))
+        if rows == self._scope.limit:
+            notes = (*notes, f"moved the first {rows:,} rows only, as the limit asks")
         size = sum(part.bytes for part in parts)
         self._published = _Published(Result.OK, rows, size, commit.seq, notes)
         return self._published

@@ -8,6 +8,11 @@ from hygge.errors import FlowError
 from hygge.model import Commit, Mode, Result
 from hygge.settings import MoveSettings
 
+_NOT_ADOPTED = (
+    "the home has no rows of {entity}, so nothing was taken over "
+    "(set on_empty: replace to empty the place)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -18,13 +23,16 @@ class Kept:
 
 
 def reason_to_keep(
-    settings: MoveSettings, entity: str, rows: int, last: Commit | None
+    settings: MoveSettings, entity: str, rows: int, last: Commit | None, *, adopts: bool = False
 ) -> Kept | None:
     """Return why `rows` staged rows are not published after `last`; None when they may be.
 
-    Raises `FlowError` when `on_empty` or `max_shrink` forbids it.
+    With `adopts` the place may hold rows of others that nobody has counted. Raises `FlowError`
+    when `on_empty` or `max_shrink` forbids it.
     """
     if settings.mode is Mode.REPLACE:
+        if adopts and last is None and rows == 0 and settings.on_empty == "keep":
+            return Kept(Result.KEPT, _NOT_ADOPTED.format(entity=entity))
         return _reason_not_to_replace(settings, entity, rows, last)
     if settings.mode is Mode.APPEND and rows == 0 and last is not None:
         return Kept(Result.OK, "the home has no rows to append")

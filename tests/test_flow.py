@@ -38,6 +38,11 @@ def failure_of(plan: Plan) -> Failure:
     return outcome.failure
 
 
+def into_files(plan: Plan, kind: str = "parquet") -> Plan:
+    store = StoreConfig.create({"type": kind, "path": "lake"})
+    return replace(plan, moves=(replace(plan.moves[0], store=store),))
+
+
 def ids(world: World, into: str = "a") -> list[int]:
     return sorted(row["id"] for row in world.rows(into))
 
@@ -224,9 +229,7 @@ def test_a_type_that_the_store_writes_as_another_is_no_change(
         }
     )
     world = World({"a": table})
-    plan = a_plan(tmp_path, world, "a", mode=mode, schema_contract="freeze")
-    store = StoreConfig.create({"type": kind, "path": "lake"})
-    plan = replace(plan, moves=(replace(plan.moves[0], store=store),))
+    plan = into_files(a_plan(tmp_path, world, "a", mode=mode, schema_contract="freeze"), kind)
     for _ in range(2):
         outcome = move(plan)
         assert (outcome.failure, outcome.notes) == (None, ())
@@ -242,3 +245,44 @@ def test_a_project_whose_state_cannot_be_written_is_told_so(tmp_path: Path) -> N
     failure = failure_of(a_plan(tmp_path, World({"a": numbers(1)}), "a"))
     assert failure.code != "HG590"
     assert str(tmp_path / ".hygge") in failure.message
+
+
+def test_taking_over_files_that_fit_no_common_schema_is_refused(tmp_path: Path) -> None:
+    world = World({"a": numbers(2)})
+    plan = into_files(a_plan(tmp_path, world, "a", mode="append"))
+    move(plan)
+    before = sorted((tmp_path / "lake" / "a").iterdir())
+    foreign = tmp_path / "lake" / "a" / "foreign.parquet"
+    duckdb.connect().execute(f"copy (select 'text' as id) to '{foreign}' (format parquet)")
+    failure = failure_of(replace(plan, adopt=True))
+    assert "column 'id' is int64" in failure.message
+    assert "foreign.parquet" in failure.message
+    foreign.unlink()
+    assert sorted((tmp_path / "lake" / "a").iterdir()) == before
+
+
+def test_taking_over_files_keeps_every_column_of_theirs(tmp_path: Path) -> None:
+    folder = tmp_path / "lake" / "a"
+    folder.mkdir(parents=True)
+    duckdb.connect().execute(f"copy (select 7 as id, 'x' as t) to '{folder}/one.parquet'")
+    duckdb.connect().execute(f"copy (select 8 as id, true as f) to '{folder}/two.parquet'")
+    plan = into_files(a_plan(tmp_path, World({"a": numbers(1)}), "a", mode="append"))
+    assert move(replace(plan, adopt=True)).result is Result.OK
+    query = f"from read_parquet('{folder}/*.parquet', union_by_name=true) order by id"
+    found = duckdb.connect().execute(f"select id, t, f {query}").fetchall()
+    assert found == [(0, None, None), (7, "x", None), (8, None, True)]
+
+
+def test_an_empty_home_takes_over_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "lake" / "a"
+    folder.mkdir(parents=True)
+    duckdb.connect().execute(f"copy (select 7 as id) to '{folder}/one.parquet'")
+    plan = into_files(a_plan(tmp_path, World({"a": numbers(0)}), "a"))
+    assert move(replace(plan, adopt=True)).result is Result.KEPT
+    assert duckdb.connect().execute(f"select id from '{folder}/*.parquet'").fetchall() == [(7,)]
+
+
+def test_a_limited_move_says_so(tmp_path: Path) -> None:
+    world = World({"a": numbers(100)})
+    outcome = move(a_plan(tmp_path, world, "a", limit=7))
+    assert outcome.notes == ("moved the first 7 rows only, as the limit asks",)

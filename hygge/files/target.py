@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from hygge.connector import Target, WriteRequest
-from hygge.errors import StoreError
+from hygge.errors import HomeError, StoreError
 from hygge.files.adoption import adopted_parts, foreign_files
 from hygge.files.formats import UnfitError, store_errors
 from hygge.files.generations import Generation
 from hygge.files.partitions import check_partitions
 from hygge.files.record import PartFile, Record
+from hygge.files.schemas import unify
 from hygge.files.splits import Layout, SplitWriter
 from hygge.model import Commit, Mode, Part, Split
 
@@ -41,16 +42,28 @@ class FileTarget(Target):
         return commit if commit.flow == self._request.flow else replace(commit, watermark=None)
 
     def schema(self) -> pa.Schema | None:
-        """Return the schema of the newest commit, or that of files about to be taken over."""
-        generation = self._generation
-        if generation.live is not None:
-            return generation.live.commit.schema
-        names = foreign_files(generation.place.live, None)
-        if not names or self._request.mode is not Mode.APPEND:
-            return None
-        path = generation.place.live / names[0]
-        with store_errors(f"read {path}"):
-            return self._layout.format.schema_of(path)
+        """Return the schema of the newest commit and of the files that are about to be taken over.
+
+        Raises `StoreError` naming two files whose columns no schema could hold together.
+        """
+        live = self._generation.live
+        held = [] if live is None else [(str(self._generation.place.live), live.commit.schema)]
+        if self._request.adopt and self._request.mode is Mode.APPEND:
+            held += self._adopted_schemas()
+        try:
+            return unify(held) if held else None
+        except HomeError as error:
+            raise StoreError(f"cannot take over: {error.message}", hint=error.hint) from error
+
+    def _adopted_schemas(self) -> Iterator[tuple[str, pa.Schema]]:
+        place, file_format = self._generation.place, self._layout.format
+        for name in foreign_files(place.live, self._generation.live):
+            path = place.live / name
+            with store_errors(f"read {path}"):
+                is_ours = name.endswith(file_format.suffix) and path.is_file()
+                schema = file_format.schema_of(path) if is_ours else None
+            if schema is not None:
+                yield str(path), schema
 
     def accept(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema that the files will have; see `Target.accept`."""
