@@ -15,6 +15,11 @@ def main() -> None:
 
         print(f"hygge {__version__}")
         return
+    if sys.argv[1:2] == ["__complete"]:
+        from hygge.cli.completing import answer
+
+        answer(sys.argv[2:])
+        return
     # Arrow's allocator reads this once, when pyarrow is imported: memory that batches no longer
     # use goes back to the system at once. Measured on ten million rows: 330 MB instead of 450.
     os.environ.setdefault("MIMALLOC_PURGE_DELAY", "0")

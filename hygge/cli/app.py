@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from hygge import __version__
+from hygge.cli.completion import completion
 from hygge.cli.destroy import destroy
 from hygge.cli.go import go
 from hygge.cli.history import history
@@ -80,6 +81,7 @@ app.command()(destroy)
 app.command()(go)
 app.command()(history)
 app.command()(schema)
+app.command()(completion)
 app.command()(types)
 app.command()(validate)
 app.command("list")(listing)

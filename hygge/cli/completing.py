@@ -1,0 +1,212 @@
+"""What may follow on a command line that is still being typed.
+
+A shell asks with every press of a key, so nothing here reads a YAML file or imports what does:
+names are those of files.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from hygge.cli.commandtree import Command, Parameter, tree_of
+from hygge.console.output import standard_output
+
+COMMAND = "__complete"
+"""The hidden command that the scripts of `hygge completion` call."""
+FILES = ":files"
+"""The answer that leaves it to the shell to complete names of files."""
+Candidate = tuple[str, str]
+"""A word, and what it does."""
+
+_HELP = ("--help", "Show what a command does.")
+
+
+def answer(words: Sequence[str]) -> None:
+    """Print what may stand in place of the last word: a line each, word, tab, description."""
+    output = standard_output("never")
+    for word, about in candidates(words):
+        output.line(f"{word}\t{about}" if about else word)
+
+
+def candidates(words: Sequence[str]) -> list[Candidate]:
+    """Return what may stand in place of the last of `words`, which follow the name `hygge`."""
+    from hygge.cli.app import app
+
+    words = [_unquoted(word) for word in words] or [""]
+    line = _Line(tree_of(app))
+    line.read(words[:-1])
+    return list(line.ends(words[-1]))
+
+
+def _unquoted(word: str) -> str:
+    try:
+        parts = shlex.split(word)
+    except ValueError:
+        return word
+    return parts[0] if len(parts) == 1 else word
+
+
+@dataclass(slots=True)
+class _Line:
+    """A command line up to the word that is being typed."""
+
+    root: Command
+    path: list[Command] = field(default_factory=list)
+    given: list[str] = field(default_factory=list)
+    """The arguments of the command so far."""
+    waiting: Parameter | None = None
+    """The option whose value comes next."""
+    start: Path = Path()
+    takes_options: bool = True
+
+    @property
+    def command(self) -> Command:
+        return self.path[-1] if self.path else self.root
+
+    def read(self, words: Iterable[str]) -> None:
+        """Take the words that are complete."""
+        for word in words:
+            if self.waiting is not None:
+                self._take_value(word)
+            elif word == "--":
+                self.takes_options = False
+            elif word.startswith("-") and self.takes_options:
+                self._take_option(word)
+            elif word in self.command.commands:
+                self.path.append(self.command.commands[word])
+            else:
+                self.given.append(word)
+
+    def _take_value(self, word: str) -> None:
+        if word == "=":
+            return
+        if self.waiting is not None and "-C" in self.waiting.flags:
+            self.start = Path(word).expanduser()
+        self.waiting = None
+
+    def _take_option(self, word: str) -> None:
+        flag, sign, value = word.partition("=")
+        option = self._option(flag)
+        self.waiting = option if option and option.takes_value else None
+        if sign and self.waiting is not None:
+            self._take_value(value)
+
+    def _option(self, flag: str) -> Parameter | None:
+        return self.command.option(flag) or self.root.option(flag)
+
+    def ends(self, typed: str) -> Iterable[Candidate]:
+        """Yield what may stand where `typed` is."""
+        flag, sign, value = typed.partition("=")
+        option = self._option(flag) if sign else None
+        if self.waiting is not None:
+            yield from self._values(self.waiting, "" if typed == "=" else typed)
+        elif option is not None:
+            yield from ((f"{flag}={word}", about) for word, about in self._values(option, value))
+        elif typed.startswith("-") and self.takes_options:
+            yield from _starting(typed, self._options())
+        elif self.command.commands:
+            known = [] if self.given else self.command.commands.values()
+            yield from _starting(typed, [(one.name, one.help) for one in known])
+        else:
+            yield from self._argument(typed)
+
+    def _options(self) -> Iterable[Candidate]:
+        own = self.command.parameters if self.path else ()
+        for one in (*own, *self.root.parameters):
+            yield from ((flag, one.help) for flag in one.flags)
+        yield _HELP
+
+    def _argument(self, typed: str) -> Iterable[Candidate]:
+        arguments = self.command.arguments
+        position = min(len(self.given), len(arguments) - 1)
+        if arguments and (position == len(self.given) or arguments[position].is_many):
+            yield from self._values(arguments[position], typed)
+
+    def _values(self, parameter: Parameter, typed: str) -> Iterable[Candidate]:
+        """Yield the values of a parameter; after a comma the next one of several begins."""
+        if parameter.is_path:
+            return [(FILES, "")]
+        first, comma, last = typed.rpartition(",")
+        words = parameter.choices or self._names(parameter)
+        return [(first + comma + word, about) for word, about in _starting(last, _plain(words))]
+
+    def _names(self, parameter: Parameter) -> Iterable[str]:
+        command = " ".join(one.name for one in self.path)
+        source = SOURCES.get((command, parameter.name)) or SOURCES.get(("", parameter.name))
+        root = _root(self.start)
+        return source(root, self.given) if source and root else ()
+
+
+def _plain(words: Iterable[str]) -> list[Candidate]:
+    return [(word, "") for word in words]
+
+
+def _starting(typed: str, found: Iterable[Candidate]) -> list[Candidate]:
+    return [(word, about) for word, about in found if word.startswith(typed)]
+
+
+def _root(start: Path) -> Path | None:
+    here = start.absolute()
+    folders = (here, *here.parents)
+    return next((one for one in folders if (one / "hygge.yml").is_file()), None)
+
+
+def _stems(folder: str) -> Callable[[Path, Sequence[str]], list[str]]:
+    """Return a function that lists the names of the YAML files in a folder of the project."""
+
+    def names(root: Path, given: Sequence[str]) -> list[str]:
+        files = [*(root / folder).rglob("*.yml"), *(root / folder).rglob("*.yaml")]
+        return sorted({file.stem for file in files if file.stem.isidentifier()})
+
+    return names
+
+
+def _types(*kinds: str) -> Callable[[Path, Sequence[str]], list[str]]:
+    """Return a function that lists types: built-in ones by file, others by entry point."""
+
+    def names(root: Path, given: Sequence[str]) -> list[str]:
+        package = Path(__file__).parent.parent
+        own = {file.stem for kind in kinds for file in (package / kind).glob("[!_]*.py")}
+        others = {one.name for kind in kinds for one in entry_points(group=f"hygge.{kind}")}
+        return sorted(own | others)
+
+    return names
+
+
+def _removable(root: Path, given: Sequence[str]) -> list[str]:
+    folder = f"{given[0]}s" if given else ""
+    if folder == "templates":
+        return _templates(root / folder)
+    return _stems(folder)(root, given)
+
+
+def _ejectable(root: Path, given: Sequence[str]) -> list[str]:
+    package = Path(__file__).parent.parent
+    places = (package / "templates", package.parent / "templates")
+    found = (_templates(place) for place in places if (place / "flow.yml.j2").is_file())
+    return [kind for kind in next(found, []) if not kind.startswith("project/")]
+
+
+def _templates(folder: Path) -> list[str]:
+    files = folder.rglob("*.yml.j2")
+    return sorted(file.relative_to(folder).as_posix().removesuffix(".yml.j2") for file in files)
+
+
+SOURCES: dict[tuple[str, str], Callable[[Path, Sequence[str]], list[str]]] = {
+    ("", "env"): _stems("environments"),
+    ("", "home"): _stems("homes"),
+    ("", "store"): _stems("stores"),
+    ("", "flow"): _stems("flows"),
+    ("go", "names"): _stems("flows"),
+    ("go", "exclude"): _stems("flows"),
+    ("types", "type_name"): _types("homes", "stores"),
+    ("new home", "type_name"): _types("homes"),
+    ("new store", "type_name"): _types("stores"),
+    ("new template", "kind"): _ejectable,
+    ("destroy", "name"): _removable,
+}
+"""Where the values of a parameter are listed, by command and parameter."""
