@@ -45,9 +45,8 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """Every type that can be named in YAML, sorted; nothing is imported."""
-        package = importlib.import_module(self.package)
-        built_in = {m.name for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_"}
-        return sorted(built_in | set(self._classes) | {e.name for e in self._entry_points()})
+        others = {point.name for point in self._entry_points()}
+        return sorted(self._built_in() | set(self._classes) | others)
 
     def find(self, type_name: str) -> type[T]:
         """Return the config class of a type.
@@ -62,6 +61,9 @@ class Registry(Generic[T]):
         return self._classes[type_name]
 
     def _load(self, type_name: str) -> None:
+        if type_name in self._built_in():
+            importlib.import_module(f"{self.package}.{type_name}")
+            return
         if type_name not in self.names():
             near = get_close_matches(type_name, self.names(), n=1)
             guess = f"; did you mean '{near[0]}'?" if near else ""
@@ -70,12 +72,9 @@ class Registry(Generic[T]):
                 hint=f"{self.kind} types: {', '.join(self.names())}   (hygge types)",
                 code="HG104",
             )
-        point = next((e for e in self._entry_points() if e.name == type_name), None)
+        point = next(e for e in self._entry_points() if e.name == type_name)
         try:
-            if point is None:
-                importlib.import_module(f"{self.package}.{type_name}")
-            else:
-                point.load()
+            point.load()
         except ImportError as error:
             raise ConfigError(
                 f"{self.kind} type '{type_name}' cannot be imported: {error}",
@@ -83,12 +82,15 @@ class Registry(Generic[T]):
                 code="HG109",
             ) from error
         if type_name not in self._classes:
-            source = point.value if point else f"{self.package}.{type_name}"
             raise ConfigError(
-                f"{source} defines no {self.kind} of type '{type_name}'",
+                f"{point.value} defines no {self.kind} of type '{type_name}'",
                 hint="this is for the author of the package to mend",
                 code="HG109",
             )
+
+    def _built_in(self) -> set[str]:
+        package = importlib.import_module(self.package)
+        return {m.name for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_"}
 
     def _entry_points(self) -> list[EntryPoint]:
         return list(entry_points(group=self.group))

@@ -78,6 +78,22 @@ class Draft:
     """Where each setting that all its entities begin with is written."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """What a flow's file and `defaults` say, whatever home and store the flow has."""
+
+    written: tuple[Node, Node | None]
+    """Kept, so that no other node can take their identities."""
+    node: Node
+    misspelt: str
+    enabled: bool
+    shared: Mapping[str, Node]
+    entities: tuple[EntityDraft, ...]
+
+
+Bodies = dict[tuple[int, int], _Body]
+
+
 @dataclass(slots=True)
 class Assembly:
     """Builds the configs of a project, each once, and gathers what is wrong on the way."""
@@ -89,6 +105,8 @@ class Assembly:
     """Places of values that must not be printed."""
     configs: dict[int, tuple[Node, ConnectorConfig | None]] = field(default_factory=dict)
     """The configs made so far, by node: assemblies with the same variables may share them."""
+    bodies: Bodies = field(default_factory=dict)
+    """The flows read so far, by their node and that of `defaults`: shared in the same way."""
     _settings: ProjectSettings | None = None
     _defaults: Node | None = None
 
@@ -180,24 +198,39 @@ class Assembly:
         if described.node is None:
             return None
         self.settings()
-        node = self.variables.fill(described.node, forbidden=FORBIDDEN)
-        settings, found = validate(FlowSettings, node, "a flow")
-        self.found += found
-        misspelt = "".join(one.message for one in found)
-        shared = self._shared(node)
+        body = self._body(described, described.node)
+        entries = body.node.entries
         return Draft(
             name=name,
             file=described.file,
-            node=node,
-            home=self._side("home", node, described, misspelt),
-            store=self._side("store", node, described, misspelt),
-            entities=self._entities(node, described, shared),
-            exclude=_texts(node.entries.get("exclude")),
-            after=_texts(node.entries.get("after")),
-            tags=_texts(node.entries.get("tags")),
-            enabled=settings.enabled if settings else _enabled(node),
-            settings_nodes=shared,
+            node=body.node,
+            home=self._side("home", body.node, described, body.misspelt),
+            store=self._side("store", body.node, described, body.misspelt),
+            entities=body.entities,
+            exclude=_texts(entries.get("exclude")),
+            after=_texts(entries.get("after")),
+            tags=_texts(entries.get("tags")),
+            enabled=body.enabled,
+            settings_nodes=body.shared,
         )
+
+    def _body(self, described: Described, written: Node) -> _Body:
+        defaults = self.layers.settings.entries.get("defaults")
+        bodies, key = self.bodies, (id(written), id(defaults))
+        if key not in bodies:
+            node = self.variables.fill(written, forbidden=FORBIDDEN)
+            settings, found = validate(FlowSettings, node, "a flow")
+            self.found += found
+            shared = self._shared(node)
+            bodies[key] = _Body(
+                written=(written, defaults),
+                node=node,
+                misspelt="".join(one.message for one in found),
+                enabled=settings.enabled if settings else _enabled(node),
+                shared=shared,
+                entities=self._entities(node, described, shared),
+            )
+        return bodies[key]
 
     def _side(self, kind: str, node: Node, described: Described, misspelt: str) -> Side:
         """Return the home or store of a flow: named, written in place, or the only one."""

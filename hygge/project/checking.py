@@ -9,7 +9,7 @@ from pathlib import Path
 from hygge.connector import ConnectorConfig, ProjectContext
 from hygge.errors import UsageError
 from hygge.project import dotenv, hygiene
-from hygge.project.assembly import Assembly, Draft
+from hygge.project.assembly import Assembly, Bodies, Draft
 from hygge.project.diagnostics import Diagnostic, Report, did_you_mean
 from hygge.project.excerpts import gathered
 from hygge.project.layers import Layers, base, overlaid
@@ -117,11 +117,14 @@ class Shared:
         self.places = Places(ProjectContext(root))
         self.uses = Uses()
         self.configs: dict[int, tuple[Node, ConnectorConfig | None]] = {}
+        self.bodies: Bodies = {}
 
 
 def check_layers(layers: Layers, shared: Shared) -> tuple[Assembly, list[Diagnostic]]:
     """Return what is wrong with a project in one environment, with the assembly that found it."""
-    assembly = Assembly(layers, Variables(shared.root), configs=shared.configs)
+    assembly = Assembly(
+        layers, Variables(shared.root), configs=shared.configs, bodies=shared.bodies
+    )
     maybe = _build(assembly)
     drafts = [draft for draft in maybe if draft is not None]
     found = [*check_flows(drafts, shared.places), *check_order(drafts, layers.flows)]

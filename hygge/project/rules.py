@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from os.path import realpath
+from os.path import realpath, split
+from pathlib import Path
 
 from hygge.connector import ConnectorConfig, ProjectContext, StoreConfig
 from hygge.model import Mode
@@ -22,24 +23,29 @@ class Places:
         self.root = realpath(context.root)
         self._context = context
         self._known: dict[tuple[int, str], tuple[ConnectorConfig, list[str]]] = {}
+        self._folders: dict[str, str] = {}
 
     def of(self, config: ConnectorConfig, name: str) -> list[str]:
         """Return the places of an entity with links resolved."""
         key = (id(config), name)
         if key not in self._known:
-            places = [_real(place) for place in config.places(self._context, name)]
+            places = [self._real(place) for place in config.places(self._context, name)]
             self._known[key] = (config, places)
         return self._known[key][1]
+
+    def _real(self, place: str) -> str:
+        """Return a place with links resolved; each directory is looked up once."""
+        if "://" in place or is_marked(place):
+            return place.rstrip("/")
+        folder, name = split(place)
+        if folder not in self._folders:
+            self._folders[folder] = realpath(folder)
+        path = f"{self._folders[folder].rstrip('/')}/{name}"
+        return realpath(path) if name in ("", ".", "..") or Path(path).is_symlink() else path
 
     def shown(self, place: str) -> str:
         """Return a place as a person writes it: relative to the root."""
         return unmarked(place).removeprefix(self.root + "/")
-
-
-def _real(place: str) -> str:
-    if "://" in place or is_marked(place):
-        return place.rstrip("/")
-    return realpath(place)
 
 
 def check_flows(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]:

@@ -6,6 +6,7 @@ and `:`.
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from hygge.project.tree import Node, Span
 FORBIDDEN = frozenset({"type", "home", "store", "after"})
 """Keys whose values say how a project hangs together and so hold no variable."""
 
+_INNER = frozenset({"type"})
 _PATTERN = re.compile(r"\$\$\{|\$\{(?P<body>[^{}]*)\}|\$\{")
 _BODY = re.compile(
     r"file:(?P<path>.+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<operator>:-|:\?)(?P<rest>.*))?",
@@ -106,7 +108,8 @@ class Variables:
             return self._text(node, node.value) if "${" in node.value else node
         if isinstance(node.value, tuple):
             items = tuple(self.fill(item, forbidden=forbidden) for item in node.value)
-            return replace(node, value=items)
+            is_same = all(map(operator.is_, items, node.value))
+            return node if is_same else replace(node, value=items)
         if isinstance(node.value, Mapping):
             return self._mapping(node, node.value, forbidden)
         return node
@@ -117,8 +120,9 @@ class Variables:
             if key in forbidden and self._refuse(key, child):
                 filled[key] = replace(child, value=marker(key))
             else:
-                filled[key] = self.fill(child, forbidden=frozenset({"type"}))
-        return replace(node, value=filled)
+                filled[key] = self.fill(child, forbidden=_INNER)
+        is_same = all(filled[key] is child for key, child in entries.items())
+        return node if is_same else replace(node, value=filled)
 
     def _refuse(self, key: str, child: Node) -> bool:
         """Refuse variables in a key that holds names: one text, or a list of texts."""
