@@ -1,0 +1,147 @@
+"""`hygge validate` needs nothing and leaves nothing: no variable, driver, network, no write."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from projects import write_project
+
+from hygge.homes import __path__ as homes_path
+from hygge.stores import __path__ as stores_path
+
+GUARD = """
+import os, sys
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
+ACTS = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.mkdir",
+        "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.truncate",
+        "os.utime", "shutil.", "sqlite3.", "ctypes.dlopen", "urllib.Request")
+DRIVERS = {"pyarrow", "duckdb", "polars", "numpy", "pandas", "sqlalchemy", "boto3", "fsspec"}
+
+def refuse(event, arguments):
+    if event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES:
+        if arguments[0] != os.devnull:
+            os.write(2, f"refused: writing {arguments[0]}\\n".encode())
+            os._exit(99)
+    elif event == "import" and arguments[0].partition(".")[0] in DRIVERS:
+        os.write(2, f"refused: importing {arguments[0]}\\n".encode())
+        os._exit(99)
+    elif event.startswith(ACTS) and event != "ctypes.dlopen":
+        os.write(2, f"refused: {event} {arguments}\\n".encode())
+        os._exit(99)
+
+sys.addaudithook(refuse)
+"""
+
+
+def types_in(path: list[str]) -> list[str]:
+    return sorted(one.stem for one in Path(path[0]).glob("[!_]*.py"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Every type of home and store, variables, env files, an environment, and some mistakes."""
+    files = {
+        "hygge.yml": "name: alone\nmemory_limit: ${HYGGE_T_MEMORY}\n",
+        ".env": "HYGGE_T_PATH=data/in\n",
+        "environments/prod.yml": "concurrency: ${HYGGE_T_MANY}\n",
+        "flows/wrong.yml": "home: csv\nstroe: csv\nafter: [nobody]\n",
+        "flows/torn.yml": "home: [csv\n",
+    }
+    for name in types_in(list(homes_path)):
+        files[f"homes/{name}.yml"] = f"type: {name}\npath: ${{HYGGE_T_PATH}}/{name}\n"
+    for name in types_in(list(stores_path)):
+        files[f"stores/{name}.yml"] = f"type: {name}\npath: ${{file:nowhere}}/{name}\n"
+        files[f"flows/{name}s.yml"] = f"home: {name}\nstore: {name}\nentity: {name}\n"
+    write_project(tmp_path / "project", files)
+    return tmp_path / "project"
+
+
+def validate(root: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-B", "-m", "hygge", "validate", "--format", "json"],
+        cwd=root,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def snapshot(root: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Return everything below a folder: kind, time of change and content."""
+    found = {}
+    for path in [root, *root.rglob("*")]:
+        status = path.lstat()
+        content = path.read_bytes() if path.is_file() else b""
+        found[str(path)] = (status.st_mode, status.st_mtime_ns, content)
+    return found
+
+
+def test_nothing_is_needed_and_nothing_is_touched(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "guard").mkdir()
+    (tmp_path / "guard/sitecustomize.py").write_text(GUARD)
+    set_here = {f"HYGGE_T_{name}": "nonsense" for name in ("PATH", "MEMORY", "MANY")}
+    usual = validate(project, {**os.environ, **set_here})
+    assert usual.returncode == 1, usual.stderr
+    codes = [one["code"] for one in json.loads(usual.stdout)["diagnostics"]]
+    assert codes == ["HG001", "HG102", "HG205"]
+    before = snapshot(project)
+    alone = validate(project, {"PYTHONPATH": str(tmp_path / "guard")})
+    assert alone.stderr == ""
+    assert alone.returncode == 1
+    assert alone.stdout == usual.stdout
+    assert snapshot(project) == before
+
+
+def test_the_guard_of_the_test_above_guards(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(GUARD)
+    for act in (
+        "import socket; socket.create_connection(('127.0.0.1', 9))",
+        "open('new', 'w')",
+        "import os; os.mkdir('new')",
+        "import subprocess; subprocess.run(['true'])",
+        "import pyarrow",
+    ):
+        command = [sys.executable, "-B", "-c", act]
+        environment = {"PYTHONPATH": str(tmp_path)}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, check=False)
+        assert done.returncode == 99, act
+
+
+STARTED_BY_VALIDATE = 380
+"""Modules that `hygge validate` may import, those of Python itself included."""
+LIBRARIES = {"hygge", "pydantic", "pydantic_core", "typer", "yaml", "_yaml", "rich"}
+OF_THE_LIBRARIES = {
+    "annotated_doc",
+    "annotated_types",
+    "shellingham",
+    "typing_extensions",
+    "typing_inspection",
+}
+
+
+def test_few_modules_are_imported_and_none_that_a_plain_installation_lacks(project: Path) -> None:
+    (project / "flows/torn.yml").unlink()
+    code = (
+        "import json, sys\n"
+        "sys.argv = ['hygge', 'validate', '--format', 'json']\n"
+        "from hygge.cli.edge import run\n"
+        "run()\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    command = [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    modules = json.loads(done.stdout.splitlines()[-1])
+    tops = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names)
+    of_python = {one for one in tops if one.startswith(("__", "_sysconfig", "_cython", "cython"))}
+    assert tops - of_python <= LIBRARIES | OF_THE_LIBRARIES
+    assert len(modules) <= STARTED_BY_VALIDATE
+    heavy = {"rich.console", "rich.progress", "asyncio", "http.client", "ssl", "sqlite3", "xml"}
+    assert heavy & set(modules) == set()
