@@ -27,6 +27,7 @@ CHANGING = [
     ([1, 5], pa.int64(), pa.bool_()),
     ([1.0, 0.5], pa.float64(), pa.bool_()),
     ([[0.5], [0.1]], pa.list_(pa.float64()), pa.list_(pa.float32())),
+    ([[0.5], [0.125]], pa.list_(pa.float64()), pa.list_(pa.decimal128(5, 2))),
 ]
 
 
@@ -87,11 +88,19 @@ def test_runs_and_dictionaries_are_cast_by_their_values() -> None:
         exact_cast(pa.array([0.1]).dictionary_encode(), pa.float32())
 
 
-@given(st.lists(st.decimals(-(10**6), 10**6, places=2), max_size=5))
-def test_decimals_of_15_digits_survive_floats(values: list[Decimal]) -> None:
+@given(st.lists(st.decimals(-(10**12), 10**12, places=2), max_size=5))
+def test_decimals_of_14_digits_and_floats_become_one_another(values: list[Decimal]) -> None:
     kind = pa.decimal128(18, 2)
+    floats = [float(value) for value in values]
     there = exact_cast(pa.array(values, kind), pa.float64())
-    assert exact_cast(there, kind).to_pylist() == values
+    assert there.to_pylist() == floats
+    assert exact_cast(pa.array(floats, pa.float64()), kind).to_pylist() == values
+
+
+@pytest.mark.parametrize("value", [241.48, 0.1, 1e22, 1e-7, 5.0, 123456.789])
+def test_a_float_becomes_the_decimal_that_a_person_reads(value: float) -> None:
+    kind = pa.decimal128(38, 10)
+    assert exact_cast(pa.array([value, None]), kind).to_pylist() == [Decimal(repr(value)), None]
 
 
 def test_a_refused_nanosecond_is_shown_in_full() -> None:
