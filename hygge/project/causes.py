@@ -144,6 +144,8 @@ def _after_value(problem: _Problem) -> Diagnostic | None:
     if line[problem.column : problem.column + 1] == ":":
         message = "a key is missing before the colon"
         return diagnostic("HG001", message, problem.here, "write key: value")
+    if opened := _opened_above(problem, line[: problem.column].rstrip()):
+        return _never_closed(opened)
     if line[: problem.column].strip():
         hint = "write the whole value in one pair of quotes; inside '…' a ' is written ''"
         message = "text follows after the value has ended"
@@ -152,10 +154,26 @@ def _after_value(problem: _Problem) -> Diagnostic | None:
     return diagnostic("HG001", message, problem.here, "align it with the keys it belongs to")
 
 
+def _opened_above(problem: _Problem, before: str) -> Span | None:
+    """Return where a value was opened in a line above, if a quote in this line has closed it."""
+    quote = before[-1:]
+    if quote not in ("'", '"') or quote in before[:-1]:
+        return None
+    opening = re.compile(rf"\s*(?:- +)?(?:[\w.-]+: +)?{quote}[^{quote}]*$")
+    for number in range(problem.line - 1, -1, -1):
+        if opening.match(problem.at(number)):
+            return problem.span(number, problem.at(number).index(quote))
+    return None
+
+
+def _never_closed(place: Span) -> Diagnostic:
+    message = "a quote is opened here and never closed"
+    return diagnostic("HG001", message, place, "end the value with the same quote")
+
+
 def _unclosed(problem: _Problem) -> Diagnostic | None:
     if "unexpected end of stream" in problem.text and "quoted" in problem.context:
-        message = "a quote is opened here and never closed"
-        return diagnostic("HG001", message, problem.opened, "end the value with the same quote")
+        return _never_closed(problem.opened)
     if "flow" not in problem.context:
         return None
     line = problem.at(problem.line)
