@@ -9,6 +9,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -144,6 +145,14 @@ def link_file(source: Path, target: Path) -> None:
         with os.fdopen(reading, "rb") as original, create_file(target) as copy:
             shutil.copyfileobj(original, copy, 2**20)
             sync_file(copy)
+
+
+def copy_access(source: Path, target: Path) -> None:
+    """Give one directory the mode and, where this user may, the group of another."""
+    status = source.lstat()
+    with suppress(PermissionError):
+        os.chown(target, -1, status.st_gid, follow_symlinks=False)
+    target.chmod(stat.S_IMODE(status.st_mode) | stat.S_IRWXU)
 
 
 def sync_tree(path: Path) -> None:

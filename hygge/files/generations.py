@@ -73,6 +73,8 @@ class Generation:
     def publish(self, record: Record) -> None:
         """Swap this generation in as commit `record.commit.seq`; durable when it returns."""
         durable.write_whole(self.path / RECORD_NAME, record.dump())
+        if durable.is_directory(self.place.live):
+            durable.copy_access(self.place.live, self.path)
         durable.sync_tree(self.path)
         durable.sync_directory(self.place.state)
         claim = self._claim(record.commit.seq)

@@ -371,6 +371,17 @@ def test_what_hygge_keeps_is_private_and_what_it_publishes_is_not(
     assert stat.S_IMODE(live.stat().st_mode) == 0o777
 
 
+def test_who_may_read_a_table_is_kept_over_commits(store: Store, live: Path) -> None:
+    move(store, a_request(Mode.REPLACE))
+    group = 12345 if os.geteuid() == 0 else os.getegid()
+    os.chown(live, -1, group)
+    live.chmod(0o2750)
+    for mode in (Mode.APPEND, Mode.REPLACE):
+        move(store, a_request(mode))
+        status = live.stat()
+        assert (stat.S_IMODE(status.st_mode), status.st_gid) == (0o2750, group)
+
+
 def test_state_that_others_could_write_is_refused(store: Store, state: Path) -> None:
     move(store, a_request(Mode.REPLACE))
     state.chmod(0o777)
