@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 _MASK = "***"
 _SHORTEST = 4
+_WORDS = frozenset({"true", "false", "null", "none"})
+_FIGURE = re.compile(r"[-+.\deE]+")
 
 _USER_INFO = re.compile(r"(?P<scheme>\b[a-zA-Z][\w+.-]*://)[^\s/?#@'\"]*:[^\s/?#'\"]*@")
 _PAIR = re.compile(
@@ -20,18 +23,34 @@ _PAIR = re.compile(
 
 _known: set[str] = set()
 
+_TELLING = re.compile(
+    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|(^|_)(KEY|PASS|PAT|SAS|AUTH)$|_PWD$"
+)
+_HARMLESS = re.compile(
+    r"(^|_)(PRIMARY|FOREIGN|PUBLIC|SORT|PARTITION|MERGE)_KEY$|_(FILE|PATH|NAME)$"
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a variable's name says that its value is a secret, like `DB_PASSWORD`."""
+    word = name.upper()
+    return _TELLING.search(word) is not None and _HARMLESS.search(word) is None
+
 
 def learn(secret: str) -> None:
     """Remember a secret for the life of the process; `redact` then masks it in every form.
 
     Texts of fewer than four characters are not remembered: masking them would ruin every message.
     """
-    if len(secret) < _SHORTEST:
+    if len(secret) < _SHORTEST or secret.lower() in _WORDS:
         return
     encoded = secret.encode()
+    folded = secret.encode("ascii", "backslashreplace").decode()
     _known.update(
         {
             secret,
+            folded,
+            json.dumps(folded)[1:-1],
             quote(secret, safe=""),
             quote_plus(secret),
             json.dumps(secret)[1:-1],
@@ -43,10 +62,28 @@ def learn(secret: str) -> None:
     )
 
 
+def forget() -> None:
+    """Forget every secret, as a new process has."""
+    _known.clear()
+
+
+def mask(text: str) -> str:
+    """Return `text` with known secrets masked; what is printed goes through it last.
+
+    Also safe for JSON: a secret that is a number is left to `redact_values`.
+    """
+    return _without(text, [one for one in _known if not _FIGURE.fullmatch(one)])
+
+
+def _without(text: str, secrets: Iterable[str]) -> str:
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, _MASK)
+    return text
+
+
 def redact(text: str) -> str:
     """Return `text` with known secrets, passwords in URLs and `password=` values masked."""
-    for secret in sorted(_known, key=len, reverse=True):
-        text = text.replace(secret, _MASK)
+    text = _without(text, _known)
     text = _USER_INFO.sub(rf"\g<scheme>{_MASK}@", text)
     return _PAIR.sub(rf"\g<key>{_MASK}", text)
 

@@ -113,6 +113,8 @@ def _asker(settings: Globals) -> Callable[[Change], Choice | None] | None:
 
 def _answer(change: Change) -> tuple[Choice | None, bool]:
     """Ask until there is an answer; the end of the input is the answer to stop."""
+    from hygge.redact import redact
+
     while True:
         sys.stderr.write(f"{change.path} differs. Overwrite? y(es) N(o) a(ll) d(iff) q(uit) ")
         sys.stderr.flush()
@@ -125,4 +127,4 @@ def _answer(change: Change) -> tuple[Choice | None, bool]:
         if word in ("n", "no"):
             return "skip", False
         if word in ("d", "diff"):
-            sys.stderr.write(change.diff())
+            sys.stderr.write(redact(change.diff()))

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from hygge.console.text import fold
 from hygge.errors import HyggeError
+from hygge.redact import mask
 
 _STYLES = {
     "bold": "1",
@@ -57,7 +58,7 @@ class Output:
         if self.above is not None:
             self.above(text)
             return
-        self.write(f"{self.fold(text)}\n")
+        self.write(f"{self.fold(mask(text))}\n")
         self.flush()
 
     def fold(self, text: str) -> str:
@@ -71,8 +72,8 @@ class Output:
         return f"\x1b[{';'.join(_STYLES[style] for style in styles)}m{text}\x1b[0m"
 
     def write(self, text: str) -> int:
-        """Write `text` as it is; do nothing once the stream has failed."""
-        self._attempt(lambda: self.stream.write(text))
+        """Write `text`, secrets masked; do nothing once the stream has failed."""
+        self._attempt(lambda: self.stream.write(mask(text)))
         return len(text)
 
     def flush(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len, set_cell_size
 
 from hygge.console.output import Output
+from hygge.redact import redact
 
 _GAP = "  "
 _NARROWEST = 12
@@ -46,7 +47,7 @@ def show_table(columns: Sequence[Column], output: Output, indent: str = "  ") ->
 
 
 def _folded(column: Column, output: Output) -> Column:
-    return replace(column, cells=[output.fold(cell) for cell in column.cells])
+    return replace(column, cells=[output.fold(redact(cell)) for cell in column.cells])
 
 
 def _fit(columns: list[Column], room: int | None) -> list[_Fitted]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
 from hygge.errors import ConfigError
 from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean
 from hygge.project.layers import Described, Layers
 from hygge.project.models import FlowSettings, ProjectSettings, move_keys
-from hygge.project.schema import secret_keys, secrets_at, validate
+from hygge.project.schema import is_misplaced, secrets_at, validate
 from hygge.project.secrets import holds_password, is_literal_secret, is_variable
 from hygge.project.tree import Node, Span, plain, walk
 from hygge.project.variables import FORBIDDEN, Variables, is_marked, mentions
@@ -144,10 +144,9 @@ class Assembly:
             return None
         self._note_secrets(model, node)
         filled = self.variables.fill(node, forbidden=_TYPE)
+        _learn(model, filled)
         config, found = validate(model, filled, f"a {model.type_name} {kind}")
         self.found += found
-        if config is not None:
-            _learn(config, secret_keys(model))
         return config
 
     def _model(
@@ -183,6 +182,9 @@ class Assembly:
         """Note where secrets stand, so that none is printed, and tell those that are literal."""
         for path, leaf in walk(node):
             text = leaf.text
+            if text and is_misplaced(model, path):
+                self.secrets.append(leaf.span)
+                continue
             if not text or not (secrets_at(model, path) or holds_password(text)):
                 continue
             if is_variable(text):
@@ -312,12 +314,11 @@ def _written_out(key: str, leaf: Node, *, is_url: bool) -> Diagnostic:
     return diagnostic("HG401", message, leaf.key or leaf.span, hint)
 
 
-def _learn(config: ConnectorConfig, keys: frozenset[str]) -> None:
+def _learn(model: type[BaseModel], node: Node) -> None:
     """Have secrets masked wherever this process prints, logs or stores text."""
-    for key in keys & config.__class__.model_fields.keys():
-        value = getattr(config, key)
-        if isinstance(value, SecretStr) and not is_marked(value.get_secret_value()):
-            learn(value.get_secret_value())
+    for path, leaf in walk(node):
+        if leaf.text and not is_marked(leaf.text) and secrets_at(model, path):
+            learn(leaf.text)
 
 
 def _move_keys(node: Node) -> dict[str, Node]:

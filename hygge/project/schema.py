@@ -11,7 +11,14 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
-from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean, is_sensitive, near
+from hygge.project.diagnostics import (
+    GUESSES,
+    Diagnostic,
+    diagnostic,
+    did_you_mean,
+    is_sensitive,
+    near,
+)
 from hygge.project.tree import Node, Span, find, plain, walk
 from hygge.project.variables import is_marked, unmarked
 from hygge.redact import redact
@@ -77,6 +84,22 @@ def secrets_at(model: type[BaseModel], loc: Sequence[int | str]) -> frozenset[st
     return keys & {str(step) for step in loc}
 
 
+def is_misplaced(model: type[BaseModel], loc: Sequence[int | str]) -> bool:
+    """Return whether `loc` passes a key that nobody knows beside keys that hold secrets.
+
+    Such a key may be a secret's, misspelt.
+    """
+    for position, step in enumerate(loc):
+        owner = _model_at(model, loc[:position]) if isinstance(step, str) else None
+        if owner is None:
+            continue
+        known = {*owner.model_fields, *(info.alias for info in owner.model_fields.values())}
+        if step not in known and (secret_keys(owner) or secret_keys(model)):
+            return True
+    return False
+
+
+@cache
 def keys_of(model: type[BaseModel]) -> list[str]:
     """Return the keys a model has: `type`, its own, then those it shares with others."""
     own = model.__annotations__
@@ -147,8 +170,10 @@ class _Findings:
             for e in errors
             if e["type"] not in ("extra_forbidden", "missing") and not _is_unknown(e)
         ]
-        found = [self._unknown(e["loc"]) for e in unknown]
-        meant = {(e["loc"][:-1], self._meant(e["loc"])) for e in unknown}
+        guesses = [self._meant(e["loc"]) for e in unknown[:GUESSES]]
+        guesses += [None] * (len(unknown) - len(guesses))
+        found = [self._unknown(e["loc"], guess) for e, guess in zip(unknown, guesses, strict=True)]
+        meant = {(e["loc"][:-1], guess) for e, guess in zip(unknown, guesses, strict=True)}
         found += [
             self._missing(e["loc"])
             for e in missing
@@ -177,9 +202,8 @@ class _Findings:
         other = _OTHER_WORDS.get(wrong.casefold())
         return other if other in keys else near(wrong, keys)
 
-    def _unknown(self, loc: tuple[int | str, ...]) -> Diagnostic:
+    def _unknown(self, loc: tuple[int | str, ...], meant: str | None) -> Diagnostic:
         node, _ = find(self.node, loc)
-        meant = self._meant(loc)
         guess = f"; did you mean '{meant}'?" if meant else ""
         owner = self.subject if len(loc) == 1 else f"'{_words(loc[:-1])}'"
         help_text = f"keys of {owner}: {', '.join(self._keys(loc))}"

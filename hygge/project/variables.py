@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hygge.project.diagnostics import Diagnostic, diagnostic
 from hygge.project.tree import Node, Span
+from hygge.redact import is_secret_name, learn
 
 FORBIDDEN = frozenset({"type", "home", "store", "after"})
 """Keys whose values say how a project hangs together and so hold no variable."""
@@ -28,6 +29,8 @@ _BODY = re.compile(
 _OPEN, _CLOSE = "⦃hygge:", "⦄"
 _MARKER = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 _FILE_LIMIT = 1_000_000
+_MOST = 1000
+"""Variables that one value may hold."""
 
 
 def marker(name: str) -> str:
@@ -95,6 +98,8 @@ class Variables:
         """Return the value of a variable from the first layer that has it."""
         for layer in self.layers:
             if name in layer.values:
+                if is_secret_name(name):
+                    learn(layer.values[name])
                 return layer.values[name]
         return None
 
@@ -136,7 +141,11 @@ class Variables:
     def _text(self, node: Node, text: str) -> Node:
         parts: list[str] = []
         end = 0
-        for match in _PATTERN.finditer(text):
+        for number, match in enumerate(_PATTERN.finditer(text)):
+            if number == _MOST:
+                message = f"more than {_MOST:,} variables in one value"
+                self.found.append(diagnostic("HG006", message, node.span, "split the value"))
+                break
             parts += [text[end : match.start()], self._value(match, node.span)]
             end = match.end()
         filled = "".join([*parts, text[end:]])
@@ -181,7 +190,10 @@ class Variables:
                 content = file.read(_FILE_LIMIT + 1)
             if len(content) > _FILE_LIMIT:
                 raise ValueError(f"more than {_FILE_LIMIT:,} bytes")
-            return content.decode().removesuffix("\n").removesuffix("\r")
+            text = content.decode().removesuffix("\n").removesuffix("\r")
+            if is_secret_name(path.replace("/", "_")):
+                learn(text)
+            return text
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             message = f"cannot read {path}: {(reason or str(error)).lower()}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -15,13 +15,18 @@ from hygge.connector import HomeConfig, StoreConfig
 from hygge.errors import UsageError
 from hygge.project.parse import parse
 from hygge.project.scalars import resolve
+from hygge.project.schema import secrets_at
 from hygge.project.tree import plain
+from hygge.project.variables import mentions
+from hygge.redact import learn
 from hygge.scaffold.changes import Wanted
 from hygge.scaffold.checking import check_settings, check_yaml
 from hygge.scaffold.naming import check_path
 from hygge.scaffold.quoting import quoted
 from hygge.scaffold.schemas import with_schema
 from hygge.scaffold.templates import find_template, render
+
+_Loc = tuple[int | str, ...]
 
 _VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -47,6 +52,7 @@ def connector_files(project: Path, wanted: NewConnector) -> list[Wanted]:
     model: type[BaseModel] = registry.find(wanted.type)
     given = _values(model, wanted)
     path = f"{wanted.kind}s/{wanted.name}.yml"
+    _refuse_secrets(model, wanted, given)
     file = with_schema(Wanted(path, _text(project, wanted, model, given)))
     check_yaml([file])
     subject = f"a {wanted.kind} of type '{wanted.type}'"
@@ -55,6 +61,32 @@ def connector_files(project: Path, wanted: NewConnector) -> list[Wanted]:
     names = dict.fromkeys(_VARIABLE.findall(" ".join(wanted.fields)))
     lines = "".join(f"{name}=\n" for name in names)
     return [file, Wanted(".env.example", lines, adds=True)] if lines else [file]
+
+
+def _refuse_secrets(model: type[BaseModel], wanted: NewConnector, given: Mapping[str, Any]) -> None:
+    """Refuse a secret in the clear: the file goes into a repository, and so would the secret."""
+    for loc, value in _leaves(given, ()):
+        if isinstance(value, str) and value and not mentions(value) and secrets_at(model, loc):
+            learn(value)
+            key = ".".join(map(str, loc))
+            name = f"{PurePosixPath(wanted.name).name}_{loc[-1]}".upper()
+            raise UsageError(
+                f"'{key}' is a secret, and files are no place for secrets",
+                hint=f"write ${{{name}}} in its place, in single quotes, and {name}=… into .env",
+                code="HG401",
+            )
+
+
+def _leaves(value: object, loc: _Loc) -> Iterator[tuple[_Loc, object]]:
+    """Yield the values in a value that may be a list or a mapping, each with the way to it."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, (*loc, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _leaves(item, (*loc, number))
+    else:
+        yield loc, value
 
 
 def _values(model: type[BaseModel], wanted: NewConnector) -> dict[str, Any]:
