@@ -73,6 +73,12 @@ class Diagnostic:
         return f"{self.where}: {self.severity.value}[{self.code}]: {self.message}"
 
 
+GUESSES = 50
+"""Wrong names in one place for which a right one is looked for; who has more made them."""
+_LONGEST_NAME = 100
+_LONGEST_TEXT = 2000
+
+
 def is_sensitive(text: str) -> bool:
     """Return whether a line of YAML, or a key, looks as if it held a secret."""
     return _SENSITIVE.search(text) is not None
@@ -81,11 +87,19 @@ def is_sensitive(text: str) -> bool:
 def diagnostic(code: str, message: str, span: Span, *help: str) -> Diagnostic:
     """Return a diagnostic whose severity is the one of its code."""
     severity = Severity.WARNING if CODES[code].is_warning else Severity.ERROR
-    return Diagnostic(code, severity, message, span, tuple(line for line in help if line))
+    lines = tuple(_bounded(line) for line in help if line)
+    return Diagnostic(code, severity, _bounded(message), span, lines)
+
+
+def _bounded(text: str) -> str:
+    """Return a text without the middle of what no person would read to its end."""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:400]} … {text[-200:]}"
 
 
 def near(wrong: str, known: Iterable[str]) -> str | None:
     """Return the known name that `wrong` most likely means."""
+    if len(wrong) > _LONGEST_NAME:
+        return None
     names = {name.casefold(): name for name in known}
     found = get_close_matches(wrong.casefold().replace("-", "_"), names, n=1, cutoff=0.6)
     return names[found[0]] if found else None

@@ -10,6 +10,8 @@ from hygge.project.diagnostics import Diagnostic, is_sensitive
 from hygge.project.tree import Span
 
 _MASK = "***"
+_LONGEST = 2000
+"""A line longer than this is quoted nowhere: no person wrote it."""
 # A key whose value is masked, or nothing but a variable without a default.
 _HARMLESS = re.compile(
     r"""[\w"'-]+\s*:\s*(?:\*\*\*|(["']?)\$\{(?:file:[^}]*|[A-Za-z_]\w*(?::\?[^}]*)?)\}\1)"""
@@ -31,10 +33,12 @@ def gathered(
     lines: dict[str, list[str]] = {}
     unique: dict[tuple[str, Span, str], Diagnostic] = {}
     for one in found:
+        unique.setdefault((one.code, one.span, one.message), one)
+    for key, one in unique.items():
         if one.file in texts and one.file not in lines:
             lines[one.file] = texts[one.file].splitlines()
         shown = _excerpt(one, lines.get(one.file, []), hidden.get((one.file, one.line), set()))
-        unique.setdefault((one.code, one.span, one.message), replace(one, excerpt=shown))
+        unique[key] = replace(one, excerpt=shown)
     return tuple(sorted(unique.values(), key=_order))
 
 
@@ -47,7 +51,7 @@ def _excerpt(one: Diagnostic, lines: Sequence[str], secrets: set[Span]) -> str |
     if not 1 <= one.line <= len(lines):
         return None
     line = lines[one.line - 1]
-    if not line.strip() or _is_inside_a_secret(lines, one.line - 1):
+    if not line.strip() or len(line) > _LONGEST or _is_inside_a_secret(lines, one.line - 1):
         return None
     shown = line
     for span in sorted(secrets, key=lambda span: span.column, reverse=True):

@@ -11,7 +11,7 @@ from pathlib import Path
 from hygge.connector import ConnectorConfig, ProjectContext, StoreConfig
 from hygge.model import Mode
 from hygge.project.assembly import Draft, EntityDraft
-from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean, near
+from hygge.project.diagnostics import GUESSES, Diagnostic, diagnostic, near
 from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked, unmarked
 
@@ -60,13 +60,13 @@ def check_flows(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]
 def check_order(drafts: Sequence[Draft], known: Mapping[str, object]) -> Iterator[Diagnostic]:
     """Yield every `after:` that leads nowhere, and every circle of them."""
     for draft in drafts:
-        for node in _after_nodes(draft):
-            name = node.text or ""
-            if name not in known and not is_marked(name):
-                message = f"there is no flow '{name}'{did_you_mean(name, known)}"
-                guess = near(name, known)
-                hint = f"after: {guess}" if guess else f"flows: {', '.join(sorted(known)[:10])}"
-                yield diagnostic("HG205", message, node.span, hint)
+        nodes = [node for node in _after_nodes(draft) if node.text not in known]
+        for number, node in enumerate(n for n in nodes if not is_marked(n.text)):
+            guess = near(node.text or "", known) if number < GUESSES else None
+            message = f"there is no flow '{node.text}'"
+            message += f"; did you mean '{guess}'?" if guess else ""
+            hint = f"after: {guess}" if guess else f"flows: {', '.join(sorted(known)[:10])}"
+            yield diagnostic("HG205", message, node.span, hint)
     yield from _circles({draft.name: draft for draft in drafts})
 
 
