@@ -24,12 +24,17 @@ class Places:
         self._context = context
         self._known: dict[tuple[int, str], tuple[ConnectorConfig, list[str]]] = {}
         self._folders: dict[str, str] = {}
+        self.nowhere: dict[int, tuple[ConnectorConfig, str]] = {}
+        """Why a config leads to no place: a user without a home, a zero byte in a path."""
 
     def of(self, config: ConnectorConfig, name: str) -> list[str]:
         """Return the places of an entity with links resolved."""
         key = (id(config), name)
         if key not in self._known:
-            places = [self._real(place) for place in config.places(self._context, name)]
+            try:
+                places = [self._real(place) for place in config.places(self._context, name)]
+            except (OSError, RuntimeError, ValueError) as error:
+                places, self.nowhere[id(config)] = [], (config, str(error))
             self._known[key] = (config, places)
         return self._known[key][1]
 
@@ -41,11 +46,18 @@ class Places:
         if folder not in self._folders:
             self._folders[folder] = realpath(folder)
         path = f"{self._folders[folder].rstrip('/')}/{name}"
-        return realpath(path) if name in ("", ".", "..") or Path(path).is_symlink() else path
+        return realpath(path) if name in ("", ".", "..") or _is_link(path) else path
 
     def shown(self, place: str) -> str:
         """Return a place as a person writes it: relative to the root."""
         return unmarked(place).removeprefix(self.root + "/")
+
+
+def _is_link(path: str) -> bool:
+    try:
+        return Path(path).is_symlink()
+    except OSError:  # a name too long for any file
+        return False
 
 
 def check_flows(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]:
@@ -54,6 +66,7 @@ def check_flows(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]
         yield from _entities(draft)
         yield from _modes(draft)
         yield from _overlap(draft, places)
+        yield from _nowhere(draft, places)
     yield from _two_writers(drafts, places)
 
 
@@ -157,6 +170,15 @@ def _modes(draft: Draft) -> Iterator[Diagnostic]:
         elif mode is Mode.MERGE and not entity.settings.primary_key:
             message = f"merging {entity.pattern} needs the key of its rows"
             yield diagnostic("HG210", message, span, "primary_key: [id]")
+
+
+def _nowhere(draft: Draft, places: Places) -> Iterator[Diagnostic]:
+    for kind, side in (("home", draft.home), ("store", draft.store)):
+        if side.node is not None and id(side.config) in places.nowhere:
+            reason = places.nowhere[id(side.config)][1].rstrip(".").lower()
+            message = f"{kind} {side.name} leads nowhere: {reason}"
+            node = side.node.entries.get("path", side.node)
+            yield diagnostic("HG106", message, node.anchor, "write another path")
 
 
 def _overlap(draft: Draft, places: Places) -> Iterator[Diagnostic]:
