@@ -73,6 +73,90 @@ def test_json_is_one_object_and_nothing_else(tmp_path: Path) -> None:
     assert answer["errors"] == 1
 
 
+def test_every_project_below_is_discovered(tmp_path: Path) -> None:
+    wrong = {**SOUND, "flows/users.yml": "home: files\nmode: x\n"}
+    write_project(tmp_path / "teams/shop", wrong)
+    write_project(tmp_path / "bank", SOUND)
+    write_project(tmp_path / "bank/examples/inner", wrong)
+    for hidden in (".cache/one", "node_modules/two", "env/lib/three"):
+        write_project(tmp_path / hidden, wrong)
+    (tmp_path / "env/pyvenv.cfg").touch()
+    (tmp_path / "circle").symlink_to(tmp_path)
+    done = hygge(tmp_path, "validate", "--discover", "--format", "concise")
+    assert done.returncode == 1
+    places = [line.split(": ")[0] for line in done.stdout.splitlines()]
+    assert places[:-1] == [
+        "bank/examples/inner/flows/users.yml:2:7",
+        "teams/shop/flows/users.yml:2:7",
+    ]
+    assert done.stdout.splitlines()[-1].startswith("Checked 3 homes, 3 stores, 3 flows")
+    assert hygge(tmp_path / "bank/homes", "validate", "--discover").returncode == 0
+
+
+def test_discovering_nothing_is_no_success(tmp_path: Path) -> None:
+    done = hygge(tmp_path, "validate", "--discover")
+    assert done.returncode == 2
+    assert "error[HG201]: no project here" in done.stderr
+
+
+def test_files_are_named_as_seen_from_where_one_stands(tmp_path: Path) -> None:
+    wrong = {**SOUND, "flows/users.yml": "home: files\nmode: x\n"}
+    root = write_project(tmp_path / "shop", wrong)
+    (tmp_path / "elsewhere").mkdir()
+    places = {
+        (root, "."): "flows/users.yml",
+        (root / "flows", "."): "../flows/users.yml",
+        (tmp_path, "shop"): "shop/flows/users.yml",
+        (tmp_path / "elsewhere", "../shop"): f"{root.resolve()}/flows/users.yml",
+    }
+    for (where, path), file in places.items():
+        told = hygge(where, "validate", path, "--format", "concise").stdout
+        assert told.startswith(f"{file}:2:7: error[HG106]")
+
+
+def test_code_hosts_get_files_as_seen_from_the_repository(tmp_path: Path) -> None:
+    wrong = {**SOUND, "flows/users.yml": "home: files\nmode: x\n"}
+    root = write_project(tmp_path / "shop", wrong)
+    (tmp_path / ".git").mkdir()
+    told = hygge(root, "validate", "--format", "github", GITHUB_WORKSPACE="").stdout
+    assert "::error file=shop/flows/users.yml,line=2,col=7,endColumn=8,title=HG106::" in told
+    told = hygge(root, "validate", "--format", "sarif", GITHUB_WORKSPACE=str(tmp_path)).stdout
+    (result,) = json.loads(told)["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert place == {"uri": "shop/flows/users.yml", "uriBaseId": "%SRCROOT%"}
+
+
+@pytest.mark.parametrize("word", ["HG102", "hg102", "102"])
+def test_a_code_is_explained_without_a_project(tmp_path: Path, word: str) -> None:
+    done = hygge(tmp_path, "validate", "--explain", word)
+    assert done.returncode == 0
+    assert done.stdout.startswith("error[HG102]: unknown key\n\nEvery key means something or")
+    assert done.stdout.endswith("right:\n  # flows/users.yml\n  store: lake\n")
+    answer = json.loads(hygge(tmp_path, "validate", "--explain", word, "--format", "json").stdout)
+    assert (answer["code"], answer["severity"]) == ("HG102", "error")
+
+
+def test_every_variable_that_is_not_set_is_listed(tmp_path: Path) -> None:
+    files = {
+        "homes/files.yml": "type: parquet\npath: ${HYGGE_T_A}/${HYGGE_T_B}\n",
+        "flows/users.yml": "home: files\nentity: ${HYGGE_T_C}\nwhen: x\n",
+        "hygge.yml": "name: x\nmemory_limit: ${HYGGE_T_D:?bytes}\nconcurrency: ${HYGGE_T_E}\n",
+        ".env": "HYGGE_T_E=many\n",
+    }
+    root = write_project(tmp_path, {**SOUND, **files})
+    done = hygge(root, "validate", "--env-check", "--format", "json")
+    found = [(d["code"], d["message"]) for d in json.loads(done.stdout)["diagnostics"]]
+    assert [m for code, m in found if code == "HG301"] == [
+        "variable HYGGE_T_C is not set",
+        "variable HYGGE_T_A is not set",
+        "variable HYGGE_T_B is not set",
+        "variable HYGGE_T_D is not set: bytes",
+    ]
+    assert ("HG102", "unknown key 'when'") in found
+    assert ("HG106", "'concurrency' cannot be '${HYGGE_T_E}': must be a whole number") in found
+    assert "many" not in done.stdout
+
+
 def test_the_check_of_variables_takes_the_environment_given(tmp_path: Path) -> None:
     overlay = "stores: {lake: {path: '${HYGGE_T_LAKE}/x'}}\n"
     root = write_project(tmp_path, {**SOUND, "environments/prod.yml": overlay})
