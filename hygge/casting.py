@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_TIME = r"^[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?$"
 _UTC = frozenset({"UTC", "Etc/UTC", "+00:00", "Z"})
 
 
@@ -42,10 +43,23 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
     is_ = pa.types
+    if _is_text(array.type) and is_.is_time(kind):
+        return _read_times(array, kind)
     kinds = (array.type, kind)
     if any(map(is_.is_floating, kinds)) and any(map(is_.is_decimal, kinds)):
         array = array.cast(pa.string())
     return array.cast(kind)
+
+
+def _read_times(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Read `texts` as times of one day: Arrow casts text to timestamps, but not to times."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pc.all(pc.match_substring_regex(texts, _TIME)).as_py() is False:
+        raise pa.ArrowInvalid(f"a text is no time of day for {kind}")
+    on_a_day = pc.binary_join_element_wise("1970-01-01T", texts.cast(pa.string()), "")
+    return on_a_day.cast(pa.timestamp(kind.unit)).cast(kind)
 
 
 def _cast_timestamp(array: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -7,6 +7,7 @@ The names are Arrow's own, as `pyarrow.DataType` prints them where that is reada
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, WithJsonSchema
@@ -30,6 +31,15 @@ _PLAIN = {
     "binary": "binary",
     "date": "date32",
 }
+_ELSEWHERE = {
+    **dict.fromkeys(("double", "float"), "float64"),
+    **dict.fromkeys(("int", "integer", "bigint", "long"), "int64"),
+    **dict.fromkeys(("str", "text", "varchar", "large_string", "utf8"), "string"),
+    **dict.fromkeys(("bytes", "large_binary"), "binary"),
+    **dict.fromkeys(("boolean", "bit"), "bool"),
+    **dict.fromkeys(("datetime", "timestamptz"), "timestamp"),
+}
+"""What types are called by Arrow and databases, and here."""
 _UNITS = ("s", "ms", "us", "ns")
 _DECIMAL = re.compile(r"decimal\(([0-9][0-9]?),(-?[0-9][0-9]?)\)")
 _TIMESTAMP = re.compile(r"timestamp(?:\((s|ms|us|ns)(?:,([A-Za-z0-9_/+:-]+))?\))?")
@@ -46,8 +56,23 @@ def check_type(text: str) -> str:
     """Return `text` without blanks; raise `ValueError` with examples when it names no type."""
     name = re.sub(r" *([(),]) *", r"\1", text.strip(" "))
     if not _is_type(name):
-        raise ValueError(f"no such type '{text}'; types are {EXAMPLES}")
+        meant = _own_name(name)
+        raise ValueError(f"no such type{meant and f', write {meant}'}; types are {EXAMPLES}")
     return name
+
+
+def _own_name(name: str) -> str:
+    """Return how a type that Arrow or a database calls `name` is written here, or nothing."""
+    text = name.translate(str.maketrans("[<]>", "(())")).replace("tz=", "")
+    text = re.sub(r"\((?:element|item): ?", "(", text)
+    text = re.sub(r"\b(date32|date64)(\(\w+\))?", "date", text)
+    text = re.sub(r"\b(time|decimal)(32|64|128|256)\b", r"\1", text)
+    text = re.sub(r"\bvarchar\(\d+\)", "string", text)
+    text = re.sub(r"[A-Za-z]\w*", lambda word: _ELSEWHERE.get(word[0].lower(), word[0]), text)
+    if _is_type(text):
+        return text
+    near = get_close_matches(text, [*_PLAIN, "timestamp", "time"], n=1)
+    return near[0] if near else ""
 
 
 def _is_type(name: str) -> bool:

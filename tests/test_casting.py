@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -72,6 +72,17 @@ def test_a_time_without_a_zone_is_the_time_on_the_clocks_of_the_zone_it_is_given
     twice = pa.array([datetime(2020, 10, 25, 2, 30)], pa.timestamp("us"))
     with pytest.raises(pa.ArrowInvalid):
         exact_cast(twice, pa.timestamp("us", "Europe/Oslo"))
+
+
+def test_text_is_read_as_a_time_of_day_and_nothing_else_is() -> None:
+    texts = pa.array(["12:30", "23:59:59.5", None])
+    times = [time(12, 30), time(23, 59, 59, 500000), None]
+    assert exact_cast(texts, pa.time64("us")).to_pylist() == times
+    for wrong in ("12", "12:30:00Z", "25:00", "2020-01-01 12:30"):
+        with pytest.raises(pa.ArrowInvalid):
+            exact_cast(pa.array([wrong]), pa.time64("us"))
+    with pytest.raises(pa.ArrowInvalid):
+        exact_cast(texts, pa.time32("s"))
 
 
 def test_a_zone_is_never_dropped_silently() -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from hygge.casting import exact_cast
 from hygge.errors import HomeError
 from hygge.files.blocks import Block, BlockReader, count_lines
 from hygge.files.inference import read_floats
@@ -29,6 +30,7 @@ _EXPONENTS = bytes.maketrans(b"123456789E+", b"000000000e-")
 _HIGH_EXPONENTS = (b"0e000", b"0e-000")
 _NUMBER = re.compile(rb"[0-9.]+(?:[eE][-+]?[0-9]+)?")
 _CONSTANTS = (b"NaN", b"Infinity")
+_OTHER_KIND = re.compile(r"Column\(/(?P<name>.+?)(?:/\[\])*\) changed from (\w+) to (\w+)")
 _MOST_SURELY_WHOLE = 1e15
 
 
@@ -98,23 +100,23 @@ class JsonReader:
 
     @cached_property
     def _schema(self) -> pa.Schema:
-        """The columns as Arrow's parser makes them: dates and times, which it cannot, as text."""
+        """The columns as Arrow's parser makes them."""
         import pyarrow as pa
 
         fields = {name: kind.data_type() for name, kind in self.kind.fields.items()} | dict(
             self.types
         )
-        is_ = pa.types
-        return pa.schema(
-            [(n, pa.string() if is_.is_date(t) or is_.is_time(t) else t) for n, t in fields.items()]
-        )
+        return pa.schema([(name, _parsed_type(kind)) for name, kind in fields.items()])
 
     def _parse_typed(self, data: bytes) -> pa.Table:
+        import pyarrow as pa
+
         table = self._parse(data, self._schema)
         for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
             kind = self.types.get(name, column.type)
             if kind != column.type:
-                table = table.set_column(place, name, column.cast(kind))
+                chunks = [exact_cast(chunk, kind) for chunk in column.chunks]
+                table = table.set_column(place, name, pa.chunked_array(chunks, kind))
         return table
 
     def _parse(self, data: bytes, schema: pa.Schema | None, *, at_once: bool = False) -> pa.Table:
@@ -213,14 +215,41 @@ class JsonReader:
             try:
                 self._parse_typed(line)
             except pa.ArrowInvalid as error:
-                return self._error(block, start, str(error).removesuffix(" in row 0"))
+                return self._misfit(block, start, str(error))
         return ContradictionError(str(problem))
+
+    def _misfit(self, block: Block, start: int, problem: str) -> HomeError:
+        """Return the error of a line with a value that is not of its declared type."""
+        found = _OTHER_KIND.search(problem)
+        kind = self.types.get(found["name"]) if found else None
+        if found is None or kind is None:
+            return self._error(block, start, problem.removesuffix(" in row 0"))
+        name, wanted, is_ = found.groups()
+        return self._error(
+            block,
+            start,
+            f"column '{name}' is declared {kind}, so a JSON {wanted}, but has a JSON {is_} here",
+            f"correct the line, or declare the column in the home's `types` as string, and cast it "
+            f"in the flow with  columns: {{{name}: {{type: …}}}}",
+        )
 
     def _error(
         self, block: Block, start: int, what: str, hint: str = "correct the line in the file"
     ) -> HomeError:
         line = block.line + count_lines(block.data[:start])
         return HomeError(f"{self.blocks.where(line, block.byte + start)}: {what}", hint=hint)
+
+
+def _parsed_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type that Arrow's parser is to make.
+
+    Text for times and dates: it reads no dates, and takes an offset from a timestamp silently.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_list(kind):
+        return pa.list_(_parsed_type(kind.value_type))
+    return pa.string() if pa.types.is_temporal(kind) else kind
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, int, bytes]]:

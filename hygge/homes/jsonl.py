@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from hygge.connector import ProjectContext, ReadRequest
 from hygge.datatypes import TypeName, arrow_type
@@ -41,6 +42,14 @@ class JsonlHomeConfig(FileHomeConfig, type="jsonl"):
     """The files' encoding, e.g. utf-16."""
     types: dict[str, TypeName] = Field(default_factory=dict)
     """Types of columns, by name; a value that does not fit fails the move, naming its line."""
+
+    @field_validator("types")
+    @classmethod
+    def _check_types(cls, types: dict[str, str]) -> dict[str, str]:
+        for name, kind in types.items():
+            if re.search(r"list\(time\b", kind):
+                raise ValueError(f"column '{name}': times in lists are read as list(string) only")
+        return types
 
     def home(self, context: ProjectContext) -> JsonlHome:
         """Return the home; touches nothing on the disk."""
