@@ -32,7 +32,7 @@ def show_project(project: Project, output: Output) -> None:
 def _flow_columns(flows: Sequence[FlowOutline]) -> list[Column]:
     states = ["" if flow.enabled else "disabled" for flow in flows]
     columns = [
-        Column("flow", [clean(flow.name) for flow in flows]),
+        Column("flow", [clean(flow.name) for flow in flows], shrinks=True),
         Column("from", [clean(flow.home_name) for flow in flows], shrinks=True),
         Column("to", [clean(flow.store_name) for flow in flows], shrinks=True),
         Column("entities", [clean(", ".join(flow.entities)) for flow in flows], shrinks=True),

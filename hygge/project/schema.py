@@ -255,7 +255,7 @@ class _Findings:
             shown = str(value).lower() if isinstance(value, bool) else str(value)
             shown = wrong.node.written or shown
             message = f"'{wrong.key}' cannot be '{_short(shown)}': {reason}"
-            message += did_you_mean(shown, choices)
+            message += did_you_mean(shown, [one for one in choices if one != shown])
         quote = ""
         if reason == "must be text" and isinstance(value, int | float):
             quote = f"write it in quotes: '{value}'"

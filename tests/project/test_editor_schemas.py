@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
@@ -182,11 +182,13 @@ def test_a_file_is_a_mapping(kind: str, data: object) -> None:
 ANY = st.sampled_from(VALUES)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*FlowSettings.model_fields, "stroe", "Mode"]), ANY))
 def test_both_agree_on_flows(flow: Data) -> None:
     assert_agreement("flow", {**SOUND["flow"], **flow})
 
 
+@settings(deadline=None)
 @given(st.sampled_from(BUILT_IN), st.data())
 def test_both_agree_on_homes_and_stores(connector: tuple[str, str], data: st.DataObject) -> None:
     kind, type_name = connector

@@ -103,9 +103,7 @@ def test_each_entity_becomes_a_flow_that_tells_its_columns(project: Path) -> Non
     HELD["public.Größe"] = pa.schema({"x": pa.decimal128(10, 2)})
     result = new_flows(project)
     assert result.exit_code == 0
-    assert result.stdout == (
-        "      create  flows/public_groe.yml\n      create  flows/users.yml\n"
-    )
+    assert result.stdout == ("      create  flows/public_groe.yml\n      create  flows/users.yml\n")
     text = (project / "flows" / "users.yml").read_text("utf-8")
     assert "#   id           int64\n" in text
     assert '#   "full name"  string\n' in text
