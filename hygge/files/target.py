@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -67,6 +68,8 @@ class FileTarget(Target):
 
     def accept(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema that the files will have; see `Target.accept`."""
+        import pyarrow as pa
+
         if not schema.names:
             raise StoreError("the rows have no columns, and files cannot hold rows without any")
         twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
@@ -76,23 +79,32 @@ class FileTarget(Target):
                 hint="give one of them another name with  columns: {…: {rename: …}}",
             )
         check_partitions(schema, self._layout.partition_by)
-        for index, field in enumerate(schema):
-            schema = schema.set(index, self._fit(field))
-        return schema
+        fields, unfit = [], {}
+        for field in schema:
+            try:
+                fields.append(self._fit(field))
+            except UnfitError as error:
+                unfit[field.name] = f"column '{field.name}' has the type {field.type}", str(error)
+        if unfit:
+            raise self._unfit(unfit)
+        return pa.schema(fields, schema.metadata)
 
     def _fit(self, field: pa.Field) -> pa.Field:
         if field.name in self._layout.partition_by:
             return field
-        try:
-            return field.with_type(self._layout.format.fit(field.type))
-        except UnfitError as error:
-            raise StoreError(
-                f"column '{field.name}' has the type {field.type}, which *"
-                f"{self._layout.format.suffix} files cannot hold exactly: {error}",
-                hint=f'leave it out with  select: ["-{field.name}"], cast it with  '
-                f"columns: {{{field.name}: {{type: …}}}}, or use a store of another type",
-                code="HG535",
-            ) from error
+        return field.with_type(self._layout.format.fit(field.type))
+
+    def _unfit(self, columns: Mapping[str, tuple[str, str]]) -> StoreError:
+        """Return the error that names all columns that the files cannot hold, and the way out."""
+        (what, why), *more = columns.values()
+        where = f"*{self._layout.format.suffix} files cannot hold exactly"
+        out = json.dumps([f"-{name}" for name in columns], ensure_ascii=False)
+        return StoreError(
+            f"{what}, which {where}: {why}" + "".join(f"; {w}: {y}" for w, y in more),
+            hint=f"leave out with  select: {out}, cast with  "
+            f"columns: {{{next(iter(columns))}: {{type: …}}}}, or use a store of another type",
+            code="HG535",
+        )
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         """Write a split into files of the next generation; see `Target.stage`."""
