@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -125,11 +126,27 @@ def _refused(differences: list[_Difference]) -> FlowError:
         + (f"   [refused: {difference.refusal}]" if difference.refusal else "")
         for difference in differences
     ]
-    refused = next(d for d in differences if d.refusal)
+    ways: dict[str, str] = {}
+    for difference in differences:
+        if difference.refusal:
+            ways.setdefault(difference.kind, _way_out(difference))
     return FlowError(
         "the home's columns differ from the store's in a way the flow does not allow:\n"
         + "\n".join(lines),
-        hint=f"declare the column's type (columns: {{{refused.column}: {{type: …}}}}), "
-        "or allow the change in schema_contract",
+        hint="; ".join(ways.values()),
         code="HG522",
     )
+
+
+def _way_out(difference: _Difference) -> str:
+    name = json.dumps(difference.column, ensure_ascii=False)
+    if difference.kind == "new":
+        out = json.dumps([f"-{difference.column}"], ensure_ascii=False)
+        return f"leave it out with  select: {out}, or let it in:  schema_contract: {{add: evolve}}"
+    if difference.kind == "gone":
+        return "let columns go:  schema_contract: {drop: keep}"
+    if difference.kind == "spelling":
+        return f"call it as the store does with  columns: {{{name}: {{rename: …}}}}"
+    cast = f"cast to the store's type with  columns: {{{name}: {{type: …}}}}"
+    allow = "allow what stays exact with  schema_contract: {change: evolve}"
+    return f"{cast}, or {allow}" if difference.refusal == "change: fail" else cast

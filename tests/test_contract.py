@@ -75,3 +75,27 @@ def test_names_that_differ_only_in_case_are_never_two_columns() -> None:
 def test_a_new_column_is_nullable_because_older_rows_lack_it() -> None:
     offered = pa.schema([*HELD, pa.field("extra", pa.bool_(), nullable=False)])
     assert agree(offered, HELD, EVOLVE, Mode.APPEND).schema.field("extra").nullable
+
+
+@pytest.mark.parametrize(
+    ("contract", "offered", "hints"),
+    [
+        (
+            FREEZE,
+            [("id", pa.int32()), ("name", pa.string()), ('a "b"', pa.bool_())],
+            [r'select: ["-a \"b\""]', "{add: evolve}"],
+        ),
+        (FREEZE, [("id", pa.int32())], ["{drop: keep}"]),
+        (FREEZE, [("id", pa.int16()), ("name", pa.string())], ["{type: …}", "{change: evolve}"]),
+        (EVOLVE, [("id", pa.string()), ("name", pa.string())], ['columns: {"id": {type: …}}']),
+        (EVOLVE, [("ID", pa.int32()), ("name", pa.string())], ['columns: {"ID": {rename: …}}']),
+        (FREEZE, [("id", pa.int64()), ("b", pa.string())], ["{change: e", "{add: e", "{drop: k"]),
+    ],
+)
+def test_each_refusal_tells_the_way_out_that_helps(
+    contract: SchemaContract, offered: list[tuple[str, pa.DataType]], hints: list[str]
+) -> None:
+    with pytest.raises(FlowError) as refused:
+        agree(pa.schema(offered), HELD, contract, Mode.APPEND)
+    for hint in hints:
+        assert hint in str(refused.value.hint)
