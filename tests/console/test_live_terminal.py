@@ -41,7 +41,7 @@ def terminal(
     command: list[str], directory: Path, columns: int = 80, /, **variables: str
 ) -> pexpect.spawn[str]:
     path = os.pathsep.join([str(Path(__file__).parents[1]), variables.pop("PYTHONPATH", "")])
-    kept = {k: v for k, v in os.environ.items() if k not in ("CI", "NO_COLOR", "COLUMNS")}
+    kept = {k: v for k, v in os.environ.items() if k not in ("CI", "NO_COLOR", "COLUMNS", "LINES")}
     return pexpect.spawn(
         sys.executable,
         command,
