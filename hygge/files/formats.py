@@ -33,20 +33,29 @@ class BatchWriter(Protocol):
 
 
 class Sink:
-    """A file that a format writes to and cannot close, so that it can be synced afterwards."""
+    """A file that a format writes to and cannot close, so that it can be synced afterwards.
+
+    A write that fails raises nothing, because drivers end the whole process when that happens
+    inside of them; `check` tells.
+    """
 
     closed = False
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._is_abandoned = False
+        self._error: OSError | None = None
         self.written = 0
         """Bytes that reached the file so far."""
 
     def write(self, data: bytes | memoryview) -> int:
-        """Append bytes."""
+        """Append bytes; keep the error when that fails, and forget what comes after it."""
         if not self._is_abandoned:
-            self._file.write(data)
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self._error = error
+                self.abandon()
         size = memoryview(data).nbytes
         self.written += size
         return size
@@ -68,9 +77,12 @@ class Sink:
         return False
 
     def flush(self) -> None:
-        """Hand what is buffered to the system."""
-        if not self._is_abandoned:
-            self._file.flush()
+        """Do nothing: whoever opened the file syncs it."""
+
+    def check(self) -> None:
+        """Raise the `OSError` of the write that failed, if one did."""
+        if self._error is not None:
+            raise self._error
 
     def close(self) -> None:
         """Do nothing: whoever opened the file closes it."""
@@ -149,6 +161,9 @@ def _way_out(error: OSError) -> str:
     hints = {
         errno.ENOSPC: "free some space there, then run again; what was staged is removed",
         errno.EDQUOT: "the quota is used up: free some space there, then run again",
+        errno.EFBIG: "files may not grow so large there: raise ulimit -f, or set file_max_bytes",
+        errno.EEXIST: "a file is where a directory should be: move it, or choose another path",
+        errno.ENOTDIR: "a file is where a directory should be: move it, or choose another path",
         errno.EROFS: "the file system is mounted read-only",
         errno.EACCES: "grant this user the right to write there",
         errno.EMFILE: "raise the limit of open files:  ulimit -n 4096",

@@ -66,11 +66,13 @@ class _OpenFile:
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._writer.write(batch)
+        self._sink.check()
         self.rows += batch.num_rows
 
     def close(self) -> PartFile:
         try:
             self._writer.close()
+            self._sink.check()
             sync_file(self._file)
             self._file.close()
         except BaseException:
