@@ -6,6 +6,7 @@ once for all tests. The other one takes the hygge on the PATH, by `pre-commit tr
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -16,10 +17,15 @@ from pathlib import Path
 import pytest
 from projects import write_project
 
-pytestmark = pytest.mark.xdist_group("pre-commit")
-
 ROOT = Path(__file__).resolve().parent.parent
-PUBLISHED = ("hygge", "templates", ".pre-commit-hooks.yaml", "LICENSE", "README.md")
+PUBLISHED = (
+    "hygge",
+    "templates",
+    ".pre-commit-hooks.yaml",
+    "LICENSE",
+    "README.md",
+    "pyproject.toml",
+)
 SOUND = {
     "homes/files.yml": "type: parquet\npath: data/in\n",
     "stores/lake.yml": "type: parquet\npath: data/lake\n",
@@ -62,30 +68,45 @@ def commit_all(where: Path, home: Path) -> None:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pre-commit keeps what it has built, and where hygge's repository is published."""
-    home = tmp_path_factory.mktemp("hooks")
+    """Where pre-commit keeps what it has built, and where hygge's repository is published.
+
+    One for all workers of a test run: pre-commit waits for another that builds an environment.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    home = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "hooks"
+    home.mkdir(exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "published").exists():
+            publish(home / "new", home)
+            (home / "new").rename(home / "published")
+    return home
+
+
+def publish(place: Path, home: Path) -> None:
+    """Commit what an installation needs of this checkout to a repository of its own."""
     for name in PUBLISHED:
         source = ROOT / name
         if source.is_dir():
             skipped = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, home / "published" / name, ignore=skipped)
+            shutil.copytree(source, place / name, ignore=skipped)
         else:
-            shutil.copy(source, home / "published" / name)
-    shutil.copy(ROOT / "pyproject.toml", home / "published")
-    commit_all(home / "published", home)
-    return home
+            shutil.copy(source, place / name)
+    commit_all(place, home)
 
 
 @pytest.fixture(params=["python", "system"])
-def hook(request: pytest.FixtureRequest, home: Path) -> Hook:
+def hook(
+    request: pytest.FixtureRequest, home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Hook:
     """Run one of the two hooks in a repository, as `git commit` would."""
     published = home / "published"
 
     def installed(repository: Path) -> subprocess.CompletedProcess[str]:
         rev = run(published, "git", "rev-parse", "HEAD", home=home).stdout.strip()
         config = f"repos: [{{repo: '{published}', rev: {rev}, hooks: [{{id: hygge-validate}}]}}]\n"
-        (home / "config.yaml").write_text(config)
-        words = ("pre-commit", "run", "--config", str(home / "config.yaml"))
+        (tmp_path_factory.getbasetemp() / "config.yaml").write_text(config)
+        words = ("pre-commit", "run", "--config", f"{tmp_path_factory.getbasetemp()}/config.yaml")
         return run(repository, *words, home=home)
 
     def tried(repository: Path) -> subprocess.CompletedProcess[str]:
