@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ import typer
 from hygge import __version__
 from hygge.cli.completion import completion
 from hygge.cli.destroy import destroy
+from hygge.cli.globals import Globals
 from hygge.cli.go import go
 from hygge.cli.history import history
 from hygge.cli.init import init
@@ -28,19 +28,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Globals:
-    """The options that stand before a command; every command finds them in `ctx.obj`."""
-
-    directory: Path
-    env: str | None
-    env_file: Path | None
-    color: str
-    no_input: bool
-    verbosity: int
-    """-1 with `-q`, 0 by default, 1 or more with `-v`."""
 
 
 def _show_version(wanted: bool) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from hygge.cli.arguments import globals_first
 
 if TYPE_CHECKING:
-    from hygge.cli.app import Globals
+    from hygge.cli.globals import Globals
     from hygge.console.output import Output
     from hygge.errors import HyggeError
 

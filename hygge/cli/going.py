@@ -23,7 +23,7 @@ from hygge.runs import ReportWriter, load_latest
 from hygge.stop import Stop
 
 if TYPE_CHECKING:
-    from hygge.cli.app import Globals
+    from hygge.cli.globals import Globals
 
 _LEVELS = ("warning", "info", "debug")
 _WELL = (Result.OK, Result.KEPT)

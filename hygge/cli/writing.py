@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from hygge.cli.app import Globals
+    from hygge.cli.globals import Globals
     from hygge.console.output import Output
     from hygge.scaffold.changes import Change, Choice
 

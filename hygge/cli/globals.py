@@ -1,0 +1,19 @@
+"""The options that stand before a command, as every command finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """What was said before the command, or anywhere; it is in `ctx.obj`."""
+
+    directory: Path
+    env: str | None
+    env_file: Path | None
+    color: str
+    no_input: bool
+    verbosity: int
+    """-1 with `-q`, 0 by default, 1 or more with `-v`."""
