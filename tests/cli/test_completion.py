@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -189,7 +190,7 @@ def test_a_real_shell_completes(name: str, project: Path) -> None:
 def test_fish_completes(project: Path) -> None:
     fish = shell("fish")
     script = (
-        f"function hygge; {sys.executable} -m hygge $argv; end;"
+        f"function hygge; {shlex.quote(sys.executable)} -m hygge $argv; end;"
         " hygge completion fish | source;"
         " complete -C 'hygge show '; complete -C 'hygge go --flow=us';"
         " complete -C 'hygge validate hyg'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -137,7 +138,9 @@ def test_markup_in_data_is_printed_as_it_is(tmp_path: Path, format: str) -> None
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     keys = "".join(f"key{number}: 1\n" for number in range(2000))
     root = write_project(tmp_path, {**SOUND, "flows/users.yml": keys})
-    command = f"{sys.executable} -m hygge validate | head -n 1; exit ${{PIPESTATUS[0]}}"
+    command = (
+        f"{shlex.quote(sys.executable)} -m hygge validate | head -n 1; exit ${{PIPESTATUS[0]}}"
+    )
     done = subprocess.run(
         ["bash", "-c", command], cwd=root, capture_output=True, text=True, timeout=60, check=False
     )
@@ -150,7 +153,7 @@ def test_an_answer_that_could_not_be_written_is_an_error(tmp_path: Path) -> None
     root = write_project(tmp_path, {**SOUND, "flows/users.yml": "home: files\n"})
     for command, told in (("> /dev/full", "no space left on device"), (">&-", "")):
         done = subprocess.run(
-            ["bash", "-c", f"{sys.executable} -m hygge validate {command}"],
+            ["bash", "-c", f"{shlex.quote(sys.executable)} -m hygge validate {command}"],
             cwd=root,
             capture_output=True,
             text=True,
