@@ -250,12 +250,14 @@ def _target_places(draft: Draft, entity: EntityDraft, places: Places) -> list[st
 def _takes_in(glob: _Writer, other: _Writer) -> bool:
     """Return whether a glob moves an entity that another flow moves to the same place.
 
-    Entities of different homes may be others, so only those of one home are told here.
+    Entities of different homes may be others, so only those of one home are told here; and a
+    glob lands each entity under its own name, so one that lands under another is not its twin.
     """
     one_home = glob.draft.home.name == other.draft.home.name and not glob.draft.home.is_inline
     return (
         one_home
         and glob.draft is not other.draft
+        and other.entity.pattern == other.entity.target
         and fnmatchcase(other.entity.pattern, glob.entity.pattern)
         and fnmatchcase(other.place, glob.place)
         and not any(fnmatchcase(other.entity.pattern, out) for out in glob.draft.exclude)

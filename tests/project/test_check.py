@@ -176,6 +176,11 @@ def test_a_glob_and_a_name_of_one_home_collide_unless_excluded(write: Write) -> 
     assert told(root) == []
 
 
+def test_a_glob_and_a_name_that_lands_elsewhere_do_not_collide(write: Write) -> None:
+    root = write({"flows/all.yml": "entities: ['*']\n", "flows/users.yml": "into: people\n"})
+    assert told(root) == []
+
+
 def test_globs_of_two_homes_may_fill_one_store(write: Write) -> None:
     root = write(
         {
