@@ -51,13 +51,17 @@ class RunScope:
 
     @contextmanager
     def commit_of(self, move: Move) -> Iterator[None]:
-        """Have the coordinator wait for a commit, which must begin inside."""
+        """Have the coordinator wait for a commit, which must begin inside.
+
+        Also for what follows a commit that landed: it must never be reported as cancelled.
+        """
         name = (move.flow, move.entity)
         self.committing.add(name)
         try:
             yield
-        finally:
+        except BaseException:
             self.committing.discard(name)
+            raise
 
 
 @contextmanager

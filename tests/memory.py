@@ -50,6 +50,8 @@ class World:
     """Called for each batch that is staged."""
     before_commit: dict[str, Callable[[], None]] = field(default_factory=dict)
     after_commit: dict[str, Callable[[], None]] = field(default_factory=dict)
+    on_close: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """Called when a store's target is closed."""
     late_types: set[str] = field(default_factory=set)
     transient: tuple[type[BaseException], ...] = (ConnectionError,)
     lost_rows: int = 0
@@ -174,6 +176,8 @@ class MemoryStore(Store):
     @contextmanager
     def open(self, request: WriteRequest) -> Iterator[Target]:
         yield MemoryTarget(self.world, request)
+        if request.into in self.world.on_close:
+            self.world.on_close[request.into]()
 
     def is_transient(self, error: BaseException) -> bool:
         return isinstance(error, self.world.transient)

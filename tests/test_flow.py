@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -210,6 +211,18 @@ def test_a_commit_that_has_begun_is_waited_for_beyond_the_grace(
         threading.Event().wait(0.8)
 
     world.before_commit["a"] = slow
+    (outcome,) = run(a_plan(tmp_path, world, "a"), stop=stop, listen=lambda _: None).outcomes
+    assert outcome.result is Result.OK
+    assert ids(world) == list(range(10))
+
+
+def test_a_commit_that_landed_is_not_told_as_cancelled_while_the_store_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinator, "GRACE_SECONDS", 0.2)
+    world, stop = World({"a": numbers(10)}), Stop()
+    world.before_commit["a"] = lambda: stop.request(15)
+    world.on_close["a"] = lambda: time.sleep(0.8)
     (outcome,) = run(a_plan(tmp_path, world, "a"), stop=stop, listen=lambda _: None).outcomes
     assert outcome.result is Result.OK
     assert ids(world) == list(range(10))

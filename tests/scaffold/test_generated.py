@@ -11,7 +11,7 @@ from typing import Literal
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from projects import write_project
 
@@ -142,6 +142,7 @@ def test_a_path_says_exactly_what_was_typed(kind: str, type_name: str, value: st
 def test_a_flow_is_sound_whatever_is_asked_for(
     name: str, entities: list[str], into: str | None, mode: str | None, keys: list[str]
 ) -> None:
+    assume(name != "users")  # the project has that flow, and `write` overwrites nothing
     wanted = NewFlow(name, None, None, tuple(entities), into, mode, tuple(keys))
     with project() as root:
         try:
