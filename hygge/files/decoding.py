@@ -56,6 +56,7 @@ class TextStream:
         self._raw = raw
         self._encoding = encoding
         self._read = 0
+        self._lines = 0
         self._decoder = None
         if encoding != UTF8:
             self._decoder = codecs.getincrementaldecoder(encoding)()
@@ -80,17 +81,20 @@ class TextStream:
 
     def _unpack(self, size: int) -> bytes:
         try:
-            return self._raw.read(size)
+            data = self._raw.read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise self._damaged(error) from error
         except OSError as error:
             if error.errno is not None:
                 raise
             raise self._damaged(error) from error
+        self._lines += data.count(b"\n")
+        return data
 
     def _damaged(self, error: Exception) -> HomeError:
         return HomeError(
-            f"{self.path} is damaged or cut off after byte {self._read} of its text: {error}",
+            f"{self.path} is damaged or cut off after line {self._lines}, byte {self._read} "
+            f"of its text: {error}",
             hint="fetch or pack the file again",
         )
 
