@@ -22,9 +22,10 @@ and wraps errors. What a connector promises to the flow is in the docstrings bel
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -32,7 +33,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from hygge.errors import ConfigError
-from hygge.model import Commit, Mode, Part, Split, Watermark
+from hygge.model import Commit, EntityFacts, Finding, Mode, Part, Split, Watermark
 from hygge.registry import Registry
 
 if TYPE_CHECKING:
@@ -60,6 +61,18 @@ class ReadRequest:
     """Aim for record batches of about this many Arrow bytes; a single larger row is fine."""
     thorough: bool = False
     """Take types from the whole input instead of a sample (see `LateTypeError`)."""
+    query: str | None = None
+    """Read the rows of this SQL instead of the entity's; only to homes that say they `can`."""
+    where: str | None = None
+    """Read only rows that meet this condition of the home's own SQL; as for `query`."""
+    types: Mapping[str, str] = field(default_factory=dict)
+    """The type that the flow casts a column to, by the column's name in the home.
+
+    A home whose own type for a column cannot hold every value (a date of the year 0, NaN in a
+    decimal) reads it as text where text is wanted.
+    """
+    snapshot: object | None = None
+    """What `Home.snapshot` yielded, when all entities of the flow are read at one instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,8 @@ class WriteRequest:
     """Take over a place that holds data hygge did not write."""
     buffer_bytes: int = 2**25
     """Hold back at most about this many Arrow bytes of each split before writing them."""
+    primary_key: tuple[str, ...] = ()
+    """The columns that identify a row, by their names in the store, where the flow says so."""
 
 
 class ConnectorConfig(BaseModel):
@@ -115,10 +130,21 @@ class ConnectorConfig(BaseModel):
         return []
 
 
+class Ability(StrEnum):
+    """What some homes can do and others cannot, by the key of a flow that asks for it."""
+
+    QUERY = "query"
+    WHERE = "where"
+    SNAPSHOT = "snapshot"
+
+
 class HomeConfig(ConnectorConfig, ABC):
     """What `homes/<name>.yml` says. `class X(HomeConfig, type="x")` registers itself."""
 
     registry: ClassVar[Registry[HomeConfig]] = Registry("home", "hygge.homes", "hygge.homes")
+
+    can: ClassVar[frozenset[Ability]] = frozenset()
+    """The abilities that not every home has; a flow that needs another one is refused."""
 
     def __init_subclass__(cls, type: str | None = None) -> None:
         super().__init_subclass__()
@@ -201,6 +227,30 @@ class Home(ABC):
         closed when the `with` ends, also on an error and when the reader stops early.
         """
 
+    def survey(self, pattern: str = "*") -> list[EntityFacts]:
+        """Return what can be told cheaply of each entity that matches a glob, sorted by name."""
+        found = []
+        for name in self.entities(pattern):
+            with self.open(ReadRequest(name)) as source:
+                facts = EntityFacts(name, source.schema, source.total_rows, source.primary_key)
+            found.append(facts)
+        return found
+
+    def examine(self) -> Iterator[Finding]:
+        """Yield what a person should know of how well the home can be read; for `hygge doctor`.
+
+        Raises `HomeError` where nothing more can be said.
+        """
+        self.check()
+        yield Finding("it answers and can be read")
+
+    def snapshot(self) -> AbstractContextManager[object]:
+        """Hold one instant at which several entities can be read, for homes that say they `can`.
+
+        What it yields goes into `ReadRequest.snapshot` of each, from several threads.
+        """
+        return nullcontext()
+
     def is_transient(self, error: BaseException) -> bool:
         """Return whether trying again may help. Never true for bad data, names or permissions."""
         return False
@@ -220,6 +270,12 @@ class Source(ABC):
     """Rows of the entity, where that costs nothing to know."""
     primary_key: tuple[str, ...] = ()
     """The columns that identify a row, where the home itself declares them; never guessed."""
+
+    def narrow(self, columns: Sequence[str]) -> None:  # noqa: B027  (a choice, not a duty)
+        """Hear which columns of `schema` are wanted, before `splits` and `read`.
+
+        A source that can reads only these and narrows its `schema`; others leave it as it is.
+        """
 
     @abstractmethod
     def splits(self, wanted: int) -> list[Split]:
@@ -241,6 +297,14 @@ class Store(ABC):
     @abstractmethod
     def check(self) -> None:
         """Make one cheap round trip; raise `StoreError` with a hint when it cannot be written."""
+
+    def examine(self) -> Iterator[Finding]:
+        """Yield what a person should know of how well the store can be written.
+
+        For `hygge doctor`. Raises `StoreError` where nothing more can be said.
+        """
+        self.check()
+        yield Finding("it answers and can be written")
 
     @abstractmethod
     def last_commit(self, into: str) -> Commit | None:
@@ -310,8 +374,11 @@ class Target(ABC):
 
 
 __all__ = [
+    "Ability",
     "Commit",
     "ConnectorConfig",
+    "EntityFacts",
+    "Finding",
     "Home",
     "HomeConfig",
     "Mode",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,6 +80,36 @@ class Commit:
     committed_at: str
     """UTC, ISO 8601."""
     watermark: Watermark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntityFacts:
+    """What a home can tell of an entity without reading its rows."""
+
+    name: str
+    schema: pa.Schema
+    rows: int | None = None
+    """How many rows it has; an estimate where the home keeps no count."""
+    primary_key: tuple[str, ...] = ()
+    """The columns that identify a row, where the home itself declares them."""
+    kind: str = "table"
+    """What the home calls such a thing: `table`, `view`, …"""
+    bytes: int | None = None
+    """How much room it takes in the home, where that costs nothing to know."""
+    is_estimate: bool = False
+    """Whether `rows` is an estimate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `hygge doctor` looked at."""
+
+    text: str
+    """What was found, as a sentence."""
+    level: Literal["ok", "warning", "error"] = "ok"
+    """`warning`: works, but may surprise; `error`: a move will fail."""
+    hint: str | None = None
+    """What to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
