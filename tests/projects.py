@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+from pydantic import BaseModel
 
 HYGGE = [sys.executable, "-m", "hygge"]
 
@@ -33,6 +34,11 @@ def hygge(root: Path, *arguments: str, **variables: str) -> subprocess.Completed
         timeout=300,
         check=False,
     )
+
+
+def least_fields(model: type[BaseModel], path: str = "data/x") -> tuple[str, ...]:
+    """Return the least that a home or store of a type must be told, as words of `hygge new`."""
+    return (f"path={path}",) if "path" in model.model_fields else ("database=app",)
 
 
 def parquet_rows(folder: Path, columns: str = "count(*), count(distinct id)") -> tuple[int, ...]:

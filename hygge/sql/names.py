@@ -73,9 +73,11 @@ def matching(tables: Iterable[TableName], pattern: str, default_schema: str) -> 
     """
     found = []
     for table in tables:
-        names = {f"{table.schema}.{table.name}"} if table.schema else set()
+        names = set()
         if table.schema in ("", default_schema):
             names.add(table.name)
+        if table.schema and "." in pattern:
+            names.add(f"{table.schema}.{table.name}")
         if any(fnmatchcase(name, pattern) for name in names):
             found.append(table.shown(default_schema))
     return sorted(found)

@@ -67,12 +67,18 @@ class Pool:
             connection = kind.open()
         try:
             yield connection
-            kind.reset(connection)
         except BaseException:
             with suppress(Exception):
                 kind.close(connection)
             raise
-        self._rest(kind, connection)
+        try:
+            kind.reset(connection)
+        except Exception:
+            # Closed on purpose, or lost: what was done on it is done.
+            with suppress(Exception):
+                kind.close(connection)
+        else:
+            self._rest(kind, connection)
 
     def _wake(self, kind: Kind[C]) -> C | None:
         while True:
