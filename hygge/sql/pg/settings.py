@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -87,6 +86,8 @@ class PgSettings(ServerSettings):
 
 def _authorities() -> str:
     """Return the file with the system's authorities: libpq in a wheel looks elsewhere for it."""
+    import ssl
+
     paths = ssl.get_default_verify_paths()
     found = (paths.cafile, paths.openssl_cafile, "/etc/ssl/certs/ca-certificates.crt")
     return next((path for path in found if path and os.path.exists(path)), "system")  # noqa: PTH110
