@@ -85,12 +85,3 @@ class Postgres:
         close_all()
         with self.connect() as connection:
             connection.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE".encode())
-
-
-@pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[Postgres]:
-    """A schema of PostgreSQL that is dropped after the test."""
-    server = Postgres(schema_name(tmp_path))
-    server.make()
-    yield server
-    server.drop()

@@ -242,7 +242,7 @@ class SqlTarget(Target):
                 continue
             if self.differs(column, field):
                 self.retype_column(field, is_empty=is_empty)
-            if field.nullable and not column.field.nullable and not column.fills_itself:
+            if field.nullable and not column.field.nullable and self._required(field.name):
                 self.allow_nulls(field.name)
         for name, column in live.items():
             if is_empty and not column.fills_itself and self._wrote(name):
@@ -250,6 +250,10 @@ class SqlTarget(Target):
 
     def _wrote(self, name: str) -> bool:
         return self.last is not None and name in self.last.schema.names
+
+    def _required(self, name: str) -> bool:
+        """Return whether a commit said that a column is never null; others' rules are theirs."""
+        return self._wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
 
     # What most databases call these things
 
@@ -276,8 +280,11 @@ class SqlTarget(Target):
         return int(self.run(f"WITH moved AS ({sql} RETURNING 1) SELECT count(*) FROM moved")[0][0])
 
     def differs(self, column: LiveColumn, field: pa.Field) -> bool:
-        """Return whether a column must change its type to hold a fitted field."""
-        return column.type != self.sql_type(field)
+        """Return whether a column must change its type to hold a fitted field.
+
+        A type that reads the same stays as it is, such as a text of limited length.
+        """
+        return column.type != self.sql_type(field) and column.field.type != field.type
 
     def rename_staging(self, schema: pa.Schema) -> None:
         """Make the staging table the table; there is none of that name."""
