@@ -360,7 +360,7 @@ def test_many_moves_share_few_connections(postgres: Postgres) -> None:
     home = home_of(postgres, max_connections=4, url=f"{postgres.url}?application_name={name}")
     rows: list[int] = []
     threads = [
-        threading.Thread(target=lambda n=n: rows.append(read_entity(home, f"t{n}").num_rows))  # type: ignore[misc]
+        threading.Thread(target=lambda n=n: rows.append(read_entity(home, f"t{n}").num_rows))
         for n in range(12)
     ]
     for thread in threads:
