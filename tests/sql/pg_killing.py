@@ -104,7 +104,7 @@ def check(place: Path, mode: Mode, replacing: str, number: int, before: int) -> 
     server.drop()
     server.make()
     # Only this process dies, never the server: nothing hangs on its disk.
-    url = f"{server.url}?options=-c%20synchronous_commit%3Doff"
+    url = server.url_with("options=-c%20synchronous_commit%3Doff")
     settings = server.settings(replace=replacing, url=url)
     store = StoreConfig.create(settings).store(ProjectContext(place))
     for commits in range(before):

@@ -11,7 +11,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from proxies import once, proxy
-from psycopg.conninfo import conninfo_to_dict
 from servers import Postgres
 
 from hygge.connector import Commit, Mode, ProjectContext, Split, Store, StoreConfig, WriteRequest
@@ -98,7 +97,8 @@ def test_a_plain_table_is_swapped_for_a_new_one(postgres: Postgres) -> None:
     oid = postgres.run("SELECT 'things'::regclass::oid")
     write(store, [plain_table(3)], keyed(write_request(), "id"))
     assert postgres.run("SELECT 'things'::regclass::oid") != oid
-    key = "SELECT conname FROM pg_constraint WHERE conrelid = 'things'::regclass"
+    key = "SELECT conname FROM pg_constraint WHERE contype = 'p' "
+    key += "AND conrelid = 'things'::regclass"
     assert postgres.run(key) == [("things_pkey",)]
 
 
@@ -252,11 +252,6 @@ def through(postgres: Postgres, port: int, **more: object) -> Store:
     return store_of(postgres, host="127.0.0.1", port=port, **more)
 
 
-def address(postgres: Postgres) -> tuple[str, int]:
-    server = conninfo_to_dict(postgres.url)
-    return str(server["host"]), int(str(server.get("port") or 5432))
-
-
 def at_the_commit(verdict: str) -> Callable[[bytes], str]:
     """Return a judge of the COMMIT that follows the commit's row, on the same connection."""
     at_end = once(b"COMMIT", verdict)
@@ -274,7 +269,7 @@ def failing_commit(postgres: Postgres, verdict: str) -> tuple[str | None, str]:
     """Append through a proxy that spoils the commit; return who owns it then, and the run."""
     write(store_of(postgres), [plain_table(2)], write_request(Mode.APPEND))
     request = write_request(Mode.APPEND)
-    with proxy(*address(postgres), at_the_commit(verdict)) as wire:
+    with proxy(*postgres.address, at_the_commit(verdict)) as wire:
         store = through(postgres, wire.port)
         with store.open(request) as target:
             table = accepted(target, plain_table(3, start=100))
@@ -305,7 +300,7 @@ def test_a_commit_that_nobody_can_ask_for_is_unknown(
 ) -> None:
     monkeypatch.setattr(writing, "_OUTCOME_SECONDS", 0.5)
     request = write_request(Mode.APPEND)
-    with proxy(*address(postgres)) as wire:
+    with proxy(*postgres.address) as wire:
         store = through(postgres, wire.port, connect_timeout=2)
         with store.open(request) as target:
             part = target.stage(plain_table(3).to_reader(), Split(0, "all"))
