@@ -51,6 +51,8 @@ class ConnectorType:
     """Drivers that are not installed."""
     extra: str | None = None
     """The extra that installs them."""
+    can: tuple[str, ...] = ()
+    """The modes of a store; of a home the keys of a flow that not every home understands."""
     is_broken: bool = False
     """Whether its package cannot be imported."""
 
@@ -96,7 +98,14 @@ def _read(
         options=tuple(_option(key, field) for key, field in fields if key != "type"),
         missing=tuple(config.missing_drivers()),
         extra=config.extra,
+        can=_abilities(config),
     )
+
+
+def _abilities(config: type[ConnectorConfig]) -> tuple[str, ...]:
+    if issubclass(config, StoreConfig):
+        return tuple(sorted(config.modes))
+    return tuple(sorted(config.can)) if issubclass(config, HomeConfig) else ()
 
 
 def _first_sentence(config: type) -> str:

@@ -197,7 +197,15 @@ class _Moving:
 
     def _open_source(self, target: Target, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
-        request = ReadRequest(move.entity, batch_bytes=scope.batch_bytes, thorough=thorough)
+        settings = move.settings
+        request = ReadRequest(
+            move.entity,
+            batch_bytes=scope.batch_bytes,
+            thorough=thorough,
+            query=settings.query,
+            where=settings.where,
+            types={name: one.type for name, one in settings.columns.items() if one.type},
+        )
         with blaming(HomeError, f"cannot read {move.entity}"):
             opening = self._home.open(request)
             with opening as source:

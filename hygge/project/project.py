@@ -46,6 +46,8 @@ class FlowSpec:
     store: StoreConfig
     entities: tuple[EntitySpec, ...]
     exclude: tuple[str, ...]
+    shares_snapshot: bool
+    """Whether all its entities are read at one instant."""
     after: tuple[str, ...]
     tags: tuple[str, ...]
     enabled: bool
@@ -258,6 +260,7 @@ def _spec(draft: Draft) -> FlowSpec:
             if e.settings is not None
         ),
         exclude=draft.exclude,
+        shares_snapshot=draft.shares_snapshot,
         after=draft.after,
         tags=draft.tags,
         enabled=draft.enabled,

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from os.path import realpath, split
 from pathlib import Path
 
-from hygge.connector import ConnectorConfig, ProjectContext, StoreConfig
+from hygge.connector import Ability, ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
 from hygge.model import Mode
 from hygge.project.assembly import Draft, EntityDraft
 from hygge.project.diagnostics import GUESSES, Diagnostic, diagnostic, near
@@ -64,6 +64,8 @@ def check_flows(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]
     """Yield what is wrong with flows that are fine by themselves."""
     for draft in drafts:
         yield from _entities(draft)
+        yield from _queries(draft)
+        yield from _abilities(draft)
         yield from _modes(draft)
         yield from _overlap(draft, places)
         yield from _nowhere(draft, places)
@@ -155,6 +157,44 @@ def _entities(draft: Draft) -> Iterator[Diagnostic]:
             yield diagnostic("HG214", message, entity.span, "remove 'into', or name the entity")
 
 
+def _queries(draft: Draft) -> Iterator[Diagnostic]:
+    """Yield queries that would have to give the rows of several entities."""
+    entries = draft.node.entries
+    for_all = entries.get("query") if "entities" in entries else None
+    if for_all is not None:
+        message = "'query' gives the rows of one entity, but the flow has a list of them"
+        hint = "entities: [{name: …, query: …}]"
+        yield diagnostic("HG214", message, for_all.key or for_all.span, hint)
+    for entity in draft.entities:
+        node = entity.settings_nodes.get("query")
+        if entity.is_glob and node is not None and node is not for_all:
+            message = f"'{entity.pattern}' stands for many entities; 'query' gives the rows of one"
+            yield diagnostic("HG214", message, node.key or node.span, "name the entity")
+
+
+_CANNOT = {
+    Ability.QUERY: "cannot be asked by a query",
+    Ability.WHERE: "cannot choose rows by a condition",
+    Ability.SNAPSHOT: "cannot read several entities at one instant",
+}
+
+
+def _abilities(draft: Draft) -> Iterator[Diagnostic]:
+    """Yield what a flow asks of a home that its type cannot do."""
+    home = draft.home.config
+    if not isinstance(home, HomeConfig):
+        return
+    keys = (Ability.QUERY, Ability.WHERE)
+    asked = [(key, entity.settings_nodes.get(key)) for entity in draft.entities for key in keys]
+    if draft.shares_snapshot:
+        asked.append((Ability.SNAPSHOT, draft.node.entries.get("snapshot")))
+    for key, node in asked:
+        if node is not None and node.value is not None and key not in home.can:
+            message = f"home {draft.home.name} ({home.type_name}) {_CANNOT[key]}"
+            hint = f"remove '{key}', or read from a home of another type   (hygge types)"
+            yield diagnostic("HG218", message, node.key or node.span, hint)
+
+
 def _modes(draft: Draft) -> Iterator[Diagnostic]:
     store = draft.store.config
     for entity in draft.entities:
@@ -186,6 +226,8 @@ def _overlap(draft: Draft, places: Places) -> Iterator[Diagnostic]:
     if home is None or store is None:
         return
     for entity in draft.entities:
+        if entity.settings_nodes.get("query") is not None:
+            continue  # its name is no place of the home
         sources = places.of(home, entity.pattern)
         targets = places.of(store, entity.target)
         pairs = ((s, t) for s in sources for t in targets if _inside(s, t) or _inside(t, s))
