@@ -92,7 +92,10 @@ class WriteRequest:
     buffer_bytes: int = 2**25
     """Hold back at most about this many Arrow bytes of each split before writing them."""
     primary_key: tuple[str, ...] = ()
-    """The columns that identify a row, by their names in the store, where the flow says so."""
+    """The columns that identify a row, by their names in the store, where the flow says so.
+
+    The flow has seen to it that they are there, and lets no null into them.
+    """
 
 
 class ConnectorConfig(BaseModel):

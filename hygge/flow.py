@@ -43,7 +43,7 @@ from hygge.model import (
 )
 from hygge.plan import Move
 from hygge.retry import attempts
-from hygge.shape import Shape
+from hygge.shape import Shape, stored_key
 from hygge.staging import Progress, RunScope, Staging, blaming
 from hygge.stop import Watch
 
@@ -171,6 +171,7 @@ class _Moving:
             mode=move.settings.mode,
             adopt=scope.adopt,
             buffer_bytes=scope.buffer_bytes // self._workers,
+            primary_key=stored_key(move.settings),
         )
         with (
             blaming(StoreError, f"cannot write {move.into}"),

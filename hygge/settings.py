@@ -111,6 +111,8 @@ class ColumnSettings(Settings):
     """Cast to this type; a value that does not fit fails the move, naming column and value."""
     rename: str | None = Field(default=None, min_length=1)
     """The column's name in the store."""
+    nullable: bool | None = None
+    """Whether nulls may be in it; with `false` a null fails the move, naming its row."""
 
 
 class SchemaContract(Settings):
@@ -145,7 +147,7 @@ class DefaultSettings(Settings):
     mode: Mode = Mode.REPLACE
     """How a commit meets what is there: replace, append or merge."""
     primary_key: Names = ()
-    """The columns that identify a row."""
+    """The columns that identify a row, by their names in the home; no null may be in them."""
     where: str | None = Field(default=None, min_length=1)
     """Move only rows that meet this condition, in the SQL of a home that speaks it."""
     select: Names = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from ledger import Told, write_ledger
 from projects import write_project
@@ -109,3 +110,35 @@ def test_show_tells_them_with_their_origin(tmp_path: Path) -> None:
 def test_the_types_tell_what_a_home_can() -> None:
     shown = CliRunner().invoke(app, ["types", "testledger"]).stdout
     assert "also: query, snapshot, where" in shown
+
+
+def test_a_null_in_the_key_publishes_nothing(tmp_path: Path, told: Told) -> None:
+    users = "query: select nullif(id, 2) as id, name from users\nprimary_key: id\nmode: append\n"
+    failure = go(tmp_path, users=users)["users"].failure
+    assert failure is not None
+    assert failure.message == "column 'id', row 2: null, but it is part of primary_key"
+    assert landed_files(tmp_path) == []
+
+
+def test_a_key_that_is_not_there_is_told_before_anything_is_staged(
+    tmp_path: Path, told: Told
+) -> None:
+    failure = go(tmp_path, users="primary_key: [id, nmae]\n")["users"].failure
+    assert failure is not None
+    assert failure.message.endswith("does not have: 'nmae'; did you mean 'name'?")
+    assert failure.hint == "columns of the home: id, name, status"
+    assert landed_files(tmp_path) == []
+
+
+def test_a_column_without_nulls_is_required_in_the_files(tmp_path: Path, told: Told) -> None:
+    text = "primary_key: id\ncolumns: {name: {nullable: false}}\n"
+    for _ in range(2):
+        outcome = go(tmp_path, users=text)["users"]
+        assert (outcome.failure, outcome.notes) == (None, ())
+    (file,) = landed_files(tmp_path)
+    schema = pq.read_schema(file)
+    assert [field.nullable for field in schema] == [False, False, True]
+
+
+def landed_files(root: Path) -> list[Path]:
+    return sorted((root / "lake/users").glob("*.parquet"))
