@@ -275,7 +275,7 @@ class Source(ABC):
     """The columns that identify a row, where the home itself declares them; never guessed."""
 
     def narrow(self, columns: Sequence[str]) -> None:  # noqa: B027  (a choice, not a duty)
-        """Hear which columns of `schema` are wanted, before `splits` and `read`.
+        """Hear which columns of `schema` are wanted, at least one, before `splits` and `read`.
 
         A source that can reads only these and narrows its `schema`; others leave it as it is.
         """

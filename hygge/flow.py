@@ -213,6 +213,8 @@ class _Moving:
                 shape = Shape(
                     move.settings, source.schema, run_id=scope.run_id, loaded_at=scope.started_at
                 )
+                if shape.sources:  # rows without any column could not be counted by their bytes
+                    source.narrow(shape.sources)
                 with blaming(StoreError, f"cannot write {move.into}"):
                     return self._fill(target, source, shape)
 

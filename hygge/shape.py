@@ -67,6 +67,8 @@ class Shape:
         }
         self.schema: pa.Schema = pa.schema(fields, metadata=offered.metadata)
         """What `apply` returns, before the schema contract has its say."""
+        self.sources = tuple(column.source for column in self._columns)
+        """The columns of the home that `apply` needs."""
 
     def apply(self, batch: pa.RecordBatch, schema: pa.Schema, first_row: int) -> pa.RecordBatch:
         """Return `batch` with exactly the columns of `schema`, missing ones filled with nulls.

@@ -164,3 +164,20 @@ class FileSource(Source, ABC):
                 while (batch := reading(piece.file, step)) is not None:
                     yield from sliced(fitting.fit(batch), self.request.batch_bytes)
             piece.file.check_unchanged()
+
+
+class ColumnarSource(FileSource, ABC):
+    """Files of a format in which some columns can be read without the others."""
+
+    def narrow(self, columns: Sequence[str]) -> None:
+        """Read only these columns; a column that a file lacks, or its folder names, is filled."""
+        import pyarrow as pa
+
+        chosen = frozenset(columns)
+        fields = [field for field in self.schema if field.name in chosen]
+        self.schema = pa.schema(fields, self.schema.metadata)
+
+    def chosen(self, names: Sequence[str]) -> list[str]:
+        """Return those of a file's columns that are read, in their order."""
+        known = frozenset(self.schema.names)
+        return [name for name in names if name in known]
