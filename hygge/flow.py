@@ -198,17 +198,8 @@ class _Moving:
 
     def _open_source(self, target: Target, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
-        settings = move.settings
-        request = ReadRequest(
-            move.entity,
-            batch_bytes=scope.batch_bytes,
-            thorough=thorough,
-            query=settings.query,
-            where=settings.where,
-            types={name: one.type for name, one in settings.columns.items() if one.type},
-        )
         with blaming(HomeError, f"cannot read {move.entity}"):
-            opening = self._home.open(request)
+            opening = self._home.open(self._request(thorough=thorough))
             with opening as source:
                 shape = Shape(
                     move.settings, source.schema, run_id=scope.run_id, loaded_at=scope.started_at
@@ -217,6 +208,18 @@ class _Moving:
                     source.narrow(shape.sources)
                 with blaming(StoreError, f"cannot write {move.into}"):
                     return self._fill(target, source, shape)
+
+    def _request(self, *, thorough: bool) -> ReadRequest:
+        settings = self._move.settings
+        return ReadRequest(
+            self._move.entity,
+            batch_bytes=self._scope.batch_bytes,
+            thorough=thorough,
+            query=settings.query,
+            where=settings.where,
+            types={name: one.type for name, one in settings.columns.items() if one.type},
+            snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
+        )
 
     def _fill(self, target: Target, source: Source, shape: Shape) -> _Published:
         move, settings = self._move, self._move.settings

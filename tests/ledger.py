@@ -36,9 +36,11 @@ class Told:
     """`open` and `close`, as they happen."""
     threads: set[str] = field(default_factory=set)
     """The threads that opened and closed snapshots."""
-    on_snapshot: Callable[[int], None] = lambda opening: None
+    on_snapshot: Callable[[int], object] = lambda opening: None
     """Called with the number of the opening, before it opens."""
-    on_open: Callable[[str], None] = lambda entity: None
+    on_close: Callable[[], object] = lambda: None
+    """Called when a snapshot closes."""
+    on_open: Callable[[str], object] = lambda entity: None
     """Called with the entity before its rows are read."""
 
 
@@ -99,6 +101,7 @@ class LedgerHome(Home):
             finally:
                 told.threads.add(threading.current_thread().name)
                 told.snapshots.append("close")
+                told.on_close()
 
     def is_transient(self, error: BaseException) -> bool:
         return isinstance(error, ConnectionError)

@@ -31,7 +31,7 @@ LAYERS = {
     2: ["files", "sql"],
     3: ["homes", "stores", "shape", "contract", "guards"],
     4: ["catalog", "journal", "journal_rows", "project", "runs"],
-    5: ["plan", "staging", "flow"],
+    5: ["plan", "snapshots", "staging", "flow"],
     6: ["engines", "coordinator", "recall"],
     7: ["scaffold", "console"],
     8: ["cli", "__main__"],
