@@ -25,7 +25,7 @@ from hygge.files.layout import DataFile, Layout
 from hygge.files.patterns import PathPattern
 from hygge.files.pieces import FileFacts, Piece, pack, pieces_of, reading
 from hygge.files.schemas import unify
-from hygge.model import Split
+from hygge.model import EntityFacts, Split
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,16 +72,31 @@ class FileHome(Home, ABC):
         """Return the names of files, without extension, and of directories that hold such."""
         return self.layout.entities(pattern)
 
+    def survey(self, pattern: str = "*") -> list[EntityFacts]:
+        """Return what the files of each entity tell, and how much room they take."""
+        found = []
+        for name in self.entities(pattern):
+            files = self._find(name)
+            source = self.source(ReadRequest(name), files)
+            kind = "file" if len(files) == 1 else "files"
+            size = sum(file.size for file in files)
+            facts = EntityFacts(name, source.schema, source.total_rows, kind=kind, bytes=size)
+            found.append(facts)
+        return found
+
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
         """List an entity's files once and take their schema; all splits read that listing."""
-        files = self.layout.find(request.entity)
+        yield self.source(request, self._find(request.entity))
+
+    def _find(self, entity: str) -> list[DataFile]:
+        files = self.layout.find(entity)
         if not files:
             raise HomeError(
-                f"entity '{request.entity}' has no files: its directory is empty",
+                f"entity '{entity}' has no files: its directory is empty",
                 hint=f"expected are files that end in {', '.join(self.layout.extensions)}",
             )
-        yield self.source(request, files)
+        return files
 
     def is_transient(self, error: BaseException) -> bool:
         """Return true for a file that changed while it was read: a new listing may read well."""
