@@ -33,7 +33,7 @@ LAYERS = {
     3: ["homes", "stores", "shape", "contract", "guards"],
     4: ["catalog", "journal", "journal_rows", "project", "runs", "survey"],
     5: ["plan", "snapshots", "staging", "flow"],
-    6: ["engines", "coordinator", "recall"],
+    6: ["engines", "coordinator", "doctor", "recall"],
     7: ["scaffold", "console"],
     8: ["cli", "__main__"],
 }

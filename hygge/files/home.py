@@ -8,11 +8,13 @@ and the proof that no file changed while it was read.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -25,10 +27,13 @@ from hygge.files.layout import DataFile, Layout
 from hygge.files.patterns import PathPattern
 from hygge.files.pieces import FileFacts, Piece, pack, pieces_of, reading
 from hygge.files.schemas import unify
-from hygge.model import EntityFacts, Split
+from hygge.model import EntityFacts, Finding, Split
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_MOST_CLOSED = 5
 
 
 class FileHomeConfig(HomeConfig, ABC):
@@ -67,6 +72,20 @@ class FileHome(Home, ABC):
     def check(self) -> None:
         """List the directory; raise `HomeError` when it is not there or may not be read."""
         self.layout.check()
+
+    def examine(self) -> Iterator[Finding]:
+        """Yield how many entities there are, and which files may not be read."""
+        names = self.entities()
+        if not names:
+            endings = ", ".join(self.layout.extensions)
+            text = f"{self.layout.pattern.text} holds no entity"
+            yield Finding(text, "warning", f"expected are files that end in {endings}")
+            return
+        yield Finding(f"it can be read; entities: {len(names):,}")
+        files = (file for name in names for file in self.layout.find(name))
+        closed = (file.path for file in files if not os.access(file.path, os.R_OK))
+        for path in islice(closed, _MOST_CLOSED):
+            yield Finding(f"{path} cannot be read by this user", "error", f"ls -l {path}")
 
     def entities(self, pattern: str = "*") -> list[str]:
         """Return the names of files, without extension, and of directories that hold such."""
