@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -78,7 +80,7 @@ def doctor(project: Path, *words: str) -> Result:
 
 
 def patient(root: Path, look: Look, text: str = "type: testpatient\n") -> Path:
-    PatientHomeConfig.look = staticmethod(look)  # type: ignore[assignment]
+    PatientHomeConfig.look = staticmethod(look)
     return write_project(root, {**FILES, "homes/patient.yml": text})
 
 
@@ -149,17 +151,13 @@ def test_one_that_hangs_is_told_and_keeps_no_other(tmp_path: Path) -> None:
 
 
 def test_the_process_ends_although_a_thread_hangs(tmp_path: Path) -> None:
-    os.mkfifo(write_project(tmp_path, FILES) / "fifo")
-    (tmp_path / "stores/lake.yml").write_text("type: parquet\npath: lake\n")
+    write_project(tmp_path, FILES)
     code = (
         "import sys, time, hygge.files.store as s\n"
         "s.FileStore.check = lambda self: time.sleep(600)\n"
         "sys.argv[1:] = ['-C', sys.argv[1], 'doctor', '--timeout', '0.5']\n"
         "from hygge.__main__ import main; main()\n"
     )
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
         capture_output=True,
