@@ -100,9 +100,10 @@ class _Held:
         self._is_over.set()
 
     def join(self, seconds: float) -> None:
-        """Wait until the home has let go, at most so long."""
-        if self._thread.ident is not None:
-            self._thread.join(seconds)
+        """Wait until the home has let go of what it opened, at most so long."""
+        if not self._is_open.is_set() or self._thread.ident is None:
+            return
+        self._thread.join(seconds)
         if self._thread.is_alive():
             log.warning("the snapshot of %s does not close", self._move.home_name)
 

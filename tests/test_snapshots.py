@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import duckdb
@@ -156,7 +157,9 @@ def test_one_that_hangs_ends_with_the_timeout(tmp_path: Path, told: Told) -> Non
     release = threading.Event()
     told.on_snapshot = lambda opening: release.wait(60)
     text = FLOW.replace("a, b, c, d", "a, b") + "timeout: 0.2s\n"
+    started = time.monotonic()
     outcomes = go(tmp_path, {"all": text}, concurrency=2)
+    assert time.monotonic() - started < coordinator.GRACE_SECONDS
     release.set()
     assert {o.failure.code for o in outcomes.values() if o.failure} == {"HG541"}
     assert len(outcomes) == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hygge.connector import Ability, ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
 from hygge.model import Mode
-from hygge.project.assembly import Draft, EntityDraft
+from hygge.project.assembly import Draft, EntityDraft, Side
 from hygge.project.diagnostics import GUESSES, Diagnostic, diagnostic, near
 from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked, unmarked
@@ -190,9 +190,14 @@ def _abilities(draft: Draft) -> Iterator[Diagnostic]:
         asked.append((Ability.SNAPSHOT, draft.node.entries.get("snapshot")))
     for key, node in asked:
         if node is not None and node.value is not None and key not in home.can:
-            message = f"home {draft.home.name} ({home.type_name}) {_CANNOT[key]}"
+            message = f"home {_called(draft.home, home)} {_CANNOT[key]}"
             hint = f"remove '{key}', or read from a home of another type   (hygge types)"
             yield diagnostic("HG218", message, node.key or node.span, hint)
+
+
+def _called(side: Side, config: ConnectorConfig) -> str:
+    """Return a home or store by its name and type; one written in the flow has a type only."""
+    return f"({config.type_name})" if side.is_inline else f"{side.name} ({config.type_name})"
 
 
 def _modes(draft: Draft) -> Iterator[Diagnostic]:
@@ -205,7 +210,7 @@ def _modes(draft: Draft) -> Iterator[Diagnostic]:
         span = node.span if node else entity.span
         if isinstance(store, StoreConfig) and mode not in store.modes:
             modes = ", ".join(sorted(store.modes))
-            message = f"store {draft.store.name} ({store.type_name}) cannot {mode}"
+            message = f"store {_called(draft.store, store)} cannot {mode}"
             yield diagnostic("HG209", message, span, f"modes of this store: {modes}")
         elif mode is Mode.MERGE and not entity.settings.primary_key:
             message = f"merging {entity.pattern} needs the key of its rows"
