@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+from pydantic import BaseModel
 
 HYGGE = [sys.executable, "-m", "hygge"]
 
@@ -33,6 +34,16 @@ def hygge(root: Path, *arguments: str, **variables: str) -> subprocess.Completed
         timeout=300,
         check=False,
     )
+
+
+def least(model: type[BaseModel]) -> dict[str, str]:
+    """Return the least that a home or store of a type must be told: one key and its value."""
+    return {"path": "data/x"} if "path" in model.model_fields else {"database": "app"}
+
+
+def least_words(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the same as words of `hygge new`."""
+    return tuple(f"{key}={value}" for key, value in least(model).items())
 
 
 def parquet_rows(folder: Path, columns: str = "count(*), count(distinct id)") -> tuple[int, ...]:

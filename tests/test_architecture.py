@@ -19,6 +19,8 @@ LAYERS = {
         "candidates",
         "connector",
         "casting",
+        "commits",
+        "unfit",
         "datatypes",
         "settings",
         "batches",
@@ -42,7 +44,7 @@ OUTSIDE = {"testing"}
 """Imports what it needs; nothing in hygge imports it."""
 
 ONLY_IN = {"typer": "cli", "rich": "console", "tenacity": "retry", "jinja2": "scaffold"}
-LAZY = {"homes", "stores", "files", "project"}
+LAZY = {"homes", "stores", "files", "sql", "project"}
 """Packages whose modules `hygge validate` imports: no pyarrow, no driver at module level."""
 BANNED_NAMES = {"utils", "util", "helpers", "common", "core", "base", "manager", "misc"}
 

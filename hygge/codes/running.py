@@ -44,7 +44,20 @@ CODES = (
     Code(
         "HG506",
         "no entity matches",
-        "A glob of the flow fits no entity of the home, or `exclude` leaves all of them out.",
+        "A name or glob of the flow fits no entity of the home, or `exclude` leaves all of them "
+        "out. `hygge discover HOME` lists what is there.",
+    ),
+    Code(
+        "HG507",
+        "home cannot be reached",
+        "The server did not let hygge in: it does not answer, or refuses the user, the password, "
+        "the database or the certificate. `hygge doctor` tries it again and says more.",
+    ),
+    Code(
+        "HG508",
+        "value has no exact type",
+        "A column holds a value that its usual type cannot hold, such as `infinity` in a date. "
+        "`columns: {x: {type: string}}` reads the column as text.",
     ),
     Code(
         "HG511",
@@ -70,6 +83,12 @@ CODES = (
         "another run was first",
         "Another run has published in the meantime, so this one may not. Nothing of it was "
         "published; a new run begins from the newest commit.",
+    ),
+    Code(
+        "HG516",
+        "store cannot be reached",
+        "The server did not let hygge in: it does not answer, or refuses the user, the password, "
+        "the database or the certificate. `hygge doctor` tries it again and says more.",
     ),
     Code(
         "HG521",
@@ -148,6 +167,18 @@ CODES = (
         "store cannot hold a type",
         "A column has a type that this store cannot hold exactly. Leave the column out, cast it "
         "under `columns:`, or use a store of another type.",
+    ),
+    Code(
+        "HG536",
+        "swap would lose something",
+        "A replace would put a new table in the place of one that has grants, views, keys, indexes "
+        "or other things of its own. `replace: keep` in the store puts rows only.",
+    ),
+    Code(
+        "HG537",
+        "table is gone",
+        "A table that hygge wrote is not there any more, though its history is. Put it back, or "
+        "move everything again with `--full-refresh`.",
     ),
     Code(
         "HG541",

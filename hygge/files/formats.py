@@ -18,10 +18,6 @@ BUFFER_BYTES = 32 * 2**20
 """Arrow bytes that a format may hold back before it writes them."""
 
 
-class UnfitError(Exception):
-    """A format cannot hold a type exactly; the message says why, without naming the column."""
-
-
 class BatchWriter(Protocol):
     """Writes batches of one schema into one file."""
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hygge import __version__
+from hygge.commits import dump_commit, load_commit
 from hygge.errors import StoreError
-from hygge.model import Commit, Mode, Watermark
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from hygge.model import Commit
 
 RECORD_NAME = "_hygge.json"
 """Readers of data directories skip names that begin with `_`."""
@@ -43,31 +40,15 @@ class Record:
 
     def dump(self) -> bytes:
         """Return the record as indented JSON."""
-        commit = self.commit
-        watermark = None if commit.watermark is None else asdict(commit.watermark)
-        return (
-            json.dumps(
-                {
-                    "format": FORMAT,
-                    "hygge": __version__,
-                    "flow": commit.flow,
-                    "entity": commit.entity,
-                    "seq": commit.seq,
-                    "run_id": commit.run_id,
-                    "attempt": self.attempt,
-                    "mode": commit.mode.value,
-                    "committed_at": commit.committed_at,
-                    "rows": commit.rows,
-                    "total_rows": commit.total_rows,
-                    "watermark": watermark,
-                    "schema": _dump_schema(commit.schema),
-                    "parts": [asdict(part) for part in self.parts],
-                },
-                indent=1,
-                ensure_ascii=False,
-            ).encode(errors="surrogatepass")
-            + b"\n"
-        )
+        values = {
+            "format": FORMAT,
+            "hygge": __version__,
+            **dump_commit(self.commit),
+            "attempt": self.attempt,
+            "parts": [asdict(part) for part in self.parts],
+        }
+        text = json.dumps(values, indent=1, ensure_ascii=False)
+        return text.encode(errors="surrogatepass") + b"\n"
 
 
 def load_record(folder: Path) -> Record | None:
@@ -96,44 +77,13 @@ def load_record(folder: Path) -> Record | None:
 
 
 def _record(data: dict[str, Any]) -> Record:
-    watermark = data["watermark"]
-    commit = Commit(
-        flow=data["flow"],
-        entity=data["entity"],
-        seq=int(data["seq"]),
-        run_id=data["run_id"],
-        mode=Mode(data["mode"]),
-        rows=int(data["rows"]),
-        total_rows=int(data["total_rows"]),
-        schema=_load_schema(data["schema"]["ipc"]),
-        committed_at=data["committed_at"],
-        watermark=None if watermark is None else Watermark(**watermark),
-    )
     parts = tuple(PartFile(**part) for part in data["parts"])
     for part in parts:
         _check_name(part.name)
-    return Record(commit, int(data["attempt"]), parts)
+    return Record(load_commit(data), int(data["attempt"]), parts)
 
 
 def _check_name(name: str) -> None:
     steps = name.split("/")
     if not all(steps) or {".", ".."} & set(steps) or PurePosixPath(name).is_absolute():
         raise ValueError(f"{name!r} is not the name of a data file")
-
-
-def _dump_schema(schema: pa.Schema) -> dict[str, Any]:
-    columns = [
-        {"name": field.name, "type": str(field.type), "nullable": field.nullable}
-        for field in schema
-    ]
-    ipc = base64.b64encode(schema.serialize().to_pybytes()).decode()
-    return {"columns": columns, "ipc": ipc}
-
-
-def _load_schema(text: str) -> pa.Schema:
-    import pyarrow as pa
-
-    try:
-        return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text, validate=True)))
-    except pa.ArrowException as error:
-        raise ValueError(f"its schema is damaged: {error}") from error

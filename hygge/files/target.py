@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -11,13 +10,14 @@ from typing import TYPE_CHECKING
 from hygge.connector import Target, WriteRequest
 from hygge.errors import HomeError, StoreError
 from hygge.files.adoption import adopted_parts, foreign_files
-from hygge.files.formats import UnfitError, store_errors
+from hygge.files.formats import store_errors
 from hygge.files.generations import Generation
 from hygge.files.partitions import check_partitions
 from hygge.files.record import PartFile, Record
 from hygge.files.schemas import unify
 from hygge.files.splits import Layout, SplitWriter
 from hygge.model import Commit, Mode, Part, Split
+from hygge.unfit import fit_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,43 +68,14 @@ class FileTarget(Target):
 
     def accept(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema that the files will have; see `Target.accept`."""
-        import pyarrow as pa
-
-        if not schema.names:
-            raise StoreError("the rows have no columns, and files cannot hold rows without any")
-        twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
-        if twice:
-            raise StoreError(
-                f"two columns are called '{twice[0]}', and files know columns by name only",
-                hint="give one of them another name with  columns: {…: {rename: …}}",
-            )
+        fitted = fit_schema(schema, self._fit, holder=f"*{self._layout.format.suffix} files")
         check_partitions(schema, self._layout.partition_by)
-        fields, unfit = [], {}
-        for field in schema:
-            try:
-                fields.append(self._fit(field))
-            except UnfitError as error:
-                unfit[field.name] = f"column '{field.name}' has the type {field.type}", str(error)
-        if unfit:
-            raise self._unfit(unfit)
-        return pa.schema(fields, schema.metadata)
+        return fitted
 
     def _fit(self, field: pa.Field) -> pa.Field:
         if field.name in self._layout.partition_by:
             return field
         return field.with_type(self._layout.format.fit(field.type))
-
-    def _unfit(self, columns: Mapping[str, tuple[str, str]]) -> StoreError:
-        """Return the error that names all columns that the files cannot hold, and the way out."""
-        (what, why), *more = columns.values()
-        where = f"*{self._layout.format.suffix} files cannot hold exactly"
-        out = json.dumps([f"-{name}" for name in columns], ensure_ascii=False)
-        return StoreError(
-            f"{what}, which {where}: {why}" + "".join(f"; {w}: {y}" for w, y in more),
-            hint=f"leave out with  select: {out}, cast with  "
-            f"columns: {{{next(iter(columns))}: {{type: …}}}}, or use a store of another type",
-            code="HG535",
-        )
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         """Write a split into files of the next generation; see `Target.stage`."""

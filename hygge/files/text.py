@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hygge.errors import StoreError
-from hygge.files.formats import Sink, UnfitError
+from hygge.files.formats import Sink
+from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from hygge.errors import StoreError
-from hygge.files.formats import BatchWriter, FileFormat, Sink, UnfitError
+from hygge.files.formats import BatchWriter, FileFormat, Sink
 from hygge.files.store import FileStoreConfig
 from hygge.files.text import (
     COMPRESSED_SUFFIX,
@@ -21,6 +21,7 @@ from hygge.files.text import (
     pieces,
     texts,
 )
+from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa

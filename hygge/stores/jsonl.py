@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hygge.files.formats import BatchWriter, FileFormat, Sink, UnfitError, map_type
+from hygge.files.formats import BatchWriter, FileFormat, Sink, map_type
 from hygge.files.json_text import rows_text
 from hygge.files.store import FileStoreConfig
 from hygge.files.text import (
@@ -17,6 +17,7 @@ from hygge.files.text import (
     line_bytes,
     pieces,
 )
+from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from hygge.files.formats import BatchWriter, FileFormat, Sink, UnfitError, map_type
+from hygge.files.formats import BatchWriter, FileFormat, Sink, map_type
 from hygge.files.store import FileStoreConfig
+from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from hygge.batches import data_bytes
-from hygge.files.formats import BatchWriter, FileFormat, Sink, UnfitError, map_type
+from hygge.files.formats import BatchWriter, FileFormat, Sink, map_type
 from hygge.files.store import FileStoreConfig
+from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,8 +13,6 @@ class TestLedgerHome(HomeSuite):
 
 from __future__ import annotations
 
-import gc
-import os
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -29,6 +27,7 @@ from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Sourc
 from hygge.errors import HomeError
 from hygge.model import Split
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
+from hygge.testing.moving import open_files
 
 MANY = 20_000
 AWKWARD_NAMES = (
@@ -59,12 +58,6 @@ def read_entity(home: Home, entity: str, *, wanted: int = 1, batch_bytes: int = 
     with home.open(ReadRequest(entity, batch_bytes=batch_bytes)) as source:
         tables = [read_split(source, split) for split in source.splits(wanted)]
     return pa.concat_tables(tables)
-
-
-def open_files() -> int:
-    """Return how many files this process holds open."""
-    gc.collect()
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
 class HomeSuite(ABC):
@@ -230,7 +223,7 @@ class HomeSuite(ABC):
         assert home.entities("users") == ["users"]
         assert home.entities("nothing*") == []
 
-    @pytest.mark.parametrize("name", AWKWARD_NAMES)
+    @pytest.mark.parametrize("name", AWKWARD_NAMES, ids=lambda name: name[:20])
     def test_an_awkward_name_is_listed_and_read(self, tmp_path: Path, name: str) -> None:
         home = self.make_home(tmp_path, {name: plain_table(3), "other": plain_table(1)})
         assert set(home.entities()) == {name, "other"}

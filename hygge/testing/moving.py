@@ -10,6 +10,7 @@ from itertools import count
 import pyarrow as pa
 
 from hygge.connector import Commit, Mode, Part, Split, Store, Target, Watermark, WriteRequest
+from hygge.sql.pool import close_all
 
 _RUNS = count(1)
 
@@ -63,6 +64,7 @@ def write(
             parts.append(target.stage(reader, Split(number, f"split {number}")))
         commit = next_commit(target, request, parts, tables[0].schema)
         target.commit(parts, commit)
+        target.discard()
         return commit
 
 
@@ -77,6 +79,7 @@ def broken(table: pa.Table) -> pa.RecordBatchReader:
 
 
 def open_files() -> int:
-    """Return how many files this process holds open."""
+    """Return how many files this process holds open, beside connections at rest."""
+    close_all()
     gc.collect()
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208

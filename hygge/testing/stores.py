@@ -292,7 +292,7 @@ class StoreSuite(ABC):
         write(store, [plain_table(5)], write_request(flow="ours", adopt=True))
         assert_same(self.rows(tmp_path), plain_table(5))
 
-    @pytest.mark.parametrize("name", AWKWARD_NAMES)
+    @pytest.mark.parametrize("name", AWKWARD_NAMES, ids=lambda name: name[:20])
     def test_an_awkward_name_is_written(self, tmp_path: Path, store: Store, name: str) -> None:
         table = plain_table(3)
         write(store, [table], write_request(into=name))

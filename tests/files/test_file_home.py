@@ -17,7 +17,8 @@ from hygge.files.faults import BusyDiskError, disk_error
 from hygge.files.layout import DataFile
 from hygge.files.pieces import FileFacts, Piece, pack, pieces_of
 from hygge.testing.cases import assert_same, plain_table
-from hygge.testing.homes import open_files, read_entity
+from hygge.testing.homes import read_entity
+from hygge.testing.moving import open_files
 
 _EXCHANGE = 2
 _HERE = -100

@@ -1,0 +1,68 @@
+"""Commits as plain values: how a store writes one down beside its data and reads it again."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from hygge.model import Commit, Mode, Watermark
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def dump_commit(commit: Commit) -> dict[str, Any]:
+    """Return a commit as values that JSON can hold."""
+    watermark = None if commit.watermark is None else asdict(commit.watermark)
+    return {
+        "flow": commit.flow,
+        "entity": commit.entity,
+        "seq": commit.seq,
+        "run_id": commit.run_id,
+        "mode": commit.mode.value,
+        "committed_at": commit.committed_at,
+        "rows": commit.rows,
+        "total_rows": commit.total_rows,
+        "watermark": watermark,
+        "schema": _dump_schema(commit.schema),
+    }
+
+
+def load_commit(data: Mapping[str, Any]) -> Commit:
+    """Return the commit that `dump_commit` wrote down.
+
+    Raises `KeyError`, `TypeError` or `ValueError` for what it cannot have written.
+    """
+    watermark = data["watermark"]
+    return Commit(
+        flow=data["flow"],
+        entity=data["entity"],
+        seq=int(data["seq"]),
+        run_id=data["run_id"],
+        mode=Mode(data["mode"]),
+        rows=int(data["rows"]),
+        total_rows=int(data["total_rows"]),
+        schema=_load_schema(data["schema"]["ipc"]),
+        committed_at=data["committed_at"],
+        watermark=None if watermark is None else Watermark(**watermark),
+    )
+
+
+def _dump_schema(schema: pa.Schema) -> dict[str, Any]:
+    columns = [
+        {"name": field.name, "type": str(field.type), "nullable": field.nullable}
+        for field in schema
+    ]
+    ipc = base64.b64encode(schema.serialize().to_pybytes()).decode()
+    return {"columns": columns, "ipc": ipc}
+
+
+def _load_schema(text: str) -> pa.Schema:
+    import pyarrow as pa
+
+    try:
+        return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text, validate=True)))
+    except pa.ArrowException as error:
+        raise ValueError(f"its schema is damaged: {error}") from error

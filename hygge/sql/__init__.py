@@ -1,0 +1,1 @@
+"""What connectors of databases share: names, pools of connections, commit rows, the target."""

@@ -1,0 +1,92 @@
+"""Names of tables: how a person writes them, and the one way they reach SQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TableName:
+    """A table, by its schema and its name; both exactly as the database has them."""
+
+    schema: str
+    """The schema (PostgreSQL, DuckDB), or the database (MySQL); empty where there are none."""
+    name: str
+
+    def shown(self, default_schema: str = "") -> str:
+        """Return the name as an entity is called: its schema only when it is not the default."""
+        if self.schema in ("", default_schema):
+            return self.name
+        return f"{self.schema}.{self.name}"
+
+
+def quote(name: str, sign: str = '"') -> str:
+    """Return `name` as a quoted identifier: the only way that a name reaches SQL.
+
+    Raises `ValueError` for a name that no database can hold.
+    """
+    if not name or "\0" in name:
+        raise ValueError(f"{name!r} cannot be the name of anything in a database")
+    return sign + name.replace(sign, sign * 2) + sign
+
+
+def readings(entity: str, default_schema: str) -> list[TableName]:
+    """Return the tables that an entity's name may mean, the likeliest first.
+
+    `"Odd schema"."odd.name"` is taken by its quotes. `sales.orders` is table `orders` of schema
+    `sales`, or else a table with a dot in its name.
+    """
+    if quoted := _split_quoted(entity):
+        return [TableName(quoted[0] if len(quoted) == 2 else default_schema, quoted[-1])]
+    schema, dot, name = entity.partition(".")
+    plain = TableName(default_schema, entity)
+    return [TableName(schema, name), plain] if dot and schema and name else [plain]
+
+
+def _split_quoted(entity: str) -> list[str]:
+    """Return the parts of a name in which at least one part is quoted; nothing for any other."""
+    parts, rest = [], entity
+    while rest:
+        match = _QUOTED.match(rest) or (re.match(r"[^\".]+", rest) if '"' in entity else None)
+        if match is None:
+            return []
+        text = match[0]
+        parts.append(text[1:-1].replace('""', '"') if text.startswith('"') else text)
+        rest = rest[match.end() :]
+        if rest.startswith(".") and len(rest) > 1:
+            rest = rest[1:]
+        elif rest:
+            return []
+    return parts if '"' in entity and len(parts) <= 2 and all(parts) else []
+
+
+def matching(tables: Iterable[TableName], pattern: str, default_schema: str) -> list[str]:
+    """Return the names of tables that match a glob, sorted.
+
+    A glob with a dot speaks of all schemas (`sales.*`), one without only of the default one.
+    """
+    found = []
+    for table in tables:
+        names = set()
+        if table.schema in ("", default_schema):
+            names.add(table.name)
+        if table.schema and "." in pattern:
+            names.add(f"{table.schema}.{table.name}")
+        if any(fnmatchcase(name, pattern) for name in names):
+            found.append(table.shown(default_schema))
+    return sorted(found)
+
+
+def nearest(entity: str, tables: Sequence[str]) -> str:
+    """Return `; did you mean 'x'?` for the table whose name is most like `entity`, or nothing."""
+    near = get_close_matches(entity, tables, n=1)
+    if not near:
+        tails = {name.rpartition(".")[2]: name for name in tables}
+        near = [tails[tail] for tail in get_close_matches(entity.rpartition(".")[2], tails, n=1)]
+    return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,134 @@
+"""What the server says went wrong: in its own words, with the way out, and whether it may pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from hygge.errors import HomeError, HyggeError
+
+_PASSING_CLASSES = ("08", "40", "53", "57P", "58")
+_PASSING = ("55P03", "55006", "25006")
+"""Of PostgreSQL's codes of errors (Appendix A): lost connections, deadlocks, shutdowns, full
+tables of connections, locks that were not free."""
+_LOST = re.compile(
+    r"connection (?:refused|reset|timed out|not open)|server closed the connection|terminating "
+    r"connection|could not (?:connect|receive|send)|timeout expired|broken pipe|no route to host"
+    r"|network is unreachable|ssl syscall error|SSL connection has been closed|lost synchronization"
+    r"|the connection is (?:closed|lost)|starting up|shutting down|recovery mode",
+    re.IGNORECASE,
+)
+_STATE = re.compile(r"\s*\.?\s*SQLSTATE: \w+\s*$")
+_NOISE = re.compile(
+    r"^(?:[A-Z_]+: )?(?:\[libpq\] )?(?:Failed to execute (?:query|COPY statement): )?"
+    r"(?:could not begin COPY: )?(?:PGRES_FATAL_ERROR )?(?:ERROR:\s+)?"
+)
+_QUERY = re.compile(r"\n\nQuery was:.*", re.DOTALL)
+
+
+def state_of(error: BaseException) -> str:
+    """Return the SQLSTATE of a driver's error, or nothing."""
+    return getattr(error, "sqlstate", None) or ""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return whether trying again may help: never for bad data, names or permissions."""
+    import adbc_driver_manager
+    import psycopg
+
+    if isinstance(error, HyggeError):
+        return error.__cause__ is not None and is_passing(error.__cause__)
+    if not isinstance(error, psycopg.Error | adbc_driver_manager.Error | OSError):
+        return False
+    state = state_of(error)
+    if state:
+        return state.startswith(_PASSING_CLASSES) or state in _PASSING
+    return _LOST.search(str(error)) is not None
+
+
+def said(error: BaseException) -> str:
+    """Return what the server said, without what drivers wrap around it."""
+    text = _QUERY.sub("", str(error)).strip()
+    return _NOISE.sub("", _STATE.sub("", text)).strip().rstrip(".") or type(error).__name__
+
+
+def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
+    """Return the error of a home or store for what a driver raised while doing `what`."""
+    text = said(error)
+    hint, is_access = _hint(state_of(error), text, reads=issubclass(side, HomeError))
+    code = None
+    if is_access:
+        code = "HG507" if issubclass(side, HomeError) else "HG516"
+    return side(f"{what}: {text}", hint=hint, code=code)
+
+
+def _hint(state: str, text: str, *, reads: bool) -> tuple[str | None, bool]:
+    """Return what to do, and whether it is about getting in."""
+    for matches, hint, is_access in _WAYS:
+        if matches(state, text.lower()):
+            return (hint(reads) if callable(hint) else hint), is_access
+    return None, False
+
+
+def _grant(reads: bool) -> str:
+    return (
+        "grant this user USAGE on the schema and SELECT on the table"
+        if reads
+        else "grant this user USAGE and CREATE on the schema, and make it the owner of the table "
+        "or grant it INSERT, DELETE and SELECT"
+    )
+
+
+_Way = tuple[Callable[[str, str], bool], "str | Callable[[bool], str]", bool]
+_WAYS: tuple[_Way, ...] = (
+    (
+        lambda s, t: s.startswith("28") or "authentication failed" in t or "pg_hba" in t,
+        "check user and password, and that pg_hba.conf of the server lets this user in",
+        True,
+    ),
+    (
+        lambda s, t: "no password supplied" in t,
+        "give a password, e.g.  password: ${DB_PASSWORD}",
+        True,
+    ),
+    (
+        lambda s, t: s == "3D000" or ('database "' in t and "does not exist" in t),
+        "check the name of the database, or make it:  createdb NAME",
+        True,
+    ),
+    (
+        lambda s, t: "certificate" in t or ("ssl" in t and "not support" in t),
+        "name the file that vouches for the server in sslrootcert; sslmode: require does without, "
+        "and then anybody on the way could pass for the server",
+        True,
+    ),
+    (
+        lambda s, t: "translate host name" in t or "resolve host" in t,
+        "check host; a password in a url needs @ : / # written as %40 %3A %2F %23",
+        True,
+    ),
+    (
+        lambda s, t: "connection refused" in t or "timeout expired" in t or "timed out" in t,
+        "check host and port, that the server runs, and that no firewall is in between",
+        True,
+    ),
+    (
+        lambda s, t: s == "53300",
+        "the server has no free connections: lower max_connections here, or raise it there",
+        True,
+    ),
+    (lambda s, t: s == "42501", _grant, False),
+    (
+        lambda s, t: s == "22021",
+        "PostgreSQL's text holds no NUL characters: leave the column out with select, or cast it "
+        "to binary in its home",
+        False,
+    ),
+    (lambda s, t: s == "53100", "free some space on the server's disk, then run again", False),
+    (
+        lambda s, t: s == "57014",
+        "the statement took too long or was cancelled: raise statement_timeout",
+        False,
+    ),
+    (lambda s, t: s == "55P03", "another session holds a lock on the table: run again", False),
+)

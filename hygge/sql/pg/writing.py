@@ -1,0 +1,326 @@
+"""A table of PostgreSQL as the place of an entity: COPY into staging, then one transaction."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from hygge.connector import WriteRequest
+from hygge.errors import CommitUnknownError, StoreError
+from hygge.model import Part, Split
+from hygge.sql import chain
+from hygge.sql.names import TableName, quote
+from hygge.sql.pg import catalog, types
+from hygge.sql.pg.connecting import Rows, bulk, control, cursor_of
+from hygge.sql.pg.dependants import reason_to_keep
+from hygge.sql.pg.faults import fault, is_passing, said, state_of
+from hygge.sql.pg.settings import PgSettings
+from hygge.sql.target import LiveColumn, Replacing, SqlTarget, staging_prefix
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LONGEST_NAME = 63
+_LOCK_SECONDS = 30
+_OUTCOME_SECONDS = 60.0
+_POLL_SECONDS = 0.5
+
+
+class PgTarget(SqlTarget):
+    """A table of PostgreSQL, for one attempt."""
+
+    def __init__(
+        self,
+        settings: PgSettings,
+        request: WriteRequest,
+        rows: Rows,
+        *,
+        place: TableName,
+        replacing: Replacing,
+    ) -> None:
+        commits = f"{quote(place.schema)}.{quote(chain.TABLE)}"
+        super().__init__(request, place, chain.Chain(commits, place.name, "$"))
+        self.replacing = replacing
+        self._settings = settings
+        self._rows = rows
+        self._pid = rows.connection.info.backend_pid
+        self._staged: dict[int, str] = {}
+        self._reserved = threading.Semaphore(1)
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement on the connection of this target and return all its rows."""
+        return self._rows(sql, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[object]:
+        """Run what is inside as one transaction that waits for locks only so long."""
+        try:
+            with self._rows.connection.transaction():
+                self.run(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+                yield None
+        except StoreError:
+            raise
+        except Exception as error:
+            if state_of(error) == "23505" and chain.TABLE in str(error):
+                raise self.chain.taken((self.last.seq if self.last else 0) + 1) from error
+            raise fault(error, StoreError, f"cannot publish {self.place.shown()}") from error
+
+    def take(self) -> None:
+        """Take the place for this attempt, make what hygge keeps beside it, drop dead staging."""
+        self._check_name(self.place.name)
+        self._take_lock()
+        if not self.run("SELECT to_regclass($1)", (self.chain.table,))[0][0]:
+            self._make_chain()
+        dead = self.run(
+            "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND starts_with(tablename, $2)",
+            (self.place.schema, staging_prefix(self.place.name)),
+        )
+        for (name,) in dead:
+            self.run(f"DROP TABLE {quote(self.place.schema)}.{quote(name)}")
+        self.begin()
+
+    def _make_chain(self) -> None:
+        """Make the schema and its table of commits, one move at a time."""
+        schema = self.place.schema
+        with self.transaction():
+            self.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", (f"hygge:{schema}",))
+            if not self.run("SELECT 1 FROM pg_namespace WHERE nspname = $1", (schema,)):
+                self.run(f"CREATE SCHEMA {quote(schema)}")
+            columns = chain.columns("text", "bigint")
+            self.run(f"CREATE TABLE IF NOT EXISTS {self.chain.table} ({columns})")
+
+    def _check_name(self, name: str) -> None:
+        if len(name.encode()) > _LONGEST_NAME:
+            raise StoreError(
+                f"'{name}' is longer than the {_LONGEST_NAME} bytes that a name may have",
+                hint="give it a shorter one with into: for a table, columns: {…: {rename: …}} for "
+                "a column",
+            )
+
+    def _take_lock(self) -> None:
+        """Take a lock of the session, or say which run has it. Politeness: the chain decides."""
+        key = f"hygge:{self.place.schema}.{self.place.name}"
+        self.run("SELECT set_config('application_name', $1, false)", (f"hygge {self._who()}",))
+        if self.run("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", (key,))[0][0]:
+            return
+        holders = self.run(
+            "SELECT a.pid, a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid), "
+            "(SELECT hashtextextended($1, 0) AS key) k "
+            "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
+            "AND l.classid::int8 = (k.key >> 32) & 4294967295 "
+            "AND l.objid::int8 = k.key & 4294967295 LIMIT 1",
+            (key,),
+        )
+        pid, name = holders[0] if holders else ("?", "hygge ?")
+        raise StoreError(
+            f"{self.place.shown()} is being written by run {str(name).removeprefix('hygge ')} "
+            f"(server process {pid})",
+            hint="wait until that run has ended, or stop it",
+            code="HG543",
+        )
+
+    def _who(self) -> str:
+        return self.request.run_id
+
+    def fit(self, field: pa.Field) -> pa.Field:
+        """Return the field to stage, with the same metadata where its type is the same."""
+        self._check_name(field.name)
+        return field.with_type(types.fit(field.type))
+
+    def sql_type(self, field: pa.Field) -> str:
+        """Return the type for a fitted field: text where the server does not know its own one."""
+        own = types.native_type(field)
+        if own is not None and self.run("SELECT to_regtype($1)", (own,))[0][0] is None:
+            return "text"
+        return types.sql_type(field)
+
+    def find_live(self) -> list[LiveColumn] | None:
+        """Return the columns of the table from the catalog."""
+        table = catalog.find(self.run, self.place)
+        if table is None:
+            return None
+        if table.kind not in ("table", "partitioned table"):
+            raise StoreError(
+                f"{self.place.shown()} is a {table.kind}, which cannot be written",
+                hint="choose another name with  into: <name>",
+            )
+        found = catalog.columns(self.run, [table.oid]).get(table.oid, [])
+        return [
+            LiveColumn(
+                types.reading_of(one.name, "", one.type, nullable=one.nullable).field,
+                one.type,
+                one.fills_itself,
+            )
+            for one in found
+        ]
+
+    def reason_to_keep(self) -> str | None:
+        """Return what a new table in its place would lose: grants, views, keys of others, …"""
+        return reason_to_keep(self.run, self.place)
+
+    # Staging
+
+    def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
+        """COPY a split into the staging table in a transaction of its own; see `Target.stage`."""
+        import adbc_driver_manager
+
+        self.begin_staging(batches.schema)
+        meter = _Meter(batches)
+        try:
+            with self._bulk() as connection, cursor_of(connection) as cursor:
+                self._forget(split, cursor)
+                cursor.execute("SELECT (txid_current() % 4294967296)::text")
+                written_by = cursor.fetchone()[0]
+                rows = self._copy(cursor, meter)
+                connection.commit()
+        except adbc_driver_manager.Error as error:
+            if meter.error is not None:
+                raise meter.error from None
+            raise self._refused(error) from error
+        with self.lock:
+            self._staged[split.number] = written_by
+        return Part(split.number, rows, meter.bytes)
+
+    def _copy(self, cursor: Any, meter: _Meter) -> int:  # noqa: ANN401
+        import pyarrow as pa
+
+        reader = pa.RecordBatchReader.from_batches(meter.schema, meter.batches())
+        rows: int = cursor.adbc_ingest(
+            self.staging.name, reader, mode="append", db_schema_name=self.staging.schema
+        )
+        return rows
+
+    def _refused(self, error: Exception) -> StoreError:
+        what = said(error).replace(self.staging.name, self.place.name)
+        raised = fault(error, StoreError, f"cannot write {self.place.shown()}")
+        return StoreError(
+            f"cannot write {self.place.shown()}: {what}", hint=raised.hint, code=raised.code
+        )
+
+    @contextmanager
+    def _bulk(self) -> Iterator[Any]:
+        """Yield the connection that was reserved, or one more while there are free ones."""
+        extra = 0
+        if not self._reserved.acquire(blocking=False):
+            extra = self._settings.pool().spare(1)
+            if not extra:
+                self._reserved.acquire()
+        try:
+            with bulk(self._settings, StoreError) as connection:
+                yield connection
+        finally:
+            if extra:
+                self._settings.pool().give_back(extra)
+            else:
+                self._reserved.release()
+
+    def _forget(self, split: Split, cursor: Any) -> None:  # noqa: ANN401
+        """Take away what an earlier staging of the split left: rows that its transaction wrote."""
+        before = self._staged.get(split.number)
+        if before is not None:
+            cursor.execute(f"DELETE FROM {self.name(self.staging)} WHERE xmin = '{before}'::xid")
+
+    def make_staging(self, schema: pa.Schema) -> None:
+        """Make the staging table, its own types as texts."""
+        columns = ", ".join(f"{quote(field.name)} {_staged_type(field)}" for field in schema)
+        self.run(f"CREATE TABLE {self.name(self.staging)} ({columns})")
+
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
+        """Turn texts into PostgreSQL's own types, then set what must not be null, and the key."""
+        changes = []
+        for field in schema:
+            wanted = self.sql_type(field)
+            name = quote(field.name)
+            if wanted != _staged_type(field):
+                changes.append(f"ALTER {name} TYPE {wanted} USING {name}::{wanted}")
+            if becomes_table and not field.nullable:
+                changes.append(f"ALTER {name} SET NOT NULL")
+        if becomes_table and self.request.primary_key:
+            names = ", ".join(map(quote, self.request.primary_key))
+            changes.append(f"ADD PRIMARY KEY ({names})")
+        if changes:
+            self.run(f"ALTER TABLE {self.name(self.staging)} {', '.join(changes)}")
+
+    def rename_staging(self, schema: pa.Schema) -> None:
+        """Make the staging table the table, and give its key the usual name."""
+        super().rename_staging(schema)
+        if self.request.primary_key:
+            name = f"{self.place.name}_pkey".encode()[:_LONGEST_NAME].decode(errors="ignore")
+            rows = self.run(
+                "SELECT conname FROM pg_constraint WHERE conrelid = to_regclass($1) "
+                "AND contype = 'p' AND to_regclass($2) IS NULL",
+                (self.table, f"{quote(self.place.schema)}.{quote(name)}"),
+            )
+            for (old,) in rows:
+                self.run(
+                    f"ALTER TABLE {self.table} RENAME CONSTRAINT {quote(old)} TO {quote(name)}"
+                )
+
+    def drop_staging(self) -> None:
+        """Drop what this attempt staged."""
+        if self.staged is not None:
+            self.run(f"DROP TABLE IF EXISTS {self.name(self.staging)}")
+            self.staged = None
+            self._staged.clear()
+
+    # After a lost reply
+
+    def owner(self, seq: int) -> str | None:
+        """Return the run of commit `seq`, on a new connection when this one is lost.
+
+        The old session may still be about to commit: it is waited for, and asked for its end.
+        """
+        if not self._rows.connection.closed and not self._rows.connection.broken:
+            return super().owner(seq)
+        deadline = time.monotonic() + _OUTCOME_SECONDS
+        while True:
+            try:
+                return self._ask_again(seq, deadline)
+            except StoreError as error:
+                if not is_passing(error) or time.monotonic() > deadline:
+                    raise CommitUnknownError(
+                        f"the answer to commit {seq} of {self.place.shown()} was lost, and the "
+                        f"server cannot be asked: {error.message}",
+                        hint="run again: the next run finds out; or ask the server:  SELECT run_id "
+                        f"FROM {self.chain.table} WHERE target = '{self.chain.target}' "
+                        f"AND seq = {seq}",
+                    ) from error
+                time.sleep(_POLL_SECONDS)
+
+    def _ask_again(self, seq: int, deadline: float) -> str | None:
+        with control(self._settings, StoreError) as connection:
+            run = Rows(connection, StoreError, f"cannot ask for commit {seq}")
+            while self._session_lives(run) and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+            return self.chain.owner(run, seq)
+
+    def _session_lives(self, run: Rows) -> bool:
+        sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1"
+        return bool(run(f"{sql} AND application_name = $2", (self._pid, f"hygge {self._who()}")))
+
+
+def _staged_type(field: pa.Field) -> str:
+    """Return the type that a column is staged as: of its own types, PostgreSQL reads texts."""
+    return "text" if types.native_type(field) else types.sql_type(field)
+
+
+class _Meter:
+    """Counts the Arrow bytes of batches, and keeps the error that the driver would garble."""
+
+    def __init__(self, reader: pa.RecordBatchReader) -> None:
+        self.schema = reader.schema
+        self.bytes = 0
+        self.error: Exception | None = None
+        self._reader = reader
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in self._reader:
+                self.bytes += batch.nbytes
+                yield batch
+        except Exception as error:
+            self.error = error
+            raise

@@ -1,0 +1,355 @@
+"""A table as the place of an entity: staged beside it, published in one short transaction.
+
+    open     the place is taken, what dead runs staged is dropped, the chain of commits is read
+    stage    rows go into a table of this run's own that no reader looks at
+    commit   one transaction: the number is the next one, rows become visible, the commit is written
+
+A database's own target says how rows get into the staging table, and what its SQL calls things.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from hygge.connector import Target, WriteRequest
+from hygge.errors import StoreError
+from hygge.model import Commit, Mode, Part
+from hygge.sql.chain import Chain
+from hygge.sql.names import TableName, quote
+from hygge.unfit import fit_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STAGING = "_hygge_stg"
+"""How the names of staging tables begin; then a hash of the place, then of the attempt."""
+
+Replacing = Literal["auto", "keep", "swap"]
+"""How a replace meets a table: `swap` puts a new table in its place, `keep` its rows only."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveColumn:
+    """A column of a table as it is in the database now."""
+
+    field: pa.Field
+    """What rows read from it look like."""
+    type: str
+    """The database's own name of its type, written as `SqlTarget.sql_type` would."""
+    fills_itself: bool = False
+    """Whether it has a default, or is an identity or generated column: left out where no row
+    brings it."""
+
+
+class SqlTarget(Target):
+    """One entity's table, for one attempt, on a connection that is this target's alone."""
+
+    def __init__(self, request: WriteRequest, place: TableName, chain: Chain) -> None:
+        self.request = request
+        self.place = place
+        self.chain = chain
+        run = hashlib.sha256(f"{request.run_id}.{request.attempt}".encode()).hexdigest()
+        self.staging = replace(place, name=f"{staging_prefix(place.name)}{run[:8]}")
+        self.last: Commit | None = None
+        self.live: list[LiveColumn] | None = None
+        self.replacing: Replacing = "auto"
+        self.staged: pa.Schema | None = None
+        self.is_published = False
+        self.lock = threading.Lock()
+
+    # What a database brings
+
+    @abstractmethod
+    def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement on the connection of this target and return all its rows.
+
+        Raises `StoreError` in the database's own words.
+        """
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[object]:
+        """Run what is inside as one transaction: all of it, or nothing."""
+
+    @abstractmethod
+    def fit(self, field: pa.Field) -> pa.Field:
+        """Return the field to stage for `field`; raises `UnfitError`."""
+
+    @abstractmethod
+    def sql_type(self, field: pa.Field) -> str:
+        """Return the type of the column that holds a fitted field, as the database calls it."""
+
+    @abstractmethod
+    def find_live(self) -> list[LiveColumn] | None:
+        """Return the columns of the table; None when there is no such table.
+
+        Raises `StoreError` when something else has its name, such as a view.
+        """
+
+    @abstractmethod
+    def make_staging(self, schema: pa.Schema) -> None:
+        """Make the staging table for rows of `schema`."""
+
+    @abstractmethod
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
+        """Give the staged rows their types; happens once, before the short transaction.
+
+        When the staging table `becomes_table`, also give it the key and what must not be null.
+        """
+
+    @abstractmethod
+    def drop_staging(self) -> None:
+        """Drop what this attempt staged."""
+
+    def reason_to_keep(self) -> str | None:
+        """Return what a swap would lose of the table, such as its grants; None when nothing."""
+        return None
+
+    # The contract
+
+    def begin(self) -> None:
+        """Read the chain and the table; raise `StoreError` when the place belongs to others."""
+        self.last = self.chain.last(self.run)
+        self.live = self.find_live()
+        self._check_owner()
+
+    def last_commit(self) -> Commit | None:
+        """Return the newest commit, without the watermark of another flow."""
+        if self.last is None or self.last.flow == self.request.flow:
+            return self.last
+        return replace(self.last, watermark=None)
+
+    def schema(self) -> pa.Schema | None:
+        """Return the columns of the table, those that a commit wrote with the types it had.
+
+        Columns that fill themselves are left out unless a commit wrote them.
+        """
+        import pyarrow as pa
+
+        if self.live is None:
+            self._check_not_lost()
+            return None
+        known = {} if self.last is None else {field.name: field for field in self.last.schema}
+        held = {
+            column.field.name: self._held(column, known.get(column.field.name))
+            for column in self.live
+            if not column.fills_itself or column.field.name in known
+        }
+        order = [name for name in known if name in held]
+        order += [name for name in held if name not in known]
+        return pa.schema([held[name] for name in order])
+
+    def accept(self, schema: pa.Schema) -> pa.Schema:
+        """Return the schema to stage; see `Target.accept`."""
+        return fit_schema(schema, self.fit, holder="tables of this database")
+
+    def commit(self, parts: Sequence[Part], commit: Commit) -> None:
+        """Publish all parts in one transaction with the commit's row; see `Target.commit`."""
+        rows = sum(part.rows for part in parts)
+        if not parts or rows != commit.rows:
+            raise StoreError(
+                f"commit {commit.seq} of {self.place.shown()} speaks of {commit.rows} rows, but "
+                f"{len(parts)} parts hold {rows}"
+            )
+        schema = self.begin_staging(commit.schema)
+        is_replace = self.request.mode is Mode.REPLACE
+        swaps = self.live is not None and is_replace and self._swaps()
+        self.finish_staging(schema, becomes_table=self.live is None or swaps)
+        with self.transaction():
+            self.chain.check_next(self.run, commit.seq)
+            total = self._publish(commit, schema, swaps=swaps)
+            self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
+        self.is_published = True
+
+    def begin_staging(self, schema: pa.Schema) -> pa.Schema:
+        """Make the staging table unless it is there; return the schema of its rows."""
+        with self.lock:
+            if self.staged is None:
+                fitted = self.accept(schema)
+                self.make_staging(fitted)
+                self.staged = fitted
+            return self.staged
+
+    def owner(self, seq: int) -> str | None:
+        """Return the run of commit `seq`."""
+        return self.chain.owner(self.run, seq)
+
+    def discard(self) -> None:
+        """Drop what this attempt staged; see `Target.discard`."""
+        self.drop_staging()
+
+    # How rows become visible
+
+    def _publish(self, commit: Commit, schema: pa.Schema, *, swaps: bool) -> int:
+        """Make the staged rows visible; return how many rows the table has then."""
+        if self.live is None or swaps:
+            if swaps:
+                self.run(f"DROP TABLE {self.table}")
+            self.rename_staging(schema)
+            return commit.rows
+        if self.request.mode is Mode.REPLACE:
+            self.run(f"DELETE FROM {self.table}")
+            self._evolve(schema, is_empty=True)
+            self._insert(commit, schema)
+            return commit.rows
+        before = self._rows_before()
+        self._evolve(schema, is_empty=False)
+        self._insert(commit, schema)
+        return before + commit.rows
+
+    def _swaps(self) -> bool:
+        if self.replacing == "keep":
+            return False
+        reason = self.reason_to_keep()
+        if self.last is None:
+            reason = reason or "it was not made by hygge"
+        if reason and self.replacing == "swap":
+            raise StoreError(
+                f"{self.place.shown()} cannot be swapped for a new table: {reason}",
+                hint="set replace: keep in the store, which puts rows into the table as it is",
+                code="HG536",
+            )
+        return reason is None
+
+    def _insert(self, commit: Commit, schema: pa.Schema) -> None:
+        names = ", ".join(map(self.quote, schema.names))
+        rows = self.insert(
+            f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
+        )
+        if rows != commit.rows:
+            raise StoreError(
+                f"{commit.rows:,} rows were staged for {self.place.shown()} but {rows:,} went in; "
+                "nothing was published",
+                hint="a trigger or rule of the table may keep rows out",
+                code="HG531",
+            )
+
+    def _evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
+        """Give the table the columns of `schema`; with `is_empty` also take others away."""
+        live = {column.field.name: column for column in self.live or ()}
+        for field in schema:
+            column = live.pop(field.name, None)
+            if column is None:
+                self.add_column(field)
+                continue
+            if self.differs(column, field):
+                self.retype_column(field, is_empty=is_empty)
+            if field.nullable and not column.field.nullable and self._required(field.name):
+                self.allow_nulls(field.name)
+        for name, column in live.items():
+            if is_empty and not column.fills_itself and self._wrote(name):
+                self.run(f"ALTER TABLE {self.table} DROP COLUMN {self.quote(name)}")
+
+    def _wrote(self, name: str) -> bool:
+        return self.last is not None and name in self.last.schema.names
+
+    def _required(self, name: str) -> bool:
+        """Return whether a commit said that a column is never null; others' rules are theirs."""
+        return self._wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
+
+    # What most databases call these things
+
+    def quote(self, name: str) -> str:
+        """Return `name` as a quoted identifier."""
+        return quote(name)
+
+    def name(self, table: TableName) -> str:
+        """Return a table's name with its schema, quoted."""
+        return ".".join(self.quote(part) for part in (table.schema, table.name) if part)
+
+    @property
+    def table(self) -> str:
+        """The name of the table with its schema, quoted."""
+        return self.name(self.place)
+
+    def column(self, field: pa.Field) -> str:
+        """Return a column as CREATE TABLE and ADD COLUMN want it."""
+        null = "" if field.nullable else " NOT NULL"
+        return f"{self.quote(field.name)} {self.sql_type(field)}{null}"
+
+    def insert(self, sql: str) -> int:
+        """Run an INSERT … SELECT; return how many rows went in."""
+        return int(self.run(f"WITH moved AS ({sql} RETURNING 1) SELECT count(*) FROM moved")[0][0])
+
+    def differs(self, column: LiveColumn, field: pa.Field) -> bool:
+        """Return whether a column must change its type to hold a fitted field.
+
+        A type that reads the same stays as it is, such as a text of limited length.
+        """
+        return column.type != self.sql_type(field) and column.field.type != field.type
+
+    def rename_staging(self, schema: pa.Schema) -> None:
+        """Make the staging table the table; there is none of that name."""
+        self.run(f"ALTER TABLE {self.name(self.staging)} RENAME TO {self.quote(self.place.name)}")
+
+    def add_column(self, field: pa.Field) -> None:
+        """Add a column; rows that are there have no value in it."""
+        self.run(f"ALTER TABLE {self.table} ADD COLUMN {self.column(field)}")
+
+    def retype_column(self, field: pa.Field, *, is_empty: bool) -> None:
+        """Give a column another type, in which all its values stay exact."""
+        column, kind = self.quote(field.name), self.sql_type(field)
+        using = f"CAST({'NULL' if is_empty else column} AS {kind})"
+        self.run(f"ALTER TABLE {self.table} ALTER COLUMN {column} TYPE {kind} USING {using}")
+
+    def allow_nulls(self, column: str) -> None:
+        """Let a column have no value."""
+        self.run(f"ALTER TABLE {self.table} ALTER COLUMN {self.quote(column)} DROP NOT NULL")
+
+    # Checks
+
+    def _held(self, column: LiveColumn, known: pa.Field | None) -> pa.Field:
+        if known is not None and self.sql_type(self.fit(known)) == column.type:
+            return known
+        return column.field
+
+    def _rows_before(self) -> int:
+        if self.last is not None:
+            return self.last.total_rows
+        return int(self.run(f"SELECT count(*) FROM {self.table}")[0][0])
+
+    def _check_owner(self) -> None:
+        """Raise `StoreError` when the table is another flow's, or holds rows of nobody's."""
+        request, shown = self.request, self.place.shown()
+        if request.adopt:
+            return
+        if self.last is not None and self.last.flow != request.flow:
+            raise StoreError(
+                f"{shown} was written by flow '{self.last.flow}', not by '{request.flow}'",
+                hint="choose another name with  into: <name>, or, when the flow was renamed, take "
+                f"it over with  hygge go {request.flow} --adopt",
+                code="HG534",
+            )
+        is_foreign = self.last is None and self.live is not None
+        if is_foreign and request.mode is Mode.REPLACE and self._has_rows():
+            raise StoreError(
+                f"{shown} is there already, with rows that hygge did not write",
+                hint=f"replace them with  hygge go {request.flow} --adopt, add to them with  "
+                "mode: append, or choose another name with  into: <name>",
+                code="HG534",
+            )
+
+    def _has_rows(self) -> bool:
+        return bool(self.run(f"SELECT 1 FROM {self.table} LIMIT 1"))
+
+    def _check_not_lost(self) -> None:
+        """Raise `StoreError` when a table with a history is gone: its rows would be missing."""
+        if self.last is None or self.request.mode is Mode.REPLACE:
+            return
+        raise StoreError(
+            f"{self.place.shown()} is gone, but its history has {self.last.seq} commits and "
+            f"{self.last.total_rows:,} rows",
+            hint="put the table back, or move everything again with  "
+            f"hygge go {self.request.flow} --full-refresh",
+            code="HG537",
+        )
+
+
+def staging_prefix(table: str) -> str:
+    """Return how the names of all staging tables of a table begin."""
+    return f"{STAGING}_{hashlib.sha256(table.encode()).hexdigest()[:12]}_"

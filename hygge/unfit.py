@@ -1,0 +1,56 @@
+"""What a store says of columns that it cannot hold exactly: all of them at once, by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from hygge.errors import StoreError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class UnfitError(Exception):
+    """A store cannot hold a type exactly; the message says why, without naming the column."""
+
+
+def fit_schema(schema: pa.Schema, fit: Callable[[pa.Field], pa.Field], *, holder: str) -> pa.Schema:
+    """Return `schema` with every field as `fit` wants it held.
+
+    `holder` is what holds the rows, in the plural: `*.parquet files`, `tables`. Raises `StoreError`
+    for rows without columns, for two columns of one name, and one that names all columns for which
+    `fit` raised `UnfitError`.
+    """
+    import pyarrow as pa
+
+    if not schema.names:
+        raise StoreError(f"the rows have no columns, and {holder} cannot hold rows without any")
+    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if twice:
+        raise StoreError(
+            f"two columns are called '{twice[0]}', and {holder} know columns by name only",
+            hint="give one of them another name with  columns: {…: {rename: …}}",
+        )
+    fields, unfit = [], {}
+    for field in schema:
+        try:
+            fields.append(fit(field))
+        except UnfitError as error:
+            unfit[field.name] = f"column '{field.name}' has the type {field.type}", str(error)
+    if unfit:
+        raise _refused(unfit, holder)
+    return pa.schema(fields, schema.metadata)
+
+
+def _refused(columns: Mapping[str, tuple[str, str]], holder: str) -> StoreError:
+    (what, why), *more = columns.values()
+    out = json.dumps([f"-{name}" for name in columns], ensure_ascii=False)
+    return StoreError(
+        f"{what}, which {holder} cannot hold exactly: {why}"
+        + "".join(f"; {w}: {y}" for w, y in more),
+        hint=f"leave out with  select: {out}, cast with  "
+        f"columns: {{{next(iter(columns))}: {{type: …}}}}, or use a store of another type",
+        code="HG535",
+    )

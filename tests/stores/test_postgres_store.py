@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pyarrow as pa
+import pytest
+from pg_tables import fetch
+from servers import Postgres, schema_name
+
+from hygge.connector import ProjectContext, Store, StoreConfig
+from hygge.testing import StoreSuite
+
+DIGITS = "never: PostgreSQL keeps microseconds"
+MISSING = "never: PostgreSQL has no such type"
+
+
+class TestPostgresStore(StoreSuite):
+    exemptions: ClassVar = {
+        "time(ns)": DIGITS,
+        "timestamp(ns)": DIGITS,
+        "timestamp(ns,UTC)": DIGITS,
+        "struct": MISSING,
+        "map": MISSING,
+        "list of struct": MISSING,
+        f"test_an_awkward_name_is_written[{'x' * 20}]": "never: names have at most 63 bytes",
+    }
+
+    @pytest.fixture(autouse=True)
+    def clean(self, tmp_path: Path) -> Iterator[None]:
+        yield
+        Postgres(schema_name(tmp_path)).drop()
+
+    def make_store(self, place: Path) -> Store:
+        server = Postgres(schema_name(place))
+        server.make()
+        return StoreConfig.create(server.settings()).store(ProjectContext(place))
+
+    def read(self, place: Path, name: str, schema: pa.Schema) -> pa.Table:
+        if name == "public.users":
+            public = Postgres("public")
+            rows = fetch(public, "users", schema)
+            public.run("DROP TABLE public.users, public._hygge_commits")
+            return rows
+        return fetch(Postgres(schema_name(place)), name, schema)
+
+    def rows(self, place: Path, name: str = "things") -> pa.Table:
+        """Return the rows by their `id`: splits are written at once, and tables have no order."""
+        rows = super().rows(place, name)
+        return rows.sort_by("id") if len(set(rows["id"].to_pylist())) == len(rows) else rows
