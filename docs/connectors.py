@@ -33,6 +33,9 @@ def _index(types: list[ConnectorType]) -> str:
 
 def _section(one: ConnectorType) -> str:
     lines = [f"## As a {one.kind}", "", one.description, ""]
+    if one.can:
+        what = "Modes" if one.kind == "store" else "A flow may also say"
+        lines += [f"{what}: {', '.join(f'`{word}`' for word in one.can)}.", ""]
     lines += ["| option | is | unless given | |", "|---|---|---|---|"]
     for option in one.options:
         default = "required" if option.default is None else f"`{_cell(option.default)}`"

@@ -92,7 +92,10 @@ class WriteRequest:
     buffer_bytes: int = 2**25
     """Hold back at most about this many Arrow bytes of each split before writing them."""
     primary_key: tuple[str, ...] = ()
-    """The columns that identify a row, by their names in the store, where the flow says so."""
+    """The columns that identify a row, by their names in the store, where the flow says so.
+
+    The flow has seen to it that they are there, and lets no null into them.
+    """
 
 
 class ConnectorConfig(BaseModel):
@@ -272,7 +275,7 @@ class Source(ABC):
     """The columns that identify a row, where the home itself declares them; never guessed."""
 
     def narrow(self, columns: Sequence[str]) -> None:  # noqa: B027  (a choice, not a duty)
-        """Hear which columns of `schema` are wanted, before `splits` and `read`.
+        """Hear which columns of `schema` are wanted, at least one, before `splits` and `read`.
 
         A source that can reads only these and narrows its `schema`; others leave it as it is.
         """

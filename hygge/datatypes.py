@@ -15,6 +15,9 @@ from pydantic import AfterValidator, WithJsonSchema
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NATIVE_TYPE = b"hygge.type"
+"""Where the metadata of an Arrow field keeps what a database calls the column's type."""
+
 _PLAIN = {
     "bool": "bool_",
     "int8": "int8",

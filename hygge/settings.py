@@ -111,6 +111,8 @@ class ColumnSettings(Settings):
     """Cast to this type; a value that does not fit fails the move, naming column and value."""
     rename: str | None = Field(default=None, min_length=1)
     """The column's name in the store."""
+    nullable: bool | None = None
+    """Whether nulls may be in it; with `false` a null fails the move, naming its row."""
 
 
 class SchemaContract(Settings):
@@ -139,13 +141,15 @@ def parse_contract(value: object) -> object:
     return _CONTRACTS[value]
 
 
-class MoveSettings(Settings):
-    """How entities move: the keys that `defaults`, a flow and each of its entities may set."""
+class DefaultSettings(Settings):
+    """The keys that `defaults`, a flow and each of its entities may set."""
 
     mode: Mode = Mode.REPLACE
     """How a commit meets what is there: replace, append or merge."""
     primary_key: Names = ()
-    """The columns that identify a row."""
+    """The columns that identify a row, by their names in the home; no null may be in them."""
+    where: str | None = Field(default=None, min_length=1)
+    """Move only rows that meet this condition, in the SQL of a home that speaks it."""
     select: Names = ()
     """Columns to move, in this order; or columns to leave out, each with a `-` in front."""
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
@@ -171,3 +175,10 @@ class MoveSettings(Settings):
     """How often a move is tried again after an error that may pass."""
     timeout: Seconds | None = None
     """The longest a move may take, all its attempts together."""
+
+
+class MoveSettings(DefaultSettings):
+    """How entities move: the keys that a flow and each of its entities may set."""
+
+    query: str | None = Field(default=None, min_length=1)
+    """Move the rows of this query instead of a table's; the entity is then only a name."""

@@ -165,6 +165,10 @@ def _stems(folder: str) -> Callable[[Path, Sequence[str]], list[str]]:
     return names
 
 
+def _connectors(root: Path, given: Sequence[str]) -> list[str]:
+    return sorted({*_stems("homes")(root, given), *_stems("stores")(root, given)})
+
+
 def _types(*kinds: str) -> Callable[[Path, Sequence[str]], list[str]]:
     """Return a function that lists types: built-in ones by file, others by entry point."""
 
@@ -203,6 +207,7 @@ SOURCES: dict[tuple[str, str], Callable[[Path, Sequence[str]], list[str]]] = {
     ("", "flow"): _stems("flows"),
     ("go", "names"): _stems("flows"),
     ("go", "exclude"): _stems("flows"),
+    ("doctor", "names"): _connectors,
     ("types", "type_name"): _types("homes", "stores"),
     ("new home", "type_name"): _types("homes"),
     ("new store", "type_name"): _types("stores"),

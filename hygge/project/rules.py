@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from os.path import realpath, split
 from pathlib import Path
 
-from hygge.connector import ConnectorConfig, ProjectContext, StoreConfig
+from hygge.connector import Ability, ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
 from hygge.model import Mode
-from hygge.project.assembly import Draft, EntityDraft
+from hygge.project.assembly import Draft, EntityDraft, Side
 from hygge.project.diagnostics import GUESSES, Diagnostic, diagnostic, near
 from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked, unmarked
@@ -64,6 +64,8 @@ def check_flows(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]
     """Yield what is wrong with flows that are fine by themselves."""
     for draft in drafts:
         yield from _entities(draft)
+        yield from _queries(draft)
+        yield from _abilities(draft)
         yield from _modes(draft)
         yield from _overlap(draft, places)
         yield from _nowhere(draft, places)
@@ -155,6 +157,49 @@ def _entities(draft: Draft) -> Iterator[Diagnostic]:
             yield diagnostic("HG214", message, entity.span, "remove 'into', or name the entity")
 
 
+def _queries(draft: Draft) -> Iterator[Diagnostic]:
+    """Yield queries that would have to give the rows of several entities."""
+    entries = draft.node.entries
+    for_all = entries.get("query") if "entities" in entries else None
+    if for_all is not None:
+        message = "'query' gives the rows of one entity, but the flow has a list of them"
+        hint = "entities: [{name: …, query: …}]"
+        yield diagnostic("HG214", message, for_all.key or for_all.span, hint)
+    for entity in draft.entities:
+        node = entity.settings_nodes.get("query")
+        if entity.is_glob and node is not None and node is not for_all:
+            message = f"'{entity.pattern}' stands for many entities; 'query' gives the rows of one"
+            yield diagnostic("HG214", message, node.key or node.span, "name the entity")
+
+
+_CANNOT = {
+    Ability.QUERY: "cannot be asked by a query",
+    Ability.WHERE: "cannot choose rows by a condition",
+    Ability.SNAPSHOT: "cannot read several entities at one instant",
+}
+
+
+def _abilities(draft: Draft) -> Iterator[Diagnostic]:
+    """Yield what a flow asks of a home that its type cannot do."""
+    home = draft.home.config
+    if not isinstance(home, HomeConfig):
+        return
+    keys = (Ability.QUERY, Ability.WHERE)
+    asked = [(key, entity.settings_nodes.get(key)) for entity in draft.entities for key in keys]
+    if draft.shares_snapshot:
+        asked.append((Ability.SNAPSHOT, draft.node.entries.get("snapshot")))
+    for key, node in asked:
+        if node is not None and node.value is not None and key not in home.can:
+            message = f"home {_called(draft.home, home)} {_CANNOT[key]}"
+            hint = f"remove '{key}', or read from a home of another type   (hygge types)"
+            yield diagnostic("HG218", message, node.key or node.span, hint)
+
+
+def _called(side: Side, config: ConnectorConfig) -> str:
+    """Return a home or store by its name and type; one written in the flow has a type only."""
+    return f"({config.type_name})" if side.is_inline else f"{side.name} ({config.type_name})"
+
+
 def _modes(draft: Draft) -> Iterator[Diagnostic]:
     store = draft.store.config
     for entity in draft.entities:
@@ -165,7 +210,7 @@ def _modes(draft: Draft) -> Iterator[Diagnostic]:
         span = node.span if node else entity.span
         if isinstance(store, StoreConfig) and mode not in store.modes:
             modes = ", ".join(sorted(store.modes))
-            message = f"store {draft.store.name} ({store.type_name}) cannot {mode}"
+            message = f"store {_called(draft.store, store)} cannot {mode}"
             yield diagnostic("HG209", message, span, f"modes of this store: {modes}")
         elif mode is Mode.MERGE and not entity.settings.primary_key:
             message = f"merging {entity.pattern} needs the key of its rows"
@@ -186,6 +231,8 @@ def _overlap(draft: Draft, places: Places) -> Iterator[Diagnostic]:
     if home is None or store is None:
         return
     for entity in draft.entities:
+        if entity.settings_nodes.get("query") is not None:
+            continue  # its name is no place of the home
         sources = places.of(home, entity.pattern)
         targets = places.of(store, entity.target)
         pairs = ((s, t) for s in sources for t in targets if _inside(s, t) or _inside(t, s))
