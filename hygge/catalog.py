@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel, BeforeValidator, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
@@ -133,6 +133,8 @@ def _default_text(field: FieldInfo) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and _type_text(field.annotation, field.metadata) == "duration":
+        return f"{value:g}s"
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, list | tuple | set | frozenset):
@@ -165,6 +167,7 @@ def _type_text(annotation: object, metadata: list[object] | tuple[object, ...] =
 
 def _plain_text(annotation: object) -> str:
     names = {str: "text", bool: "true | false", int: "number", float: "number", dict: "mapping"}
+    names |= {SecretStr: "secret", SecretBytes: "secret"}
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " | ".join(str(member.value) for member in annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shutil import disk_usage
 from tempfile import TemporaryFile
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -24,8 +24,12 @@ from hygge.files.splits import Layout
 from hygge.files.target import FileTarget
 from hygge.model import Commit, Finding
 from hygge.settings import Bytes, Names
+from hygge.unfit import UnfitError
 
 _LITTLE_SPACE = 10**9
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class FileStoreConfig(StoreConfig):
@@ -58,6 +62,15 @@ class FileStoreConfig(StoreConfig):
     @abstractmethod
     def format(self) -> FileFormat:
         """Return the format that these settings describe. Imports its driver."""
+
+    @classmethod
+    def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
+        """Return the column of a file that holds `field`; see `StoreConfig.held_as`."""
+        try:
+            fitted = field.with_type(cls(type=cls.type_name, path="x").format().fit(field.type))
+        except UnfitError:
+            return None
+        return fitted, str(fitted.type)
 
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the directory of entity `name`."""

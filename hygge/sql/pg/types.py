@@ -9,13 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hygge.datatypes import NATIVE_TYPE
 from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NATIVE = b"hygge.type"
-"""The key under which a field keeps the database's own type, when Arrow has none like it."""
 VENDOR = "postgresql:"
 
 _PLAIN = {
@@ -63,7 +62,8 @@ def reading_of(
     if type_name in _WHOLE_IDS and not as_text:
         return Reading(f"{quoted}::int8", pa.field(name, pa.int64(), nullable))
     if kind is None or (as_text and not pa.types.is_string(kind)):
-        native = None if as_text and kind is not None else {NATIVE: f"{VENDOR}{type_name}".encode()}
+        own = {NATIVE_TYPE: f"{VENDOR}{type_name}".encode()}
+        native = None if as_text and kind is not None else own
         return Reading(f"{quoted}::text", pa.field(name, pa.string(), nullable, native))
     if pa.types.is_list(kind):
         sql = _one_dimensional(name, quoted, type_name)
@@ -125,9 +125,34 @@ def native_type(field: pa.Field) -> str | None:
     """Return PostgreSQL's own type of a field whose values are texts of it; None for any other."""
     import pyarrow as pa
 
-    text = (field.metadata or {}).get(NATIVE, b"").decode()
+    text = (field.metadata or {}).get(NATIVE_TYPE, b"").decode()
     is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
     return text.removeprefix(VENDOR) if is_text and text.startswith(VENDOR) else None
+
+
+SAMPLES = (
+    "smallint", "integer", "bigint", "real", "double precision", "numeric", "numeric(12,2)",
+    "numeric(50,10)", "money", "boolean", "text", "character varying(10)", "character(10)", "bytea",
+    "date", "time without time zone", "time with time zone", "timestamp without time zone",
+    "timestamp with time zone", "interval", "uuid", "json", "jsonb", "xml", "inet", "cidr",
+    "macaddr", "bit(3)", "bit varying", "integer[]", "text[]", "numeric(12,2)[]", "date[]", "point",
+    "int4range", "tsvector", "oid", "an enum",
+)  # fmt: skip
+"""Types for the page: one of each kind that is read in a way of its own."""
+
+
+def sample(type_name: str) -> pa.Field:
+    """Return the field that a column of a type is read as."""
+    return reading_of("x", "x", type_name, nullable=True).field
+
+
+def held_as(field: pa.Field) -> tuple[pa.Field, str] | None:
+    """Return the field that is staged for `field` and its type in PostgreSQL; None if refused."""
+    try:
+        fitted = field.with_type(fit(field.type))
+    except UnfitError:
+        return None
+    return fitted, sql_type(fitted)
 
 
 _WRITTEN = {
