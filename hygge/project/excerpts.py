@@ -18,6 +18,9 @@ _HARMLESS = re.compile(
     r"""(?=\s*(?:[,}\]#]|$))"""
 )
 
+_KEY = re.compile(r"""\s*(?:- +)*(?:[\w.-]+|'[^']*'|"[^"]*")\s*:(?:\s|$)""")
+"""The beginning of a line that holds a key."""
+
 
 def gathered(
     found: Iterable[Diagnostic], texts: Mapping[str, str], secrets: Iterable[Span] = ()
@@ -65,8 +68,10 @@ def _excerpt(one: Diagnostic, lines: Sequence[str], secrets: set[Span]) -> str |
 def _is_inside_a_secret(lines: Sequence[str], number: int) -> bool:
     """Return whether a line goes on with the value of a key above it that looks like a secret's."""
     indent = _indent(lines[number])
+    if not _KEY.match(lines[number]):
+        indent += 1  # a line without a key goes on with the key before it, however it is indented
     for line in reversed(lines[max(number - 1000, 0) : number]):
-        if line.strip() and _indent(line) < indent:
+        if _indent(line) < indent and _KEY.match(line):
             key, _, value = line.partition(":")
             if is_sensitive(key) and not value.strip().startswith("{"):
                 return True

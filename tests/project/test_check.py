@@ -67,7 +67,7 @@ def test_words_of_other_tools_lead_to_ours(write: Write) -> None:
         ("homes/files.yml", "type: testbin\npath:\n", "HG106", "2:1", "has no value"),
         ("homes/files.yml", "type: ${T}\npath: x\n", "HG108", "1:7", "'type'"),
         ("homes/files.yml", "type: testbin\npath: ${A\n", "HG107", "2:7", "not closed"),
-        ("homes/files.yml", "type: testbin\npath: ${A-b}\n", "HG107", "2:7", "mean '${A:-b}'"),
+        ("homes/files.yml", "type: testbin\npath: ${A-b}\n", "HG107", "2:7", "mean ':-' instead of '-'"),
         ("homes/files.yml", "type: testbin\npath: ${1A}\n", "HG107", "2:7", "no variable"),
         ("homes/files.yml", "- type: testbin\n", "HG101", "1:1", "this is a list"),
         ("homes/files.yml", "type:testbin\n", "HG101", "1:1", "single value"),
