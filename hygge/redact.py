@@ -23,7 +23,7 @@ _PAIR = re.compile(
 
 # A colon without a space: in YAML that is one word, and no key with a value.
 _GLUED = re.compile(
-    r"(?P<key>[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?"
+    r"(?P<key>(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?"
     r"|(?:api|private|access|account)[_-]?key):)(?P<value>[^\s:'\"?{}-][^\s'\"]*)",
     re.IGNORECASE,
 )
@@ -100,7 +100,8 @@ def without_logins(text: str) -> str:
 
     Milder than `redact`: what tells a person to write `password: ${DB_PASSWORD}` stays.
     """
-    text = _USER_INFO.sub(rf"\g<scheme>{_MASK}@", text)
+    if "://" in text:
+        text = _USER_INFO.sub(rf"\g<scheme>{_MASK}@", text)
     return _GLUED.sub(rf"\g<key>{_MASK}", text)
 
 

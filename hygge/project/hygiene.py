@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -15,6 +14,10 @@ from hygge.project.secrets import holds_password
 from hygge.project.tree import Span
 
 _EXAMPLES = re.compile(r"\.(example|sample|template|dist)$")
+
+_LONGEST = 2**16
+"""Bytes of a .gitignore that are read; no person wrote a longer one."""
+_LONGEST_NAME = 255
 
 
 def check_env_files(root: Path) -> Iterator[Diagnostic]:
@@ -59,9 +62,18 @@ def _ignore_rules(root: Path) -> Iterator[str]:
             break
         folders.append(folder)
     for folder in reversed(folders):
-        path = folder / ".gitignore"
-        with suppress(OSError):  # git, too, goes on without one that it cannot read
-            yield from path.read_text("utf-8", "replace").splitlines()
+        yield from _lines(folder / ".gitignore")
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a file; none where it cannot be read, as git has it, or is a pipe."""
+    if not path.is_file():
+        return []
+    try:
+        with path.open("rb") as file:
+            return file.read(_LONGEST).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
 
 
 def _is_ignored(name: str, rules: list[str]) -> bool:
@@ -71,6 +83,7 @@ def _is_ignored(name: str, rules: list[str]) -> bool:
         pattern = rule.strip()
         is_kept = pattern.startswith("!")
         pattern = pattern.removeprefix("!").removeprefix("**/").removeprefix("/")
-        if pattern and not pattern.startswith("#") and fnmatchcase(name, pattern):
+        is_rule = 0 < len(pattern) <= _LONGEST_NAME and not pattern.startswith("#")
+        if is_rule and fnmatchcase(name, pattern):
             ignored = not is_kept
     return ignored

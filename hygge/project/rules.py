@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from os.path import realpath, split
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from hygge.project.assembly import Draft, EntityDraft
 from hygge.project.diagnostics import GUESSES, Diagnostic, diagnostic, near
 from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked, unmarked
+
+_GLOB = frozenset("*?[")
 
 
 class Places:
@@ -231,10 +235,8 @@ def _two_writers(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic
                 yield _second(writers[0], other)
             else:
                 first.update(mine)
-    for writer in globs:
-        for other in first.values():
-            if _takes_in(writer, other):
-                yield _second(other, writer)
+    for glob, other in _caught(globs, first.values()):
+        yield _second(other, glob)
 
 
 def _target_places(draft: Draft, entity: EntityDraft, places: Places) -> list[str]:
@@ -247,18 +249,43 @@ def _target_places(draft: Draft, entity: EntityDraft, places: Places) -> list[st
     return [f"{draft.store.name}:{entity.target}"]
 
 
-def _takes_in(glob: _Writer, other: _Writer) -> bool:
-    """Return whether a glob moves an entity that another flow moves to the same place.
+def _caught(
+    globs: Sequence[_Writer], named: Iterable[_Writer]
+) -> Iterator[tuple[_Writer, _Writer]]:
+    """Yield each glob with each entity that it moves, too, to the place another flow moves it to.
 
     Entities of different homes may be others, so only those of one home are told here; and a
     glob lands each entity under its own name, so one that lands under another is not its twin.
     """
-    one_home = glob.draft.home.name == other.draft.home.name and not glob.draft.home.is_inline
+    by_home: dict[str | None, dict[str, list[_Writer]]] = {}
+    for writer in sorted(named if globs else (), key=_pattern_of):
+        if writer.entity.pattern == writer.entity.target and not writer.draft.home.is_inline:
+            flows = by_home.setdefault(writer.draft.home.name, {})
+            flows.setdefault(writer.draft.name, []).append(writer)
+    for glob in globs:
+        flows = {} if glob.draft.home.is_inline else by_home.get(glob.draft.home.name, {})
+        for flow, writers in flows.items():
+            near = _beginning_like(glob, writers) if flow != glob.draft.name else ()
+            yield from ((glob, other) for other in near if _takes_in(glob, other))
+
+
+def _pattern_of(writer: _Writer) -> str:
+    return writer.entity.pattern
+
+
+def _beginning_like(glob: _Writer, writers: list[_Writer]) -> Iterator[_Writer]:
+    """Yield those of `writers`, sorted, whose entities begin as the glob does."""
+    start = "".join(takewhile(lambda letter: letter not in _GLOB, glob.entity.pattern))
+    for position in range(bisect_left(writers, start, key=_pattern_of), len(writers)):
+        if not _pattern_of(writers[position]).startswith(start):
+            break
+        yield writers[position]
+
+
+def _takes_in(glob: _Writer, other: _Writer) -> bool:
+    """Return whether a glob moves an entity to the place that the other writer means."""
     return (
-        one_home
-        and glob.draft is not other.draft
-        and other.entity.pattern == other.entity.target
-        and fnmatchcase(other.entity.pattern, glob.entity.pattern)
+        fnmatchcase(other.entity.pattern, glob.entity.pattern)
         and fnmatchcase(other.place, glob.place)
         and not any(fnmatchcase(other.entity.pattern, out) for out in glob.draft.exclude)
     )
