@@ -96,16 +96,19 @@ def _circles(drafts: Mapping[str, Draft]) -> Iterator[Diagnostic]:
     """Yield each circle once, told at the flow whose name comes first."""
     told: set[str] = set()
     for name in sorted(_never_ready(drafts)):
+        if name in drafts[name].after:
+            place = _where_it_waits(drafts[name], name)
+            yield diagnostic("HG206", f"flow '{name}' waits for itself", place, "remove it")
         way = _way_back(name, drafts) if name not in told else None
-        if way is None:
-            continue
-        told.update(way)
-        span = next(n.span for n in _after_nodes(drafts[name]) if n.text == way[1])
-        if len(way) == 2:
-            yield diagnostic("HG206", f"flow '{name}' waits for itself", span, "remove it")
-        else:
+        if way is not None:
+            told.update(way)
+            place = _where_it_waits(drafts[name], way[1])
             message = f"these flows wait for each other: {' → '.join(way)}"
-            yield diagnostic("HG206", message, span, "remove one `after:` of the circle")
+            yield diagnostic("HG206", message, place, "remove one `after:` of the circle")
+
+
+def _where_it_waits(draft: Draft, other: str) -> Span:
+    return next(node.span for node in _after_nodes(draft) if node.text == other)
 
 
 def _never_ready(drafts: Mapping[str, Draft]) -> set[str]:
@@ -125,14 +128,14 @@ def _never_ready(drafts: Mapping[str, Draft]) -> set[str]:
 
 
 def _way_back(start: str, drafts: Mapping[str, Draft]) -> list[str] | None:
-    """Return the shortest way from a flow along `after:` back to it."""
+    """Return the shortest way from a flow along `after:` of other flows back to it."""
     ways = [[start]]
     seen: set[str] = set()
     for way in ways:
         for name in drafts[way[-1]].after:
-            if name == start:
+            if name == start and len(way) > 1:
                 return [*way, start]
-            if name in drafts and name not in seen:
+            if name != start and name in drafts and name not in seen:
                 seen.add(name)
                 ways.append([*way, name])
     return None
@@ -162,18 +165,29 @@ def _entities(draft: Draft) -> Iterator[Diagnostic]:
 def _modes(draft: Draft) -> Iterator[Diagnostic]:
     store = draft.store.config
     for entity in draft.entities:
-        if entity.settings is None:
-            continue
-        mode = entity.settings.mode
         node = entity.settings_nodes.get("mode")
+        mode = _mode(entity, node)
         span = node.span if node else entity.span
-        if isinstance(store, StoreConfig) and mode not in store.modes:
+        if isinstance(store, StoreConfig) and mode and mode not in store.modes:
             modes = ", ".join(sorted(store.modes))
             message = f"store {draft.store.name} ({store.type_name}) cannot {mode}"
             yield diagnostic("HG209", message, span, f"modes of this store: {modes}")
-        elif mode is Mode.MERGE and not entity.settings.primary_key:
+        elif mode is Mode.MERGE and not _has_key(entity):
             message = f"merging {entity.pattern} needs the key of its rows"
             yield diagnostic("HG210", message, span, "primary_key: [id]")
+
+
+def _mode(entity: EntityDraft, node: Node | None) -> Mode | None:
+    """Return the mode of an entity, also where another of its settings is wrong."""
+    if entity.settings is not None:
+        return entity.settings.mode
+    written = Mode.REPLACE if node is None else node.text
+    return next((mode for mode in Mode if mode == written), None)
+
+
+def _has_key(entity: EntityDraft) -> bool:
+    settings = entity.settings
+    return bool(settings.primary_key) if settings else "primary_key" in entity.settings_nodes
 
 
 def _nowhere(draft: Draft, places: Places) -> Iterator[Diagnostic]:

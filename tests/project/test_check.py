@@ -215,6 +215,21 @@ def test_the_circle_of_waiting_flows_is_told_once(write: Write) -> None:
     assert "a → c → b → a" in message
 
 
+def test_a_flow_that_waits_for_itself_hides_no_circle(write: Write) -> None:
+    root = write({"flows/a.yml": "after: [a, b]\n", "flows/b.yml": "after: [b, a]\n"})
+    found = check(root).diagnostics
+    assert [(d.where, d.message) for d in found] == [
+        ("flows/a.yml:1:9", "flow 'a' waits for itself"),
+        ("flows/a.yml:1:12", "these flows wait for each other: a → b → a"),
+        ("flows/b.yml:1:9", "flow 'b' waits for itself"),
+    ]
+
+
+def test_a_mistake_in_a_setting_hides_no_mode_that_will_not_do(write: Write) -> None:
+    root = write({"flows/users.yml": "mode: merge\nretries: many\n"})
+    assert told(root) == [("HG209", "flows/users.yml:1:7"), ("HG106", "flows/users.yml:2:10")]
+
+
 def test_a_flow_must_name_one_of_several_stores(write: Write) -> None:
     root = write(
         {"stores/more.yml": "type: testbin\npath: m\n", "flows/users.yml": "home: files\n"}
