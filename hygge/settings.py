@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
@@ -17,6 +18,10 @@ _SHARE = r"\s*([0-9]+(?:\.[0-9]+)?)\s*%\s*"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _BYTES |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+_LONGEST = 10**9
+"""The most seconds: thirty years, which every timer can count."""
+_MOST = 10**18
+"""The most bytes."""
 
 
 def parse_seconds(value: object) -> object:
@@ -37,7 +42,8 @@ def parse_bytes(value: object) -> object:
     unit = match and (match[2] if match[2] in _BYTES else match[2] + "B")
     if match is None or unit not in _BYTES:
         raise ValueError("not a size; write it like 256MB, 1GB or 1GiB")
-    return int(float(match[1]) * _BYTES[unit])
+    size = float(match[1]) * _BYTES[unit]
+    return int(size) if isfinite(size) else size
 
 
 def parse_share(value: object) -> object:
@@ -67,17 +73,18 @@ Seconds = Annotated[
     float,
     BeforeValidator(
         parse_seconds,
-        json_schema_input_type=Annotated[float, Strict(), Field(gt=0)] | _Duration,
+        json_schema_input_type=Annotated[float, Strict(), Field(gt=0, le=_LONGEST)] | _Duration,
     ),
-    Field(gt=0),
+    Field(gt=0, le=_LONGEST),
 ]
 """A length of time in seconds, written like `30s`, `5m`, `2h`."""
 Bytes = Annotated[
     int,
     BeforeValidator(
-        parse_bytes, json_schema_input_type=Annotated[int, Strict(), Field(gt=0)] | _Size
+        parse_bytes,
+        json_schema_input_type=Annotated[int, Strict(), Field(gt=0, le=_MOST)] | _Size,
     ),
-    Field(gt=0),
+    Field(gt=0, le=_MOST),
 ]
 """A size in bytes, written like `256MB` or `1GiB`."""
 Share = Annotated[
