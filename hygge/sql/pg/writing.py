@@ -177,9 +177,11 @@ class PgTarget(SqlTarget):
                 rows = self._copy(cursor, meter)
                 connection.commit()
         except adbc_driver_manager.Error as error:
-            if meter.error is not None:
-                raise meter.error from None
-            raise self._refused(error) from error
+            if meter.error is None:
+                raise self._refused(error) from error
+        if meter.error is not None:
+            # Outside of the `except`, so that it keeps the cause by which a home knows it.
+            raise meter.error
         with self.lock:
             self._staged[split.number] = written_by
         return Part(split.number, rows, meter.bytes)
