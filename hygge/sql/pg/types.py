@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hygge.datatypes import NATIVE_TYPE
+from hygge.files.json_text import fit_json
 from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
@@ -200,6 +201,8 @@ def fit(kind: pa.DataType) -> pa.DataType:
         return _fit_decimal(kind)
     if is_.is_list(kind) or is_.is_large_list(kind) or is_.is_fixed_size_list(kind):
         return _fit_list(kind)
+    if is_.is_nested(kind):
+        return fit_json(kind)
     return _fit_time_or_bytes(kind)
 
 
@@ -216,12 +219,24 @@ def _fit_decimal(kind: pa.DataType) -> pa.DataType:
 
 
 def _fit_list(kind: pa.DataType) -> pa.DataType:
+    """Return a list that is an array, or one of things that only JSON can hold."""
     import pyarrow as pa
 
-    inner = fit(kind.value_type)
-    if pa.types.is_nested(inner):
-        raise UnfitError("an array has no lists inside of different lengths")
-    return pa.list_(inner)
+    if pa.types.is_nested(kind.value_type):
+        return fit_json(kind)
+    return pa.list_(fit(kind.value_type))
+
+
+def is_json(kind: pa.DataType) -> bool:
+    """Return whether values of a fitted type are written as JSON: what is no array of plain values.
+
+    Decimals in it are texts, for most readers of JSON take a number for a float.
+    """
+    import pyarrow as pa
+
+    return pa.types.is_nested(kind) and not (
+        pa.types.is_list(kind) and not pa.types.is_nested(kind.value_type)
+    )
 
 
 def _fit_time_or_bytes(kind: pa.DataType) -> pa.DataType:
@@ -255,6 +270,8 @@ def _sql_type(kind: pa.DataType) -> str:
         return "uuid"
     if pa.types.is_decimal(kind):
         return f"numeric({kind.precision},{kind.scale})"
+    if is_json(kind):
+        return "jsonb"
     if pa.types.is_list(kind):
         return f"{_sql_type(kind.value_type)}[]"
     return _WRITTEN[str(kind)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hygge.connector import WriteRequest
 from hygge.errors import CommitUnknownError, StoreError
+from hygge.files.json_text import nested_text
 from hygge.model import Part, Split
 from hygge.sql import chain
 from hygge.sql.names import TableName, quote
@@ -306,14 +307,17 @@ class PgTarget(SqlTarget):
 
 def _staged_type(field: pa.Field) -> str:
     """Return the type that a column is staged as: of its own types, PostgreSQL reads texts."""
-    return "text" if types.native_type(field) else types.sql_type(field)
+    is_text = types.native_type(field) is not None or types.is_json(field.type)
+    return "text" if is_text else types.sql_type(field)
 
 
 class _Meter:
-    """Counts the Arrow bytes of batches, and keeps the error that the driver would garble."""
+    """Makes batches what the driver can send, counts their bytes, and keeps what went wrong."""
 
     def __init__(self, reader: pa.RecordBatchReader) -> None:
-        self.schema = reader.schema
+        import pyarrow as pa
+
+        self.schema = pa.schema([_sent(field) for field in reader.schema])
         self.bytes = 0
         self.error: Exception | None = None
         self._reader = reader
@@ -322,7 +326,23 @@ class _Meter:
         try:
             for batch in self._reader:
                 self.bytes += batch.nbytes
-                yield batch
+                yield self._sendable(batch)
         except Exception as error:
             self.error = error
             raise
+
+    def _sendable(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        arrays = [
+            nested_text(field.name, array) if types.is_json(field.type) else array
+            for field, array in zip(batch.schema, batch.columns, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+def _sent(field: pa.Field) -> pa.Field:
+    """Return the field as the driver sends it: what becomes JSON is text on the way."""
+    import pyarrow as pa
+
+    return field.with_type(pa.string()) if types.is_json(field.type) else field
