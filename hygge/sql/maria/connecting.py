@@ -1,0 +1,123 @@
+"""Connections to one server, and the statements that run on them."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from hygge.errors import HyggeError
+from hygge.sql.maria.faults import fault
+from hygge.sql.maria.settings import MariaSettings
+from hygge.sql.pool import Kind
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+
+    Link = Connection[Any]
+
+_TOKENS = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|\?", re.DOTALL)
+
+
+def _kind(settings: MariaSettings, side: type[HyggeError]) -> Kind[Link]:
+    import pymysql
+
+    def open_one() -> Link:
+        try:
+            return _open(settings)
+        except (pymysql.MySQLError, OSError, RuntimeError) as error:
+            raise fault(error, side, f"cannot connect to {settings.endpoint()}") from error
+
+    return Kind(
+        "session",
+        open=open_one,
+        is_alive=_answers,
+        reset=_reset,
+        close=lambda one: one._force_close(),
+    )
+
+
+def _open(settings: MariaSettings) -> Link:
+    import pymysql
+    from pymysql.constants import CLIENT
+
+    # The flag lets us send rows by LOAD DATA. The driver itself is not told `local_infile`, so it
+    # refuses a server that asks for a file of this machine; `loading` sends only what it built.
+    connection: Link = pymysql.connect(**settings.connecting(), client_flag=CLIENT.LOCAL_FILES)
+    seconds = settings.statement_timeout
+    if seconds is not None:
+        is_maria = "maria" in (connection.server_version or "").lower()
+        name = f"max_statement_time = {seconds}"
+        if not is_maria:
+            name = f"max_execution_time = {round(seconds * 1000)}"
+        connection.cursor().execute(f"SET SESSION {name}")
+    return connection
+
+
+def _answers(connection: Link) -> bool:
+    connection.ping(reconnect=False)
+    return True
+
+
+def _reset(connection: Link) -> None:
+    connection.rollback()
+    connection.cursor().execute("SELECT RELEASE_ALL_LOCKS()")
+
+
+@contextmanager
+def session(settings: MariaSettings, side: type[HyggeError]) -> Iterator[Link]:
+    """Yield a connection; a right to it must be held. Raises `side` with a hint."""
+    with settings.pool().lease(_kind(settings, side)) as connection:
+        yield connection
+
+
+class Rows:
+    """Runs statements on a connection, one at a time, its errors as `side`.
+
+    `?` stands for a value, outside of quotes.
+    """
+
+    def __init__(self, connection: Link, side: type[HyggeError], what: str) -> None:
+        self.connection = connection
+        self._side = side
+        self._what = what
+        self._lock = threading.Lock()
+
+    def __call__(self, sql: str, values: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of one statement."""
+        with self._lock:
+            return self._run(sql, values)[0]
+
+    def change(self, sql: str, values: Sequence[str | int] = ()) -> tuple[int, int]:
+        """Return how many rows a statement changed, and how many warnings it gave."""
+        with self._lock:
+            return self._run(sql, values)[1:]
+
+    def _run(
+        self, sql: str, values: Sequence[str | int]
+    ) -> tuple[list[tuple[Any, ...]], int, int]:
+        import pymysql
+
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute(_filled(sql, values) if values else sql)
+                result = self.connection._result
+                warned = 0 if result is None else int(result.warning_count or 0)
+                return list(cursor.fetchall()), int(cursor.rowcount), warned
+        except (pymysql.MySQLError, OSError) as error:
+            raise fault(error, self._side, self._what) from error
+
+
+def _filled(sql: str, values: Sequence[str | int]) -> str:
+    """Return a statement with its values in place of the marks that are not inside of quotes."""
+    rest = iter(values)
+    return _TOKENS.sub(lambda token: _literal(next(rest)) if token[0] == "?" else token[0], sql)
+
+
+def _literal(value: str | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    # The session's sql_mode has no NO_BACKSLASH_ESCAPES, see `settings`.
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
