@@ -150,19 +150,23 @@ class SqlTarget(Target):
 
     def commit(self, parts: Sequence[Part], commit: Commit) -> None:
         """Publish all parts in one transaction with the commit's row; see `Target.commit`."""
-        rows = sum(part.rows for part in parts)
-        if not parts or rows != commit.rows:
-            raise StoreError(
-                f"commit {commit.seq} of {self.place.shown()} speaks of {commit.rows} rows, but "
-                f"{len(parts)} parts hold {rows}"
-            )
-        schema = self.begin_staging(commit.schema)
+        schema = self.prepare(parts, commit)
         self.finish_staging(schema)
         with self.transaction():
             self.chain.check_next(self.run, commit.seq)
             total = self._publish(commit, schema)
             self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
         self.is_published = True
+
+    def prepare(self, parts: Sequence[Part], commit: Commit) -> pa.Schema:
+        """Return the schema of what is staged; raise `StoreError` unless it is all of a commit."""
+        rows = sum(part.rows for part in parts)
+        if not parts or rows != commit.rows:
+            raise StoreError(
+                f"commit {commit.seq} of {self.place.shown()} speaks of {commit.rows} rows, but "
+                f"{len(parts)} parts hold {rows}"
+            )
+        return self.begin_staging(commit.schema)
 
     def begin_staging(self, schema: pa.Schema) -> pa.Schema:
         """Make the staging table unless it is there; return the schema of its rows."""
@@ -191,21 +195,22 @@ class SqlTarget(Target):
         if self.request.mode is Mode.REPLACE:
             self._replace(commit, schema)
             return commit.rows
-        before = self._rows_before()
+        before = self.rows_before()
         self._evolve(schema, is_empty=False)
-        self._insert(commit, schema)
+        self.insert_staged(commit, schema)
         return before + commit.rows
 
     def _replace(self, commit: Commit, schema: pa.Schema) -> None:
-        if self._swaps():
+        if self.swaps():
             self.run(f"DROP TABLE {self.table}")
             self.rename_staging(schema)
             return
         self.run(f"DELETE FROM {self.table}")
         self._evolve(schema, is_empty=True)
-        self._insert(commit, schema)
+        self.insert_staged(commit, schema)
 
-    def _swaps(self) -> bool:
+    def swaps(self) -> bool:
+        """Return whether a replace puts a new table in the place of the one there."""
         if self.replacing == "keep":
             return False
         reason = self.reason_to_keep()
@@ -219,7 +224,8 @@ class SqlTarget(Target):
             )
         return reason is None
 
-    def _insert(self, commit: Commit, schema: pa.Schema) -> None:
+    def insert_staged(self, commit: Commit, schema: pa.Schema) -> None:
+        """Put the staged rows into the table; raise `StoreError` unless all went in."""
         names = ", ".join(map(self.quote, schema.names))
         rows = self.insert(
             f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
@@ -245,10 +251,11 @@ class SqlTarget(Target):
             if field.nullable and not column.field.nullable and not column.fills_itself:
                 self.allow_nulls(field.name)
         for name, column in live.items():
-            if is_empty and not column.fills_itself and self._wrote(name):
+            if is_empty and not column.fills_itself and self.wrote(name):
                 self.run(f"ALTER TABLE {self.table} DROP COLUMN {self.quote(name)}")
 
-    def _wrote(self, name: str) -> bool:
+    def wrote(self, name: str) -> bool:
+        """Return whether the last commit wrote a column."""
         return self.last is not None and name in self.last.schema.names
 
     # What most databases call these things
@@ -305,7 +312,8 @@ class SqlTarget(Target):
             return known
         return column.field
 
-    def _rows_before(self) -> int:
+    def rows_before(self) -> int:
+        """Return how many rows the table has before this commit."""
         if self.last is not None:
             return self.last.total_rows
         return int(self.run(f"SELECT count(*) FROM {self.table}")[0][0])
