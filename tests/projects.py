@@ -36,9 +36,14 @@ def hygge(root: Path, *arguments: str, **variables: str) -> subprocess.Completed
     )
 
 
-def least_fields(model: type[BaseModel], path: str = "data/x") -> tuple[str, ...]:
-    """Return the least that a home or store of a type must be told, as words of `hygge new`."""
-    return (f"path={path}",) if "path" in model.model_fields else ("database=app",)
+def least(model: type[BaseModel]) -> dict[str, str]:
+    """Return the least that a home or store of a type must be told: one key and its value."""
+    return {"path": "data/x"} if "path" in model.model_fields else {"database": "app"}
+
+
+def least_words(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the same as words of `hygge new`."""
+    return tuple(f"{key}={value}" for key, value in least(model).items())
 
 
 def parquet_rows(folder: Path, columns: str = "count(*), count(distinct id)") -> tuple[int, ...]:

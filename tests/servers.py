@@ -89,15 +89,6 @@ class Postgres:
             connection.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE".encode())
 
 
-@pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[Postgres]:
-    """A schema of PostgreSQL that is dropped after the test."""
-    server = Postgres(schema_name(tmp_path))
-    server.make()
-    yield server
-    server.drop()
-
-
 _MYSQL = "mysql://root@127.0.0.1:3306"
 
 
@@ -164,12 +155,3 @@ class Mysql:
         close_all()
         with self.connect() as connection:
             connection.cursor().execute(f"DROP DATABASE IF EXISTS `{self.database}`")
-
-
-@pytest.fixture
-def mysql(tmp_path: Path) -> Iterator[Mysql]:
-    """A database of MySQL that is dropped after the test."""
-    server = Mysql(schema_name(tmp_path))
-    server.make()
-    yield server
-    server.drop()

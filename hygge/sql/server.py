@@ -108,7 +108,9 @@ def _check_url(url: str, schemes: tuple[str, ...]) -> None:
     """Raise `ValueError`, which tells nothing of the url itself, when it is none of the type."""
     scheme, mark, rest = url.partition("://")
     if not mark or scheme.lower() not in schemes:
-        raise ValueError(f"a url begins with {schemes[0]}://user:password@host:port/database")
+        raise ValueError(
+            f"a url begins with {schemes[0]}://, then comes user:password@host:port/database"
+        )
     try:
         parts = urlsplit(url)
         _ = parts.port

@@ -64,6 +64,7 @@ def write(
             parts.append(target.stage(reader, Split(number, f"split {number}")))
         commit = next_commit(target, request, parts, tables[0].schema)
         target.commit(parts, commit)
+        target.discard()
         return commit
 
 

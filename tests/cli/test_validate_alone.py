@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from projects import write_project
+from projects import least, write_project
 
+from hygge.connector import HomeConfig, StoreConfig
 from hygge.homes import __path__ as homes_path
 from hygge.stores import __path__ as stores_path
 
@@ -53,9 +54,11 @@ def project(tmp_path: Path) -> Path:
         "flows/torn.yml": "home: [csv\n",
     }
     for name in types_in(list(homes_path)):
-        files[f"homes/{name}.yml"] = f"type: {name}\npath: ${{HYGGE_T_PATH}}/{name}\n"
+        (key,) = least(HomeConfig.registry.find(name))
+        files[f"homes/{name}.yml"] = f"type: {name}\n{key}: ${{HYGGE_T_PATH}}/{name}\n"
     for name in types_in(list(stores_path)):
-        files[f"stores/{name}.yml"] = f"type: {name}\npath: ${{file:nowhere}}/{name}\n"
+        (key,) = least(StoreConfig.registry.find(name))
+        files[f"stores/{name}.yml"] = f"type: {name}\n{key}: ${{file:nowhere}}/{name}\n"
         files[f"flows/{name}s.yml"] = f"home: {name}\nstore: {name}\nentity: {name}\n"
     write_project(tmp_path / "project", files)
     return tmp_path / "project"

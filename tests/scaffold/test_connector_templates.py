@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from projects import least_fields
+from projects import least, least_words
 from pydantic import BaseModel
 
 from hygge import homes, stores
@@ -14,6 +14,7 @@ from hygge.connector import HomeConfig, StoreConfig
 from hygge.project.parse import parse
 from hygge.project.schema import keys_of, validate
 from hygge.project.tree import Node
+from hygge.project.variables import Variables
 from hygge.scaffold.connectors import NewConnector, connector_files
 from hygge.scaffold.templates import built_in_kinds
 
@@ -31,13 +32,9 @@ def model_of(kind: str, type_name: str) -> type[BaseModel]:
 
 
 def rendered(kind: str, type_name: str, project: Path) -> str:
-    least = least_fields(model_of(kind, type_name))
-    new = NewConnector("home" if kind == "home" else "store", "x", type_name, least)
+    words = least_words(model_of(kind, type_name))
+    new = NewConnector("home" if kind == "home" else "store", "x", type_name, words)
     return connector_files(project, new)[0].text
-
-
-def least_key(kind: str, type_name: str) -> str:
-    return least_fields(model_of(kind, type_name))[0].partition("=")[0]
 
 
 def node_of(text: str) -> Node:
@@ -68,7 +65,8 @@ def test_every_example_is_a_value_the_option_can_have(
         option = re.match(r"# ([a-z_]+): \S", line)
         if option and option[1] in keys_of(model):
             text = "\n".join([*(kept for kept in lines if kept != line), line.removeprefix("# ")])
-            assert validate(model, node_of(text), "it")[1] == [], line
+            node = Variables(tmp_path).fill(node_of(text))
+            assert validate(model, node, "it")[1] == [], line
 
 
 @every_type
@@ -85,5 +83,5 @@ def test_the_template_for_any_type_fits_too(kind: str, type_name: str, tmp_path:
     source = Path(__file__).parents[2] / "templates" / kind / "any.yml.j2"
     (own / f"{type_name}.yml.j2").write_text(source.read_text("utf-8"), "utf-8")
     text = rendered(kind, type_name, tmp_path)
-    assert set(node_of(text).entries) == {"type", least_key(kind, type_name)}
+    assert set(node_of(text).entries) == {"type", *least(model_of(kind, type_name))}
     assert all(f"{name}: " in text for name in keys_of(model_of(kind, type_name)))

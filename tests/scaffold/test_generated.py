@@ -13,12 +13,14 @@ import pytest
 import yaml
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from projects import write_project
+from projects import least, write_project
+from pydantic import BaseModel
 
 from hygge import homes, stores
 from hygge.connector import HomeConfig, StoreConfig
 from hygge.errors import UsageError
 from hygge.project import Project, check
+from hygge.project.schema import keys_of
 from hygge.scaffold.changes import Wanted, apply, compare
 from hygge.scaffold.connectors import NewConnector, connector_files
 from hygge.scaffold.flows import NewFlow, flow_files
@@ -80,9 +82,13 @@ def write(root: Path, files: list[Wanted]) -> None:
     apply(root, compare(root, files))
 
 
-def fields(kind: str, type_name: str) -> list[str]:
+def model_of(kind: str, type_name: str) -> type[BaseModel]:
     registry = HomeConfig.registry if kind == "home" else StoreConfig.registry
-    return [key for key in registry.find(type_name).model_fields if key != "type"]
+    return registry.find(type_name)
+
+
+def fields(kind: str, type_name: str) -> list[str]:
+    return [key for key in keys_of(model_of(kind, type_name)) if key != "type"]
 
 
 @settings(deadline=None)
@@ -92,7 +98,10 @@ def test_a_home_or_store_is_sound_whatever_is_asked_for(
 ) -> None:
     kind, type_name = connector
     keys = st.sampled_from(fields(kind, type_name))
-    words = {"path": "data/x", **data.draw(st.dictionaries(keys, VALUES, max_size=4))}
+    words = {
+        **least(model_of(kind, type_name)),
+        **data.draw(st.dictionaries(keys, VALUES, max_size=4)),
+    }
     side: Literal["home", "store"] = "home" if kind == "home" else "store"
     given_words = tuple(f"{key}={value}" for key, value in words.items())
     with project() as root:
@@ -116,17 +125,20 @@ def test_a_home_or_store_is_sound_whatever_is_asked_for(
 @pytest.mark.parametrize(("kind", "type_name"), TYPES)
 def test_a_path_says_exactly_what_was_typed(kind: str, type_name: str, value: str) -> None:
     side: Literal["home", "store"] = "home" if kind == "home" else "store"
+    (key,) = least(model_of(kind, type_name))
     with project() as root:
         try:
             write(
-                root, connector_files(root, NewConnector(side, "x", type_name, (f"path={value}",)))
+                root, connector_files(root, NewConnector(side, "x", type_name, (f"{key}={value}",)))
             )
         except UsageError:
-            assert value in ("", "${", "{a}", "{a") or (kind, value[-4:]) == ("store", ".csv")
+            refused = {"": "", "${": "", "{a}": "", "{a": ""} | dict.fromkeys(("~", "null"), key)
+            is_file = (kind, value[-4:]) == ("store", ".csv")
+            assert is_file or (value in refused and refused[value] != "path")
             return
         assert [one for one in check(root).errors if one.code != "HG204"] == []
         said = yaml.safe_load((root / f"{kind}s" / "x.yml").read_text("utf-8"))
-        assert said["path"] == value
+        assert said[key] == value
 
 
 @settings(deadline=None)

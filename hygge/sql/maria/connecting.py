@@ -6,17 +6,45 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from io import BufferedReader
+from typing import Any, Protocol, cast
 
 from hygge.errors import HyggeError
 from hygge.sql.maria.faults import fault
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.pool import Kind
 
-if TYPE_CHECKING:
-    from pymysql.connections import Connection
 
-    Link = Connection[Any]
+class Link(Protocol):
+    """A connection of the driver, with what hygge needs of its inside: bytes in bulk, both ways."""
+
+    open: bool
+    server_version: str
+    _rfile: BufferedReader
+    _result: Any
+
+    def cursor(self) -> Any:  # noqa: ANN401
+        """Return what runs statements."""
+
+    def ping(self, reconnect: bool) -> None:
+        """Raise unless the server answers."""
+
+    def rollback(self) -> None:
+        """Take back what was not committed."""
+
+    def thread_id(self) -> int:
+        """Return the server's number of the connection."""
+
+    def show_warnings(self) -> Sequence[tuple[str, int, str]]:
+        """Return what the server remarked on the last statement."""
+
+    def write_packet(self, payload: bytes) -> None:
+        """Send one packet of a command."""
+
+    def _execute_command(self, command: int, sql: str | bytes) -> None: ...
+    def _read_packet(self) -> Any: ...  # noqa: ANN401
+    def _force_close(self) -> None: ...
+
 
 _TOKENS = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|\?", re.DOTALL)
 
@@ -45,7 +73,8 @@ def _open(settings: MariaSettings) -> Link:
 
     # The flag lets us send rows by LOAD DATA. The driver itself is not told `local_infile`, so it
     # refuses a server that asks for a file of this machine; `loading` sends only what it built.
-    connection: Link = pymysql.connect(**settings.connecting(), client_flag=CLIENT.LOCAL_FILES)
+    flags = CLIENT.LOCAL_FILES
+    connection = cast(Link, pymysql.connect(**settings.connecting(), client_flag=flags))
     seconds = settings.statement_timeout
     if seconds is not None:
         is_maria = "maria" in (connection.server_version or "").lower()
@@ -95,9 +124,7 @@ class Rows:
         with self._lock:
             return self._run(sql, values)[1:]
 
-    def _run(
-        self, sql: str, values: Sequence[str | int]
-    ) -> tuple[list[tuple[Any, ...]], int, int]:
+    def _run(self, sql: str, values: Sequence[str | int]) -> tuple[list[tuple[Any, ...]], int, int]:
         import pymysql
 
         try:

@@ -7,13 +7,14 @@ only such are made that leave every value as it is, and after that those that no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hygge.errors import StoreError
-from hygge.sql.maria.types import sql_type
-from hygge.sql.names import quote
+from hygge.sql.maria import catalog
+from hygge.sql.maria.types import Column, shape, sql_type
+from hygge.sql.names import TableName, quote
 from hygge.sql.target import LiveColumn
 from hygge.widening import wider
 
@@ -35,11 +36,23 @@ class Columns:
     """The table's name, quoted."""
     live: Sequence[LiveColumn]
 
-    def before(self, run: Run, schema: pa.Schema, gone: Sequence[str]) -> list[str]:
+    def gone(self, schema: pa.Schema, wrote: Callable[[str], bool]) -> list[str]:
+        """Return the columns that `schema` has no longer, of those that a commit wrote."""
+        names = [column.field.name for column in self.live if not column.fills_itself]
+        return [name for name in names if name not in schema.names and wrote(name)]
+
+    def before(
+        self,
+        run: Run,
+        schema: pa.Schema,
+        gone: Sequence[str],
+        *,
+        required: Callable[[str], bool],
+    ) -> list[str]:
         """Return clauses of ALTER TABLE by which the table can take rows of `schema`.
 
-        Columns that are `gone` may be null from now on. Raises `StoreError` for a change of type
-        that values which are there would not survive.
+        Columns that are `gone` may be null from now on, and those that a commit `required`.
+        Raises `StoreError` for a change of type that values which are there would not survive.
         """
         live = {column.field.name: column for column in self.live}
         clauses = [
@@ -49,39 +62,31 @@ class Columns:
         ]
         known = [field for field in schema if field.name in live]
         known += [live[name].field.with_nullable(True) for name in gone]
-        changed = [field for field in known if self._differs(live[field.name], field)]
-        if changed:
-            definitions = self._definitions(run)
-            clauses += [
-                f"MODIFY COLUMN {quote(field.name, '`')} {new}"
-                for field, new in self._modified(changed, live, definitions)
-            ]
+        freed = {
+            field.name
+            for field in known
+            if field.nullable and not live[field.name].field.nullable and required(field.name)
+        }
+        changed = [f for f in known if f.name in freed or self._is_retyped(live[f.name], f)]
+        if not changed:
+            return clauses
+        definitions = self._definitions(run)
+        for field in changed:
+            new = self._modified(field, live[field.name], definitions[field.name])
+            if field.name in freed:
+                new = new.replace(" NOT NULL", "", 1)
+            clauses.append(f"MODIFY COLUMN {quote(field.name, '`')} {new}")
         return clauses
-
-    def _differs(self, column: LiveColumn, field: pa.Field) -> bool:
-        is_freed = field.nullable and not column.field.nullable and not column.fills_itself
-        return is_freed or self._is_retyped(column, field)
 
     def _is_retyped(self, column: LiveColumn, field: pa.Field) -> bool:
         return not column.field.type.equals(field.type) or column.type != sql_type(column.field)
 
-    def _modified(
-        self,
-        fields: Sequence[pa.Field],
-        live: dict[str, LiveColumn],
-        definitions: dict[str, str],
-    ) -> Iterator[tuple[pa.Field, str]]:
-        for field in fields:
-            column = live[field.name]
-            definition = definitions[field.name]
-            if self._is_retyped(column, field):
-                if wider(column.field.type, field.type) != field.type:
-                    raise self._not_in_place(column.field, field)
-                rest = _TYPE.sub("", definition, count=1)
-                definition = sql_type(field) + _OF_TYPE.sub("", rest)
-            if field.nullable and not column.fills_itself:
-                definition = definition.replace(" NOT NULL", "", 1)
-            yield field, definition
+    def _modified(self, field: pa.Field, column: LiveColumn, definition: str) -> str:
+        if not self._is_retyped(column, field):
+            return definition
+        if wider(column.field.type, field.type) != field.type:
+            raise self._not_in_place(column.field, field)
+        return sql_type(field) + _OF_TYPE.sub("", _TYPE.sub("", definition, count=1))
 
     def _definitions(self, run: Run) -> dict[str, str]:
         """Return how each column is declared, as the server itself writes it."""
@@ -96,3 +101,31 @@ class Columns:
             "place with  replace: swap  in the store, or drop the table",
             code="HG536",
         )
+
+
+def check_fits(run: Run, place: TableName, staging: str, schema: pa.Schema) -> None:
+    """Raise `StoreError` for values that a column of a table would change without a word.
+
+    A null in a column that counts up or keeps the time becomes the next number, or now; a CHAR
+    drops blanks at the end.
+    """
+    for column in catalog.columns(run, place).get(place, []):
+        if column.name not in schema.names:
+            continue
+        for condition, what in _silent_changes(column):
+            if run(f"SELECT 1 FROM {staging} WHERE {condition} LIMIT 1"):
+                raise StoreError(
+                    f"column '{column.name}' of {place.shown()} would get {what}",
+                    hint="change the column, or the rows by a query of the home",
+                    code="HG535",
+                )
+
+
+def _silent_changes(column: Column) -> list[tuple[str, str]]:
+    name = quote(column.name, "`")
+    found = []
+    if not column.nullable:
+        found.append((f"{name} IS NULL", "nulls, which it may not hold"))
+    if shape(column.type)[0] == "char":
+        found.append((f"{name} LIKE '% '", "blanks at the end, which CHAR drops"))
+    return found

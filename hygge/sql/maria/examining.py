@@ -21,8 +21,8 @@ def examine_reading(run: Run, ssl_mode: str) -> Iterator[Finding]:
     """Yield what concerns reading and writing alike: version, text, packets, clock, encryption."""
     version, user, database = run("SELECT version(), current_user(), database()")[0]
     is_maria = "maria" in version.lower()
-    product = "MariaDB" if is_maria else "MySQL"
-    yield Finding(f"{product} {version} answers {user} in database {database}")
+    product = "" if is_maria else "MySQL "
+    yield Finding(f"{product}{version} answers {user} in database {database}")
     number = tuple(int(part) for part in version.split("-")[0].split(".")[:2])
     if number < _OLDEST[is_maria]:
         oldest = ".".join(map(str, _OLDEST[is_maria]))

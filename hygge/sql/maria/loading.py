@@ -103,7 +103,7 @@ class Loader:
 
     def _take_answer(self, sent: int) -> None:
         """Raise `StoreError` unless every row was taken as it is."""
-        from pymysql.connections import OKPacketWrapper
+        from pymysql.protocol import OKPacketWrapper
 
         answer: Any = OKPacketWrapper(self._connection._read_packet())
         if answer.warning_count:

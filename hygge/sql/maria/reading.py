@@ -94,9 +94,7 @@ class MariaSource(Source):
 
         if self._is_left:
             raise HomeError(f"{self._request.entity} was left unread, and its snapshot is gone")
-        columns = ", ".join(
-            f"{one.sql} AS {quote(one.field.name, '`')}" for one in self._readings
-        )
+        columns = ", ".join(f"{one.sql} AS {quote(one.field.name, '`')}" for one in self._readings)
         sql = f"SELECT {columns} FROM {self._from}"
         stream = Stream(self._run.connection, sql, max(self._request.batch_bytes // 2, 1))
         batches = self._batches(stream)

@@ -57,12 +57,11 @@ def _column(column: pa.Array, style: Style) -> pa.Array:
     import pyarrow.compute as pc
 
     texts = _plain(column)
-    is_number = not _is_text(column.type)
     if _is_free(column.type):
         for sign, escape in style.escapes:
             texts = pc.replace_substring(texts, pattern=sign, replacement=escape)
     before_text, before_bytes, after = style.quotes
-    if after and not is_number:
+    if after and _is_text(column.type):
         before = before_bytes if _is_bytes(column.type) else before_text
         signs = [pa.scalar(sign, pa.binary()) for sign in (before, after, b"")]
         texts = pc.binary_join_element_wise(signs[0], texts, signs[1], signs[2])
@@ -119,21 +118,23 @@ class Zeros:
         self._keeps_sign = keeps_sign
         self._told: set[str] = set()
 
-    def check(self, batch: pa.RecordBatch, table: str) -> None:
+    def check(self, batches: Sequence[pa.RecordBatch], table: str) -> None:
         """Raise `StoreError` for NaN and infinity; MariaDB makes -0.0 a 0, which is told."""
         import pyarrow as pa
+
+        for batch in batches:
+            for field, column in zip(batch.schema, batch.columns, strict=True):
+                if pa.types.is_floating(field.type):
+                    self._check(field.name, column, table)
+
+    def _check(self, name: str, column: pa.Array, table: str) -> None:
         import pyarrow.compute as pc
 
-        for field, column in zip(batch.schema, batch.columns, strict=True):
-            if not pa.types.is_floating(field.type):
-                continue
-            if pc.all(pc.is_finite(column)).as_py() is False:
-                raise _not_finite(field.name, table)
-            if not self._keeps_sign and field.name not in self._told and _has_negative_zero(column):
-                self._told.add(field.name)
-                log.warning(
-                    "column '%s' of %s has -0.0, which MariaDB holds as 0", field.name, table
-                )
+        if pc.all(pc.is_finite(column)).as_py() is False:
+            raise _not_finite(name, table)
+        if not self._keeps_sign and name not in self._told and _has_negative_zero(column):
+            self._told.add(name)
+            log.warning("column '%s' of %s has -0.0, which MariaDB holds as 0", name, table)
 
 
 def _has_negative_zero(column: pa.Array) -> bool:

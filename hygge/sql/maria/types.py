@@ -33,10 +33,9 @@ _WHOLE = {
     "integer": 32,
     "bigint": 64,
 }
-_BYTES = (
-    "varbinary tinyblob blob mediumblob longblob vector geometry point linestring polygon "
-    "multipoint multilinestring multipolygon geometrycollection geomcollection"
-).split()
+_BYTES = frozenset({"varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"})
+_SHAPES = frozenset({"geometry", "point", "linestring", "polygon", "geometrycollection"})
+"""Also with `multi` before them; what comes are the bytes that the server itself keeps."""
 _UNITS = {0: "s", 3: "ms", 6: "us"}
 _DIGITS = {unit: digits for digits, unit in _UNITS.items()}
 
@@ -131,7 +130,8 @@ def _bytes(column: Column, base: str, inside: str) -> pa.DataType:
     if base == "binary":
         size = int(inside or 1)
         return pa.uuid() if size == 16 and column.comment == SAYS_UUID else pa.binary(size)
-    return pa.binary() if base in _BYTES else pa.string()
+    is_shape = base.removeprefix("multi") in _SHAPES or base == "geomcollection"
+    return pa.binary() if base in _BYTES or is_shape else pa.string()
 
 
 def _moment(column: Column, base: str, digits: int) -> pa.DataType:

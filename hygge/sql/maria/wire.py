@@ -121,10 +121,10 @@ class Stream:
 
     def _fill(self, block: Block) -> None:
         """Read once from the network, and find the packets that are whole."""
-        data = self._connection._rfile.read1(_CHUNK)
-        if not data:
+        received = self._connection._rfile.read1(_CHUNK)
+        if not received:
             raise _lost()
-        block.data += data
+        block.data += received
         data, position, add = block.data, block.end, block.starts.append
         unpack, end = _HEADER.unpack_from, len(block.data)
         while position + 4 <= end:
@@ -153,7 +153,7 @@ class Stream:
 
 
 def _join(data: bytearray, position: int) -> int:
-    """Make one packet of a row that came as several; return its size, or -1 when it is not whole."""
+    """Make one packet of a row that came as several; return its size, or -1 until it is whole."""
     cuts, at, size = [], position, _LARGEST
     while size == _LARGEST:
         if at + 4 > len(data):

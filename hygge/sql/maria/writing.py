@@ -7,7 +7,6 @@ There are two ways to publish: a transaction that moves the rows, and a rename o
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,14 +17,13 @@ from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part, Split
 from hygge.sql import chain
 from hygge.sql.maria import catalog, pending, types
-from hygge.sql.maria.connecting import Rows, session
+from hygge.sql.maria.connecting import Rows
 from hygge.sql.maria.dependants import reason_to_keep
-from hygge.sql.maria.evolving import Columns
-from hygge.sql.maria.loading import Loader
+from hygge.sql.maria.evolving import Columns, check_fits
 from hygge.sql.maria.outcome import Outcome
 from hygge.sql.maria.reading import named
 from hygge.sql.maria.settings import MariaSettings
-from hygge.sql.maria.texts import Zeros
+from hygge.sql.maria.staging import SPLIT, Staging
 from hygge.sql.names import TableName, quote
 from hygge.sql.target import LiveColumn, Replacing, SqlTarget, staging_prefix
 
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LONGEST_NAME = 64
-_SPLIT = "_hygge_split"
-"""The column of the staging table that says which split brought a row."""
 _OPTIONS = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _KEY_TEXT = "varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _DUPLICATE = 1062
@@ -59,9 +55,8 @@ class MariaTarget(SqlTarget):
         self._settings = settings
         self._rows = rows
         self._session = rows.connection.thread_id()
-        self._is_maria = "maria" in str(rows.connection.server_version).lower()
-        self._staged: set[int] = set()
-        self._reserved = threading.Semaphore(1)
+        is_maria = "maria" in str(rows.connection.server_version).lower()
+        self._loading = Staging(settings, request, place, self.staging, keeps_sign=not is_maria)
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement on the connection of this target and return all its rows."""
@@ -206,12 +201,14 @@ class MariaTarget(SqlTarget):
     def make_staging(self, schema: pa.Schema) -> None:
         """Make the staging table."""
         columns = ", ".join(self.column(field) for field in schema)
-        own = f"{self.quote(_SPLIT)} int NOT NULL"
+        own = f"{self.quote(SPLIT)} int NOT NULL"
         self.run(f"CREATE TABLE {self.name(self.staging)} ({columns}, {own}) {_OPTIONS}")
 
-    def finish_staging(self, schema: pa.Schema) -> None:
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Make the staging table what the table is to be, with its key."""
-        clauses = [f"DROP COLUMN {self.quote(_SPLIT)}"]
+        if not becomes_table:
+            return
+        clauses = [f"DROP COLUMN {self.quote(SPLIT)}"]
         if self.request.primary_key:
             names = ", ".join(map(self.quote, self.request.primary_key))
             clauses.append(f"ADD PRIMARY KEY ({names})")
@@ -222,64 +219,11 @@ class MariaTarget(SqlTarget):
         if self.staged is not None:
             self.run(f"DROP TABLE IF EXISTS {self.name(self.staging)}")
             self.staged = None
-            self._staged.clear()
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         """Load a split into the staging table; see `Target.stage`."""
         self.begin_staging(batches.schema)
-        zeros = Zeros(keeps_sign=not self._is_maria)
-        staging, size = self.name(self.staging), 0
-        with self._bulk() as connection:
-            self._forget(split, Rows(connection, StoreError, f"cannot write {self.place.shown()}"))
-            names, constant = batches.schema.names, (_SPLIT, split.number)
-            loader = Loader(connection, staging, names, constant=constant)
-            with self._named():
-                for held in _gathered(batches, max(self.request.buffer_bytes // 4, 1)):
-                    for batch in held:
-                        zeros.check(batch, self.place.shown())
-                        size += batch.nbytes
-                    loader.add(held)
-        return Part(split.number, loader.rows, size)
-
-    def _forget(self, split: Split, rows: Rows) -> None:
-        """Take away what an earlier staging of the split left."""
-        with self.lock:
-            is_again = split.number in self._staged
-            self._staged.add(split.number)
-        if is_again:
-            rows(
-                f"DELETE FROM {self.name(self.staging)} WHERE {self.quote(_SPLIT)} = "
-                f"{split.number}"
-            )
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        """Speak of the table where the server speaks of its staging table."""
-        try:
-            yield
-        except StoreError as error:
-            message = error.message.replace(self.name(self.staging), self.table)
-            message = message.replace(self.staging.name, self.place.name)
-            raise StoreError(message, hint=error.hint, code=error.code) from (
-                error.__cause__ or error
-            )
-
-    @contextmanager
-    def _bulk(self) -> Iterator[Any]:
-        """Yield the connection that was reserved, or one more while there are free ones."""
-        extra = 0
-        if not self._reserved.acquire(blocking=False):
-            extra = self._settings.pool().spare(1)
-            if not extra:
-                self._reserved.acquire()
-        try:
-            with session(self._settings, StoreError) as connection:
-                yield connection
-        finally:
-            if extra:
-                self._settings.pool().give_back(extra)
-            else:
-                self._reserved.release()
+        return self._loading.stage(batches, split)
 
     # Publishing
 
@@ -287,7 +231,7 @@ class MariaTarget(SqlTarget):
         """Publish all parts with the commit's record, or nothing; see `Target.commit`."""
         schema = self.prepare(parts, commit)
         self.chain.check_next(self.run, commit.seq)
-        if self.live is None or (self.request.mode is Mode.REPLACE and self.swaps()):
+        if self.live is None or self.swaps():
             self._publish_table(replace(commit, total_rows=commit.rows), schema)
         else:
             self._publish_rows(commit, schema)
@@ -295,7 +239,7 @@ class MariaTarget(SqlTarget):
 
     def _publish_table(self, commit: Commit, schema: pa.Schema) -> None:
         """Put the staging table in place by one rename, which is the commit."""
-        self.finish_staging(schema)
+        self.finish_staging(schema, becomes_table=True)
         staging, old = self.name(self.staging), self.name(self._old)
         comment = pending.mark(commit.seq, commit.run_id)
         self.run(f"ALTER TABLE {staging} COMMENT = ?", (comment,))
@@ -318,15 +262,10 @@ class MariaTarget(SqlTarget):
     def _publish_rows(self, commit: Commit, schema: pa.Schema) -> None:
         """Move the staged rows in one transaction with the commit's record."""
         replaces = self.request.mode is Mode.REPLACE
-        live = self.live or []
-        gone = [
-            one.field.name
-            for one in live
-            if replaces and one.field.name not in schema.names
-            and not one.fills_itself and self.wrote(one.field.name)
-        ]  # fmt: skip
-        self._check_fits(schema)
-        self._alter(Columns(self.table, live).before(self.run, schema, gone))
+        columns = Columns(self.table, self.live or [])
+        gone = columns.gone(schema, self.wrote) if replaces else []
+        check_fits(self.run, self.place, self.name(self.staging), schema)
+        self._alter(columns.before(self.run, schema, gone, required=self.required))
         total = commit.rows + (0 if replaces else self.rows_before())
         with self.transaction():
             self.chain.check_next(self.run, commit.seq)
@@ -354,31 +293,6 @@ class MariaTarget(SqlTarget):
             )
         return rows
 
-    def _check_fits(self, schema: pa.Schema) -> None:
-        """Raise `StoreError` for values that a column of the table would change without a word.
-
-        A null in a column that counts up or keeps the time becomes the next number, or now;
-        a CHAR loses blanks at its end.
-        """
-        columns = catalog.columns(self.run, self.place).get(self.place, [])
-        for column in columns:
-            if column.name not in schema.names:
-                continue
-            name = self.quote(column.name)
-            asked = []
-            if not column.nullable and column.fills_itself:
-                asked.append((f"{name} IS NULL", "nulls, which it may not hold"))
-            if types.shape(column.type)[0] == "char":
-                asked.append((f"{name} LIKE '% '", "blanks at the end, which a CHAR drops"))
-            for condition, what in asked:
-                sql = f"SELECT 1 FROM {self.name(self.staging)} WHERE {condition} LIMIT 1"
-                if self.run(sql):
-                    raise StoreError(
-                        f"column '{column.name}' of {self.place.shown()} would get {what}",
-                        hint="change the column, or the rows in a query of the home",
-                        code="HG535",
-                    )
-
     # After a lost reply
 
     def owner(self, seq: int) -> str | None:
@@ -392,18 +306,3 @@ class MariaTarget(SqlTarget):
 def beside(place: TableName, name: str) -> str:
     """Return a table of the database in which a place is, quoted."""
     return named(replace(place, name=name))
-
-
-def _gathered(
-    batches: pa.RecordBatchReader, least_bytes: int
-) -> Iterator[list[pa.RecordBatch]]:
-    """Yield batches, as many together as have about so many bytes."""
-    held, size = [], 0
-    for batch in batches:
-        held.append(batch)
-        size += batch.nbytes
-        if size >= least_bytes:
-            yield held
-            held, size = [], 0
-    if held:
-        yield held

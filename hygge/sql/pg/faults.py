@@ -103,7 +103,7 @@ _WAYS: tuple[_Way, ...] = (
         True,
     ),
     (
-        lambda s, t: "could not translate host name" in t or "name or service not known" in t,
+        lambda s, t: "translate host name" in t or "resolve host" in t,
         "check host; a password in a url needs @ : / # written as %40 %3A %2F %23",
         True,
     ),

@@ -66,16 +66,22 @@ def reading_of(
         native = None if as_text and kind is not None else {NATIVE: f"{VENDOR}{type_name}".encode()}
         return Reading(f"{quoted}::text", pa.field(name, pa.string(), nullable, native))
     if pa.types.is_list(kind):
-        return Reading(_one_dimensional(quoted, type_name), pa.field(name, kind, nullable))
+        sql = _one_dimensional(name, quoted, type_name)
+        return Reading(sql, pa.field(name, kind, nullable))
     is_decimal = pa.types.is_decimal(kind)
     return Reading(quoted, pa.field(name, kind, nullable), is_decimal)
 
 
-def _one_dimensional(quoted: str, type_name: str) -> str:
-    """Return an expression that fails in the server for arrays that a list cannot hold."""
+def _one_dimensional(name: str, quoted: str, type_name: str) -> str:
+    """Return an expression that fails in the server for arrays that a list cannot hold.
+
+    The server then quotes what was to become an array, and with it says which column it was.
+    """
+    column = name.replace("'", "''")
     return (
-        f"CASE WHEN array_ndims({quoted}) > 1 OR array_lower({quoted}, 1) <> 1 "
-        f"THEN ('not a plain list but ' || array_dims({quoted}))::{type_name} ELSE {quoted} END"
+        f"CASE WHEN array_ndims({quoted}) > 1 OR array_lower({quoted}, 1) <> 1 THEN "
+        f"('column ''{column}'' holds an array ' || array_dims({quoted}))::{type_name} "
+        f"ELSE {quoted} END"
     )
 
 

@@ -165,31 +165,32 @@ class PgTarget(SqlTarget):
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         """COPY a split into the staging table in a transaction of its own; see `Target.stage`."""
+        import adbc_driver_manager
+
         self.begin_staging(batches.schema)
         meter = _Meter(batches)
-        with self._bulk() as connection, cursor_of(connection) as cursor:
-            self._forget(split, cursor)
-            cursor.execute("SELECT (txid_current() % 4294967296)::text")
-            written_by = cursor.fetchone()[0]
-            rows = self._copy(cursor, meter)
-            connection.commit()
+        try:
+            with self._bulk() as connection, cursor_of(connection) as cursor:
+                self._forget(split, cursor)
+                cursor.execute("SELECT (txid_current() % 4294967296)::text")
+                written_by = cursor.fetchone()[0]
+                rows = self._copy(cursor, meter)
+                connection.commit()
+        except adbc_driver_manager.Error as error:
+            if meter.error is not None:
+                raise meter.error from None
+            raise self._refused(error) from error
         with self.lock:
             self._staged[split.number] = written_by
         return Part(split.number, rows, meter.bytes)
 
     def _copy(self, cursor: Any, meter: _Meter) -> int:  # noqa: ANN401
-        import adbc_driver_manager
         import pyarrow as pa
 
         reader = pa.RecordBatchReader.from_batches(meter.schema, meter.batches())
-        try:
-            rows: int = cursor.adbc_ingest(
-                self.staging.name, reader, mode="append", db_schema_name=self.staging.schema
-            )
-        except adbc_driver_manager.Error as error:
-            if meter.error is not None:
-                raise meter.error from None
-            raise self._refused(error) from error
+        rows: int = cursor.adbc_ingest(
+            self.staging.name, reader, mode="append", db_schema_name=self.staging.schema
+        )
         return rows
 
     def _refused(self, error: Exception) -> StoreError:
@@ -227,7 +228,7 @@ class PgTarget(SqlTarget):
         columns = ", ".join(f"{quote(field.name)} {_staged_type(field)}" for field in schema)
         self.run(f"CREATE TABLE {self.name(self.staging)} ({columns})")
 
-    def finish_staging(self, schema: pa.Schema) -> None:
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Turn texts into PostgreSQL's own types, then set what must not be null, and the key."""
         changes = []
         for field in schema:
@@ -235,9 +236,9 @@ class PgTarget(SqlTarget):
             name = quote(field.name)
             if wanted != _staged_type(field):
                 changes.append(f"ALTER {name} TYPE {wanted} USING {name}::{wanted}")
-            if not field.nullable:
+            if becomes_table and not field.nullable:
                 changes.append(f"ALTER {name} SET NOT NULL")
-        if self.request.primary_key and self.live is None:
+        if becomes_table and self.request.primary_key:
             names = ", ".join(map(quote, self.request.primary_key))
             changes.append(f"ADD PRIMARY KEY ({names})")
         if changes:

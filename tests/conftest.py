@@ -1,0 +1,42 @@
+"""What many tests begin with: a small project on disk, a place in a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from boxes import SOUND, Write
+from servers import Mysql, Postgres, schema_name
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write files of a sound project, with some changed; an empty name leaves one out."""
+
+    def make(changes: dict[str, str]) -> Path:
+        for name, text in {**SOUND, **changes}.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+        return tmp_path
+
+    return make
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[Postgres]:
+    """Make a schema of PostgreSQL that is dropped after the test."""
+    server = Postgres(schema_name(tmp_path))
+    server.make()
+    yield server
+    server.drop()
+
+
+@pytest.fixture
+def mysql(tmp_path: Path) -> Iterator[Mysql]:
+    """Make a database of MySQL that is dropped after the test."""
+    server = Mysql(schema_name(tmp_path))
+    server.make()
+    yield server
+    server.drop()
