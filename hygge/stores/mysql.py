@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target, WriteRequest
 from hygge.errors import StoreError
@@ -30,6 +30,9 @@ class MysqlStoreConfig(MariaSettings, StoreConfig, type="mysql"):
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
     that triggers, keys and indexes stay; `auto` swaps where nothing would be lost."""
+    bulk: Literal["auto", "insert"] = "auto"
+    """How rows get in: by LOAD DATA LOCAL where the server lets it, or always by INSERT, for what
+    stands between and does not know LOAD DATA, such as some proxies."""
 
     def store(self, context: ProjectContext) -> MysqlStore:
         """Return the store; connects to nothing."""
@@ -73,7 +76,12 @@ class MysqlStore(Store):
         with self._session(f"cannot write {request.into}", rights=2) as run:
             place = self._place(run, request.into)
             target = MariaTarget(
-                self.config, request, run, place=place, replacing=self.config.replace
+                self.config,
+                request,
+                run,
+                place=place,
+                replacing=self.config.replace,
+                may_load=self.config.bulk == "auto",
             )
             target.take()
             yield target

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hygge.errors import StoreError
-from hygge.sql.maria import catalog
 from hygge.sql.maria.types import Column, shape, sql_type
 from hygge.sql.names import TableName, quote
 from hygge.sql.target import LiveColumn
@@ -103,15 +102,13 @@ class Columns:
         )
 
 
-def check_fits(run: Run, place: TableName, staging: str, schema: pa.Schema) -> None:
-    """Raise `StoreError` for values that a column of a table would change without a word.
+def check_fits(run: Run, place: TableName, columns: Sequence[Column], staging: str) -> None:
+    """Raise `StoreError` for staged values that columns of a table would change without a word.
 
     A null in a column that counts up or keeps the time becomes the next number, or now; a CHAR
     drops blanks at the end.
     """
-    for column in catalog.columns(run, place).get(place, []):
-        if column.name not in schema.names:
-            continue
+    for column in columns:
         for condition, what in _silent_changes(column):
             if run(f"SELECT 1 FROM {staging} WHERE {condition} LIMIT 1"):
                 raise StoreError(

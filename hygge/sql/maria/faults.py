@@ -30,7 +30,6 @@ _PASSING = frozenset(
     }
 )
 _ACCESS = {
-    1044: "grant this user the database, or check its name",
     1045: "check user and password, and that the server lets this user in from this machine",
     1049: "check the name of the database, or make it:  CREATE DATABASE …",
     1130: "the server lets nobody in from this machine: CREATE USER 'name'@'this machine' there",
@@ -44,7 +43,7 @@ _ACCESS = {
     1040: "the server has no free connections: lower max_connections here, or raise it there",
     1203: "the server has no free connections: lower max_connections here, or raise it there",
 }
-_READ = "grant this user SELECT on the table"
+_READ = "grant this user SELECT on the table, or on its database"
 _WRITE = (
     "grant this user CREATE, ALTER, DROP, INSERT, DELETE, UPDATE and SELECT on the database: rows "
     "are staged in a table beside the one they are for"
@@ -62,7 +61,7 @@ _HINTS = {
     1118: "a row has too many wide columns for InnoDB: leave some out with select",
     1117: "InnoDB tables have at most 1017 columns: leave some out with select",
 }
-_DENIED = frozenset({1142, 1143, 1227, 1370})
+_DENIED = frozenset({1044, 1142, 1143, 1227, 1370})
 
 
 def code_of(error: BaseException) -> int:

@@ -26,7 +26,13 @@ class Loader:
     """Writes batches into one table over one connection, and counts what the server took."""
 
     def __init__(
-        self, connection: Link, table: str, columns: Sequence[str], *, constant: tuple[str, int]
+        self,
+        connection: Link,
+        table: str,
+        columns: Sequence[str],
+        *,
+        constant: tuple[str, int],
+        may_load: bool,
     ) -> None:
         self.rows = 0
         self._connection = connection
@@ -35,8 +41,8 @@ class Loader:
         self._constant = constant
         with connection.cursor() as cursor:
             cursor.execute("SELECT @@local_infile, @@max_allowed_packet")
-            (may_load, packet) = cursor.fetchall()[0]
-        self._loads = bool(int(may_load))
+            (allows, packet) = cursor.fetchall()[0]
+        self._loads = may_load and bool(int(allows))
         self._statement_bytes = min(_STATEMENT_BYTES, int(packet) // 2)
 
     def add(self, batches: Sequence[pa.RecordBatch]) -> None:

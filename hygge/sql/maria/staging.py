@@ -36,13 +36,15 @@ class Staging:
         place: TableName,
         staging: TableName,
         *,
-        keeps_sign: bool,
+        zeros: Zeros,
+        may_load: bool,
     ) -> None:
         self._settings = settings
         self._least_bytes = max(request.buffer_bytes // 4, 1)
         self._place = place
         self._staging = staging
-        self._zeros = Zeros(keeps_sign=keeps_sign)
+        self._zeros = zeros
+        self._may_load = may_load
         self._begun: set[int] = set()
         self._lock = threading.Lock()
         self._reserved = threading.Semaphore(1)
@@ -51,8 +53,13 @@ class Staging:
         """Load a split; what an earlier staging of it left goes first."""
         with self._connection() as connection, self._named():
             self._forget(split, connection)
-            table, constant = named(self._staging), (SPLIT, split.number)
-            loader = Loader(connection, table, batches.schema.names, constant=constant)
+            loader = Loader(
+                connection,
+                named(self._staging),
+                batches.schema.names,
+                constant=(SPLIT, split.number),
+                may_load=self._may_load,
+            )
             size = 0
             for held in _gathered(batches, self._least_bytes):
                 size += sum(batch.nbytes for batch in held)

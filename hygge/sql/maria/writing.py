@@ -24,6 +24,7 @@ from hygge.sql.maria.outcome import Outcome
 from hygge.sql.maria.reading import named
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.staging import SPLIT, Staging
+from hygge.sql.maria.texts import Zeros
 from hygge.sql.names import TableName, quote
 from hygge.sql.target import LiveColumn, Replacing, SqlTarget, staging_prefix
 
@@ -47,6 +48,7 @@ class MariaTarget(SqlTarget):
         *,
         place: TableName,
         replacing: Replacing,
+        may_load: bool,
     ) -> None:
         super().__init__(request, place, chain.Chain(beside(place, chain.TABLE), place.name, "?"))
         self.replacing = replacing
@@ -56,7 +58,14 @@ class MariaTarget(SqlTarget):
         self._rows = rows
         self._session = rows.connection.thread_id()
         is_maria = "maria" in str(rows.connection.server_version).lower()
-        self._loading = Staging(settings, request, place, self.staging, keeps_sign=not is_maria)
+        self._loading = Staging(
+            settings,
+            request,
+            place,
+            self.staging,
+            zeros=Zeros(keeps_sign=not is_maria),
+            may_load=may_load,
+        )
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement on the connection of this target and return all its rows."""
@@ -264,7 +273,7 @@ class MariaTarget(SqlTarget):
         replaces = self.request.mode is Mode.REPLACE
         columns = Columns(self.table, self.live or [])
         gone = columns.gone(schema, self.wrote) if replaces else []
-        check_fits(self.run, self.place, self.name(self.staging), schema)
+        self._check_fits(schema)
         self._alter(columns.before(self.run, schema, gone, required=self.required))
         total = commit.rows + (0 if replaces else self.rows_before())
         with self.transaction():
@@ -274,6 +283,15 @@ class MariaTarget(SqlTarget):
             self.insert_staged(commit, schema)
             self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
         self._alter([f"DROP COLUMN {self.quote(name)}" for name in gone])
+
+    def _check_fits(self, schema: pa.Schema) -> None:
+        found = catalog.columns(self.run, self.place).get(self.place, [])
+        kept = [
+            column if not self.required(column.name) else replace(column, nullable=True)
+            for column in found
+            if column.name in schema.names
+        ]
+        check_fits(self.run, self.place, kept, self.name(self.staging))
 
     def _alter(self, clauses: Sequence[str]) -> None:
         if clauses:
