@@ -26,6 +26,9 @@ class Link(Protocol):
     def cursor(self) -> Any:  # noqa: ANN401
         """Return what runs statements."""
 
+    def connect(self) -> None:
+        """Log in."""
+
     def ping(self, reconnect: bool) -> None:
         """Raise unless the server answers."""
 
@@ -75,6 +78,11 @@ def _open(settings: MariaSettings) -> Link:
     # refuses a server that asks for a file of this machine; `loading` sends only what it built.
     flags = CLIENT.LOCAL_FILES
     connection = cast(Link, pymysql.connect(**settings.connecting(), client_flag=flags))
+    try:
+        connection.connect()
+    except BaseException:
+        connection._force_close()
+        raise
     seconds = settings.statement_timeout
     if seconds is not None:
         is_maria = "maria" in (connection.server_version or "").lower()

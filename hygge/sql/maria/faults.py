@@ -96,6 +96,8 @@ def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError
     lower = text.lower()
     if "certificate" in lower or "ssl" in lower or "tls" in lower:
         number = 2026
+    elif "no such file" in lower and number == 2003:
+        number = 2002
     elif "name or service not known" in lower or "getaddrinfo" in lower:
         number = 2005
     hint = _ACCESS.get(number) or _HINTS.get(number)

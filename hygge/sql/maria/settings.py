@@ -59,6 +59,8 @@ class MariaSettings(ServerSettings):
         unknown = sorted(set(self.endpoint().options) - _OPTIONS)
         if unknown:
             raise ValueError("the url has options that are not known here; known: ssl, ssl_ca")
+        if self.endpoint().database is None:
+            raise ValueError("say which database: give `database`, or a `url` that ends in it")
         return self
 
     def pool(self) -> Pool:
@@ -86,6 +88,7 @@ class MariaSettings(ServerSettings):
             "database": endpoint.database,
             "charset": "utf8mb4",
             "autocommit": True,
+            "defer_connect": True,
             "connect_timeout": max(round(self.connect_timeout), 1),
             "program_name": "hygge",
             "init_command": "SET SESSION "

@@ -74,13 +74,13 @@ def _value_bounds(
     """Return where the values at `cursor` begin and end, and which are null."""
     import numpy as np
 
-    length = raw[cursor].astype(np.int64)
-    begin = cursor + 1
-    if length.max(initial=0) < _NULL:
+    first = raw[cursor]
+    length, begin = first.astype(np.int64), cursor + 1
+    if first.max(initial=0) < _NULL:
         return begin, begin + length, None
-    is_null = length == _NULL
+    is_null = first == _NULL
     for mark, size in _LENGTH_BYTES.items():
-        at = np.flatnonzero(length == mark)
+        at = np.flatnonzero(first == mark)
         if len(at):
             where = cursor[at] + 1
             length[at] = sum(raw[where + n].astype(np.int64) << (8 * n) for n in range(size))
