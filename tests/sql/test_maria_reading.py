@@ -347,7 +347,6 @@ def test_a_connection_cut_in_mid_read_is_an_error_that_may_pass(mysql: Mysql) ->
         ({"host": "nowhere.invalid"}, "Name or service not known|resolution", "check host"),
         ({"database": "nothing_here"}, "Unknown database", "CREATE DATABASE"),
         ({"user": "nobody_here"}, "denied", "user and password"),
-        ({"ssl": "require"}, "SSL|TLS", "ssl_ca"),
         ({"ssl": "verify-full"}, "SSL|TLS", "ssl_ca"),
     ],
 )

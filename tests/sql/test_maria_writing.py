@@ -388,7 +388,7 @@ def failing_commit(server: Mysql, verdict: str, mode: Mode) -> tuple[str | None,
     request = write_request(mode)
     word = b"COMMIT" if mode is Mode.APPEND else b"RENAME TABLE"
     with proxy(*address(server), at_the_commit(verdict, word)) as wire:
-        store = store_of(server, host="127.0.0.1", port=wire.port)
+        store = store_of(server, host="127.0.0.1", port=wire.port, ssl="disable")
         with store.open(request) as target:
             table = accepted(target, plain_table(3, start=100))
             part = target.stage(table.to_reader(), Split(0, "all"))
@@ -429,7 +429,7 @@ def test_a_commit_that_nobody_can_ask_for_is_unknown(
     monkeypatch.setattr(outcome, "_OUTCOME_SECONDS", 0.5)
     request = write_request(Mode.APPEND)
     with proxy(*address(mysql)) as wire:
-        store = store_of(mysql, host="127.0.0.1", port=wire.port, connect_timeout=2)
+        store = store_of(mysql, host="127.0.0.1", port=wire.port, ssl="disable", connect_timeout=2)
         with store.open(request) as target:
             part = target.stage(plain_table(3).to_reader(), Split(0, "all"))
             commit = next_commit(target, request, [part], plain_table(3).schema)
@@ -468,10 +468,10 @@ def test_two_runs_that_see_no_lock_cannot_both_append(
 
 def test_a_store_that_may_not_be_written_says_what_to_grant(mysql: Mysql) -> None:
     user = f"u_{mysql.database[:16]}"
-    mysql.run(f"CREATE USER {user}@'127.0.0.1'")
-    mysql.run(f"GRANT SELECT ON `{mysql.database}`.* TO {user}@'127.0.0.1'")
+    mysql.run(f"CREATE USER {user}")
+    mysql.run(f"GRANT SELECT ON `{mysql.database}`.* TO {user}")
     try:
-        store = store_of(mysql, user=user)
+        store = store_of(mysql, user=user, password="")
         with pytest.raises(StoreError, match="denied") as raised:
             write(store, [plain_table(1)], write_request())
         assert "CREATE" in (raised.value.hint or "")
@@ -479,5 +479,5 @@ def test_a_store_that_may_not_be_written_says_what_to_grant(mysql: Mysql) -> Non
         (problem,) = [one for one in store.examine() if one.level == "error"]
         assert "GRANT CREATE" in (problem.hint or "")
     finally:
-        mysql.run(f"DROP USER {user}@'127.0.0.1'")
+        mysql.run(f"DROP USER {user}")
     assert all(one.level == "ok" for one in store_of(mysql).examine())

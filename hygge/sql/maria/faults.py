@@ -61,6 +61,7 @@ _HINTS = {
     1118: "a row has too many wide columns for InnoDB: leave some out with select",
     1117: "InnoDB tables have at most 1017 columns: leave some out with select",
 }
+_CONNECTING = frozenset({0, 2, 2003, 2026})
 _DENIED = frozenset({1044, 1142, 1143, 1227, 1370})
 
 
@@ -94,7 +95,7 @@ def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError
     text, number = said(error), code_of(error)
     reads = issubclass(side, HomeError)
     lower = text.lower()
-    if "certificate" in lower or "ssl" in lower or "tls" in lower:
+    if number in _CONNECTING and ("certificate" in lower or "ssl" in lower or "tls" in lower):
         number = 2026
     elif "no such file" in lower and number == 2003:
         number = 2002

@@ -43,7 +43,7 @@ class Loader:
             cursor.execute("SELECT @@local_infile, @@max_allowed_packet")
             (allows, packet) = cursor.fetchall()[0]
         self._loads = may_load and bool(int(allows))
-        self._statement_bytes = min(_STATEMENT_BYTES, int(packet) // 2)
+        self._packet = int(packet)
 
     def add(self, batches: Sequence[pa.RecordBatch]) -> None:
         """Write batches; raises `StoreError` unless the server took every row without a word."""
@@ -99,13 +99,27 @@ class Loader:
         start = 0
         while start < len(texts):
             before = ends[start - 1] if start else 0
-            end = int(np.searchsorted(ends, before + self._statement_bytes, side="right"))
+            end = int(
+                np.searchsorted(
+                    ends, before + min(_STATEMENT_BYTES, self._packet // 2), side="right"
+                )
+            )
             end = max(end, start + 1)
             rows = texts.slice(start, end - start)
             statement = joined(rows, head, f"),({value},".encode(), b")")
+            self._check_size(len(statement))
             self._connection._execute_command(COMMAND.COM_QUERY, statement)
             self._take_answer(end - start)
             start = end
+
+    def _check_size(self, size: int) -> None:
+        """Raise `StoreError` for a row at which the server would hang up without a word."""
+        if size >= self._packet:
+            raise StoreError(
+                f"a row for {self._table} is {size:,} bytes long, and the server takes "
+                f"{self._packet:,} at most",
+                hint="raise max_allowed_packet on the server",
+            )
 
     def _take_answer(self, sent: int) -> None:
         """Raise `StoreError` unless every row was taken as it is."""

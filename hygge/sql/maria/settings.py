@@ -109,10 +109,11 @@ class MariaSettings(ServerSettings):
         if mode == "prefer":
             # Without a word about it the driver encrypts where the server can.
             return {}
-        context = tls.create_default_context(cafile=self.ssl_ca or self._url_ca())
+        authorities = self.ssl_ca or self.endpoint().options.get("ssl_ca")
+        try:
+            context = tls.create_default_context(cafile=authorities)
+        except OSError as error:
+            raise OSError(f"ssl_ca '{authorities}' cannot be read: {error}") from error
         context.check_hostname = mode == "verify-full"
         context.verify_mode = tls.CERT_NONE if mode == "require" else tls.CERT_REQUIRED
         return {"ssl": context}
-
-    def _url_ca(self) -> str | None:
-        return self.endpoint().options.get("ssl_ca")
