@@ -83,8 +83,11 @@ class MysqlStore(Store):
                 replacing=self.config.replace,
                 may_load=self.config.bulk == "auto",
             )
-            target.take()
-            yield target
+            try:
+                target.take()
+                yield target
+            finally:
+                target.leave()
 
     def is_transient(self, error: BaseException) -> bool:
         """Return true for lost connections, deadlocks and servers that are starting or full."""

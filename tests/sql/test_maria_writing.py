@@ -363,6 +363,36 @@ def test_what_dead_runs_staged_is_dropped(mysql: Mysql) -> None:
     assert tables(mysql) == {"things", "_hygge_commits", "_hygge_pending"}
 
 
+def test_half_a_rename_is_taken_back(mysql: Mysql) -> None:
+    store = store_of(mysql)
+    write(store, [plain_table(5)], write_request(Mode.APPEND))
+    request = write_request()
+    with store.open(request) as target:
+        assert isinstance(target, writing.MariaTarget)
+        old = target.staging.name.replace("_stg_", "_old_")
+        part = target.stage(plain_table(9).to_reader(), Split(0, "all"))
+        commit = next_commit(target, request, [part], plain_table(9).schema)
+        target.pending.write(target.run, commit, 1)
+        mysql.run(f"RENAME TABLE things TO {old}")
+    write(store, [plain_table(2, start=10)], write_request(Mode.APPEND))
+    assert ids(mysql) == [0, 1, 2, 3, 4, 10, 11]
+
+
+def test_columns_that_differ_in_case_only_are_refused(mysql: Mysql) -> None:
+    with pytest.raises(StoreError, match="Duplicate column name 'A'") as raised:
+        write(store_of(mysql), [pa.table({"a": [1], "A": [2]})], write_request())
+    assert "rename" in (raised.value.hint or "")
+
+
+def test_a_lost_sign_of_zero_is_told(mysql: Mysql, caplog: pytest.LogCaptureFixture) -> None:
+    table = pa.table({"the column": [-0.0, -0.0, 1.0]})
+    write(store_of(mysql), [table], write_request())
+    told = [one.getMessage() for one in caplog.records if "-0.0" in one.getMessage()]
+    kept = str(mysql.run("SELECT * FROM things ORDER BY 1")[0][0])
+    assert len(told) == (kept == "0.0")
+    assert all("the column" in one for one in told)
+
+
 def address(server: Mysql) -> tuple[str, int]:
     url = urlsplit(server.url)
     return url.hostname or "127.0.0.1", url.port or 3306

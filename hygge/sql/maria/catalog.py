@@ -35,7 +35,16 @@ _ONE = "table_schema = ? AND table_name = ?"
 _UNSIGNED, _ENUM, _SET, _NOT_NULL = 32, 256, 2048, 1
 _BINARY_CHARSET = 63
 _WHOLE = {1: "tinyint", 2: "smallint", 3: "int", 8: "bigint", 9: "mediumint"}
-_PLAIN = {4: "float", 5: "double", 6: "null", 10: "date", 13: "year", 14: "date", 255: "geometry"}
+_PLAIN = {
+    4: "float",
+    5: "double",
+    6: "null",
+    10: "date",
+    13: "year",
+    14: "date",
+    245: "json",
+    255: "geometry",
+}
 _TIMED = {7: "timestamp", 11: "time", 12: "datetime"}
 _DECIMALS = (0, 246)
 _BIT, _FIXED = 16, 254

@@ -52,6 +52,8 @@ _HINTS = {
     1153: "raise max_allowed_packet on the server: a row is larger than it",
     1205: "another session holds a lock on the table: run again",
     1213: "another session changed the same rows: run again",
+    1060: "names that differ only in upper and lower case are one column here: give one another "
+    "name with  columns: {…: {rename: …}}",
     1062: "two rows have the same key: check primary_key, or take duplicates out with a query",
     1114: "free some space on the server's disk, then run again",
     1021: "free some space on the server's disk, then run again",

@@ -94,16 +94,12 @@ class Loader:
         column, value = self._constant
         names = ", ".join(quote(name, "`") for name in (column, *self._columns))
         head = f"INSERT INTO {self._table} ({names}) VALUES ({value},".encode()
-        texts = row_texts(batch, STATEMENT)
+        texts, most = row_texts(batch, STATEMENT), min(_STATEMENT_BYTES, self._packet // 2)
         ends = np.cumsum(pc.binary_length(texts).to_numpy().astype(np.int64) + len(head))
         start = 0
         while start < len(texts):
             before = ends[start - 1] if start else 0
-            end = int(
-                np.searchsorted(
-                    ends, before + min(_STATEMENT_BYTES, self._packet // 2), side="right"
-                )
-            )
+            end = int(np.searchsorted(ends, before + most, side="right"))
             end = max(end, start + 1)
             rows = texts.slice(start, end - start)
             statement = joined(rows, head, f"),({value},".encode(), b")")

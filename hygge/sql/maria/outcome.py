@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hygge.errors import CommitUnknownError, StoreError
@@ -54,7 +55,9 @@ class Outcome:
             while run("SELECT IS_USED_LOCK(?)", (lock,))[0][0] == lost:
                 if time.monotonic() > deadline:
                     raise StoreError(f"connection {lost} of the server does not end")
-                run(f"KILL CONNECTION {lost}")
+                with suppress(StoreError):
+                    # It may end by itself meanwhile.
+                    run(f"KILL CONNECTION {lost}")
                 time.sleep(_POLL_SECONDS)
             return self.owner(run, seq)
 

@@ -23,6 +23,7 @@ from hygge.sql.chain import Chain, Run
 
 TABLE = "_hygge_pending"
 _MARK = "hygge "
+_ONE = "WHERE target = ? AND seq = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,33 +42,32 @@ class Pending:
 
     def write(self, run: Run, commit: Commit, attempt: int) -> None:
         """Write down a commit that the next rename may make real."""
-        self.forget(run, commit.seq)
+        run(f"DELETE FROM {self.table} {_ONE}", (self.target, commit.seq))
         self.chain.add(run, commit, attempt)
-
-    def forget(self, run: Run, seq: int) -> None:
-        """Forget a record."""
-        run(f"DELETE FROM {self.table} WHERE target = ? AND seq = ?", (self.target, seq))
 
     def published(self, run: Run, comment: str) -> int | None:
         """Return the number of the record that a table with this comment has made real."""
-        rows = run(
-            f"SELECT seq, run_id FROM {self.table} WHERE target = ? AND seq > 0", (self.target,)
-        )
-        return next((int(seq) for seq, run_id in rows if comment == mark(int(seq), run_id)), None)
+        return next((seq for seq, run_id in self._all(run) if comment == mark(seq, run_id)), None)
 
-    def settle(self, run: Run, chain: Chain, comment: str) -> None:
+    def settle(self, run: Run, chain: Chain, comment: str) -> bool:
         """Move the record that the table's comment makes real into the chain; forget others.
 
-        Belongs into a transaction.
+        Belongs into a transaction. Returns whether a record was there and no table makes it real.
+        Only rows that are there are locked, so that moves into other tables do not wait.
         """
-        seq = self.published(run, comment)
-        if seq is not None and chain.owner(run, seq) is None:
-            run(
-                f"INSERT INTO {chain.table} SELECT * FROM {self.table} "
-                "WHERE target = ? AND seq = ?",
-                (self.target, seq),
-            )
-        run(f"DELETE FROM {self.table} WHERE target = ? AND seq > 0", (self.target,))
+        is_undone = False
+        for seq, run_id in self._all(run):
+            key = (self.target, seq)
+            is_real = comment == mark(seq, run_id)
+            is_undone = is_undone or not is_real
+            if is_real and chain.owner(run, seq) is None:
+                run(f"INSERT INTO {chain.table} SELECT * FROM {self.table} {_ONE}", key)
+            run(f"DELETE FROM {self.table} {_ONE}", key)
+        return is_undone
+
+    def _all(self, run: Run) -> list[tuple[int, str]]:
+        sql = f"SELECT seq, run_id FROM {self.table} WHERE target = ? AND seq > 0"
+        return [(int(seq), str(run_id)) for seq, run_id in run(sql, (self.target,))]
 
     def newest(self, run: Run, chain: Chain, comment: str) -> Commit | None:
         """Return the newest commit, also one whose record has not moved yet."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.staging import SPLIT, Staging
 from hygge.sql.maria.texts import Zeros
 from hygge.sql.names import TableName, quote
-from hygge.sql.target import LiveColumn, Replacing, SqlTarget, staging_prefix
+from hygge.sql.target import LiveColumn, Replacing, SqlTarget
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +35,8 @@ _LONGEST_NAME = 64
 _OPTIONS = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _KEY_TEXT = "varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _DUPLICATE = 1062
+_GHOST_SECONDS = 3
+"""How long the server may take to notice that a process is gone, and to free its lock."""
 
 
 class MariaTarget(SqlTarget):
@@ -79,7 +81,7 @@ class MariaTarget(SqlTarget):
             yield None
             self.run("COMMIT")
         except BaseException as error:
-            if self._rows.connection.open:
+            with suppress(StoreError):
                 self.run("ROLLBACK")
             cause = error.__cause__
             if cause is not None and cause.args[:1] == (_DUPLICATE,) and chain.TABLE in str(cause):
@@ -89,15 +91,20 @@ class MariaTarget(SqlTarget):
     # Taking the place
 
     def take(self) -> None:
-        """Take the place for this attempt, make what hygge keeps beside it, drop dead staging."""
+        """Take the place for this attempt; settle and drop what runs that are no more left."""
         self._check_name(self.place.name)
         self._make_database()
         self._take_lock()
         comment = self._comment()
         with self.transaction():
-            self.pending.settle(self.run, self.chain, comment)
-            self.pending.say_who(self.run, self.request.run_id)
-        self._drop_dead()
+            is_undone = self.pending.settle(self.run, self.chain, comment)
+        self.pending.say_who(self.run, self.request.run_id)
+        old = self._beside(self._old)
+        if is_undone and old and catalog.find(self.run, self.place) is None:
+            # A server without atomic renames died between the two halves of one.
+            self.run(f"RENAME TABLE {self.name(old.pop())} TO {self.table}")
+        for table in (*old, *self._beside(self.staging)):
+            self.run(f"DROP TABLE IF EXISTS {self.name(table)}")
         self.begin()
 
     def _make_database(self) -> None:
@@ -128,7 +135,7 @@ class MariaTarget(SqlTarget):
 
     def _take_lock(self) -> None:
         """Take a lock of the session, or say which run has it."""
-        if self.run("SELECT GET_LOCK(?, 0)", (self._lock_name,))[0][0] == 1:
+        if self.run("SELECT GET_LOCK(?, ?)", (self._lock_name, _GHOST_SECONDS))[0][0] == 1:
             return
         holder = self.run("SELECT IS_USED_LOCK(?)", (self._lock_name,))[0][0]
         raise StoreError(
@@ -137,6 +144,12 @@ class MariaTarget(SqlTarget):
             hint="wait until that run has ended, or stop it",
             code="HG543",
         )
+
+    def leave(self) -> None:
+        """Free the place for whoever comes next."""
+        if self._rows.connection.open:
+            with suppress(StoreError):
+                self.run("SELECT RELEASE_LOCK(?)", (self._lock_name,))
 
     @property
     def _lock_name(self) -> str:
@@ -147,22 +160,15 @@ class MariaTarget(SqlTarget):
         table = catalog.find(self.run, self.place)
         return "" if table is None else table.comment
 
-    def _drop_dead(self) -> None:
-        """Drop what runs that are no more left beside the place."""
-        prefix = staging_prefix(self.place.name)
+    def _beside(self, like: TableName) -> list[TableName]:
+        """Return the tables of other attempts whose name begins as that of one of this attempt."""
+        prefix = like.name.rpartition("_")[0] + "_"
         rows = self.run(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = ? "
-            "AND (LEFT(table_name, ?) = ? OR LEFT(table_name, ?) = ?)",
-            (
-                self.place.schema,
-                len(prefix),
-                prefix,
-                len(prefix),
-                prefix.replace("_stg_", "_old_", 1),
-            ),
+            "AND LEFT(table_name, ?) = ?",
+            (self.place.schema, len(prefix), prefix),
         )
-        for (name,) in rows:
-            self.run(f"DROP TABLE IF EXISTS {named(replace(self.place, name=name))}")
+        return [replace(self.place, name=name) for (name,) in rows]
 
     # What a database brings
 
