@@ -60,5 +60,5 @@ def test_two_million_rows_move_there_and_back_within_400_megabytes(
         assert int(ran.stdout.splitlines()[-1]) <= 400 * MEGABYTE
     difference = f"select count(*) from (select * from '{root}/in/events.parquet' except all "
     difference += f"select * from '{root}/lake/events/*.parquet')"
-    assert duckdb.sql(difference).fetchall() == [(0,)]
+    assert duckdb.connect().execute(difference).fetchall() == [(0,)]
     assert parquet_rows(root / "lake" / "events") == (ROWS, ROWS)
