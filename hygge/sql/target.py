@@ -150,21 +150,24 @@ class SqlTarget(Target):
 
     def commit(self, parts: Sequence[Part], commit: Commit) -> None:
         """Publish all parts in one transaction with the commit's row; see `Target.commit`."""
-        rows = sum(part.rows for part in parts)
-        if not parts or rows != commit.rows:
-            raise StoreError(
-                f"commit {commit.seq} of {self.place.shown()} speaks of {commit.rows} rows, but "
-                f"{len(parts)} parts hold {rows}"
-            )
-        schema = self.begin_staging(commit.schema)
-        is_replace = self.request.mode is Mode.REPLACE
-        swaps = self.live is not None and is_replace and self._swaps()
+        schema = self.prepare(parts, commit)
+        swaps = self.swaps()
         self.finish_staging(schema, becomes_table=self.live is None or swaps)
         with self.transaction():
             self.chain.check_next(self.run, commit.seq)
             total = self._publish(commit, schema, swaps=swaps)
             self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
         self.is_published = True
+
+    def prepare(self, parts: Sequence[Part], commit: Commit) -> pa.Schema:
+        """Return the schema of what is staged; raise `StoreError` unless it is all of a commit."""
+        rows = sum(part.rows for part in parts)
+        if not parts or rows != commit.rows:
+            raise StoreError(
+                f"commit {commit.seq} of {self.place.shown()} speaks of {commit.rows} rows, but "
+                f"{len(parts)} parts hold {rows}"
+            )
+        return self.begin_staging(commit.schema)
 
     def begin_staging(self, schema: pa.Schema) -> pa.Schema:
         """Make the staging table unless it is there; return the schema of its rows."""
@@ -195,15 +198,19 @@ class SqlTarget(Target):
         if self.request.mode is Mode.REPLACE:
             self.run(f"DELETE FROM {self.table}")
             self._evolve(schema, is_empty=True)
-            self._insert(commit, schema)
+            self.insert_staged(commit, schema)
             return commit.rows
-        before = self._rows_before()
+        before = self.rows_before()
         self._evolve(schema, is_empty=False)
-        self._insert(commit, schema)
+        self.insert_staged(commit, schema)
         return before + commit.rows
 
-    def _swaps(self) -> bool:
-        if self.replacing == "keep":
+    def swaps(self) -> bool:
+        """Return whether a new table takes the place of one that is there.
+
+        Raises `StoreError` where it must and cannot.
+        """
+        if self.live is None or self.request.mode is not Mode.REPLACE or self.replacing == "keep":
             return False
         reason = self.reason_to_keep()
         if self.last is None:
@@ -216,7 +223,8 @@ class SqlTarget(Target):
             )
         return reason is None
 
-    def _insert(self, commit: Commit, schema: pa.Schema) -> None:
+    def insert_staged(self, commit: Commit, schema: pa.Schema) -> None:
+        """Put the staged rows into the table; raise `StoreError` unless all went in."""
         names = ", ".join(map(self.quote, schema.names))
         rows = self.insert(
             f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
@@ -239,18 +247,19 @@ class SqlTarget(Target):
                 continue
             if self.differs(column, field):
                 self.retype_column(field, is_empty=is_empty)
-            if field.nullable and not column.field.nullable and self._required(field.name):
+            if field.nullable and not column.field.nullable and self.required(field.name):
                 self.allow_nulls(field.name)
         for name, column in live.items():
-            if is_empty and not column.fills_itself and self._wrote(name):
+            if is_empty and not column.fills_itself and self.wrote(name):
                 self.run(f"ALTER TABLE {self.table} DROP COLUMN {self.quote(name)}")
 
-    def _wrote(self, name: str) -> bool:
+    def wrote(self, name: str) -> bool:
+        """Return whether the last commit wrote a column."""
         return self.last is not None and name in self.last.schema.names
 
-    def _required(self, name: str) -> bool:
+    def required(self, name: str) -> bool:
         """Return whether a commit said that a column is never null; others' rules are theirs."""
-        return self._wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
+        return self.wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
 
     # What most databases call these things
 
@@ -308,7 +317,8 @@ class SqlTarget(Target):
             return known
         return column.field
 
-    def _rows_before(self) -> int:
+    def rows_before(self) -> int:
+        """Return how many rows the table has before this commit."""
         if self.last is not None:
             return self.last.total_rows
         return int(self.run(f"SELECT count(*) FROM {self.table}")[0][0])
