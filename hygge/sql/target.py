@@ -192,7 +192,7 @@ class SqlTarget(Target):
             self._replace(commit, schema)
             return commit.rows
         before = self._rows_before()
-        self._evolve(schema, is_empty=False)
+        self.evolve(schema, is_empty=False)
         self._insert(commit, schema)
         return before + commit.rows
 
@@ -202,7 +202,7 @@ class SqlTarget(Target):
             self.rename_staging(schema)
             return
         self.run(f"DELETE FROM {self.table}")
-        self._evolve(schema, is_empty=True)
+        self.evolve(schema, is_empty=True)
         self._insert(commit, schema)
 
     def _swaps(self) -> bool:
@@ -220,10 +220,7 @@ class SqlTarget(Target):
         return reason is None
 
     def _insert(self, commit: Commit, schema: pa.Schema) -> None:
-        names = ", ".join(map(self.quote, schema.names))
-        rows = self.insert(
-            f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
-        )
+        rows = self.fill(schema)
         if rows != commit.rows:
             raise StoreError(
                 f"{commit.rows:,} rows were staged for {self.place.shown()} but {rows:,} went in; "
@@ -232,7 +229,7 @@ class SqlTarget(Target):
                 code="HG531",
             )
 
-    def _evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
+    def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
         """Give the table the columns of `schema`; with `is_empty` also take others away."""
         live = {column.field.name: column for column in self.live or ()}
         for field in schema:
@@ -245,15 +242,16 @@ class SqlTarget(Target):
             if field.nullable and not column.field.nullable and self._required(field.name):
                 self.allow_nulls(field.name)
         for name, column in live.items():
-            if is_empty and not column.fills_itself and self._wrote(name):
+            if is_empty and not column.fills_itself and self.wrote(name):
                 self.run(f"ALTER TABLE {self.table} DROP COLUMN {self.quote(name)}")
 
-    def _wrote(self, name: str) -> bool:
+    def wrote(self, name: str) -> bool:
+        """Return whether the newest commit wrote a column of that name."""
         return self.last is not None and name in self.last.schema.names
 
     def _required(self, name: str) -> bool:
         """Return whether a commit said that a column is never null; others' rules are theirs."""
-        return self._wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
+        return self.wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
 
     # What most databases call these things
 
@@ -274,6 +272,13 @@ class SqlTarget(Target):
         """Return a column as CREATE TABLE and ADD COLUMN want it."""
         null = "" if field.nullable else " NOT NULL"
         return f"{self.quote(field.name)} {self.sql_type(field)}{null}"
+
+    def fill(self, schema: pa.Schema) -> int:
+        """Copy the staged rows into the table, by the names of columns; return how many went in."""
+        names = ", ".join(map(self.quote, schema.names))
+        return self.insert(
+            f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
+        )
 
     def insert(self, sql: str) -> int:
         """Run an INSERT … SELECT; return how many rows went in."""

@@ -12,6 +12,7 @@ from hygge.connector import WriteRequest
 from hygge.errors import CommitUnknownError, StoreError
 from hygge.model import Part, Split
 from hygge.sql import chain
+from hygge.sql.metering import Meter
 from hygge.sql.names import TableName, quote
 from hygge.sql.pg import catalog, types
 from hygge.sql.pg.connecting import Rows, bulk, control, cursor_of
@@ -166,7 +167,7 @@ class PgTarget(SqlTarget):
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         """COPY a split into the staging table in a transaction of its own; see `Target.stage`."""
         self.begin_staging(batches.schema)
-        meter = _Meter(batches)
+        meter = Meter(batches)
         with self._bulk() as connection, cursor_of(connection) as cursor:
             self._forget(split, cursor)
             cursor.execute("SELECT (txid_current() % 4294967296)::text")
@@ -177,7 +178,7 @@ class PgTarget(SqlTarget):
             self._staged[split.number] = written_by
         return Part(split.number, rows, meter.bytes)
 
-    def _copy(self, cursor: Any, meter: _Meter) -> int:  # noqa: ANN401
+    def _copy(self, cursor: Any, meter: Meter) -> int:  # noqa: ANN401
         import adbc_driver_manager
         import pyarrow as pa
 
@@ -304,22 +305,3 @@ class PgTarget(SqlTarget):
 def _staged_type(field: pa.Field) -> str:
     """Return the type that a column is staged as: of its own types, PostgreSQL reads texts."""
     return "text" if types.native_type(field) else types.sql_type(field)
-
-
-class _Meter:
-    """Counts the Arrow bytes of batches, and keeps the error that the driver would garble."""
-
-    def __init__(self, reader: pa.RecordBatchReader) -> None:
-        self.schema = reader.schema
-        self.bytes = 0
-        self.error: Exception | None = None
-        self._reader = reader
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        try:
-            for batch in self._reader:
-                self.bytes += batch.nbytes
-                yield batch
-        except Exception as error:
-            self.error = error
-            raise
