@@ -95,7 +95,7 @@ def _plain(column: pa.ChunkedArray, kind: pa.DataType) -> list[Any]:
         return [None if value is None else str(value) for value in values]
     if is_.is_nested(kind) or is_.is_duration(kind):
         return [None if value is None else str(value) for value in values]
-    return values
+    return list(values)
 
 
 def fetch(file: Path, name: str, schema: pa.Schema) -> pa.Table:
@@ -121,12 +121,12 @@ def _ticks(text: str, kind: pa.DataType) -> int:
     fraction = int((rest or "0").ljust(digits, "0") or "0")
     if pa.types.is_time(kind):
         hours, minutes, seconds = map(int, whole.split(":"))
-        return (hours * 3600 + minutes * 60 + seconds) * 10**digits + fraction
+        return int((hours * 3600 + minutes * 60 + seconds) * 10**digits + fraction)
     assert text.endswith("Z") == (kind.tz is not None)
     seconds = (dt.datetime.fromisoformat(whole) - dt.datetime(1970, 1, 1)) // dt.timedelta(
         seconds=1
     )
-    return seconds * 10**digits + fraction
+    return int(seconds * 10**digits + fraction)
 
 
 def _value(value: Any, kind: pa.DataType) -> Any:  # noqa: ANN401
