@@ -85,7 +85,7 @@ def _plain(column: pa.ChunkedArray, kind: pa.DataType) -> list[Any]:
     if is_.is_timestamp(kind) or is_.is_time(kind):
         zoned = getattr(kind, "tz", None)
         utc = column.cast(pa.timestamp(kind.unit, "UTC")) if zoned else column
-        return utc.cast(pa.string()).to_pylist()
+        return list(utc.cast(pa.string()).to_pylist())
     values = column.to_pylist()
     if is_.is_uint64(kind) or is_.is_decimal(kind):
         return [None if value is None else f"{Decimal(value):f}" for value in values]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -45,6 +46,28 @@ class FileSettings(ConnectorConfig):
     def tables(self, context: ProjectContext, name: str) -> list[str]:
         """Return table `name` as a path below the file, by which two connectors are compared."""
         return [f"{self.file(context)}/{name}"]
+
+
+def make_folder(file: Path) -> None:
+    """Make the folder of a database that is not there yet; raises `StoreError`."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the folder {file.parent}: {error.strerror}",
+            hint="check path, and that this user may make it",
+            code="HG516",
+        ) from error
+
+
+_turns: dict[Path, threading.Lock] = {}
+_turns_lock = threading.Lock()
+
+
+def turn_of(file: Path) -> threading.Lock:
+    """Return the lock by which the moves of this process take turns at publishing into a file."""
+    with _turns_lock:
+        return _turns.setdefault(file.resolve(), threading.Lock())
 
 
 def beside(file: Path, table: str) -> Path:

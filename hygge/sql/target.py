@@ -146,7 +146,16 @@ class SqlTarget(Target):
 
     def accept(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema to stage; see `Target.accept`."""
-        return fit_schema(schema, self.fit, holder="tables of this database")
+        fitted = fit_schema(schema, self.fit, holder="tables of this database")
+        names: dict[str, str] = {}
+        for name in fitted.names:
+            other = names.setdefault(self.folded(name), name)
+            if other != name:
+                raise StoreError(
+                    f"two columns are called '{other}' and '{name}', which is one name here",
+                    hint="give one of them another name with  columns: {…: {rename: …}}",
+                )
+        return fitted
 
     def commit(self, parts: Sequence[Part], commit: Commit) -> None:
         """Publish all parts in one transaction with the commit's row; see `Target.commit`."""
@@ -197,7 +206,7 @@ class SqlTarget(Target):
         return before + commit.rows
 
     def _replace(self, commit: Commit, schema: pa.Schema) -> None:
-        if self._swaps():
+        if self.swaps():
             self.run(f"DROP TABLE {self.table}")
             self.rename_staging(schema)
             return
@@ -205,7 +214,8 @@ class SqlTarget(Target):
         self.evolve(schema, is_empty=True)
         self._insert(commit, schema)
 
-    def _swaps(self) -> bool:
+    def swaps(self) -> bool:
+        """Return whether a replace puts a new table in the old one's place."""
         if self.replacing == "keep":
             return False
         reason = self.reason_to_keep()
@@ -231,9 +241,9 @@ class SqlTarget(Target):
 
     def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
         """Give the table the columns of `schema`; with `is_empty` also take others away."""
-        live = {column.field.name: column for column in self.live or ()}
+        live = {self.folded(column.field.name): column for column in self.live or ()}
         for field in schema:
-            column = live.pop(field.name, None)
+            column = live.pop(self.folded(field.name), None)
             if column is None:
                 self.add_column(field)
                 continue
@@ -241,9 +251,9 @@ class SqlTarget(Target):
                 self.retype_column(field, is_empty=is_empty)
             if field.nullable and not column.field.nullable and self._required(field.name):
                 self.allow_nulls(field.name)
-        for name, column in live.items():
-            if is_empty and not column.fills_itself and self.wrote(name):
-                self.run(f"ALTER TABLE {self.table} DROP COLUMN {self.quote(name)}")
+        for column in live.values():
+            if is_empty and not column.fills_itself and self.wrote(column.field.name):
+                self.run(f"ALTER TABLE {self.table} DROP COLUMN {self.quote(column.field.name)}")
 
     def wrote(self, name: str) -> bool:
         """Return whether the newest commit wrote a column of that name."""
@@ -254,6 +264,10 @@ class SqlTarget(Target):
         return self.wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
 
     # What most databases call these things
+
+    def folded(self, name: str) -> str:
+        """Return a name as the database compares it: as it is, unless letters have one case."""
+        return name
 
     def quote(self, name: str) -> str:
         """Return `name` as a quoted identifier."""

@@ -10,7 +10,7 @@ from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target,
 from hygge.errors import StoreError
 from hygge.model import Commit
 from hygge.sql import chain
-from hygge.sql.embedded import FileSettings, place_lock
+from hygge.sql.embedded import FileSettings, make_folder, place_lock
 from hygge.sql.lite import catalog
 from hygge.sql.lite.connecting import Access, Rows, connect
 from hygge.sql.lite.examining import examine_writing
@@ -73,7 +73,7 @@ class SqliteStore(Store):
     @contextmanager
     def open(self, request: WriteRequest) -> Iterator[Target]:
         """Take the table for one attempt; see `Store.open`."""
-        self._make_folder()
+        make_folder(self.file)
         with self._connected("rwc", f"cannot write {request.into}") as run:
             place = _place(run, request.into)
             with place_lock(self.file, place, request.run_id):
@@ -89,16 +89,6 @@ class SqliteStore(Store):
     def is_transient(self, error: BaseException) -> bool:
         """Return true where another program had the file locked."""
         return is_passing(error)
-
-    def _make_folder(self) -> None:
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"cannot make the folder {self.file.parent}: {error.strerror}",
-                hint="check path, and that this user may make it",
-                code="HG516",
-            ) from error
 
     @contextmanager
     def _connected(self, access: Access, what: str) -> Iterator[Rows]:

@@ -57,18 +57,13 @@ def tables(run: Run) -> list[Table]:
 
 def find(found: Iterable[Table], name: str) -> Table | None:
     """Return the table of a name: as it is written, or in other letters, as SQLite takes it."""
-    alike = [table for table in found if _folded(table.name) == _folded(name)]
+    alike = [table for table in found if folded(table.name) == folded(name)]
     return next((table for table in alike if table.name == name), alike[0] if alike else None)
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """Return a name as SQLite compares it: only the 26 letters have two cases."""
     return re.sub("[A-Z]+", lambda letters: letters[0].lower(), name)
-
-
-def same_name(one: str, two: str) -> bool:
-    """Return whether SQLite takes two names for the same."""
-    return _folded(one) == _folded(two)
 
 
 def columns(run: Run, table: str, schema: str = "main") -> list[Column]:

@@ -245,20 +245,23 @@ class _Stream:
         import adbc_driver_manager
         import pyarrow as pa
 
-        is_first = True
         try:
             self._cursor.execute(self._source.select(self._split))
             with self._cursor.fetch_record_batch() as reader:
-                for batch in reader:
-                    rows = batch.slice(1) if is_first else batch
-                    is_first = False
-                    if rows.num_rows:
-                        yield self._convert(rows)
-                        self._rows += rows.num_rows
+                yield from self._rows_of(reader)
             self.is_at_end = True
         except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
             what = f"cannot read {self._source.entity}"
             raise fault(error, HomeError, what) from error
+
+    def _rows_of(self, reader: pa.RecordBatchReader) -> Generator[pa.RecordBatch]:
+        """Yield all rows but the first, which only showed the driver the types."""
+        first = 1
+        for batch in reader:
+            rows, first = batch.slice(first), 0
+            if rows.num_rows:
+                yield self._convert(rows)
+                self._rows += rows.num_rows
 
     def _convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         import pyarrow as pa

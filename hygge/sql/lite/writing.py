@@ -6,7 +6,6 @@ files of its own; the rows then come in by one INSERT … SELECT of the database
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from hygge.connector import WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit, Part, Split
 from hygge.sql import chain
-from hygge.sql.embedded import beside
+from hygge.sql.embedded import beside, turn_of
 from hygge.sql.lite import catalog, types
 from hygge.sql.lite.connecting import Rows, cursor_of
 from hygge.sql.lite.faults import fault
@@ -28,15 +27,6 @@ from hygge.sql.target import LiveColumn, Replacing, SqlTarget
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_turns: dict[Path, threading.Lock] = {}
-_turns_lock = threading.Lock()
-
-
-def _turn_of(file: Path) -> threading.Lock:
-    """Return the lock by which the moves of this process take turns at writing a file."""
-    with _turns_lock:
-        return _turns.setdefault(file.resolve(), threading.Lock())
 
 
 class LiteTarget(SqlTarget):
@@ -50,7 +40,7 @@ class LiteTarget(SqlTarget):
         )
         self.replacing = replacing
         self._rows = rows
-        self._turn = _turn_of(file)
+        self._turn = turn_of(file)
         self._prefix = beside(file, place)
         run = self.staging.name.rpartition("_")[2]
         self._lanes = Lanes(Path(f"{self._prefix}-{run}"), f"cannot write {place}")
@@ -114,18 +104,9 @@ class LiteTarget(SqlTarget):
             self._declared[one.name] = one
         return live
 
-    def accept(self, schema: pa.Schema) -> pa.Schema:
-        """Return the schema to stage; names that differ in letters' case only are one name here."""
-        fitted = super().accept(schema)
-        names: dict[str, str] = {}
-        for name in fitted.names:
-            other = names.setdefault(name.lower(), name)
-            if other != name and catalog.same_name(other, name):
-                raise StoreError(
-                    f"two columns are called '{other}' and '{name}', which is one name to SQLite",
-                    hint="give one of them another name with  columns: {…: {rename: …}}",
-                )
-        return fitted
+    def folded(self, name: str) -> str:
+        """Return a name as SQLite compares it."""
+        return catalog.folded(name)
 
     def fit(self, field: pa.Field) -> pa.Field:
         """Return the field to stage, with the same metadata."""
@@ -261,10 +242,10 @@ class LiteTarget(SqlTarget):
 
     def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
         """Give the table the columns of `schema`: added where that is enough, else made anew."""
-        live = {column.field.name.lower(): column for column in self.live or ()}
+        live = {self.folded(column.field.name): column for column in self.live or ()}
         new, changed, freed = [], {}, set()
         for field in schema:
-            column = live.pop(field.name.lower(), None)
+            column = live.pop(self.folded(field.name), None)
             if column is None:
                 new.append(field)
             elif self.differs(column, field):
