@@ -53,6 +53,8 @@ def connect(file: Path, access: Access, side: type[HyggeError], seconds: float) 
                 "cell_size_check=ON",
                 "foreign_keys=OFF",
                 "synchronous=FULL",
+                # A renamed table is a new one that views know by the old one's name.
+                "legacy_alter_table=ON",
             ):
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.execute("SELECT count(*) FROM sqlite_schema")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hygge.connector import Finding
+from hygge.errors import HyggeError
 
 if TYPE_CHECKING:
     from hygge.sql.chain import Run
@@ -30,7 +31,7 @@ def examine_reading(run: Run, file: Path) -> Iterator[Finding]:
         )
     if size > _QUICK_BYTES:
         return
-    damage = [text for (text,) in run("SELECT quick_check FROM pragma_quick_check(5)")]
+    damage = _damage(run)
     if damage == ["ok"]:
         yield Finding("its pages are whole")
     else:
@@ -39,6 +40,13 @@ def examine_reading(run: Run, file: Path) -> Iterator[Finding]:
             "error",
             "put it back from a backup, or save what can be read with  sqlite3 FILE .recover",
         )
+
+
+def _damage(run: Run) -> list[str]:
+    try:
+        return [text for (text,) in run("PRAGMA main.quick_check(5)")]
+    except HyggeError as error:
+        return [error.message]
 
 
 def examine_writing(run: Run, file: Path) -> Iterator[Finding]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from hygge.errors import HomeError, HyggeError
 
 _NOISE = re.compile(
-    r"^(?:[A-Z_]+: )*(?:\[SQLite\] )?(?:Failed to \w+(?: \w+)*: |failed to open '[^']*': )?"
+    r"^(?:[A-Z_]+: )*(?:\[SQLite\] )?(?:Failed to \w+(?: \w+)*: ?|failed to open '[^']*': )?"
 )
-_QUERY = re.compile(r"\s*\n?(?:query|SQL): .*", re.DOTALL)
+_QUERY = re.compile(r"\n(?:query|SQL): .*", re.DOTALL)
 
 
 class ChangedError(Exception):

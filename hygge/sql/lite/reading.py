@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _SPLIT_ROWS = 5_000
 _MOST_ROWS = 2**16
+_SHOWN = 40
+"""Signs of a value that an error shows."""
 _FIRST = {"integer": "0", "real": "0.5", "text": "'x'", "blob": "x'00'"}
 """A row of these goes first, since the driver takes types from what comes first."""
 
@@ -299,10 +301,10 @@ class _Stream:
         )
 
     def _look(self, name: str, rowid: str, nth: int) -> tuple[str, str]:
+        shown = f"CASE typeof({name}) WHEN 'blob' THEN hex({name}) ELSE CAST({name} AS TEXT) END"
         rows = self._run(
-            f"SELECT {rowid}, typeof({name}), substr(CASE typeof({name}) WHEN 'blob' "
-            f"THEN hex({name}) ELSE CAST({name} AS TEXT) END, 1, 40) "
+            f"SELECT {rowid}, typeof({name}), CAST(substr({shown}, 1, {_SHOWN}) AS BLOB) "
             f"FROM {self._source.rows_of(self._split)} LIMIT 1 OFFSET {nth}"
         )
         number, kind, text = rows[0]
-        return str(number), f"the {kind} {text!r}"
+        return str(number), f"the {kind} '{text.decode(errors='backslashreplace')}'"
