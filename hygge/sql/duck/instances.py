@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
 _POLL_SECONDS = 0.2
+_NEW_BYTES = 3 * 4096
+"""The headers that a file of DuckDB begins with."""
+_NEW_SECONDS = 3.0
 _HOLDER = re.compile(r"Conflicting lock is held in (\S+) \(PID (\d+)\)")
 _CONFIG: dict[str, Any] = {
     "autoinstall_known_extensions": "false",
@@ -121,6 +124,8 @@ def _try(wish: _Wish) -> _Open | None:
         root = duckdb.connect(str(wish.file), read_only=not wish.writes, config=config)
     except duckdb.Error as error:
         holder = _HOLDER.search(str(error))
+        if holder is None and _is_being_made(wish.file, error):
+            return None
         if holder is None:
             raise fault(error, wish.side, f"{wish.what}: cannot open {wish.file}") from error
         if not wish.is_late:
@@ -133,6 +138,17 @@ def _try(wish: _Wish) -> _Open | None:
     root.execute("SET lock_configuration = true")
     _open[wish.file] = opened = _Open(root, wish.writes)
     return opened
+
+
+def _is_being_made(file: Path, error: Exception) -> bool:
+    """Return whether a file is no database yet, because another process has just begun one."""
+    if "not a valid DuckDB database" not in str(error):
+        return False
+    try:
+        found = file.stat()
+    except OSError:
+        return True
+    return found.st_size <= _NEW_BYTES and time.time() - found.st_mtime < _NEW_SECONDS
 
 
 @contextmanager
