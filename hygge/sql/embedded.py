@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from hygge.connector import ConnectorConfig, ProjectContext
-from hygge.errors import StoreError
+from hygge.errors import HomeError, HyggeError, StoreError
 from hygge.locks import LockHeldError, lock_file, write_note
 from hygge.settings import Seconds
 
@@ -46,6 +46,24 @@ class FileSettings(ConnectorConfig):
     def tables(self, context: ProjectContext, name: str) -> list[str]:
         """Return table `name` as a path below the file, by which two connectors are compared."""
         return [f"{self.file(context)}/{name}"]
+
+
+def check_file(file: Path, side: type[HyggeError], *, makes: bool) -> None:
+    """Raise `side` where no database can be; with `makes` it need not be there yet.
+
+    The file itself is not opened: closing it would drop all locks that SQLite holds on it in this
+    process (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
+    try:
+        if file.is_dir():
+            problem, hint = f"{file} is a folder", "path names the file of a database"
+        elif not makes and not file.exists():
+            problem, hint = f"there is no file {file}", "check path"
+        else:
+            return
+    except OSError as error:
+        problem, hint = f"cannot look at {file}: {error.strerror}", "check path"
+    raise side(problem, hint=hint, code="HG507" if issubclass(side, HomeError) else "HG516")
 
 
 def make_folder(file: Path) -> None:

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest, Source
-from hygge.errors import HomeError
+from hygge.errors import HomeError, HyggeError
 from hygge.model import Split
 from hygge.sql.duck import catalog
 from hygge.sql.duck.faults import Rows, fault
-from hygge.sql.duck.types import Reading, field_of, reading_of
+from hygge.sql.duck.types import TOO_LONG, Reading, field_of, reading_of
 from hygge.sql.names import quote
 
 if TYPE_CHECKING:
@@ -48,8 +48,11 @@ class DuckSource(Source):
 
         if self._request.where:
             self._from += f"\nWHERE ({self._request.where}\n)"
+        sql = f"SELECT * FROM {self._from}"
         try:
-            relation = self._run.cursor.sql(f"SELECT * FROM {self._from}")
+            if len(self._run.cursor.extract_statements(sql)) != 1:
+                raise HomeError(f"{what}: it is more than one statement")
+            relation = self._run.cursor.sql(sql)
             columns = list(zip(relation.columns, relation.types, strict=True))
         except duckdb.Error as error:
             raise fault(error, HomeError, what) from error
@@ -111,7 +114,7 @@ class DuckSource(Source):
         try:
             sample = self._run.cursor.sql(f"{self._select()} LIMIT {_SAMPLE_ROWS}").to_arrow_table()
         except duckdb.Error as error:
-            raise fault(error, HomeError, f"cannot read {self._request.entity}") from error
+            raise self._blame(error) from error
         width = max(sample.nbytes // max(sample.num_rows, 1), 1)
         return int(min(max(self._request.batch_bytes // width, 1), _MOST_ROWS))
 
@@ -124,7 +127,15 @@ class DuckSource(Source):
                 for batch in reader:
                     yield from self._sliced(self._convert(batch))
         except (duckdb.Error, OSError, pa.ArrowException) as error:
-            raise fault(error, HomeError, f"cannot read {self._request.entity}") from error
+            raise self._blame(error) from error
+
+    def _blame(self, error: BaseException) -> HyggeError:
+        """Return the error for what DuckDB raised while rows were read."""
+        what = f"cannot read {self._request.entity}"
+        for one in self._readings:
+            if f"column '{one.name}' {TOO_LONG}" in str(error):
+                return unreadable(one.name, TOO_LONG)
+        return fault(error, HomeError, what)
 
     def _sliced(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Yield a batch in pieces where its rows are wider than the first ones were."""
@@ -171,8 +182,13 @@ def _check_time(array: pa.Array, field: pa.Field) -> None:
         edge = {"us": 86_400 * 10**6, "ns": 86_400 * 10**9}[array.type.unit]
     if ends["max"] >= edge or ends["min"] <= -(2 ** (bits - 1) - 1):
         shown = "24:00:00" if is_.is_time(array.type) else "infinity"
-        raise HomeError(
-            f"column '{field.name}' holds {shown}, which {field.type} cannot hold",
-            hint=f"read it as text with  columns: {{{field.name}: {{type: string}}}}",
-            code="HG508",
-        )
+        raise unreadable(field.name, f"holds {shown}, which {field.type} cannot hold")
+
+
+def unreadable(name: str, problem: str) -> HomeError:
+    """Return the error for a column with a value that cannot be read as its type."""
+    return HomeError(
+        f"column '{name}' {problem}",
+        hint=f"read it as text with  columns: {{{name}: {{type: string}}}}",
+        code="HG508",
+    )

@@ -10,7 +10,7 @@ from hygge.errors import HyggeError
 from hygge.settings import Bytes
 from hygge.sql.duck.faults import Rows
 from hygge.sql.duck.instances import instance
-from hygge.sql.embedded import FileSettings
+from hygge.sql.embedded import FileSettings, check_file
 
 
 class DuckSettings(FileSettings):
@@ -25,6 +25,7 @@ class DuckSettings(FileSettings):
     ) -> Iterator[Rows]:
         """Yield a cursor of the file that runs statements; raises `side`."""
         file, seconds = self.file(context), self.busy_timeout
+        check_file(file, side, makes=writes)
         with instance(
             file, side, what, writes=writes, seconds=seconds, memory=self.memory_limit
         ) as cursor:

@@ -17,6 +17,7 @@ NATIVE = b"hygge.type"
 """The key under which a field keeps the database's own type, when Arrow has none like it."""
 VENDOR = "duckdb:"
 
+TOO_LONG = "holds more than 38 digits"
 _AS_TEXT = frozenset(
     ("interval", "enum", "bit", "time with time zone", "union", "variant", "bignum", "geometry")
 )
@@ -49,13 +50,12 @@ def reading_of(name: str, kind: Type, *, nullable: bool, as_text: bool) -> Readi
     if kind.id in _WIDE:
         edge = "9" * 38
         low = f" OR {quoted} < -{edge}" if kind.id == "hugeint" else ""
-        problem = f"error('column {name.replace(chr(39), chr(39) * 2)} holds more than 38 digits')"
-        return Reading(
-            name,
-            f"CASE WHEN {quoted} > {edge}{low} THEN {problem} "
-            f"ELSE CAST({quoted} AS DECIMAL(38,0)) END",
-            nullable,
+        problem = f"column '{name}' {TOO_LONG}".replace("'", "''")
+        sql = (
+            f"CASE WHEN {quoted} > {edge}{low} THEN error('{problem}') "
+            f"ELSE CAST({quoted} AS DECIMAL(38,0)) END"
         )
+        return Reading(name, sql, nullable)
     if str(kind) == "JSON" or _holds_odd(kind):
         return Reading(name, f"CAST({quoted} AS VARCHAR)", nullable, str(kind))
     return Reading(name, quoted, nullable)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote as percent
 
 from hygge.errors import HyggeError
-from hygge.sql.lite.faults import fault, missing
+from hygge.sql.embedded import check_file
+from hygge.sql.lite.faults import fault
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
@@ -38,8 +39,7 @@ def connect(file: Path, access: Access, side: type[HyggeError], seconds: float) 
     from adbc_driver_sqlite import dbapi
 
     what = f"cannot open {file}"
-    if access != "rwc" and (error := missing(file, side)):
-        raise error
+    check_file(file, side, makes=access == "rwc")
     try:
         connection = dbapi.connect(uri(file, access), autocommit=True)
     except adbc_driver_manager.Error as error:

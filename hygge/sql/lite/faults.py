@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from hygge.errors import HomeError, HyggeError
 
@@ -84,20 +83,3 @@ _WAYS = (
     ),
     ("UNIQUE constraint", "rows of one key came twice, or are there already", False),
 )
-
-
-def missing(file: Path, side: type[HyggeError]) -> HyggeError | None:
-    """Return the error for a path where no readable file can be; None when one is there.
-
-    The file itself is not opened: closing it would drop all locks that SQLite holds on it in this
-    process (https://www.sqlite.org/howtocorrupt.html, 2.2).
-    """
-    code = "HG507" if issubclass(side, HomeError) else "HG516"
-    try:
-        if file.is_dir():
-            return side(f"{file} is a folder", hint="path names the file of a database", code=code)
-        if not file.exists():
-            return side(f"there is no file {file}", hint="check path", code=code)
-    except OSError as error:
-        return side(f"cannot look at {file}: {error.strerror}", hint="check path", code=code)
-    return None
