@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -141,4 +142,18 @@ def _value(value: Any, kind: pa.DataType) -> Any:  # noqa: ANN401
         return dt.date.fromisoformat(value)
     if kind == pa.uuid():
         return UUID(value).bytes
-    return value
+    return from_json(json.loads(value), kind) if is_.is_nested(kind) else value
+
+
+def from_json(value: Any, kind: pa.DataType) -> Any:  # noqa: ANN401
+    """Return what a value of JSON stands for."""
+    is_ = pa.types
+    if value is None:
+        return None
+    if is_.is_map(kind):
+        return [(one["key"], one["value"]) for one in value]
+    if is_.is_struct(kind):
+        return {field.name: from_json(value[field.name], field.type) for field in kind}
+    if is_.is_nested(kind):
+        return [from_json(one, kind.value_type) for one in value]
+    return Decimal(value) if is_.is_decimal(kind) else value

@@ -26,7 +26,7 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(self._server)
+                server = _connect(*self._server)
                 self._sockets += [client, server]
                 for one, other, judge in ((client, server, True), (server, client, False)):
                     arguments = (one, other, judge)
@@ -60,6 +60,14 @@ class Proxy:
         for one in self._sockets:
             with suppress(OSError):
                 one.close()
+
+
+def _connect(host: str, port: int) -> socket.socket:
+    if not host.startswith("/"):
+        return socket.create_connection((host, port))
+    wire = socket.socket(socket.AF_UNIX)
+    wire.connect(f"{host}/.s.PGSQL.{port}")
+    return wire
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import (
     Ability,
@@ -19,12 +19,16 @@ from hygge.connector import (
     Source,
 )
 from hygge.errors import HomeError
-from hygge.sql.duck import catalog
+from hygge.sql.duck import catalog, types
 from hygge.sql.duck.examining import examine_file
 from hygge.sql.duck.faults import Rows, is_passing
+from hygge.sql.duck.instances import in_memory
 from hygge.sql.duck.reading import DuckSource
 from hygge.sql.duck.settings import DuckSettings
 from hygge.sql.names import matching, nearest, readings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class DuckdbHomeConfig(DuckSettings, HomeConfig, type="duckdb"):
@@ -33,6 +37,12 @@ class DuckdbHomeConfig(DuckSettings, HomeConfig, type="duckdb"):
     can: ClassVar = frozenset(Ability)
     extra: ClassVar = "duckdb"
     drivers: ClassVar = ("duckdb",)
+
+    @classmethod
+    def type_samples(cls) -> Mapping[str, pa.Field]:
+        """Return how columns of DuckDB's types are read."""
+        with in_memory() as cursor:
+            return types.samples(cursor)
 
     def home(self, context: ProjectContext) -> DuckdbHome:
         """Return the home; opens nothing."""

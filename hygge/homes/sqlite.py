@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import (
     Ability,
@@ -18,12 +18,15 @@ from hygge.connector import (
 )
 from hygge.errors import HomeError
 from hygge.sql.embedded import FileSettings
-from hygge.sql.lite import catalog
+from hygge.sql.lite import catalog, types
 from hygge.sql.lite.examining import examine_reading
 from hygge.sql.lite.faults import is_passing
 from hygge.sql.lite.reading import LiteSource
 from hygge.sql.lite.views import Shared, View
 from hygge.sql.names import TableName, matching, nearest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class SqliteHomeConfig(FileSettings, HomeConfig, type="sqlite"):
@@ -32,6 +35,11 @@ class SqliteHomeConfig(FileSettings, HomeConfig, type="sqlite"):
     can: ClassVar = frozenset(Ability)
     extra: ClassVar = "sqlite"
     drivers: ClassVar = ("adbc_driver_sqlite",)
+
+    @classmethod
+    def type_samples(cls) -> Mapping[str, pa.Field]:
+        """Return how columns of SQLite's types are read."""
+        return {name: types.sample(name) for name in types.SAMPLES}
 
     def home(self, context: ProjectContext) -> SqliteHome:
         """Return the home; opens nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,22 +10,31 @@ if TYPE_CHECKING:
 
 
 class Meter:
-    """Counts rows and Arrow bytes of batches, and keeps the error that a driver would garble."""
+    """Makes batches what a driver can send, counts their bytes, and keeps what went wrong."""
 
-    def __init__(self, reader: pa.RecordBatchReader) -> None:
-        self.schema = reader.schema
-        self.rows = 0
+    def __init__(
+        self,
+        reader: pa.RecordBatchReader,
+        schema: pa.Schema | None = None,
+        convert: Callable[[pa.RecordBatch], pa.RecordBatch] | None = None,
+    ) -> None:
+        self.schema = reader.schema if schema is None else schema
         self.bytes = 0
         self.error: Exception | None = None
         self._reader = reader
+        self._convert = convert
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the batches of the reader."""
+    def reader(self) -> pa.RecordBatchReader:
+        """Return the batches as the driver takes them."""
+        import pyarrow as pa
+
+        return pa.RecordBatchReader.from_batches(self.schema, self._batches())
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
         try:
             for batch in self._reader:
-                self.rows += batch.num_rows
                 self.bytes += batch.nbytes
-                yield batch
+                yield batch if self._convert is None else self._convert(batch)
         except Exception as error:
             self.error = error
             raise

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit
 from hygge.sql import chain
-from hygge.sql.duck import catalog
+from hygge.sql.duck import catalog, types
 from hygge.sql.duck.examining import examine_file
 from hygge.sql.duck.faults import Rows, is_passing
-from hygge.sql.duck.instances import place
+from hygge.sql.duck.instances import in_memory, place
 from hygge.sql.duck.settings import DuckSettings
 from hygge.sql.duck.writing import DuckTarget
 from hygge.sql.embedded import make_folder
 from hygge.sql.names import TableName, quote, readings
 from hygge.sql.target import Replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class DuckdbStoreConfig(DuckSettings, StoreConfig, type="duckdb"):
@@ -30,6 +33,12 @@ class DuckdbStoreConfig(DuckSettings, StoreConfig, type="duckdb"):
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
     that indexes, defaults and keys stay; `auto` swaps where nothing would be lost."""
+
+    @classmethod
+    def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
+        """Return the column that holds `field`; see `StoreConfig.held_as`."""
+        with in_memory() as cursor:
+            return types.held_as(cursor, field)
 
     def store(self, context: ProjectContext) -> DuckdbStore:
         """Return the store; opens nothing."""

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit
 from hygge.sql import chain
 from hygge.sql.embedded import FileSettings, make_folder, place_lock
-from hygge.sql.lite import catalog
+from hygge.sql.lite import catalog, types
 from hygge.sql.lite.connecting import Access, Rows, connect
 from hygge.sql.lite.examining import examine_writing
 from hygge.sql.lite.faults import is_passing
 from hygge.sql.lite.writing import LiteTarget
 from hygge.sql.names import quote
 from hygge.sql.target import Replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class SqliteStoreConfig(FileSettings, StoreConfig, type="sqlite"):
@@ -29,6 +32,11 @@ class SqliteStoreConfig(FileSettings, StoreConfig, type="sqlite"):
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
     that indexes, triggers and rules stay; `auto` swaps where nothing would be lost."""
+
+    @classmethod
+    def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
+        """Return the column that holds `field`; see `StoreConfig.held_as`."""
+        return types.held_as(field)
 
     def store(self, context: ProjectContext) -> SqliteStore:
         """Return the store; opens nothing."""

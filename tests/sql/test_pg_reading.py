@@ -10,7 +10,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from proxies import proxy
-from psycopg.conninfo import conninfo_to_dict
 from servers import Postgres
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
@@ -45,7 +44,6 @@ def read(home: Home, **request: object) -> pa.Table:
         ("inet", "10.1.2.3/24", pa.string(), "10.1.2.3/24"),
         ("bit(3)", "101", pa.string(), "101"),
         ("jsonb", '{"a": 1}', pa.string(), '{"a": 1}'),
-        ("xml", "<a/>", pa.string(), "<a/>"),
         ("point", "(1,2)", pa.string(), "(1,2)"),
         ("int4range", "[1,5)", pa.string(), "[1,5)"),
         ("tsvector", "a b", pa.string(), "'a' 'b'"),
@@ -277,7 +275,7 @@ def test_several_entities_are_read_at_one_instant(postgres: Postgres) -> None:
 
 def test_a_connection_that_died_at_rest_is_replaced(postgres: Postgres) -> None:
     postgres.run("CREATE TABLE t AS SELECT 1 AS id")
-    home = home_of(postgres, url=f"{postgres.url}?application_name=resting")
+    home = home_of(postgres, url=postgres.url_with("application_name=resting"))
     assert read(home).num_rows == 1
     killed = postgres.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
@@ -292,8 +290,7 @@ def test_a_connection_cut_in_mid_read_is_an_error_that_may_pass(postgres: Postgr
         "CREATE TABLE t AS SELECT g AS id, repeat(md5(g::text), 30) AS x "
         "FROM generate_series(1, 100000) g"
     )
-    server = conninfo_to_dict(postgres.url)
-    with proxy(str(server["host"]), int(str(server["port"]))) as wire:
+    with proxy(*postgres.address) as wire:
         home = home_of(postgres, host="127.0.0.1", port=wire.port)
         seen = 0
         with (
@@ -311,7 +308,7 @@ def test_a_connection_cut_in_mid_read_is_an_error_that_may_pass(postgres: Postgr
 @pytest.mark.parametrize(
     ("changes", "said", "hint"),
     [
-        ({"port": 1}, "refused", "host and port"),
+        ({"host": "127.0.0.1", "port": 1}, "refused", "host and port"),
         ({"host": "nowhere.invalid"}, "resolve host", "check host"),
         ({"database": "nothing_here"}, "does not exist", "database"),
         ({"sslmode": "require"}, "SSL", "sslmode"),
@@ -320,6 +317,8 @@ def test_a_connection_cut_in_mid_read_is_an_error_that_may_pass(postgres: Postgr
 def test_a_server_that_does_not_let_in_says_why(
     postgres: Postgres, changes: dict[str, object], said: str, hint: str
 ) -> None:
+    if "sslmode" in changes and postgres.address[0].startswith("/"):
+        pytest.skip("nothing is encrypted on a socket")
     canary = "S3cr3t-canary"
     home = home_of(postgres, password=canary, connect_timeout=2, **changes)
     for act in attempts(home):
@@ -357,10 +356,10 @@ def test_many_moves_share_few_connections(postgres: Postgres) -> None:
     for number in range(12):
         postgres.run(f"CREATE TABLE t{number} AS SELECT g AS id FROM generate_series(1, 1000) g")
     name = f"many-{postgres.schema}"
-    home = home_of(postgres, max_connections=4, url=f"{postgres.url}?application_name={name}")
+    home = home_of(postgres, max_connections=4, url=postgres.url_with(f"application_name={name}"))
     rows: list[int] = []
     threads = [
-        threading.Thread(target=lambda n=n: rows.append(read_entity(home, f"t{n}").num_rows))  # type: ignore[misc]
+        threading.Thread(target=lambda n=n: rows.append(read_entity(home, f"t{n}").num_rows))
         for n in range(12)
     ]
     for thread in threads:

@@ -9,15 +9,11 @@ from lite_tables import fetch
 from hygge.connector import ProjectContext, Store, StoreConfig
 from hygge.testing import StoreSuite
 
-MISSING = "never: SQLite has no such type"
-
 
 class TestSqliteStore(StoreSuite):
     exemptions: ClassVar = {
         **dict.fromkeys(("float16", "float32", "float64"), "never: SQLite has no NaN and no -0.0"),
-        "duration(us)": MISSING,
-        **dict.fromkeys(("list", "large list", "fixed size list", "struct", "map"), MISSING),
-        "list of struct": MISSING,
+        "duration(us)": "never: SQLite has no such type",
     }
 
     def make_store(self, place: Path) -> Store:

@@ -176,3 +176,12 @@ def cursor_of_open(file: Path) -> Connection | None:
     with _changed:
         opened = _open.get(file.resolve())
         return None if opened is None else opened.root.cursor()
+
+
+@contextmanager
+def in_memory() -> Iterator[Connection]:
+    """Yield a connection to no file, to ask DuckDB about its types."""
+    import duckdb
+
+    with duckdb.connect(":memory:", config=_CONFIG) as connection:
+        yield connection

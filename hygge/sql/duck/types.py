@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hygge.datatypes import NATIVE_TYPE
 from hygge.sql.names import quote
 from hygge.unfit import UnfitError
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
     from duckdb.sqltypes import DuckDBPyType as Type
 
-NATIVE = b"hygge.type"
-"""The key under which a field keeps the database's own type, when Arrow has none like it."""
 VENDOR = "duckdb:"
 
 TOO_LONG = "holds more than 38 digits"
@@ -75,7 +74,7 @@ def native_type(field: pa.Field) -> str | None:
     """Return DuckDB's own type of a field whose values are texts of it; None for any other."""
     import pyarrow as pa
 
-    text = (field.metadata or {}).get(NATIVE, b"").decode()
+    text = (field.metadata or {}).get(NATIVE_TYPE, b"").decode()
     is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
     return text.removeprefix(VENDOR) if is_text and text.startswith(VENDOR) else None
 
@@ -85,7 +84,7 @@ def field_of(reading: Reading, field: pa.Field) -> pa.Field:
     import pyarrow as pa
 
     kind = pa.uuid() if reading.is_uuid else plain(field.type)
-    native = {NATIVE: f"{VENDOR}{reading.native}".encode()} if reading.native else None
+    native = {NATIVE_TYPE: f"{VENDOR}{reading.native}".encode()} if reading.native else None
     return pa.field(reading.name, kind, reading.nullable, native)
 
 
@@ -167,3 +166,38 @@ def sql_types(cursor: Connection, schema: pa.Schema) -> list[str]:
     return [
         native_type(field) or str(kind) for field, kind in zip(schema, relation.types, strict=True)
     ]
+
+
+SAMPLES = (
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
+    "UBIGINT", "FLOAT", "DOUBLE", "DECIMAL(12,2)", "BOOLEAN", "VARCHAR", "BLOB", "DATE", "TIME",
+    "TIME_NS", "TIME WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS",
+    "TIMESTAMP WITH TIME ZONE", "INTERVAL", "UUID", "ENUM('a', 'b')", "BIT", "BIGNUM", "JSON",
+    "INTEGER[]", "INTEGER[3]", "STRUCT(a INTEGER)", "MAP(VARCHAR, INTEGER)", "UUID[]",
+    "UNION(a INTEGER)",
+)  # fmt: skip
+"""Types for the page: one of each kind that is read in a way of its own."""
+
+
+def samples(cursor: Connection) -> dict[str, pa.Field]:
+    """Return the fields that columns of DuckDB's types are read as."""
+    found = {}
+    for name in SAMPLES:
+        relation = cursor.sql(f"SELECT CAST(NULL AS {name}) AS x")
+        reading = reading_of("x", relation.types[0], nullable=True, as_text=False)
+        with cursor.sql(
+            f"SELECT {reading.sql} FROM ({relation.sql_query()})"
+        ).to_arrow_reader() as r:
+            found[name] = field_of(reading, r.schema.field(0))
+    return found
+
+
+def held_as(cursor: Connection, field: pa.Field) -> tuple[pa.Field, str] | None:
+    """Return the field that is staged for `field` and its type in DuckDB; None if refused."""
+    import pyarrow as pa
+
+    try:
+        fitted = field.with_type(fit(field.type))
+    except UnfitError:
+        return None
+    return fitted, sql_types(cursor, pa.schema([fitted]))[0]

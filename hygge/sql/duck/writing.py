@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hygge.connector import ReadRequest, WriteRequest
 from hygge.errors import StoreError
-from hygge.model import Mode, Part, Split
+from hygge.model import Part, Split
 from hygge.sql import chain
 from hygge.sql.duck import catalog, types
 from hygge.sql.duck.faults import Rows, fault
@@ -150,7 +150,6 @@ class DuckTarget(SqlTarget):
 
     def _copy(self, cursor: Connection, meter: Meter, schema: pa.Schema, table: TableName) -> None:
         import duckdb
-        import pyarrow as pa
 
         named = list(zip(schema.names, self._types, strict=True))
         columns = ", ".join(f"{quote(name)} {kind}" for name, kind in named)
@@ -158,8 +157,7 @@ class DuckTarget(SqlTarget):
         try:
             cursor.execute("BEGIN TRANSACTION")
             cursor.execute(f"CREATE TABLE {self.name(table)} ({columns})")
-            reader = pa.RecordBatchReader.from_batches(meter.schema, meter.batches())
-            cursor.register(_ROWS, reader)
+            cursor.register(_ROWS, meter.reader())
             cursor.execute(f"INSERT INTO {self.name(table)} SELECT {values} FROM {_ROWS}")
             cursor.unregister(_ROWS)
             cursor.execute("COMMIT")
@@ -167,15 +165,17 @@ class DuckTarget(SqlTarget):
             with suppress(duckdb.Error):
                 cursor.execute("ROLLBACK")
                 cursor.unregister(_ROWS)
-            if meter.error is not None:
-                raise meter.error from None
             if not isinstance(error, duckdb.Error):
                 raise
-            raise fault(error, StoreError, f"cannot write {self.place.shown()}") from error
+            if meter.error is None:
+                raise fault(error, StoreError, f"cannot write {self.place.shown()}") from error
+        if meter.error is not None:
+            # Outside of the `except`, so that it keeps the cause by which a home knows it.
+            raise meter.error
 
-    def finish_staging(self, schema: pa.Schema) -> None:
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Make one table of all splits where it is to become the table, with its key."""
-        if self.live is not None and not (self.request.mode is Mode.REPLACE and self.swaps()):
+        if not becomes_table:
             return
         self.staging, *others = self._tables()
         for table in others:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hygge.files.json_text import fit_json
 from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
@@ -172,6 +173,8 @@ def _fit_other(kind: pa.DataType) -> pa.DataType:
     if is_.is_timestamp(kind):
         unit = "ns" if kind.unit == "ns" else "us"
         return pa.timestamp(unit, None if kind.tz is None else "UTC")
+    if is_.is_nested(kind):
+        return fit_json(kind)
     tests = (is_.is_binary, is_.is_binary_view, is_.is_fixed_size_binary)
     if any(test(kind) for test in tests):
         return pa.binary()
@@ -200,6 +203,7 @@ def sql_type(kind: pa.DataType) -> str:
         (is_.is_date, "DATE"),
         (is_.is_binary, "BLOB"),
         (is_.is_large_binary, "BLOB"),
+        (is_.is_nested, "JSON"),
     ):
         if test(kind):
             return name
@@ -213,6 +217,8 @@ def holds(declared: str, kind: pa.DataType) -> bool:
     is_ = pa.types
     affinity, own = affinity_of(declared), declared_kind(declared)
     is_bytes = is_.is_binary(kind) or is_.is_large_binary(kind)
+    if is_.is_nested(kind):
+        return own is not None and bool(is_.is_string(own.type))
     if own is None:
         is_text = not (is_.is_integer(kind) or is_.is_boolean(kind) or is_bytes)
         return affinity == "blob" or not is_text
@@ -247,3 +253,29 @@ def _holds_decimal(own: pa.DataType, kind: pa.DataType, affinity: str) -> bool:
         return False
     most = _BINARY_DIGITS if own.scale else _WHOLE_DIGITS
     return affinity == "text" or bool(kind.precision <= most)
+
+
+SAMPLES = (
+    "INTEGER", "BIGINT", "REAL", "DOUBLE", "DECIMAL(12,2)", "DECIMAL_TEXT(40,10)", "BOOLEAN",
+    "TEXT", "VARCHAR(10)", "BLOB", "DATE", "TIME", "TIME(9)", "DATETIME", "TIMESTAMP",
+    "TIMESTAMP(9)", "TIMESTAMPTZ", "UUID", "JSON",
+)  # fmt: skip
+"""Types for the page: one of each kind that is read in a way of its own."""
+
+
+def sample(declared: str) -> pa.Field:
+    """Return the field that a column of a declared type is read as."""
+    import pyarrow as pa
+
+    kind = declared_kind(declared)
+    assert kind is not None
+    return pa.field("x", kind.type)
+
+
+def held_as(field: pa.Field) -> tuple[pa.Field, str] | None:
+    """Return the field that is staged for `field` and its type in SQLite; None if refused."""
+    try:
+        fitted = field.with_type(fit(field.type))
+    except UnfitError:
+        return None
+    return fitted, sql_type(fitted.type)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hygge.casting import exact_cast
 from hygge.errors import StoreError
+from hygge.files.json_text import nested_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,8 +41,10 @@ def _stored(array: pa.Array, field: pa.Field) -> pa.Array:
     import pyarrow as pa
 
     is_, kind = pa.types, field.type
-    if isinstance(array.type, pa.BaseExtensionType):
-        return array.storage.cast(pa.binary())
+    if is_.is_nested(kind):
+        return nested_text(field.name, array)
+    if kind == pa.uuid():
+        return exact_cast(array, pa.string())
     if is_.is_boolean(kind):
         return array.cast(pa.int8()).cast(pa.int64())
     if is_.is_integer(kind):

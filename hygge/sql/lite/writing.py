@@ -19,7 +19,7 @@ from hygge.sql.embedded import beside, turn_of
 from hygge.sql.lite import catalog, types
 from hygge.sql.lite.connecting import Rows, cursor_of
 from hygge.sql.lite.faults import fault
-from hygge.sql.lite.lanes import Lane, Lanes, dead_files, remove_files
+from hygge.sql.lite.lanes import Lanes, dead_files, remove_files
 from hygge.sql.lite.values import stored_schema, to_stored
 from hygge.sql.metering import Meter
 from hygge.sql.names import TableName, quote
@@ -128,43 +128,31 @@ class LiteTarget(SqlTarget):
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         """Write a split as a table of a file that only this attempt knows; see `Target.stage`."""
+        import adbc_driver_manager
+        import pyarrow as pa
+
         schema = self.begin_staging(batches.schema)
-        meter = Meter(batches)
+        meter = Meter(batches, stored_schema(schema), self._stored)
         with self._lanes.lend() as lane:
             table = self._lanes.new_table()
-            columns = ", ".join(map(quote, schema.names))
-            lane.run(f"CREATE TABLE {table} ({columns})")
-            self._copy(lane, table, meter)
+            lane.run(f"CREATE TABLE {table} ({', '.join(map(quote, schema.names))})")
+            try:
+                with cursor_of(lane.run.connection) as cursor:
+                    cursor.adbc_ingest(table, meter.reader(), mode="append")
+            except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
+                if meter.error is None:
+                    what = f"cannot write {self.place.shown()}"
+                    raise fault(error, StoreError, what) from error
+            if meter.error is not None:
+                # Outside of the `except`, so that it keeps the cause by which a home knows it.
+                raise meter.error
             rows = int(lane.run(f"SELECT count(*) FROM {table}")[0][0])
             self._lanes.keep(split.number, lane, table)
         return Part(split.number, rows, meter.bytes)
 
-    def _copy(self, lane: Lane, table: str, meter: Meter) -> None:
-        import adbc_driver_manager
-        import pyarrow as pa
-
-        own: list[StoreError] = []
-        batches = self._checked(meter, own)
-        reader = pa.RecordBatchReader.from_batches(stored_schema(meter.schema), batches)
-        try:
-            with cursor_of(lane.run.connection) as cursor:
-                cursor.adbc_ingest(table, reader, mode="append")
-        except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
-            first = own[0] if own else meter.error
-            if first is not None:
-                raise first from None
-            raise fault(error, StoreError, f"cannot write {self.place.shown()}") from error
-
-    def _checked(self, meter: Meter, own: list[StoreError]) -> Iterator[pa.RecordBatch]:
-        """Yield what SQLite stores; keep the error that the driver would garble."""
-        for batch in meter.batches():
-            try:
-                self._check_keys(batch)
-                stored = to_stored(batch)
-            except StoreError as error:
-                own.append(error)
-                raise
-            yield stored
+    def _stored(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        self._check_keys(batch)
+        return to_stored(batch)
 
     def _check_keys(self, batch: pa.RecordBatch) -> None:
         """Note columns with nulls; raise where SQLite would put a number of its own instead."""
@@ -189,7 +177,7 @@ class LiteTarget(SqlTarget):
     def make_staging(self, schema: pa.Schema) -> None:
         """Nothing: each split makes a table of its own."""
 
-    def finish_staging(self, schema: pa.Schema) -> None:
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Let the database read the staging files."""
         self._lanes.attach(self.run)
 
@@ -201,11 +189,11 @@ class LiteTarget(SqlTarget):
 
     # Publishing
 
-    def _publish(self, commit: Commit, schema: pa.Schema) -> int:
+    def publish(self, commit: Commit, schema: pa.Schema, *, swaps: bool) -> int:
         """Make the rows visible; raise where rows of other tables would refer to none."""
         relatives = catalog.relatives(self.run, self.place.name)
         before = catalog.dangling(self.run, relatives)
-        total = super()._publish(commit, schema)
+        total = super().publish(commit, schema, swaps=swaps)
         if catalog.dangling(self.run, relatives) > before:
             raise StoreError(
                 f"rows of {', '.join(relatives)} would refer to rows of {self.place.shown()} that "
@@ -233,10 +221,9 @@ class LiteTarget(SqlTarget):
     def fill(self, schema: pa.Schema) -> int:
         """Copy the staged rows into the table, split by split; return how many went in."""
         names = ", ".join(map(quote, schema.names))
-        values = ", ".join(_value(field) for field in schema)
         rows = 0
         for table in self._lanes.tables():
-            self.run(f"INSERT INTO {self.table} ({names}) SELECT {values} FROM {table}")
+            self.run(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {table}")
             rows += int(self.run("SELECT changes()")[0][0])
         return rows
 
@@ -284,15 +271,3 @@ class LiteTarget(SqlTarget):
         self.run(f"INSERT INTO {new} SELECT * FROM {self.table}")
         self.run(f"DROP TABLE {self.table}")
         self.run(f"ALTER TABLE {new} RENAME TO {quote(self.place.name)}")
-
-
-def _value(field: pa.Field) -> str:
-    """Return the expression that gives a staged value its form in the table."""
-    import pyarrow as pa
-
-    name = quote(field.name)
-    if field.type != pa.uuid():
-        return name
-    groups = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
-    text = " || '-' || ".join(f"substr(hex({name}), {a}, {n})" for a, n in groups)
-    return f"CASE WHEN {name} IS NOT NULL THEN lower({text}) END"

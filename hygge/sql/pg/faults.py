@@ -49,7 +49,9 @@ def is_passing(error: BaseException) -> bool:
 def said(error: BaseException) -> str:
     """Return what the server said, without what drivers wrap around it."""
     text = _QUERY.sub("", str(error)).strip()
-    return _NOISE.sub("", _STATE.sub("", text)).strip().rstrip(".") or type(error).__name__
+    text = _NOISE.sub("", _STATE.sub("", text)).strip().rstrip(".")
+    lines = dict.fromkeys(line.removeprefix("connection failed: ") for line in text.splitlines())
+    return "\n".join(lines) or type(error).__name__
 
 
 def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
@@ -94,6 +96,12 @@ _WAYS: tuple[_Way, ...] = (
     (
         lambda s, t: s == "3D000" or ('database "' in t and "does not exist" in t),
         "check the name of the database, or make it:  createdb NAME",
+        True,
+    ),
+    (
+        lambda s, t: "does not match host name" in t,
+        "the certificate speaks of another name: write that one as host, or say  sslmode: "
+        "verify-ca  where every name under the same authority will do",
         True,
     ),
     (
