@@ -208,6 +208,45 @@ def test_a_table_is_copied_within_its_file(project: Path, kind: str) -> None:
     assert ask(file_of(project, kind), "SELECT count(*) FROM twin") == [(ROWS,)]
 
 
+MANY = 2_000_000
+PEAK = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+sys.exit(code)
+"""
+
+
+@every_type
+def test_two_million_rows_move_in_and_out_within_400_megabytes(project: Path, kind: str) -> None:
+    duckdb.sql(
+        f"copy (select i as id, (hash(i) % 1000000007)::bigint as h, i / 7 as ratio, "
+        f"'customer ' || (i % 100000) as name, timestamp '2020-01-01' + to_seconds(i) as moment, "
+        f"(i / 100)::decimal(18,2) as amount from range({MANY}) t(i)) "
+        f"to '{project}/in/many.parquet' (row_group_size 500000)"
+    )
+    (project / "hygge.yml").write_text("name: test\nmemory_limit: 256MB\n")
+    (project / "flows" / "into.yml").write_text("home: files\nstore: db\nentities: [many]\n")
+    (project / "flows" / "out.yml").write_text("home: db\nstore: lake\nentities: [many]\n")
+    for flow in ("into", "out"):
+        ran = subprocess.run(
+            [sys.executable, "-c", PEAK, *HYGGE, "go", flow, "--progress", "none"],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert int(ran.stdout.splitlines()[-1]) <= 400 * 2**20
+    (left,) = duckdb.connect().execute(
+        f"select count(*) from (select * from '{project}/in/many.parquet' except all "
+        f"select * from '{project}/lake/many/*.parquet')"
+    ).fetchall()
+    assert left == (0,)
+    assert ask(file_of(project, kind), "SELECT count(*) FROM many") == [(MANY,)]
+
+
 TORTURE = {
     "sqlite": [
         "CREATE TABLE odd (i INTEGER, b BOOLEAN, r REAL, t TEXT, x BLOB, d DATE, m TIME, "

@@ -87,15 +87,11 @@ class DuckdbHome(Home):
 
     def survey(self, pattern: str = "*") -> list[EntityFacts]:
         """Return columns, keys and estimated rows of all that match."""
-        default, found = catalog.DEFAULT_SCHEMA, []
+        default = catalog.DEFAULT_SCHEMA
         with self._connected() as run:
             tables = {table.name.shown(default): table for table in catalog.tables(run)}
-            for name in matching([table.name for table in tables.values()], pattern, default):
-                table = tables[name]
-                source = DuckSource(ReadRequest(name), run).over_table(table)
-                key, kind = source.primary_key, table.kind
-                found.append(EntityFacts(name, source.schema, table.rows, key, kind, None, True))
-        return found
+            names = matching([table.name for table in tables.values()], pattern, default)
+            return [_facts(run, name, tables[name]) for name in names]
 
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
@@ -144,3 +140,16 @@ class DuckdbHome(Home):
         what = f"cannot read {entity or self.file}"
         with self._config.connected(self._context, HomeError, what, writes=False) as run:
             yield run
+
+
+def _facts(run: Rows, name: str, table: catalog.Table) -> EntityFacts:
+    """Return what can be told of a table; a view over tables that are gone has no columns."""
+    import pyarrow as pa
+
+    source = DuckSource(ReadRequest(name), run)
+    try:
+        source.over_table(table)
+    except HomeError:
+        return EntityFacts(name, pa.schema([]), kind=f"broken {table.kind}")
+    key, kind = source.primary_key, table.kind
+    return EntityFacts(name, source.schema, table.rows, key, kind, None, True)

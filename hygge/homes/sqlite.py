@@ -76,13 +76,8 @@ class SqliteHome(Home):
         """Return columns and keys of all that match; types that only values tell, by a sample."""
         with self._view() as view:
             tables = {table.name: table for table in catalog.tables(view.main)}
-            found = []
-            for name in _matching(list(tables.values()), pattern):
-                source = LiteSource(ReadRequest(name), view, keeps_view=True)
-                source.over_table(tables[name])
-                kind, key = tables[name].kind, source.primary_key
-                found.append(EntityFacts(name, source.schema, None, key, kind))
-            return found
+            names = _matching(list(tables.values()), pattern)
+            return [_facts(view, tables[name]) for name in names]
 
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
@@ -124,3 +119,15 @@ class SqliteHome(Home):
 
 def _matching(tables: list[catalog.Table], pattern: str) -> list[str]:
     return matching([TableName("", table.name) for table in tables], pattern, "")
+
+
+def _facts(view: View, table: catalog.Table) -> EntityFacts:
+    """Return what can be told of a table; a view over tables that are gone has no columns."""
+    import pyarrow as pa
+
+    source = LiteSource(ReadRequest(table.name), view, keeps_view=True)
+    try:
+        source.over_table(table)
+    except HomeError:
+        return EntityFacts(table.name, pa.schema([]), kind=f"broken {table.kind}")
+    return EntityFacts(table.name, source.schema, None, source.primary_key, table.kind)

@@ -121,14 +121,17 @@ def test_entities_keys_and_schemas_are_found(file: Path) -> None:
         'CREATE TABLE sales."odd.name" (a INT, b INT GENERATED ALWAYS AS (a + 1))',
         'INSERT INTO sales."odd.name" (a) VALUES (1)',
         "CREATE VIEW v AS SELECT 1 AS one",
+        "CREATE TABLE gone (a INT)",
+        "CREATE VIEW w AS SELECT a FROM gone",
+        "DROP TABLE gone",
     )
     home = home_of(file)
-    assert home.entities() == ["Users", "v"]
+    assert home.entities() == ["Users", "v", "w"]
     assert home.entities("sales.*") == ["sales.odd.name"]
     facts = {one.name: one for one in home.survey()}
     assert facts["Users"].primary_key == ("id",)
     assert [one.nullable for one in facts["Users"].schema] == [False, False]
-    assert facts["v"].kind == "view"
+    assert [facts[name].kind for name in ("v", "w")] == ["view", "broken view"]
     assert read(file, 'sales."odd.name"').to_pylist() == [{"a": 1, "b": 2}]
     assert read(file, "users").num_rows == 0
     with pytest.raises(HomeError, match="did you mean 'Users'"):

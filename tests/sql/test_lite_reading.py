@@ -222,6 +222,15 @@ def test_views_generated_columns_and_virtual_tables_are_read(file: Path) -> None
     assert not facts["t"].schema.field("a").nullable
 
 
+def test_a_broken_view_hides_no_other_table(file: Path) -> None:
+    make(file, "CREATE TABLE t (a INTEGER)", "CREATE TABLE u (a INTEGER)")
+    make(file, "CREATE VIEW v AS SELECT a FROM u", "DROP TABLE u")
+    kinds = {one.name: one.kind for one in home_of(file).survey()}
+    assert kinds == {"t": "table", "v": "broken view"}
+    with pytest.raises(HomeError, match="no such table: main"):
+        read(file, "v")
+
+
 def test_what_is_not_wanted_is_not_read(file: Path) -> None:
     make(
         file,
