@@ -239,10 +239,14 @@ def test_two_million_rows_move_in_and_out_within_400_megabytes(project: Path, ki
         )
         assert ran.returncode == 0, ran.stderr
         assert int(ran.stdout.splitlines()[-1]) <= 400 * 2**20
-    (left,) = duckdb.connect().execute(
-        f"select count(*) from (select * from '{project}/in/many.parquet' except all "
-        f"select * from '{project}/lake/many/*.parquet')"
-    ).fetchall()
+    (left,) = (
+        duckdb.connect()
+        .execute(
+            f"select count(*) from (select * from '{project}/in/many.parquet' except all "
+            f"select * from '{project}/lake/many/*.parquet')"
+        )
+        .fetchall()
+    )
     assert left == (0,)
     assert ask(file_of(project, kind), "SELECT count(*) FROM many") == [(MANY,)]
 

@@ -351,6 +351,23 @@ def test_a_locked_file_is_waited_for_and_then_told(file: Path) -> None:
         assert home_of(file).is_transient(raised.value)
 
 
+KILLED = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size=10")
+connection.execute("BEGIN")
+connection.execute("UPDATE t SET s = 'changed'")
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_writer_had_begun_is_taken_back(file: Path) -> None:
+    make(file, "CREATE TABLE t (i INTEGER, s TEXT)", numbers(20_000).format("i, hex(i)"))
+    subprocess.run([sys.executable, "-c", KILLED, str(file)], check=False)
+    assert file.with_name("app.db-journal").exists()
+    assert "changed" not in set(read(file, wanted=3).column("s").to_pylist())
+
+
 def test_a_path_that_is_no_database_is_told(tmp_path: Path) -> None:
     text = tmp_path / "text.db"
     text.write_text("id,name\n" * 1000)

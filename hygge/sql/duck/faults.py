@@ -40,7 +40,11 @@ def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError
 
 _WAYS = (
     ("database does not exist", "check path", True),
-    ("not a valid DuckDB database", "it is no file of DuckDB, or a damaged one: check path", True),
+    (
+        "not a valid DuckDB database",
+        "it is no file of DuckDB, or a damaged one: check path, or delete an empty file",
+        True,
+    ),
     ("Failed to download extension", "it is no file of DuckDB: check path", True),
     ("different version", "open it with the DuckDB that wrote it, and export it from there", True),
     ("Permission denied", "check that this user may use the file and its folder", True),

@@ -35,6 +35,18 @@ def connect(file: Path, access: Access, side: type[HyggeError], seconds: float) 
 
     It trusts nothing that the file's schema says, and waits so long for locks. Raises `side`.
     """
+    try:
+        return _connected(file, access, side, seconds)
+    except side as error:
+        if access != "ro" or "readonly database" not in error.message:
+            raise
+    # A writer died. Whoever opens the file for writing takes back what it had begun.
+    with suppress(HyggeError):
+        _connected(file, "rw", side, seconds).close()
+    return _connected(file, access, side, seconds)
+
+
+def _connected(file: Path, access: Access, side: type[HyggeError], seconds: float) -> Connection:
     import adbc_driver_manager
     from adbc_driver_sqlite import dbapi
 
