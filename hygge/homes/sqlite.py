@@ -23,10 +23,13 @@ from hygge.sql.lite.examining import examine_reading
 from hygge.sql.lite.faults import is_passing
 from hygge.sql.lite.reading import LiteSource
 from hygge.sql.lite.views import Shared, View
-from hygge.sql.names import TableName, matching, nearest
+from hygge.sql.names import TableName, matching, nearest, quote
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_COUNTED_BYTES = 64 * 2**20
+"""The largest file whose tables are counted for a survey: SQLite keeps no counts."""
 
 
 class SqliteHomeConfig(FileSettings, HomeConfig, type="sqlite"):
@@ -130,4 +133,6 @@ def _facts(view: View, table: catalog.Table) -> EntityFacts:
         source.over_table(table)
     except HomeError:
         return EntityFacts(table.name, pa.schema([]), kind=f"broken {table.kind}")
-    return EntityFacts(table.name, source.schema, None, source.primary_key, table.kind)
+    is_cheap = table.kind == "table" and view.file.stat().st_size <= _COUNTED_BYTES
+    rows = view.main(f"SELECT count(*) FROM main.{quote(table.name)}")[0][0] if is_cheap else None
+    return EntityFacts(table.name, source.schema, rows, source.primary_key, table.kind)

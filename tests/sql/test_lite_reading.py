@@ -220,6 +220,7 @@ def test_views_generated_columns_and_virtual_tables_are_read(file: Path) -> None
     facts = {one.name: one for one in home_of(file).survey()}
     assert [facts[name].kind for name in ("f", "t", "v")] == ["virtual table", "table", "view"]
     assert not facts["t"].schema.field("a").nullable
+    assert [facts[name].rows for name in ("f", "t", "v")] == [None, 2, None]
 
 
 def test_a_broken_view_hides_no_other_table(file: Path) -> None:
