@@ -146,7 +146,16 @@ class SqlTarget(Target):
 
     def accept(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema to stage; see `Target.accept`."""
-        return fit_schema(schema, self.fit, holder="tables of this database")
+        fitted = fit_schema(schema, self.fit, holder="tables of this database")
+        names: dict[str, str] = {}
+        for name in fitted.names:
+            other = names.setdefault(self.folded(name), name)
+            if other != name:
+                raise StoreError(
+                    f"two columns are called '{other}' and '{name}', which is one name here",
+                    hint="give one of them another name with  columns: {…: {rename: …}}",
+                )
+        return fitted
 
     def commit(self, parts: Sequence[Part], commit: Commit) -> None:
         """Publish all parts in one transaction with the commit's row; see `Target.commit`."""
@@ -155,7 +164,7 @@ class SqlTarget(Target):
         self.finish_staging(schema, becomes_table=self.live is None or swaps)
         with self.transaction():
             self.chain.check_next(self.run, commit.seq)
-            total = self._publish(commit, schema, swaps=swaps)
+            total = self.publish(commit, schema, swaps=swaps)
             self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
         self.is_published = True
 
@@ -188,7 +197,7 @@ class SqlTarget(Target):
 
     # How rows become visible
 
-    def _publish(self, commit: Commit, schema: pa.Schema, *, swaps: bool) -> int:
+    def publish(self, commit: Commit, schema: pa.Schema, *, swaps: bool) -> int:
         """Make the staged rows visible; return how many rows the table has then."""
         if self.live is None or swaps:
             if swaps:
@@ -197,11 +206,11 @@ class SqlTarget(Target):
             return commit.rows
         if self.request.mode is Mode.REPLACE:
             self.run(f"DELETE FROM {self.table}")
-            self._evolve(schema, is_empty=True)
+            self.evolve(schema, is_empty=True)
             self.insert_staged(commit, schema)
             return commit.rows
         before = self.rows_before()
-        self._evolve(schema, is_empty=False)
+        self.evolve(schema, is_empty=False)
         self.insert_staged(commit, schema)
         return before + commit.rows
 
@@ -225,10 +234,7 @@ class SqlTarget(Target):
 
     def insert_staged(self, commit: Commit, schema: pa.Schema) -> None:
         """Put the staged rows into the table; raise `StoreError` unless all went in."""
-        names = ", ".join(map(self.quote, schema.names))
-        rows = self.insert(
-            f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
-        )
+        rows = self.fill(schema)
         if rows != commit.rows:
             raise StoreError(
                 f"{commit.rows:,} rows were staged for {self.place.shown()} but {rows:,} went in; "
@@ -237,11 +243,11 @@ class SqlTarget(Target):
                 code="HG531",
             )
 
-    def _evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
+    def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
         """Give the table the columns of `schema`; with `is_empty` also take others away."""
-        live = {column.field.name: column for column in self.live or ()}
+        live = {self.folded(column.field.name): column for column in self.live or ()}
         for field in schema:
-            column = live.pop(field.name, None)
+            column = live.pop(self.folded(field.name), None)
             if column is None:
                 self.add_column(field)
                 continue
@@ -249,12 +255,12 @@ class SqlTarget(Target):
                 self.retype_column(field, is_empty=is_empty)
             if field.nullable and not column.field.nullable and self.required(field.name):
                 self.allow_nulls(field.name)
-        for name, column in live.items():
-            if is_empty and not column.fills_itself and self.wrote(name):
-                self.run(f"ALTER TABLE {self.table} DROP COLUMN {self.quote(name)}")
+        for column in live.values():
+            if is_empty and not column.fills_itself and self.wrote(column.field.name):
+                self.run(f"ALTER TABLE {self.table} DROP COLUMN {self.quote(column.field.name)}")
 
     def wrote(self, name: str) -> bool:
-        """Return whether the last commit wrote a column."""
+        """Return whether the newest commit wrote a column of that name."""
         return self.last is not None and name in self.last.schema.names
 
     def required(self, name: str) -> bool:
@@ -262,6 +268,10 @@ class SqlTarget(Target):
         return self.wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
 
     # What most databases call these things
+
+    def folded(self, name: str) -> str:
+        """Return a name as the database compares it: as it is, unless letters have one case."""
+        return name
 
     def quote(self, name: str) -> str:
         """Return `name` as a quoted identifier."""
@@ -280,6 +290,13 @@ class SqlTarget(Target):
         """Return a column as CREATE TABLE and ADD COLUMN want it."""
         null = "" if field.nullable else " NOT NULL"
         return f"{self.quote(field.name)} {self.sql_type(field)}{null}"
+
+    def fill(self, schema: pa.Schema) -> int:
+        """Copy the staged rows into the table, by the names of columns; return how many went in."""
+        names = ", ".join(map(self.quote, schema.names))
+        return self.insert(
+            f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
+        )
 
     def insert(self, sql: str) -> int:
         """Run an INSERT … SELECT; return how many rows went in."""
