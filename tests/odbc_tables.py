@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import math
 import os
 import shutil
 import sqlite3
@@ -55,6 +53,8 @@ class MariaDb:
         with closing(server), server.cursor() as cursor:
             if rows is None:
                 cursor.execute(sql)
+            elif not rows:
+                return
             else:
                 cursor.executemany(sql, rows)
             server.commit()
@@ -72,10 +72,8 @@ class MariaDb:
         target = f"{self.database}.{_ticked(name)}"
         fields = ", ".join(f"{_ticked(f.name)} {_mariadb_type(f.type)}" for f in table.schema)
         self.run(f"CREATE TABLE {target} ({fields})")
-        rows = _rows(table)
-        if rows:
-            marks = ", ".join(["%s"] * table.num_columns)
-            self.run(f"INSERT INTO {target} VALUES ({marks})", rows)
+        marks = ", ".join(["%s"] * table.num_columns)
+        self.run(f"INSERT INTO {target.replace('%', '%%')} VALUES ({marks})", _rows(table))
 
 
 _SESSION = "SET time_zone = '+00:00', sql_mode = ''"
@@ -96,27 +94,17 @@ def _rows(table: pa.Table) -> list[tuple[Any, ...]]:
 
 
 def _plain(column: pa.ChunkedArray) -> list[Any]:
-    """Return values as a driver takes them: times in UTC without their zone, the rest as text."""
-    kind = column.type
-    if pa.types.is_timestamp(kind):
-        if kind.unit == "ns":
-            return [None if one is None else str(one) for one in column.cast(pa.string())]
-        naive = column.cast(pa.timestamp("us", kind.tz and "UTC")).cast(pa.timestamp("us"))
-        return [one and one.strftime("%Y-%m-%d %H:%M:%S.%f").zfill(26)
-                for one in naive.to_pylist()]  # fmt: skip
-    if pa.types.is_time(kind):
-        return [one if one is None else str(one) for one in column.to_pylist()]
-    return [_shown(one) for one in column.to_pylist()]
-
-
-def _shown(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    if isinstance(value, list | dict | dt.timedelta) or hasattr(value, "hex") and hasattr(value, "int"):
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return value
-    return value
+    """Return values as a driver takes them: times in UTC without their zone, all times as text."""
+    is_, kind = pa.types, column.type
+    if is_.is_timestamp(kind):
+        unzoned = column.cast(pa.timestamp(kind.unit, kind.tz and "UTC"))
+        column = unzoned.cast(pa.timestamp(kind.unit)).cast(pa.string())
+    if is_.is_time(kind) or is_.is_date(kind):
+        column = column.cast(pa.string())
+    values: list[Any] = column.to_pylist()
+    if is_.is_nested(kind) or is_.is_duration(kind) or kind == pa.uuid():
+        return [one if one is None else str(one) for one in values]
+    return values
 
 
 def _mariadb_type(kind: pa.DataType) -> str:

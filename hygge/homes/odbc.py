@@ -10,9 +10,9 @@ from typing import ClassVar
 from hygge.connector import Ability, Home, HomeConfig, ProjectContext, ReadRequest, Source
 from hygge.errors import HomeError
 from hygge.sql.names import TableName, matching, nearest, quote, readings
+from hygge.sql.odb.asking import Asking, Column, DriverError, asking
 from hygge.sql.odb.dialects import Dialect, dialect_of
 from hygge.sql.odb.faults import fault, is_passing
-from hygge.sql.odb.manager import Asking, Column, DriverError, asking
 from hygge.sql.odb.settings import OdbcSettings
 from hygge.sql.odb.source import OdbcSource, condition
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hygge.sql.odb import reading
-from hygge.sql.odb.manager import Column
+from hygge.sql.odb.asking import Column
 from hygge.sql.odb.reading import Reading, Rule, UnsafeError
 
 if TYPE_CHECKING:

@@ -6,11 +6,9 @@ import re
 from collections.abc import Sequence
 
 from hygge.errors import HomeError, HyggeError
-from hygge.sql.odb.manager import DriverError
+from hygge.sql.odb.asking import DriverError
 
-_FOREIGN = re.compile(
-    r"State: (\w{5}), Native error: -?\d+, Message: (.*)", re.DOTALL
-)
+_FOREIGN = re.compile(r"State: (\w{5}), Native error: -?\d+, Message: (.*)", re.DOTALL)
 """How arrow-odbc writes what a driver says."""
 _TAGS = re.compile(r"^(?:\[[^\]]*\]\s*)+")
 _PASSING_CLASSES = ("08", "40", "57")
@@ -25,7 +23,7 @@ def told(error: BaseException) -> tuple[str, str]:
     state = error.sqlstate if isinstance(error, DriverError) else ""
     if match := _FOREIGN.search(text):
         state, text = match[1], match[2]
-    text = _TAGS.sub("", " ".join(text.split()))
+    text = _TAGS.sub("", " ".join(text.removeprefix("External error: ").split()))
     return state, text.rstrip(".") or type(error).__name__
 
 

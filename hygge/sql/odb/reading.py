@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hygge.casting import exact_cast
-from hygge.sql.odb.manager import Column
+from hygge.sql.odb.asking import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +55,7 @@ Rule = Callable[[Column, str], Reading]
     BIT, TINY, SMALL, WHOLE, BIG, FLOAT, REAL, DOUBLE, NUMERIC, DECIMAL, DATE, TIME, STAMP,
 ) = -7, -6, 5, 4, -5, 6, 7, 8, 2, 3, 91, 92, 93  # fmt: skip
 TEXTS = (1, 12, -1, -8, -9, -10)
+LONG_TEXTS = (-1, -10)
 BYTES = (-2, -3, -4)
 _BITS = {TINY: 8, SMALL: 16, WHOLE: 32, BIG: 64}
 _MOST_DIGITS = 76
@@ -126,9 +127,7 @@ def moment(column: Column, quoted: str) -> Reading:
     return Reading(quoted, kind if is_plain else pa.string(), field(column, kind))
 
 
-def declared(
-    column: Column, sql: str, kind: pa.DataType, is_odd: str | None = None
-) -> Reading:
+def declared(column: Column, sql: str, kind: pa.DataType, is_odd: str | None = None) -> Reading:
     """Return how a column is read as the type that a person says it is: as text, then cast."""
     import pyarrow as pa
 

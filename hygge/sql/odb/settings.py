@@ -101,7 +101,8 @@ class OdbcSettings(ConnectorConfig):
 
 def _parts(text: str) -> dict[str, str]:
     found = {}
-    for key, value in _PART.findall(text):
+    for key, written in _PART.findall(text):
+        value = written.strip()
         is_braced = value.startswith("{") and value.endswith("}")
         found[key.lower()] = value[1:-1].replace("}}", "}") if is_braced else value
     return found

@@ -11,10 +11,10 @@ from hygge.datatypes import arrow_type
 from hygge.errors import HomeError
 from hygge.model import Split
 from hygge.sql.names import quote
+from hygge.sql.odb.asking import Column
 from hygge.sql.odb.dialects import Dialect
 from hygge.sql.odb.faults import fault
-from hygge.sql.odb.manager import Column
-from hygge.sql.odb.reading import Reading, UnsafeError
+from hygge.sql.odb.reading import LONG_TEXTS, Reading, UnsafeError
 from hygge.sql.odb.settings import OdbcSettings
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class OdbcSource(Source):
             if wanted is None:
                 raise
             return self._dialect.declared(column, quoted, arrow_type(wanted))
-        if wanted == "string" and not str(reading.field.type) == "string":
+        if wanted == "string" and str(reading.field.type) != "string":
             return self._dialect.declared(column, quoted, arrow_type(wanted))
         return reading
 
@@ -150,7 +150,8 @@ class OdbcSource(Source):
             return _FIXED_WIDTH
         is_text = kind == "string"
         most = self._settings.max_text_size if is_text else self._settings.max_binary_size
-        if reading.sql.endswith(column.name + self._sign) or not is_text:
+        is_as_told = column.code not in LONG_TEXTS and reading.sql == quote(column.name, self._sign)
+        if is_as_told or not is_text:
             return min(column.size * _WIDTHS[kind] or most, most) + _FIXED_WIDTH
         return most + _FIXED_WIDTH
 
@@ -182,7 +183,9 @@ class OdbcSource(Source):
         if batch.num_columns > len(self._readings):
             odd = pc.max(batch.column(batch.num_columns - 1)).as_py()
             if odd:
-                raise self._unreadable(self._readings[odd - 1], "a value of another kind")
+                raise self._unreadable(
+                    self._readings[odd - 1], "a value that the driver would change"
+                )
         arrays = []
         for array, reading in zip(batch.columns, self._readings, strict=False):
             try:
@@ -196,7 +199,7 @@ class OdbcSource(Source):
         name = reading.field.name
         return HomeError(
             f"column '{name}' of {self._request.entity} is {reading.field.type}, and holds {what}",
-            hint=f"say what it is, in the home:  types: {{{name}: string}}",
+            hint=f"say what it is, in the home:  types: {{{name}: string}}  or another type",
             code="HG508",
         )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ctypes.util import find_library
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -28,10 +27,23 @@ _C_WIDE = -8
 _Handle = ctypes.c_void_p
 
 _FUNCTIONS = (
-    "SQLAllocHandle SQLFreeHandle SQLSetEnvAttr SQLSetConnectAttrW SQLDriverConnectW SQLDisconnect "
-    "SQLGetInfoW SQLExecDirectW SQLNumResultCols SQLDescribeColW SQLColAttributeW SQLGetDiagRecW "
-    "SQLTablesW SQLFetch SQLGetData"
-).split()
+    "SQLAllocHandle",
+    "SQLColAttributeW",
+    "SQLDescribeColW",
+    "SQLDisconnect",
+    "SQLDriverConnectW",
+    "SQLExecDirectW",
+    "SQLFetch",
+    "SQLFreeHandle",
+    "SQLGetData",
+    "SQLGetDiagRecW",
+    "SQLGetInfoW",
+    "SQLNumResultCols",
+    "SQLSetConnectAttrW",
+    "SQLSetEnvAttr",
+    "SQLTablesW",
+)
+_FILES = ("libodbc.so.2", "libodbc.so", "libodbc.2.dylib")
 
 
 class DriverError(Exception):
@@ -149,10 +161,10 @@ class Asking:
         )
 
     def _ask_column(
-        self, statement: _Handle, what: tuple[Any, int], text: Any, number: Any  # noqa: ANN401
+        self, statement: _Handle, what: tuple[object, int], text: object, number: object
     ) -> None:
         index, kind = what
-        room = ctypes.c_short(0 if text is None else len(text))
+        room = ctypes.c_short(0 if text is None else 2 * _WIDE_CHARACTERS)
         length = _ref(ctypes.c_short())
         asked = ctypes.c_ushort(kind)
         self._run("SQLColAttributeW", statement, index, asked, text, room, length, number)
@@ -207,15 +219,14 @@ def asking(connection: str, login_seconds: int) -> Iterator[Asking]:
 @cache
 def _library() -> Any:  # noqa: ANN401
     """Return unixODBC; raises `HomeError` where the system has none."""
-    for name in (find_library("odbc"), "libodbc.so.2"):
+    for name in _FILES:
         try:
-            library = ctypes.CDLL(name) if name else None
+            library = ctypes.CDLL(name)
         except OSError:
             continue
-        if library is not None:
-            for function in _FUNCTIONS:
-                getattr(library, function).restype = ctypes.c_short
-            return library
+        for function in _FUNCTIONS:
+            getattr(library, function).restype = ctypes.c_short
+        return library
     raise HomeError(
         "the system's ODBC manager, unixODBC, is not installed",
         hint="on Debian and Ubuntu:  apt install unixodbc  and a driver, such as odbc-postgresql, "
@@ -268,4 +279,3 @@ def _until_zero(text: ctypes.Array[ctypes.c_char]) -> str:
 
 def _ref(value: Any) -> Any:  # noqa: ANN401
     return ctypes.byref(value)
-
