@@ -20,9 +20,9 @@ from hygge.errors import HomeError
 from hygge.sql.odb import asking
 from hygge.sql.odb.asking import Column
 from hygge.sql.odb.dialects import dialect_of
-from hygge.sql.odb.reading import UnsafeError
 from hygge.sql.odb.settings import OdbcSettings
 from hygge.sql.odb.source import OdbcSource
+from hygge.sql.reading import UnsafeError
 from hygge.testing import HomeSuite
 from hygge.testing.homes import read_split
 

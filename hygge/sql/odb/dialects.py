@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hygge.sql.odb import reading
+from hygge.sql.odb import rules
 from hygge.sql.odb.asking import Column
-from hygge.sql.odb.reading import Reading, Rule, UnsafeError
+from hygge.sql.odb.rules import Rule
+from hygge.sql.reading import Reading, UnsafeError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class Dialect:
     """What is special about a database behind its driver."""
 
-    rule: Rule = reading.plain
+    rule: Rule = rules.plain
     """How a column is read, by its type."""
     text: str = "{}"
     """SQL that turns a column into its exact text."""
@@ -45,11 +46,11 @@ class Dialect:
         import pyarrow as pa
 
         if pa.types.is_binary(kind):
-            return reading.declared(column, quoted, kind)
+            return rules.declared(column, quoted, kind)
         is_float = pa.types.is_floating(kind) and self.float_text is not None
         text = self.float_text if is_float and self.float_text else self.text
         odd = self.odd_text and self.odd_text.format(quoted)
-        return reading.declared(column, text.format(quoted), kind, odd)
+        return rules.declared(column, text.format(quoted), kind, odd)
 
 
 def _elephant(column: Column, quoted: str) -> Reading:
@@ -58,14 +59,14 @@ def _elephant(column: Column, quoted: str) -> Reading:
 
     name, text = column.type_name, f"CAST({quoted} AS varchar)"
     if name == "bool":
-        kind = reading.field(column, pa.bool_())
+        kind = rules.field(column, pa.bool_())
         return Reading(f"CAST({quoted} AS int)", pa.int64(), kind)
     if name == "numeric":
         if (column.size, column.digits) == (28, 6):
             raise UnsafeError(
                 "the driver calls every numeric without a stated precision numeric(28,6)"
             )
-        return reading.decimal(column, text)
+        return rules.decimal(column, text)
     kinds = {
         "date": pa.date32(),
         "time": pa.time64("us"),
@@ -73,13 +74,13 @@ def _elephant(column: Column, quoted: str) -> Reading:
         "timestamp without time zone": pa.timestamp("us"),
     }
     if name in kinds:
-        return Reading(text, pa.string(), reading.field(column, kinds[name]))
+        return Reading(text, pa.string(), rules.field(column, kinds[name]))
     if name == "timestamptz":
         sql = f"CAST({quoted} AT TIME ZONE 'UTC' AS varchar)"
-        return Reading(sql, pa.string(), reading.field(column, pa.timestamp("us", "UTC")))
+        return Reading(sql, pa.string(), rules.field(column, pa.timestamp("us", "UTC")))
     if name in _KEPT:
-        return reading.plain(column, quoted)
-    return Reading(f"CAST({quoted} AS text)", pa.string(), reading.field(column, pa.string()))
+        return rules.plain(column, quoted)
+    return Reading(f"CAST({quoted} AS text)", pa.string(), rules.field(column, pa.string()))
 
 
 _KEPT = ("int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar", "bytea")
@@ -90,17 +91,17 @@ def _seal(column: Column, quoted: str) -> Reading:
     import pyarrow as pa
 
     name, text = column.type_name, f"CAST({quoted} AS CHAR)"
-    if column.code == reading.BIT:
+    if column.code == rules.BIT:
         sql = f"CAST({quoted} AS UNSIGNED)"
-        return Reading(sql, pa.int64(), reading.field(column, pa.bool_()))
+        return Reading(sql, pa.int64(), rules.field(column, pa.bool_()))
     if name == "timestamp":
         sql = f"CAST(UNIX_TIMESTAMP({quoted}) * 1000000 AS SIGNED)"
-        kind = reading.field(column, pa.timestamp("us", "UTC"))
+        kind = rules.field(column, pa.timestamp("us", "UTC"))
         return Reading(sql, pa.int64(), kind, is_odd=f"{quoted} = 0")
     kinds = {"date": pa.date32(), "time": pa.time64("us"), "datetime": pa.timestamp("us")}
     if name in kinds:
-        return Reading(text, pa.string(), reading.field(column, kinds[name]))
-    return reading.plain(column, quoted)
+        return Reading(text, pa.string(), rules.field(column, kinds[name]))
+    return rules.plain(column, quoted)
 
 
 _EXACT_FLOAT = "CASE WHEN {0} IS NOT NULL THEN printf('%!.20e', {0}) END"
@@ -113,7 +114,7 @@ def _feather(column: Column, quoted: str) -> Reading:
     import pyarrow as pa
 
     text = quoted if column.size >= _LONG else f"CAST({quoted} AS TEXT)"
-    rules = {
+    families = {
         "whole": (quoted, pa.int64(), pa.int64(), "'integer'"),
         "float": (_EXACT_FLOAT.format(quoted), pa.string(), pa.float64(), "'real', 'integer'"),
         "bytes": (quoted, pa.binary(), pa.binary(), "'blob'"),
@@ -121,11 +122,11 @@ def _feather(column: Column, quoted: str) -> Reading:
         "text": (text, pa.string(), pa.string(), "'text'"),
     }
     family = _family(column.type_name, column.code)
-    sql, bound, kind, fits = rules[family]
+    sql, bound, kind, fits = families[family]
     odd = f"typeof({quoted}) NOT IN ({fits}, 'null')"
     if family == "text":
         odd = f"({odd} OR instr({quoted}, char(0)) > 0)"
-    return Reading(sql, bound, reading.field(column, kind), is_odd=odd)
+    return Reading(sql, bound, rules.field(column, kind), is_odd=odd)
 
 
 def _family(name: str, code: int) -> str:
@@ -138,7 +139,7 @@ def _family(name: str, code: int) -> str:
         return "float"
     if any(word in name for word in ("char", "clob", "text")):
         return "text"
-    if "blob" in name or code in reading.BYTES:
+    if "blob" in name or code in rules.BYTES:
         return "bytes"
     if "date" in name or "time" in name:
         return "text"

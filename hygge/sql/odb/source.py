@@ -14,16 +14,19 @@ from hygge.sql.names import quote
 from hygge.sql.odb.asking import Column
 from hygge.sql.odb.dialects import Dialect
 from hygge.sql.odb.faults import fault
-from hygge.sql.odb.reading import LONG_TEXTS, Reading, UnsafeError
+from hygge.sql.odb.rules import LONG_TEXTS
 from hygge.sql.odb.settings import OdbcSettings
+from hygge.sql.reading import Reading, UnsafeError, convert, select
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_GUARD = "hygge_guard"
+_HINT = "say what it is, in the home:  types: {{{}: string}}  or another type"
 _WIDTHS = {"string": 4, "binary": 1}
 """Bytes that a driver is given for each character of a text, each byte of a binary value."""
 _FIXED_WIDTH = 24
+_SHORT_WIDTH = 1024
+"""Of the texts that stand for numbers and times: 255 characters, where a driver does not know."""
 
 
 class OdbcSource(Source):
@@ -128,7 +131,7 @@ class OdbcSource(Source):
                 payload_text_encoding=arrow_odbc.TextEncoding.UTF8,
             )
             for batch in reader:
-                yield self._converted(batch)
+                yield convert(batch, self._readings, self._request.entity, _HINT)
         except arrow_odbc.Error as error:
             what = f"cannot read {self._request.entity}"
             raise fault(error, what, settings.secrets()) from error
@@ -150,20 +153,17 @@ class OdbcSource(Source):
             return _FIXED_WIDTH
         is_text = kind == "string"
         most = self._settings.max_text_size if is_text else self._settings.max_binary_size
+        if is_text and str(reading.field.type) not in _WIDTHS:
+            return _SHORT_WIDTH
         is_as_told = column.code not in LONG_TEXTS and reading.sql == quote(column.name, self._sign)
         if is_as_told or not is_text:
             return min(column.size * _WIDTHS[kind] or most, most) + _FIXED_WIDTH
         return most + _FIXED_WIDTH
 
     def select(self) -> str:
-        """Return the SELECT, with one more column where values must be guarded."""
-        names = [quote(column.name, self._sign) for column in self._columns]
-        parts = [f"{one.sql} AS {name}" for one, name in zip(self._readings, names, strict=True)]
-        odd = [(n, one.is_odd) for n, one in enumerate(self._readings) if one.is_odd]
-        if odd:
-            cases = " ".join(f"WHEN {sql} THEN {n + 1}" for n, sql in odd)
-            parts.append(f"CASE {cases} ELSE 0 END AS {quote(_GUARD, self._sign)}")
-        return f"SELECT {', '.join(parts)} FROM {self._from}{condition(self._request)}"
+        """Return the SELECT."""
+        columns = select(self._readings, lambda name: quote(name, self._sign))
+        return f"{columns} FROM {self._from}{condition(self._request)}"
 
     def _bound(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema that arrow-odbc is to fetch; it dies of binary values of fixed size."""
@@ -175,33 +175,6 @@ class OdbcSource(Source):
         if len(schema) != len(kinds):
             raise HomeError(f"{self._request.entity} has changed its columns; run again")
         return pa.schema([f.with_type(kind) for f, kind in zip(schema, kinds, strict=True)])
-
-    def _converted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        if batch.num_columns > len(self._readings):
-            odd = pc.max(batch.column(batch.num_columns - 1)).as_py()
-            if odd:
-                raise self._unreadable(
-                    self._readings[odd - 1], "a value that the driver would change"
-                )
-        arrays = []
-        for array, reading in zip(batch.columns, self._readings, strict=False):
-            try:
-                arrays.append(reading.converted(array))
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                what = " ".join(str(error).split())[:120]
-                raise self._unreadable(reading, f"a value that is none: {what}") from error
-        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-
-    def _unreadable(self, reading: Reading, what: str) -> HomeError:
-        name = reading.field.name
-        return HomeError(
-            f"column '{name}' of {self._request.entity} is {reading.field.type}, and holds {what}",
-            hint=f"say what it is, in the home:  types: {{{name}: string}}  or another type",
-            code="HG508",
-        )
 
 
 def condition(request: ReadRequest) -> str:

@@ -1,51 +1,15 @@
-"""How a column gets past a driver with every value as it is: which SQL, which type, which cast."""
+"""How columns are read from drivers that keep to the standard, and what is refused of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hygge.casting import exact_cast
 from hygge.sql.odb.asking import Column
+from hygge.sql.reading import Reading, UnsafeError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-class UnsafeError(Exception):
-    """A driver does not hand a column's values over as they are; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How one column is read."""
-
-    sql: str
-    """The expression of the SELECT list, without its alias."""
-    bound: pa.DataType
-    """What the driver is asked for."""
-    field: pa.Field
-    """What comes of it."""
-    is_odd: str | None = None
-    """SQL that is true for values which the driver would change: no row may meet it."""
-
-    def converted(self, array: pa.Array) -> pa.Array:
-        """Return the driver's values with the type of `field`; raises `pa.ArrowInvalid`."""
-        import pyarrow as pa
-
-        kind = self.field.type
-        if array.type.equals(kind):
-            return array
-        if pa.types.is_floating(array.type) and pa.types.is_floating(kind):
-            # Asked for as the wider type, since some drivers lose digits of the narrow one.
-            return array.cast(kind, safe=False)
-        if not pa.types.is_timestamp(kind) or kind.tz is None:
-            return exact_cast(array, kind)
-        try:
-            return array.cast(kind)
-        except pa.ArrowInvalid:
-            return array.cast(pa.timestamp(kind.unit)).cast(kind)
 
 
 Rule = Callable[[Column, str], Reading]
