@@ -40,6 +40,7 @@ class TdsSettings(ServerSettings):
         is_safe = not endpoint.is_local
         encrypts = is_safe if self.encrypt is None else self.encrypt
         trusts = self.trust_server_certificate
+        trusts = not is_safe if trusts is None else trusts
         said = {
             "Server": f"{endpoint.host or 'localhost'},{endpoint.port}",
             "Database": endpoint.database,
@@ -47,9 +48,7 @@ class TdsSettings(ServerSettings):
             "PWD": endpoint.password,
             "Authentication": self.authentication,
             "Encrypt": "yes" if encrypts else "no",
-            "TrustServerCertificate": "yes"
-            if (not is_safe if trusts is None else trusts)
-            else "no",
+            "TrustServerCertificate": "yes" if trusts else "no",
             "ConnectRetryCount": "0",
             **endpoint.options,
         }

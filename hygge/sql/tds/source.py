@@ -20,6 +20,7 @@ from hygge.sql.tds.types import reading_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from mssql_python import Connection
 
 _HINT = "read it as text with  columns: {{{}: {{type: string}}}}"
 _WIDTH = 32
@@ -106,13 +107,16 @@ class TdsSource(Source):
             for sql in begin(is_versioned=self._is_versioned):
                 run(sql)
             try:
-                with closing(connection.cursor()) as cursor:
-                    cursor.execute(self.select())
-                    with closing(cursor.arrow_reader(batch_size=self.rows_at_once())) as reader:
-                        for batch in reader:
-                            yield convert(batch, self._readings, self._request.entity, _HINT)
+                yield from self._stream(connection)
             except drivers_errors() as error:
                 raise fault(error, HomeError, what) from error
+
+    def _stream(self, connection: Connection) -> Generator[pa.RecordBatch]:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(self.select())
+            with closing(cursor.arrow_reader(batch_size=self.rows_at_once())) as reader:
+                for batch in reader:
+                    yield convert(batch, self._readings, self._request.entity, _HINT)
 
     def select(self) -> str:
         """Return the SELECT."""

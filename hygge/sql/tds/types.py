@@ -49,9 +49,9 @@ def reading_of(column: Column, quoted: str, *, as_text: bool = False) -> Reading
     if base in ("decimal", "numeric") and match is not None:
         return read(quoted, pa.decimal128(int(match[2]), int(match[3] or 0)))
     if base in _MONEY:
-        return read(
-            f"CAST({quoted} AS decimal({_digits(_MONEY[base])}))", pa.decimal128(*_MONEY[base])
-        )
+        precision, scale = _MONEY[base]
+        sql = f"CAST({quoted} AS decimal({precision},{scale}))"
+        return read(sql, pa.decimal128(precision, scale))
     if base in _AS_LONG_TEXT:
         return read(f"CAST({quoted} AS nvarchar(max))", pa.string())
     if base == "image":
@@ -63,17 +63,18 @@ def reading_of(column: Column, quoted: str, *, as_text: bool = False) -> Reading
     if base == "hierarchyid":
         return read(f"{quoted}.ToString()", pa.string())
     if base in ("time", "datetime", "smalldatetime", "datetime2", "datetimeoffset"):
-        scale = match[2] if match is not None else None
-        return _moment(column, quoted, base, int(scale) if scale else 7, as_text=as_text)
+        return _moment(column, quoted, as_text=as_text)
     if as_text:
         sql = f"{quoted}.ToString()" if base in ("geography", "geometry") else quoted
         return read(f"CAST({sql} AS nvarchar(max))", pa.string())
     raise UnsafeError(f"{column.type or 'its type'} has no like in Arrow")
 
 
-def _moment(column: Column, quoted: str, base: str, scale: int, *, as_text: bool) -> Reading:
+def _moment(column: Column, quoted: str, *, as_text: bool) -> Reading:
     import pyarrow as pa
 
+    base, _, digits = column.type.rstrip(")").partition("(")
+    scale = int(digits or 7)
     zone = "UTC" if base == "datetimeoffset" else None
     sql = f"CAST({quoted} AS {_COARSE[base]})" if base in _COARSE else quoted
     if as_text:
@@ -83,15 +84,10 @@ def _moment(column: Column, quoted: str, base: str, scale: int, *, as_text: bool
         kind = pa.time64("us" if scale < 7 else "ns")
         return Reading(sql, kind, pa.field(column.name, kind, column.nullable))
     # The driver cuts the seventh digit of a second.
-    odd = (
-        f"DATEPART(nanosecond, {quoted}) % 1000 <> 0" if base not in _COARSE and scale > 6 else None
-    )
+    is_cut = base not in _COARSE and scale > 6
+    odd = f"DATEPART(nanosecond, {quoted}) % 1000 <> 0" if is_cut else None
     kind = pa.timestamp("us", zone)
     return Reading(sql, kind, pa.field(column.name, kind, column.nullable), odd)
-
-
-def _digits(shape: tuple[int, int]) -> str:
-    return f"{shape[0]},{shape[1]}"
 
 
 def fit(kind: pa.DataType) -> pa.DataType:
@@ -103,9 +99,17 @@ def fit(kind: pa.DataType) -> pa.DataType:
         return kind
     if is_.is_dictionary(kind):
         return fit(kind.value_type)
-    wider = {"int8": pa.int16(), "uint16": pa.int32(), "uint32": pa.int64(), "halffloat": pa.float32(),
-             "uint64": pa.decimal128(20, 0), "null": pa.string(), "large_string": pa.string(),
-             "string_view": pa.string(), "date64[ms]": pa.date32()}  # fmt: skip
+    wider = {
+        "int8": pa.int16(),
+        "uint16": pa.int32(),
+        "uint32": pa.int64(),
+        "uint64": pa.decimal128(20, 0),
+        "halffloat": pa.float32(),
+        "null": pa.string(),
+        "large_string": pa.string(),
+        "string_view": pa.string(),
+        "date64[ms]": pa.date32(),
+    }
     if str(kind) in wider:
         return wider[str(kind)]
     if is_.is_decimal(kind):
@@ -161,9 +165,8 @@ def staged(array: pa.Array, name: str) -> pa.Array:
 
     is_ = pa.types
     if array.type == pa.uuid():
-        return pa.array(
-            [None if one is None else str(one) for one in array.to_pylist()], pa.string()
-        )
+        texts = [None if one is None else str(one) for one in array.to_pylist()]
+        return pa.array(texts, pa.string())
     if is_.is_temporal(array.type) and getattr(array.type, "unit", "") == "ns":
         ticks = array.cast(pa.int64()) if is_.is_timestamp(array.type) else array.view(pa.int64())
         whole = pc.multiply(pc.divide(ticks, 100), 100)

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 128
 _SPLIT = "_hygge_split"
 LOCK = """
+SET NOCOUNT ON;
 DECLARE @got int;
 EXEC @got = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Session',
   @LockTimeout = 0;
 SELECT @got;
+SET NOCOUNT OFF;
 """
 HOLDER = """
 SELECT TOP (1) s.session_id, CAST(s.context_info AS varchar(128))
