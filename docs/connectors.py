@@ -33,6 +33,7 @@ def _index(types: list[ConnectorType]) -> str:
 
 def _section(one: ConnectorType) -> str:
     lines = [f"## As a {one.kind}", "", one.description, ""]
+    lines += [one.notes, ""] if one.notes else []
     lines += ["| option | is | unless given | |", "|---|---|---|---|"]
     for option in one.options:
         default = "required" if option.default is None else f"`{_cell(option.default)}`"

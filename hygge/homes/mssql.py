@@ -28,8 +28,15 @@ from hygge.sql.tds.source import TdsSource
 class MssqlHomeConfig(TdsSettings, HomeConfig, type="mssql"):
     """Not yet tested against a server: reads tables, views and queries of SQL Server.
 
-    Where the database has ALLOW_SNAPSHOT_ISOLATION on, an entity is read as of one instant; else
+    It was built without one: its SQL is checked by a grammar, its types case by case, and what it
+    calls of the driver is there. Try it on a copy before you rely on it.
+
+    Where the database has `ALLOW_SNAPSHOT_ISOLATION` on, an entity is read as of one instant; else
     under READ COMMITTED, and rows that others change meanwhile may be met twice or not at all.
+    Sessions cannot share a snapshot, so an entity is read as one split. Times with a seventh digit
+    of a second are refused, because the driver cuts it; `geography`, `geometry` and `sql_variant`
+    are read as text where the flow says `type: string`. `idle_timeout` has no effect: connections
+    end with their move.
     """
 
     can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE})

@@ -20,15 +20,31 @@ from hygge.sql.odb.source import OdbcSource, condition
 class OdbcHomeConfig(OdbcSettings, HomeConfig, type="odbc"):
     """Reads tables, views and queries of any database that has an ODBC driver.
 
-    It needs unixODBC and the driver on the system. Drivers change values in silence: what was seen
-    of PostgreSQL's, MariaDB's and SQLite's is got around or refused; columns of other drivers are
-    read as the standard has it, and `types` says what a column really is. Databases with a type
-    of their own here are better read by that.
+    The system needs unixODBC and the driver. Databases with a type of their own here are better
+    read by that one: drivers change values in silence. What was seen of three drivers is got
+    around, in the SELECT and by exact casts, or refused by name:
+
+    | driver | what it does | what happens here |
+    |---|---|---|
+    | PostgreSQL's | `infinity`, `24:00:00`, years BC become other times | refused |
+    | | zones of `timestamptz` are lost, digits of `float8` and `bool` depend on options | exact |
+    | | `numeric` without a precision looks like `numeric(28,6)` | refused until in `types` |
+    | MariaDB's | `bit(1)` is null, unsigned numbers wrap, digits of `float` are lost | exact |
+    | | dates such as `0000-00-00` are null | refused |
+    | SQLite's | numbers have 32 bits or 15 digits | exact |
+    | | texts end at NUL | refused |
+    | | values of another kind than their column's are null or 0 | refused |
+    | | blobs longer than 255 bytes | refused |
+    | any other | decimals without digits, times with a zone | refused until in `types` |
+
+    `types` says what a column really is: `{price: 'decimal(38,10)'}`. It is then read as text and
+    cast, and a value that does not fit fails the move. An entity is one SELECT, read as the
+    database's own isolation has it, and never split. Every text and binary value must fit into
+    `max_text_size` and `max_binary_size`; longer ones fail the move, none is cut.
     """
 
     can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE})
     extra: ClassVar = "odbc"
-    drivers: ClassVar = ("arrow_odbc",)
 
     def home(self, context: ProjectContext) -> OdbcHome:
         """Return the home; connects to nothing."""

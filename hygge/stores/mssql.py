@@ -21,8 +21,12 @@ from hygge.sql.tds.writing import TdsTarget, chain_of
 class MssqlStoreConfig(TdsSettings, StoreConfig, type="mssql"):
     """Not yet tested against a server: writes tables of SQL Server by bulk copy.
 
+    It was built without one: its SQL is checked by a grammar, its types case by case, and what it
+    calls of the driver is there. Try it on a copy before you rely on it.
+
     Each table is published in one short transaction. Readers wait for it, unless the database has
-    READ_COMMITTED_SNAPSHOT on.
+    `READ_COMMITTED_SNAPSHOT` on. NaN, infinity and times finer than 100 nanoseconds are refused.
+    `idle_timeout` has no effect: connections end with their move.
     """
 
     extra: ClassVar = "mssql"

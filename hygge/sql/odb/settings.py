@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -19,7 +19,7 @@ _NEEDS_BRACES = re.compile(r"[\[\]{}(),;?*=!@]|^\s|\s$")
 class OdbcSettings(ConnectorConfig):
     """What a connection through an ODBC driver needs."""
 
-    drivers = ("arrow_odbc",)
+    drivers: ClassVar = ("arrow_odbc",)
 
     connection: SecretStr | None = None
     """The whole connection string: `Driver={PostgreSQL Unicode};Server=…;Database=…`."""

@@ -19,9 +19,8 @@ LOCK_SECONDS = 30
 SESSION = (
     "SET XACT_ABORT ON",
     f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}",
-    "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, QUOTED_IDENTIFIER ON",
 )
-"""What every session sets."""
+"""What every session sets; the driver itself turns on what ANSI wants."""
 
 
 @contextmanager
