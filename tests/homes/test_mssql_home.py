@@ -233,7 +233,7 @@ def test_the_driver_takes_the_connection_string() -> None:
 
 def test_a_server_that_is_not_there_is_told_and_may_come() -> None:
     home = HomeConfig.create({**NOWHERE, **LOGIN}).home(ProjectContext(Path("/")))
-    with pytest.raises(HomeError, match=r"cannot connect to sa@127\.0\.0\.1:1/app") as raised:
+    with pytest.raises(HomeError, match=r"sa@127\.0\.0\.1:1/app.*refused") as raised:
         home.check()
     assert home.is_transient(raised.value)
     assert raised.value.code == "HG507"
@@ -245,7 +245,8 @@ def test_a_server_that_is_not_there_is_told_and_may_come() -> None:
     ("state", "text", "passes", "hint"),
     [
         ("40001", "Transaction was deadlocked on lock resources", True, None),
-        ("08S01", "TCP Provider: Error code 0x68", True, None),
+        ("08S01", "TCP Provider: connection reset", True, None),
+        ("08001", "TCP Provider: no such host", False, "name of the host"),
         ("28000", "Login failed for user 'sa'.", False, "password"),
         ("42000", 'Cannot open database "x" requested by the login.', False, "database"),
         ("42S02", "Invalid object name 'x'.", False, "name"),
@@ -258,8 +259,11 @@ def test_a_server_that_is_not_there_is_told_and_may_come() -> None:
 def test_errors_are_told_with_a_way_out(
     state: str, text: str, passes: bool, hint: str | None
 ) -> None:
+    told = text
+    for code, meaning in {"0x68": "connection reset", "0x2AF9": "no such host"}.items():
+        told = told.replace(meaning, f"Error code {code}")
     with pytest.raises(mssql_python.Error) as raised:
-        mssql_python.exceptions.raise_exception(state, f"[Microsoft][ODBC Driver 18]{text}")
+        mssql_python.exceptions.raise_exception(state, f"[Microsoft][ODBC Driver 18]{told}")
     error = fault(raised.value, HomeError, "cannot read x")
     assert text.rstrip(".") in error.message
     assert "[" not in error.message

@@ -420,6 +420,13 @@ def test_a_server_that_is_not_there_may_come() -> None:
     assert "server runs" in (raised.value.hint or "")
 
 
+def test_a_database_that_is_not_there_is_not_tried_again() -> None:
+    string = postgres_string().replace("Database=test", "Database=nothing")
+    with pytest.raises(HomeError, match="does not exist") as raised:
+        odbc(string).check()
+    assert not odbc(string).is_transient(raised.value)
+
+
 def test_a_data_source_of_the_system_is_found_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 """What is known of drivers: how each was seen to change values, and the way past it.
 
 Measured with psqlODBC 13.02, MariaDB Connector/ODBC 3.1.15 and SQLite ODBC 0.9998; see
-docs/decisions/0020-drivers-that-change-values.md. Any other driver is held to the standard.
+docs/decisions/0050-drivers-that-change-values.md. Any other driver is held to the standard.
 """
 
 from __future__ import annotations

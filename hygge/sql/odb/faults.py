@@ -13,6 +13,8 @@ _FOREIGN = re.compile(r"State: (\w{5}), Native error: -?\d+, Message: (.*)", re.
 _TAGS = re.compile(r"^(?:\[[^\]]*\]\s*)+")
 _PASSING_CLASSES = ("08", "40", "57")
 _PASSING = ("HYT00", "HYT01")
+_LASTING = ("password", "denied", "does not exist", "unknown database", "could not translate")
+"""What no other attempt changes, although it comes as a connection that failed."""
 _ACCESS = ("28", "08", "IM", "HYT", "01000")
 _TOO_LONG = "too large to be written into the allocated buffer"
 
@@ -34,8 +36,9 @@ def is_passing(error: BaseException) -> bool:
     state, text = told(error)
     if not state:
         return False
-    is_login = "password" in text.lower() or "denied" in text.lower()
-    return state in _PASSING or (state.startswith(_PASSING_CLASSES) and not is_login)
+    if any(sign in text.lower() for sign in _LASTING):
+        return False
+    return state in _PASSING or state.startswith(_PASSING_CLASSES)
 
 
 def fault(error: BaseException, what: str, secrets: Sequence[str]) -> HomeError:

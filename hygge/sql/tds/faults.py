@@ -19,8 +19,12 @@ _PASSING = re.compile(
     r"(?:broken|closed|reset)|i/o error|connection refused",
     re.IGNORECASE,
 )
-_LASTING = re.compile(r"login failed|cannot open database|certificate|0x2af9", re.IGNORECASE)
+_LASTING = re.compile(r"login failed|cannot open database|certificate|no such host", re.IGNORECASE)
 """What no other attempt changes, although it comes as a connection that failed."""
+
+
+_CODES = {"0x2749": "connection refused", "0x2AF9": "no such host", "0x68": "connection reset"}
+"""What the codes of Windows' network mean, which the driver gives alone."""
 
 
 def drivers_errors() -> tuple[type[BaseException], ...]:
@@ -36,6 +40,8 @@ def said(error: BaseException) -> str:
     """Return what the server said, or else the driver."""
     text = getattr(error, "ddbc_error", "") or str(error)
     text = " ".join(_TAGS.sub("", text).split())
+    for code, meaning in _CODES.items():
+        text = text.replace(f"Error code {code}", meaning)
     kind = getattr(error, "driver_error", "")
     whole = f"{kind}: {text}" if kind and kind not in text else text
     return whole.rstrip(".") or type(error).__name__
@@ -75,7 +81,7 @@ _WAYS = (
         "true does without, and then anybody on the way could pass for the server",
         True,
     ),
-    ("0x2af9", "check the name of the host", True),
+    ("no such host", "check the name of the host", True),
     (
         "unable to establish connection",
         "check host and port, that the server runs and listens on TCP, and that no firewall is in "
