@@ -26,9 +26,10 @@ fix: .venv/.installed-dev ## Repair what ruff can repair
 	$(IN_VENV) -m ruff check --fix .
 	$(IN_VENV) -m ruff format .
 
-docs: .venv/.installed-dev ## Write docs/connectors/ and docs/errors.md, and the schemas of the examples
+docs: .venv/.installed-dev ## Write docs/connectors/, docs/flows.md and docs/errors.md, and the schemas of the examples
 	$(IN_VENV) docs/connectors.py
 	$(IN_VENV) docs/errors.py
+	$(IN_VENV) docs/flows.py
 	for example in quickstart flights; do $(IN_VENV) -m hygge -C examples/$$example schema; done
 
 clean: ## Remove .venv and what tools left behind

@@ -9,9 +9,19 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
+import pyarrow as pa
+
 from hygge.catalog import ConnectorType, connector_types
+from hygge.connector import HomeConfig, StoreConfig
+from hygge.datatypes import NATIVE_TYPE
+from hygge.testing.cases import CASES
 
 PAGES = Path(__file__).resolve().parent / "connectors"
+_LEGEND = (
+    "*exact*: the same type. *wider*: another type that holds every value, named. *refused*: the "
+    "move stops and names the column; `columns: {x: {type: …}}` chooses another type. *(text)*: a "
+    "text that a store of the same database turns back into the type."
+)
 _MADE = "<!-- Made by `make docs` from the connector itself; changes here are lost. -->\n\n"
 
 
@@ -19,7 +29,9 @@ def pages() -> dict[str, str]:
     """Return the text of every page by its file name."""
     types = sorted(connector_types(), key=lambda one: (one.name, one.kind))
     texts = {
-        f"{name}.md": _MADE + f"# {name}\n\n" + "\n".join(_section(one) for one in both)
+        f"{name}.md": _MADE
+        + "\n".join([f"# {name}\n", *map(_section, both), _types(name)]).rstrip()
+        + "\n"
         for name, both in groupby(types, key=lambda one: one.name)
     }
     texts["README.md"] = _MADE + _index(types)
@@ -34,12 +46,60 @@ def _index(types: list[ConnectorType]) -> str:
 def _section(one: ConnectorType) -> str:
     lines = [f"## As a {one.kind}", "", one.description, ""]
     lines += [one.notes, ""] if one.notes else []
+    if one.can:
+        what = "Modes" if one.kind == "store" else "A flow may also say"
+        lines += [f"{what}: {', '.join(f'`{word}`' for word in one.can)}.", ""]
     lines += ["| option | is | unless given | |", "|---|---|---|---|"]
     for option in one.options:
         default = "required" if option.default is None else f"`{_cell(option.default)}`"
         about = _cell(option.description)
         lines.append(f"| `{option.name}` | {_cell(option.type)} | {default} | {about} |")
     return "\n".join(lines) + "\n"
+
+
+def _types(name: str) -> str:
+    """Return what becomes of a database's own types in every store, and of Arrow's in its own."""
+    parts = []
+    samples = HomeConfig.registry.find(name).type_samples() if name in _homes() else {}
+    stores = {one: StoreConfig.registry.find(one) for one in StoreConfig.registry.names()}
+    if samples:
+        parts += ["## Types that are read", "", _LEGEND, ""]
+        parts += [f"| {name} | Arrow | {' | '.join(stores)} |", "|---|---|" + "---|" * len(stores)]
+        for own, field in samples.items():
+            marks = [_mark(store, field) for store in stores.values()]
+            parts.append(f"| {own} | {field.type}{_note(field)} | {' | '.join(marks)} |")
+    if samples and name in stores:
+        parts += ["", "## Types that are written", "", f"| Arrow | {name} | |", "|---|---|---|"]
+        parts += [_written(stores[name], kind) for kind in _arrow_types()]
+    return "\n".join([*parts, ""]) if parts else ""
+
+
+def _homes() -> list[str]:
+    return HomeConfig.registry.names()
+
+
+def _note(field: pa.Field) -> str:
+    return " (text)" if NATIVE_TYPE in (field.metadata or {}) else ""
+
+
+def _mark(store: type[StoreConfig], field: pa.Field) -> str:
+    held = store.held_as(field)
+    if held is None:
+        return "refused"
+    return "exact" if held[0].type == field.type else f"wider: {_cell(held[1])}"
+
+
+def _written(store: type[StoreConfig], kind: pa.DataType) -> str:
+    held = store.held_as(pa.field("x", kind))
+    if held is None:
+        return f"| {kind} | – | refused |"
+    mark = "exact" if held[0].type == kind else f"wider: {held[0].type}"
+    return f"| {kind} | {_cell(held[1])} | {mark} |"
+
+
+def _arrow_types() -> list[pa.DataType]:
+    """Return the type of each case that connectors are tested with, once."""
+    return list(dict.fromkeys(make().type for make in CASES.values() if make().type != pa.null()))
 
 
 def _cell(text: str) -> str:

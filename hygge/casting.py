@@ -27,6 +27,8 @@ def exact_cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
         array = array.cast(array.type.value_type)
     if array.type.equals(kind):
         return array
+    if array.type == pa.uuid() and _is_text(kind):
+        return _uuid_texts(array).cast(kind)
     if pa.types.is_timestamp(array.type) and pa.types.is_timestamp(kind):
         return _cast_timestamp(array, kind)
     cast = _cast(array, kind)
@@ -60,6 +62,23 @@ def _read_times(texts: pa.Array, kind: pa.DataType) -> pa.Array:
         raise pa.ArrowInvalid(f"a text is no time of day for {kind}")
     on_a_day = pc.binary_join_element_wise("1970-01-01T", texts.cast(pa.string()), "")
     return on_a_day.cast(pa.timestamp(kind.unit)).cast(kind)
+
+
+def _uuid_texts(array: pa.Array) -> pa.Array:
+    """Return UUIDs as texts in the usual form, `8-4-4-4-12` digits: Arrow has no cast for that."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    storage = array.storage
+    packed = pa.concat_arrays([storage])  # from its first byte on, also when it is a slice
+    digits = pa.array([f"{byte:02x}".encode() for byte in range(256)], pa.binary(2))
+    bytes_ = pa.Array.from_buffers(pa.uint8(), 16 * len(packed), [None, packed.buffers()[1]])
+    written = digits.take(bytes_).buffers()[1] if len(packed) else pa.py_buffer(b"")
+    texts = pa.Array.from_buffers(pa.binary(32), len(packed), [None, written])
+    whole = texts.cast(pa.binary()).cast(pa.string())
+    edges = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
+    parts = [pc.utf8_slice_codeunits(whole, low, high) for low, high in edges]
+    return pc.if_else(pc.is_valid(storage), pc.binary_join_element_wise(*parts, "-"), None)
 
 
 def _cast_timestamp(array: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Literal, Union, get_args, get_origin
 
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
@@ -53,6 +53,8 @@ class ConnectorType:
     """Drivers that are not installed."""
     extra: str | None = None
     """The extra that installs them."""
+    can: tuple[str, ...] = ()
+    """The modes of a store; of a home the keys of a flow that not every home understands."""
     is_broken: bool = False
     """Whether its package cannot be imported."""
 
@@ -90,16 +92,22 @@ def _read(
         config: type[ConnectorConfig] = registry.find(name)
     except ConfigError as error:
         return ConnectorType(kind, name, error.message, is_broken=True)
-    fields = config.model_fields.items()
     return ConnectorType(
         kind=kind,
         name=name,
         description=_first_sentence(config),
         notes=_notes(config),
-        options=tuple(_option(key, field) for key, field in fields if key != "type"),
+        options=tuple(one for one in options_of(config) if one.name != "type"),
         missing=tuple(config.missing_drivers()),
         extra=config.extra,
+        can=_abilities(config),
     )
+
+
+def _abilities(config: type[ConnectorConfig]) -> tuple[str, ...]:
+    if issubclass(config, StoreConfig):
+        return tuple(sorted(config.modes))
+    return tuple(sorted(config.can)) if issubclass(config, HomeConfig) else ()
 
 
 def _first_sentence(config: type) -> str:
@@ -112,6 +120,11 @@ def _notes(config: type) -> str:
     first, _, rest = inspect.cleandoc(config.__doc__ or "").partition("\n\n")
     more = " ".join(first.split()).partition(". ")[2]
     return "\n\n".join(part for part in (more, rest) if part)
+
+
+def options_of(model: type[BaseModel]) -> tuple[Option, ...]:
+    """Return the keys of a block of YAML."""
+    return tuple(_option(name, field) for name, field in model.model_fields.items())
 
 
 def _option(name: str, field: FieldInfo) -> Option:
@@ -129,10 +142,14 @@ def _default_text(field: FieldInfo) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and _type_text(field.annotation, field.metadata) == "duration":
+        return f"{value:g}s"
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, list | tuple | set | frozenset):
         return f"[{', '.join(str(item) for item in value)}]"
+    if isinstance(value, BaseModel):
+        return f"{{{', '.join(f'{key}: {one}' for key, one in value)}}}"
     if isinstance(value, str):
         return value if value.strip() == value and value.isprintable() and value else f"{value!r}"
     return "{}" if value == {} else str(value)
@@ -159,8 +176,11 @@ def _type_text(annotation: object, metadata: list[object] | tuple[object, ...] =
 
 def _plain_text(annotation: object) -> str:
     names = {str: "text", bool: "true | false", int: "number", float: "number", dict: "mapping"}
+    names |= {SecretStr: "secret", SecretBytes: "secret"}
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " | ".join(str(member.value) for member in annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "mapping"
     if annotation in names:
         return names[annotation]
     return getattr(annotation, "__name__", "text").lower()

@@ -25,7 +25,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -33,7 +32,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from hygge.errors import ConfigError
-from hygge.model import Commit, EntityFacts, Finding, Mode, Part, Split, Watermark
+from hygge.model import Ability, Commit, EntityFacts, Finding, Mode, Part, Split, Watermark
 from hygge.registry import Registry
 
 if TYPE_CHECKING:
@@ -92,7 +91,10 @@ class WriteRequest:
     buffer_bytes: int = 2**25
     """Hold back at most about this many Arrow bytes of each split before writing them."""
     primary_key: tuple[str, ...] = ()
-    """The columns that identify a row, by their names in the store, where the flow says so."""
+    """The columns that identify a row, by their names in the store, where the flow says so.
+
+    The flow has seen to it that they are there, and lets no null into them.
+    """
 
 
 class ConnectorConfig(BaseModel):
@@ -130,14 +132,6 @@ class ConnectorConfig(BaseModel):
         return []
 
 
-class Ability(StrEnum):
-    """What some homes can do and others cannot, by the key of a flow that asks for it."""
-
-    QUERY = "query"
-    WHERE = "where"
-    SNAPSHOT = "snapshot"
-
-
 class HomeConfig(ConnectorConfig, ABC):
     """What `homes/<name>.yml` says. `class X(HomeConfig, type="x")` registers itself."""
 
@@ -162,6 +156,11 @@ class HomeConfig(ConnectorConfig, ABC):
         if isinstance(data, HomeConfig):
             return data
         return HomeConfig.registry.find(_type_of(data, "home")).model_validate(dict(data))
+
+    @classmethod
+    def type_samples(cls) -> Mapping[str, pa.Field]:
+        """Return how columns of the home's own types are read, by their names; for its page."""
+        return {}
 
     @abstractmethod
     def home(self, context: ProjectContext) -> Home:
@@ -192,6 +191,11 @@ class StoreConfig(ConnectorConfig, ABC):
         if isinstance(data, StoreConfig):
             return data
         return StoreConfig.registry.find(_type_of(data, "store")).model_validate(dict(data))
+
+    @classmethod
+    def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
+        """Return the field staged for `field` and the store's name of its type; None if refused."""
+        return field, str(field.type)
 
     @abstractmethod
     def store(self, context: ProjectContext) -> Store:
@@ -272,7 +276,7 @@ class Source(ABC):
     """The columns that identify a row, where the home itself declares them; never guessed."""
 
     def narrow(self, columns: Sequence[str]) -> None:  # noqa: B027  (a choice, not a duty)
-        """Hear which columns of `schema` are wanted, before `splits` and `read`.
+        """Hear which columns of `schema` are wanted, at least one, before `splits` and `read`.
 
         A source that can reads only these and narrows its `schema`; others leave it as it is.
         """

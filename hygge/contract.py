@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hygge.datatypes import NATIVE_TYPE
 from hygge.errors import FlowError
 from hygge.model import Mode
 from hygge.settings import SchemaContract
@@ -36,13 +37,13 @@ def typed(offered: pa.Schema, held: pa.Schema | None) -> pa.Schema:
     """Return `offered` with a type for every column: `null` becomes the held type, or string."""
     import pyarrow as pa
 
-    known = {} if held is None else {field.name: field.type for field in held}
-    fields = [
-        field.with_type(known.get(field.name, pa.string()))
-        if pa.types.is_null(field.type)
-        else field
-        for field in offered
-    ]
+    known = {} if held is None else {field.name: field for field in held}
+    fields = []
+    for field in offered:
+        if pa.types.is_null(field.type):
+            own = known.get(field.name, field.with_type(pa.string()))
+            field = own.with_nullable(field.nullable)
+        fields.append(field)
     return pa.schema(fields, metadata=offered.metadata)
 
 
@@ -53,10 +54,11 @@ def agree(
 
     `offered` is what the store would make of the home's columns (see `typed`, `Target.accept`):
     a type that every commit changes in the same way is no difference. Columns are matched by
-    name, never by position. A replace mirrors the home; an append keeps the store's column order,
-    puts new columns last and fills dropped ones with nulls. An offered type is widened only where
-    every value of both sides stays exact. Raises one `FlowError` that lists every
-    difference the contract refuses.
+    name, never by position. A replace mirrors the home; an append keeps the store's column order
+    and metadata, puts new columns last and fills dropped ones with nulls. An offered type is
+    widened only where every value of both sides stays exact; two types of a database that are one
+    in Arrow have no wider one. Raises one `FlowError` that lists every difference the contract
+    refuses.
     """
     import pyarrow as pa
 
@@ -78,9 +80,9 @@ def _held_field(held: pa.Field, offered: pa.Schema) -> pa.Field:
     if held.name not in offered.names:
         return held.with_nullable(True)
     field = offered.field(held.name)
-    return held.with_type(wider(held.type, field.type)).with_nullable(
-        held.nullable or field.nullable
-    )
+    both = wider(held.type, field.type)
+    known = next((one for one in (held, field) if one.type.equals(both)), held.remove_metadata())
+    return known.with_type(both).with_nullable(held.nullable or field.nullable)
 
 
 def _differences(
@@ -98,6 +100,11 @@ def _differences(
             yield _Difference("new", name, f"column '{name}' ({field.type}) is new", refusal)
         elif not field.type.equals(held.field(name).type):
             yield _changed(held.field(name), field, contract, mode)
+        elif _differ_natively(held.field(name), field):
+            yield _renamed(held.field(name), field, contract, mode)
+        elif field.nullable and not held.field(name).nullable:
+            refusal = "change: fail" if contract.change == "fail" else None
+            yield _Difference("nulls", name, f"column '{name}' had no nulls and may have", refusal)
     spelled = {name.casefold() for name in offered.names}
     for name in held.names:
         if name.casefold() not in spelled:
@@ -118,6 +125,30 @@ def _changed(
         refusal = "no type holds both exactly"
     text = f"column '{held.name}' was {held.type} and is {offered.type}"
     return _Difference("changed", held.name, text, refusal)
+
+
+def _native(field: pa.Field) -> str | None:
+    """Return what a database calls the column's type, where Arrow cannot tell."""
+    name = (field.metadata or {}).get(NATIVE_TYPE)
+    return None if name is None else name.decode(errors="replace")
+
+
+def _differ_natively(held: pa.Field, offered: pa.Field) -> bool:
+    names = {_native(held), _native(offered)} - {None}
+    return len(names) > 1
+
+
+def _renamed(
+    held: pa.Field, offered: pa.Field, contract: SchemaContract, mode: Mode
+) -> _Difference:
+    """Return the difference of two types of a database that are one type in Arrow."""
+    refusal = None
+    if contract.change == "fail":
+        refusal = "change: fail"
+    elif mode is not Mode.REPLACE:
+        refusal = "no type holds both exactly"
+    text = f"column '{held.name}' was {_native(held)} and is {_native(offered)}"
+    return _Difference("native", held.name, text, refusal)
 
 
 def _refused(differences: list[_Difference]) -> FlowError:
@@ -147,6 +178,11 @@ def _way_out(difference: _Difference) -> str:
         return "let columns go:  schema_contract: {drop: keep}"
     if difference.kind == "spelling":
         return f"call it as the store does with  columns: {{{name}: {{rename: …}}}}"
+    if difference.kind == "native":
+        return "take the home's types with  hygge go --full-refresh"
+    allow = "allow it with  schema_contract: {change: evolve}"
+    if difference.kind == "nulls":
+        return f"let none in with  columns: {{{name}: {{nullable: false}}}}, or {allow}"
     cast = f"cast to the store's type with  columns: {{{name}: {{type: …}}}}"
     allow = "allow what stays exact with  schema_contract: {change: evolve}"
     return f"{cast}, or {allow}" if difference.refusal == "change: fail" else cast

@@ -25,6 +25,7 @@ from hygge.model import (
     RunStarted,
 )
 from hygge.plan import Move, Plan, Unplanned
+from hygge.snapshots import Snapshots
 from hygge.staging import RunScope
 from hygge.stop import Stop
 
@@ -96,6 +97,7 @@ class _Run:
             self._start_ready()
             self._collect()
             self._abandon_late()
+        scope.snapshots.wait(GRACE_SECONDS)
         outcomes = tuple(self._outcomes[number] for number in sorted(self._outcomes))
         finished = RunFinished(
             scope.run_id, time.monotonic() - self._started, outcomes, datetime.now(UTC).isoformat()
@@ -124,6 +126,7 @@ class _Run:
             splits=splits,
             adopt=plan.adopt,
             limit=plan.limit,
+            snapshots=Snapshots(plan.moves),
         )
 
     def _emit(self, event: Event) -> None:
@@ -164,6 +167,8 @@ class _Run:
 
     def _end(self, number: int, outcome: Outcome) -> None:
         self._outcomes[number] = outcome
+        if number < len(self._plan.moves):
+            self._scope.snapshots.end(self._plan.moves[number])
         if outcome.result not in _GOOD:
             self._bad_flows.setdefault(outcome.flow, outcome.result.value)
         if outcome.result is Result.FAILED and self._fail_fast:

@@ -15,6 +15,9 @@ from pydantic import AfterValidator, WithJsonSchema
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NATIVE_TYPE = b"hygge.type"
+"""Where the metadata of an Arrow field keeps what a database calls the column's type."""
+
 _PLAIN = {
     "bool": "bool_",
     "int8": "int8",
@@ -46,6 +49,8 @@ _TIMESTAMP = re.compile(r"timestamp(?:\((s|ms|us|ns)(?:,([A-Za-z0-9_/+:-]+))?\))
 _TIME = re.compile(r"time(?:\((s|ms|us|ns)\))?")
 _LIST = re.compile(r"list\((.+)\)")
 
+LONGEST = 255
+"""Characters that a type may have; no one nests lists any deeper."""
 EXAMPLES = (
     "bool, int8 … int64, uint8 … uint64, float32, float64, decimal(18,4), string, binary, "
     "date, time, timestamp, timestamp(ms), timestamp(us,UTC), list(int64)"
@@ -55,8 +60,9 @@ EXAMPLES = (
 def check_type(text: str) -> str:
     """Return `text` without blanks; raise `ValueError` with examples when it names no type."""
     name = re.sub(r" *([(),]) *", r"\1", text.strip(" "))
-    if not _is_type(name):
-        meant = _own_name(name)
+    is_short = len(text) <= LONGEST
+    if not is_short or not _is_type(name):
+        meant = is_short and _own_name(name)
         raise ValueError(f"no such type{meant and f', write {meant}'}; types are {EXAMPLES}")
     return name
 
@@ -96,7 +102,14 @@ def _pattern() -> str:
 TypeName = Annotated[
     str,
     AfterValidator(check_type),
-    WithJsonSchema({"type": "string", "pattern": _pattern(), "examples": EXAMPLES.split(", ")}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": LONGEST,
+            "pattern": _pattern(),
+            "examples": EXAMPLES.split(", "),
+        }
+    ),
 ]
 """A pydantic field that holds the name of a type."""
 

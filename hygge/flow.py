@@ -43,7 +43,7 @@ from hygge.model import (
 )
 from hygge.plan import Move
 from hygge.retry import attempts
-from hygge.shape import Shape
+from hygge.shape import Shape, stored_key
 from hygge.staging import Progress, RunScope, Staging, blaming
 from hygge.stop import Watch
 
@@ -171,6 +171,7 @@ class _Moving:
             mode=move.settings.mode,
             adopt=scope.adopt,
             buffer_bytes=scope.buffer_bytes // self._workers,
+            primary_key=stored_key(move.settings),
         )
         with (
             blaming(StoreError, f"cannot write {move.into}"),
@@ -197,15 +198,28 @@ class _Moving:
 
     def _open_source(self, target: Target, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
-        request = ReadRequest(move.entity, batch_bytes=scope.batch_bytes, thorough=thorough)
         with blaming(HomeError, f"cannot read {move.entity}"):
-            opening = self._home.open(request)
+            opening = self._home.open(self._request(thorough=thorough))
             with opening as source:
                 shape = Shape(
                     move.settings, source.schema, run_id=scope.run_id, loaded_at=scope.started_at
                 )
+                if shape.sources:  # rows without any column could not be counted by their bytes
+                    source.narrow(shape.sources)
                 with blaming(StoreError, f"cannot write {move.into}"):
                     return self._fill(target, source, shape)
+
+    def _request(self, *, thorough: bool) -> ReadRequest:
+        settings = self._move.settings
+        return ReadRequest(
+            self._move.entity,
+            batch_bytes=self._scope.batch_bytes,
+            thorough=thorough,
+            query=settings.query,
+            where=settings.where,
+            types={name: one.type for name, one in settings.columns.items() if one.type},
+            snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
+        )
 
     def _fill(self, target: Target, source: Source, shape: Shape) -> _Published:
         move, settings = self._move, self._move.settings

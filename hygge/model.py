@@ -19,6 +19,14 @@ class Mode(StrEnum):
     MERGE = "merge"
 
 
+class Ability(StrEnum):
+    """What some homes can do and others cannot, by the key of a flow that asks for it."""
+
+    QUERY = "query"
+    WHERE = "where"
+    SNAPSHOT = "snapshot"
+
+
 class Result(StrEnum):
     """How a move ended."""
 

@@ -31,6 +31,8 @@ class Move:
     settings: MoveSettings
     where: str
     """The file and line that ask for it, e.g. `flows/users.yml:1`."""
+    shares_snapshot: bool = False
+    """Whether all entities of the flow are read at one instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,7 @@ def _move(flow: FlowSpec, spec: EntitySpec, name: str) -> Move:
         store=flow.store,
         settings=spec.settings,
         where=f"{flow.file}:{spec.line}",
+        shares_snapshot=flow.shares_snapshot,
     )
 
 

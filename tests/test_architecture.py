@@ -16,6 +16,7 @@ LAYERS = {
     0: ["codes", "errors", "model", "private", "processes", "redact", "signals", "stop"],
     1: [
         "registry",
+        "candidates",
         "connector",
         "casting",
         "commits",
@@ -32,9 +33,9 @@ LAYERS = {
     ],
     2: ["files", "sql"],
     3: ["homes", "stores", "shape", "contract", "guards"],
-    4: ["catalog", "journal", "journal_rows", "project", "runs"],
-    5: ["plan", "staging", "flow"],
-    6: ["engines", "coordinator", "recall"],
+    4: ["catalog", "journal", "journal_rows", "project", "runs", "survey"],
+    5: ["plan", "snapshots", "staging", "flow"],
+    6: ["engines", "coordinator", "doctor", "recall"],
     7: ["scaffold", "console"],
     8: ["cli", "__main__"],
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -135,3 +136,13 @@ def test_a_date_far_away_is_shown_too() -> None:
 def test_a_date_becomes_midnight() -> None:
     day = pa.array([date(2020, 1, 1)])
     assert exact_cast(day, pa.timestamp("us")).to_pylist() == [datetime(2020, 1, 1)]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_a_uuid_becomes_its_usual_text(kind: pa.DataType) -> None:
+    values = [uuid.UUID(int=n * 2**97 + n) if n % 3 else None for n in range(50)]
+    packed = pa.array([one.bytes if one else None for one in values], pa.binary(16))
+    array = pa.ExtensionArray.from_storage(pa.uuid(), packed)
+    texts = [str(one) if one else None for one in values]
+    for low, high in ((0, 50), (7, 31), (0, 1), (5, 5)):
+        assert exact_cast(array[low:high], kind).to_pylist() == texts[low:high]

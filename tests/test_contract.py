@@ -3,7 +3,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from hygge.contract import agree, typed
+from hygge.contract import Agreement, agree, typed
+from hygge.datatypes import NATIVE_TYPE
 from hygge.errors import FlowError
 from hygge.model import Mode
 from hygge.settings import SchemaContract
@@ -99,3 +100,53 @@ def test_each_refusal_tells_the_way_out_that_helps(
         agree(pa.schema(offered), HELD, contract, Mode.APPEND)
     for hint in hints:
         assert hint in str(refused.value.hint)
+
+
+def native(name: str, kind: pa.DataType, called: str | None, *, nullable: bool = True) -> pa.Field:
+    metadata = None if called is None else {NATIVE_TYPE: called.encode()}
+    return pa.field(name, kind, nullable, metadata)
+
+
+def test_append_keeps_what_the_store_says_of_a_column() -> None:
+    held = pa.schema([native("a", pa.string(), "jsonb"), native("b", pa.int32(), "serial")])
+    offered = pa.schema([native("a", pa.string(), "jsonb"), native("b", pa.int16(), None)])
+    agreed = agree(offered, held, FREEZE.model_copy(update={"change": "evolve"}), Mode.APPEND)
+    assert agreed.schema.equals(held, check_metadata=True)
+
+
+def test_what_a_widened_column_is_called_is_no_longer_what_it_was() -> None:
+    held = pa.schema([native("a", pa.int32(), "integer"), native("b", pa.int32(), "integer")])
+    offered = pa.schema([native("a", pa.int64(), "bigint"), native("b", pa.uint32(), "oid")])
+    agreed = agree(offered, held, EVOLVE, Mode.APPEND).schema
+    assert agreed.field("a").equals(native("a", pa.int64(), "bigint"), check_metadata=True)
+    assert agreed.field("b").equals(native("b", pa.int64(), None), check_metadata=True)
+
+
+def test_two_types_of_a_database_that_arrow_holds_as_one_are_a_change() -> None:
+    held = pa.schema([native("a", pa.string(), "jsonb")])
+    offered = pa.schema([native("a", pa.string(), "inet")])
+    replaced = agree(offered, held, EVOLVE, Mode.REPLACE)
+    assert replaced.schema.equals(offered, check_metadata=True)
+    assert replaced.notes == ("column 'a' was jsonb and is inet",)
+    for contract, mode in ((EVOLVE, Mode.APPEND), (FREEZE, Mode.REPLACE)):
+        with pytest.raises(FlowError, match=r"a' was jsonb and is inet   \[refused") as no:
+            agree(offered, held, contract, mode)
+        assert "--full-refresh" in str(no.value.hint)
+
+
+def test_a_column_without_values_is_also_called_as_in_the_store() -> None:
+    held = pa.schema([native("a", pa.string(), "jsonb")])
+    assert typed(pa.schema([("a", pa.null())]), held).equals(held, check_metadata=True)
+
+
+def test_nulls_that_come_to_a_column_without_any_are_told_or_refused() -> None:
+    held = pa.schema([native("a", pa.string(), None, nullable=False)])
+    offered = pa.schema([native("a", pa.string(), None)])
+    for mode in (Mode.APPEND, Mode.REPLACE):
+        agreed = agree(offered, held, EVOLVE, mode)
+        assert agreed.schema.field("a").nullable
+        assert agreed.notes == ("column 'a' had no nulls and may have",)
+        with pytest.raises(FlowError, match="had no nulls and may have") as no:
+            agree(offered, held, FREEZE, mode)
+        assert 'columns: {"a": {nullable: false}}' in str(no.value.hint)
+    assert agree(held, offered, FREEZE, Mode.APPEND) == Agreement(offered)

@@ -33,7 +33,13 @@ CASES = sorted(path.name for path in GOLDEN.glob("HG*"))
 FORMATS = ("full", "concise", "json", "github", "sarif")
 TOLD_BY_OTHERS = {"HG200", "HG217", "HG306"}
 """Codes below HG500 that only a run tells."""
-SITES = {"HG109": "broken", "HG110": "twin", "HG210": "vault", "HG401": "vault"}
+SITES = {
+    "HG109": "broken",
+    "HG110": "twin",
+    "HG210": "vault",
+    "HG214": "ledger",
+    "HG401": "vault",
+}
 """Packages with connectors that must be installed for a mistake to be possible."""
 OF_THE_COMMAND = {"HG201", "HG220", "HG305"}
 """Mistakes of the command line: exit code 2, told on standard error."""

@@ -43,6 +43,10 @@ COMMANDS = [
     ["-v", "-v", "go", "--progress", "plain"],
     ["history"],
     ["history", "--json"],
+    ["doctor"],
+    ["doctor", "--json"],
+    ["discover", "it"],
+    ["discover", "it", "--json"],
     ["new", "flow", "other", "--entity", "x", "--into", "y"],
     ["new", "flows", "--from", "it"],
     ["destroy", "flow", "users", "-n"],
@@ -262,6 +266,35 @@ def test_a_crash_report_holds_no_secret(runner: Runner, kind: str) -> None:
 def test_a_file_that_is_no_yaml_keeps_its_secrets(runner: Runner, text: str) -> None:
     project(runner.root, "home", {"type": "csv", "path": "data"})
     (runner.root / "homes" / "it.yml").write_text(text)
+    runner.assert_nothing_leaks(WITH_MISTAKES)
+
+
+@pytest.mark.parametrize("file", ["flows/users.yml", "homes/it.yml", "hygge.yml"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password:{}",
+        "password:{}: x",
+        "password: >\n a\n{}",
+        "private_key: -----BEGIN\n{}\n-----END",
+        "password:\n- {}\n x: y",
+        "password: [*{}]",
+        "password: a${{{}!}}b",
+        "password: ${{A-{}}}",
+        "password: ${{A?{}}}",
+        "url:db://me:{}@host/x",
+        "db://me:{}@host/x",
+        "db://me:{}@host/x: y",
+        "type: db://me:{}@host/x",
+        "home: db://me:{}@host/x",
+        "home: {{type: 'db://me:{}@host/x'}}",
+        "after: ['db://me:{}@host/x']",
+        "mode: db://me:{}@host/x",
+    ],
+)
+def test_a_mistake_is_told_without_the_secret_in_it(runner: Runner, text: str, file: str) -> None:
+    project(runner.root, "home", {"type": "csv", "path": "data"})
+    (runner.root / file).write_text(text.format("S3cr3t") + "\n")
     runner.assert_nothing_leaks(WITH_MISTAKES)
 
 

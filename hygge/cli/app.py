@@ -10,6 +10,8 @@ import typer
 from hygge import __version__
 from hygge.cli.completion import completion
 from hygge.cli.destroy import destroy
+from hygge.cli.discover import discover
+from hygge.cli.doctor import doctor
 from hygge.cli.globals import Globals
 from hygge.cli.go import go
 from hygge.cli.history import history
@@ -65,6 +67,8 @@ def options(
 app.command()(init)
 app.add_typer(new, name="new")
 app.command()(destroy)
+app.command()(discover)
+app.command()(doctor)
 app.command()(go)
 app.command()(history)
 app.command()(schema)

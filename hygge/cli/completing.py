@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from hygge.cli.commandtree import Command, Parameter, tree_of
@@ -165,10 +164,16 @@ def _stems(folder: str) -> Callable[[Path, Sequence[str]], list[str]]:
     return names
 
 
+def _connectors(root: Path, given: Sequence[str]) -> list[str]:
+    return sorted({*_stems("homes")(root, given), *_stems("stores")(root, given)})
+
+
 def _types(*kinds: str) -> Callable[[Path, Sequence[str]], list[str]]:
     """Return a function that lists types: built-in ones by file, others by entry point."""
 
     def names(root: Path, given: Sequence[str]) -> list[str]:
+        from importlib.metadata import entry_points
+
         package = Path(__file__).parent.parent
         own = {file.stem for kind in kinds for file in (package / kind).glob("[!_]*.py")}
         others = {one.name for kind in kinds for one in entry_points(group=f"hygge.{kind}")}
@@ -203,6 +208,7 @@ SOURCES: dict[tuple[str, str], Callable[[Path, Sequence[str]], list[str]]] = {
     ("", "flow"): _stems("flows"),
     ("go", "names"): _stems("flows"),
     ("go", "exclude"): _stems("flows"),
+    ("doctor", "names"): _connectors,
     ("types", "type_name"): _types("homes", "stores"),
     ("new home", "type_name"): _types("homes"),
     ("new store", "type_name"): _types("stores"),

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from hygge.cli.completing import COMMAND, FILES
-
 
 class Shell(StrEnum):
     """Shells that can complete."""
@@ -83,5 +81,7 @@ def completion(
 
     For bash and zsh: eval "$(hygge completion bash)". For fish: hygge completion fish | source.
     """
+    from hygge.cli.completing import COMMAND, FILES
+
     script = _SCRIPTS[shell].replace("@COMMAND@", COMMAND).replace("@FILES@", FILES)
     typer.echo(script, nl=False)

@@ -57,6 +57,7 @@ def write(settings: Globals, root: Path, changes: Sequence[Change], writing: Wri
     Raises `HyggeError` when a conflict is left without an answer; nothing is written then.
     """
     from hygge.console.output import standard_output
+    from hygge.errors import HyggeError
     from hygge.scaffold.changes import apply, settle
 
     output = standard_output(settings.color)
@@ -64,26 +65,27 @@ def write(settings: Globals, root: Path, changes: Sequence[Change], writing: Wri
     settled: Sequence[Change] = changes
     if always or not writing.dry_run:
         ask = None if writing.json else _asker(settings)
-        settled = _settle_or_show(output, changes, lambda: settle(changes, always, ask))
+        try:
+            settled = settle(changes, always, ask)
+        except HyggeError:
+            left = [change for change in changes if change.status == "conflict"]
+            _answer_with(output, root, left, writing, written=False)
+            raise
     if not writing.dry_run:
         apply(root, settled)
+    if writing.json or settings.verbosity >= 0:
+        _answer_with(output, root, settled, writing, written=not writing.dry_run)
+
+
+def _answer_with(
+    output: Output, root: Path, changes: Sequence[Change], writing: Writing, *, written: bool
+) -> None:
+    """Print what became of the files, or would."""
     if writing.json:
-        files = [{"status": str(change.status), "path": change.path} for change in settled]
-        output.line(json.dumps({"root": str(root), "written": not writing.dry_run, "files": files}))
-    elif settings.verbosity >= 0:
-        _show(output, settled)
-
-
-def _settle_or_show(
-    output: Output, changes: Sequence[Change], settle: Callable[[], list[Change]]
-) -> list[Change]:
-    from hygge.errors import HyggeError
-
-    try:
-        return settle()
-    except HyggeError:
-        _show(output, [change for change in changes if change.status == "conflict"])
-        raise
+        files = [{"status": str(change.status), "path": change.path} for change in changes]
+        output.line(json.dumps({"root": str(root), "written": written, "files": files}))
+    else:
+        _show(output, changes)
 
 
 def _show(output: Output, changes: Sequence[Change]) -> None:
@@ -120,7 +122,7 @@ def _answer(change: Change) -> tuple[Choice | None, bool]:
         sys.stderr.flush()
         line = sys.stdin.readline()
         word = line.strip().lower() or "n"
-        if not line or word in ("q", "quit"):
+        if not line.endswith("\n") or word in ("q", "quit"):  # a "y" that ends the input is none
             return None, False
         if word in ("y", "yes", "a", "all"):
             return "overwrite", word[0] == "a"

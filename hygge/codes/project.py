@@ -112,7 +112,8 @@ CODES = (
         "HG214",
         "entities contradict each other",
         "A flow names one `entity:` or several `entities:`, not both. `into:` gives one entity "
-        "its name in the store, so it fits neither a glob nor several entities at once.",
+        "its name in the store, so it fits neither a glob nor several entities at once; nor does "
+        "`query:`, which gives the rows of one entity.",
         wrong="# flows/all.yml\nentities: [users, orders]\ninto: people\n",
         right="# flows/all.yml\nentities:\n  - {name: users, into: people}\n  - orders\n",
     ),
@@ -128,6 +129,15 @@ CODES = (
         "HG217",
         "no such flow",
         "The command line names a flow that the project does not have. `hygge list` shows all.",
+    ),
+    Code(
+        "HG218",
+        "ability the home does not have",
+        "Some homes can be asked by a query (`query:`), choose rows by a condition (`where:`) or "
+        "read all entities of a flow at one instant (`snapshot: shared`); others, files among "
+        "them, cannot. `hygge types TYPE` tells which.",
+        wrong="# flows/users.yml, whose home is a folder of files\nwhere: status <> 'test'\n",
+        right="# flows/users.yml\nselect: [id, status]\n",
     ),
     Code(
         "HG220",

@@ -106,7 +106,8 @@ CODES = (
     Code(
         "HG523",
         "unknown column",
-        "The flow names a column that the home does not have.",
+        "The flow names a column that the home does not have, or, as part of `primary_key:`, one "
+        "that `select:` leaves out. Columns are named as they are called in the home.",
     ),
     Code(
         "HG524",
@@ -127,6 +128,15 @@ CODES = (
         "to leave out.",
         wrong="# flows/users.yml\nselect: [id, -internal_note]\n",
         right="# flows/users.yml\nselect: [-internal_note]\n",
+    ),
+    Code(
+        "HG527",
+        "null where none may be",
+        "A null stands in a column that is part of `primary_key:`, that the flow declares "
+        "`nullable: false`, or that the home itself declares to have none. Nothing was published.",
+        wrong="# flows/users.yml, whose home has users without an email\n"
+        "columns:\n  email: {nullable: false}\n",
+        right="# flows/users.yml\ncolumns:\n  email: {nullable: true}\n",
     ),
     Code(
         "HG531",

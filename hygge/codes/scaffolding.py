@@ -29,4 +29,11 @@ CODES = (
         "A template of the project, under templates/, cannot be rendered, or writes what is not "
         "YAML. Mend it, or remove it to use the built-in one.",
     ),
+    Code(
+        "HG605",
+        "file cannot be written",
+        "The system refuses to read, write or remove a file of the project: no permission, no "
+        "space, something else in its place. Every file is written beside its place first, so "
+        "none is ever left half written.",
+    ),
 )

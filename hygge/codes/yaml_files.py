@@ -48,8 +48,9 @@ CODES = (
         "HG006",
         "file too large",
         "A project file holds at most 1 MB of text, 50 levels and 10,000 values, aliases "
-        "counted as often as they are used. A file beyond that is not a setting any more. Split "
-        "it, or replace a long list of entities by a glob.",
+        "counted as often as they are used; an env file, 10,000 lines; and folders lie 50 levels "
+        "deep. What is beyond that is not a setting any more. Split the file, or replace a long "
+        "list of entities by a glob.",
     ),
     Code(
         "HG007",

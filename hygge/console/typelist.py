@@ -38,6 +38,8 @@ def show_options(types: Sequence[ConnectorType], output: Output) -> None:
     for one in types:
         title = output.paint(f"{clean(one.name)} {one.kind}", "bold")
         output.line(f"{title}  {_description(one, output)}")
+        if one.can:
+            output.line(f"  {'modes' if one.kind == 'store' else 'also'}: {', '.join(one.can)}")
         for option in one.options:
             _show_option(option, output)
         output.line()

@@ -8,11 +8,13 @@ and the proof that no file changed while it was read.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -25,10 +27,13 @@ from hygge.files.layout import DataFile, Layout
 from hygge.files.patterns import PathPattern
 from hygge.files.pieces import FileFacts, Piece, pack, pieces_of, reading
 from hygge.files.schemas import unify
-from hygge.model import Split
+from hygge.model import EntityFacts, Finding, Split
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_MOST_CLOSED = 5
 
 
 class FileHomeConfig(HomeConfig, ABC):
@@ -68,20 +73,49 @@ class FileHome(Home, ABC):
         """List the directory; raise `HomeError` when it is not there or may not be read."""
         self.layout.check()
 
+    def examine(self) -> Iterator[Finding]:
+        """Yield how many entities there are, and which files may not be read."""
+        names = self.entities()
+        if not names:
+            endings = ", ".join(self.layout.extensions)
+            text = f"{self.layout.pattern.text} holds no entity"
+            yield Finding(text, "warning", f"expected are files that end in {endings}")
+            return
+        yield Finding(f"it can be read; entities: {len(names):,}")
+        files = (file for name in names for file in self.layout.find(name))
+        closed = (file.path for file in files if not os.access(file.path, os.R_OK))
+        for path in islice(closed, _MOST_CLOSED):
+            yield Finding(f"{path} cannot be read by this user", "error", f"ls -l {path}")
+
     def entities(self, pattern: str = "*") -> list[str]:
         """Return the names of files, without extension, and of directories that hold such."""
         return self.layout.entities(pattern)
 
+    def survey(self, pattern: str = "*") -> list[EntityFacts]:
+        """Return what the files of each entity tell, and how much room they take."""
+        found = []
+        for name in self.entities(pattern):
+            files = self._find(name)
+            source = self.source(ReadRequest(name), files)
+            kind = "file" if len(files) == 1 else "files"
+            size = sum(file.size for file in files)
+            facts = EntityFacts(name, source.schema, source.total_rows, kind=kind, bytes=size)
+            found.append(facts)
+        return found
+
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
         """List an entity's files once and take their schema; all splits read that listing."""
-        files = self.layout.find(request.entity)
+        yield self.source(request, self._find(request.entity))
+
+    def _find(self, entity: str) -> list[DataFile]:
+        files = self.layout.find(entity)
         if not files:
             raise HomeError(
-                f"entity '{request.entity}' has no files: its directory is empty",
+                f"entity '{entity}' has no files: its directory is empty",
                 hint=f"expected are files that end in {', '.join(self.layout.extensions)}",
             )
-        yield self.source(request, files)
+        return files
 
     def is_transient(self, error: BaseException) -> bool:
         """Return true for a file that changed while it was read: a new listing may read well."""
@@ -164,3 +198,20 @@ class FileSource(Source, ABC):
                 while (batch := reading(piece.file, step)) is not None:
                     yield from sliced(fitting.fit(batch), self.request.batch_bytes)
             piece.file.check_unchanged()
+
+
+class ColumnarSource(FileSource, ABC):
+    """Files of a format in which some columns can be read without the others."""
+
+    def narrow(self, columns: Sequence[str]) -> None:
+        """Read only these columns; a column that a file lacks, or its folder names, is filled."""
+        import pyarrow as pa
+
+        chosen = frozenset(columns)
+        fields = [field for field in self.schema if field.name in chosen]
+        self.schema = pa.schema(fields, self.schema.metadata)
+
+    def chosen(self, names: Sequence[str]) -> list[str]:
+        """Return those of a file's columns that are read, in their order."""
+        known = frozenset(self.schema.names)
+        return [name for name in names if name in known]

@@ -6,12 +6,33 @@ import json
 from typing import TYPE_CHECKING
 
 from hygge.errors import StoreError
-from hygge.files.text import texts
+from hygge.files.formats import map_type
+from hygge.files.text import fit_text, texts
+from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _CONTROL = [chr(code) for code in range(0x20)]
+
+
+def fit_json(kind: pa.DataType) -> pa.DataType:
+    """Return the type to write as JSON for `kind`; raises `UnfitError` for bytes."""
+    return map_type(kind, _fit_leaf)
+
+
+def _fit_leaf(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    is_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    if is_bytes or pa.types.is_fixed_size_binary(kind) or pa.types.is_binary_view(kind):
+        raise UnfitError("JSON has no bytes")
+    return fit_text(kind)
+
+
+def nested_text(column: str, values: pa.Array) -> pa.Array:
+    """Return lists, structs or maps as JSON, where null is null; see `value_text`."""
+    return _valid_text(column, values)
 
 
 def rows_text(batch: pa.RecordBatch) -> pa.Array:

@@ -53,7 +53,10 @@ def _merge(
                 hint="write it with one type in every file, or move the files as two entities",
             )
         nullable = known.nullable or field.nullable
-        fields[field.name] = (known.with_type(both).with_nullable(nullable), where)
+        agreed = dict((known.metadata or {}).items() & (field.metadata or {}).items())
+        known = known.with_type(both).with_nullable(nullable).remove_metadata()
+        known = known.with_metadata(agreed) if agreed else known
+        fields[field.name] = (known, where)
 
 
 def _check_names(path: str, schema: pa.Schema) -> None:

@@ -7,7 +7,9 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, ClassVar
+from shutil import disk_usage
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -20,8 +22,14 @@ from hygge.files.place import Place
 from hygge.files.record import load_record
 from hygge.files.splits import Layout
 from hygge.files.target import FileTarget
-from hygge.model import Commit
+from hygge.model import Commit, Finding
 from hygge.settings import Bytes, Names
+from hygge.unfit import UnfitError
+
+_LITTLE_SPACE = 10**9
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class FileStoreConfig(StoreConfig):
@@ -55,6 +63,15 @@ class FileStoreConfig(StoreConfig):
     def format(self) -> FileFormat:
         """Return the format that these settings describe. Imports its driver."""
 
+    @classmethod
+    def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
+        """Return the column of a file that holds `field`; see `StoreConfig.held_as`."""
+        try:
+            fitted = field.with_type(cls(type=cls.type_name, path="x").format().fit(field.type))
+        except UnfitError:
+            return None
+        return fitted, str(fitted.type)
+
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the directory of entity `name`."""
         return [os.path.normpath(context.path(self.path) / name)]
@@ -73,9 +90,7 @@ class FileStore(Store):
 
     def check(self) -> None:
         """Look whether the directory, or the nearest one above it, can be written."""
-        place = self.root
-        while not place.exists() and place != place.parent:
-            place = place.parent
+        place = self._nearest()
         if not place.is_dir():
             raise StoreError(
                 f"{place} is not a directory, so the store cannot be {self.root}",
@@ -86,6 +101,25 @@ class FileStore(Store):
                 f"{place} cannot be written by this user",
                 hint=f"grant the right to write there, or choose another path than {self.root}",
             )
+
+    def _nearest(self) -> Path:
+        """Return the directory, or the nearest one above it that is there."""
+        place = self.root
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        return place
+
+    def examine(self) -> Iterator[Finding]:
+        """Yield whether a file can be written there, and how much room is left."""
+        self.check()
+        place = self._nearest()
+        with store_errors(f"write to {place}"), TemporaryFile(dir=place):
+            free = disk_usage(place).free
+        state = "it can be written" if place == self.root else "it can be made"
+        yield Finding(f"{state}; {free / 10**9:,.1f} GB are free")
+        if free < _LITTLE_SPACE:
+            hint = f"a replace needs room for the old rows and the new ones:  df -h {place}"
+            yield Finding(f"{free // 10**6:,} MB are little", "warning", hint)
 
     def last_commit(self, into: str) -> Commit | None:
         """Return the commit of the live directory; see `Store.last_commit`."""

@@ -147,6 +147,8 @@ def fit_text(kind: pa.DataType) -> pa.DataType:
     """Return `kind` when its values have a text that says them exactly; see `texts`."""
     import pyarrow as pa
 
+    if kind == pa.uuid():
+        return pa.string()
     if isinstance(kind, pa.BaseExtensionType):
         fit_text(kind.storage_type)
         return kind

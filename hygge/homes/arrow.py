@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from hygge.connector import ProjectContext, ReadRequest
 from hygge.errors import HomeError
 from hygge.files.fitting import sliced
-from hygge.files.home import FileHome, FileHomeConfig, FileSource
+from hygge.files.home import ColumnarSource, FileHome, FileHomeConfig
 from hygge.files.layout import DataFile
 from hygge.files.pieces import FileFacts, Piece
 
@@ -21,6 +21,7 @@ _FILE_MAGIC = b"ARROW1"
 _OLD_FEATHER_MAGIC = b"FEA1"
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 _MAPPED_FROM = 64 * 2**20
+_Chosen = Callable[[Sequence[str]], list[str]]
 
 
 class ArrowHomeConfig(FileHomeConfig, type="arrow"):
@@ -41,7 +42,7 @@ class ArrowHome(FileHome):
         return ArrowSource(request, files)
 
 
-class ArrowSource(FileSource):
+class ArrowSource(ColumnarSource):
     """Arrow IPC files under one schema; the record batches of the file format are the blocks."""
 
     def look(self, file: DataFile) -> FileFacts:
@@ -63,7 +64,8 @@ class ArrowSource(FileSource):
         found by whoever follows it.
         """
         rows = _stream_batches if _is_stream(piece.file) else _file_batches
-        for whole in rows(piece):
+        for whole in rows(piece, self.chosen):
+            whole = whole.select(self.chosen(whole.schema.names))
             whole.validate()
             for batch in sliced(whole, self.request.batch_bytes):
                 batch.validate(full=True)
@@ -83,7 +85,8 @@ def _is_stream(file: DataFile) -> bool:
     return magic != _FILE_MAGIC
 
 
-def _stream_batches(piece: Piece) -> Iterator[pa.RecordBatch]:
+def _stream_batches(piece: Piece, chosen: _Chosen) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a stream, whose every byte has to be read."""
     import pyarrow as pa
 
     with pa.OSFile(piece.file.path) as raw, pa.ipc.open_stream(raw) as stream:
@@ -110,12 +113,18 @@ def _check_end(raw: pa.OSFile, file: DataFile) -> None:
         )
 
 
-def _file_batches(piece: Piece) -> Iterator[pa.RecordBatch]:
+def _file_batches(piece: Piece, chosen: _Chosen) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a file, with the columns that are chosen, or all where none is."""
     import pyarrow as pa
 
-    with _opened(piece.file) as raw, pa.ipc.open_file(raw) as opened:
-        for number in piece.blocks(opened.num_record_batches):
-            yield opened.get_batch(number)
+    with _opened(piece.file) as raw:
+        with pa.ipc.open_file(raw) as whole:
+            names = whole.schema.names
+        places = [names.index(name) for name in chosen(names)]
+        options = pa.ipc.IpcReadOptions(included_fields=places)
+        with pa.ipc.open_file(raw, options=options) as opened:
+            for number in piece.blocks(opened.num_record_batches):
+                yield opened.get_batch(number)
 
 
 @contextmanager

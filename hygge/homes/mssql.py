@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import (
     Ability,
@@ -17,12 +17,15 @@ from hygge.connector import (
 )
 from hygge.errors import HomeError
 from hygge.sql.names import TableName, matching, nearest, readings
-from hygge.sql.tds import catalog
+from hygge.sql.tds import catalog, types
 from hygge.sql.tds.catalog import bracketed
 from hygge.sql.tds.connecting import Rows, control
 from hygge.sql.tds.faults import is_passing
 from hygge.sql.tds.settings import TdsSettings
 from hygge.sql.tds.source import TdsSource
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class MssqlHomeConfig(TdsSettings, HomeConfig, type="mssql"):
@@ -42,6 +45,11 @@ class MssqlHomeConfig(TdsSettings, HomeConfig, type="mssql"):
     can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE})
     extra: ClassVar = "mssql"
     schemes: ClassVar = ("mssql", "sqlserver")
+
+    @classmethod
+    def type_samples(cls) -> Mapping[str, pa.Field]:
+        """Return how columns of SQL Server's types are read."""
+        return {name: types.sample(name) for name in types.SAMPLES}
 
     def home(self, context: ProjectContext) -> MssqlHome:
         """Return the home; connects to nothing."""

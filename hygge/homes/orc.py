@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import ProjectContext, ReadRequest
 from hygge.errors import HomeError
-from hygge.files.home import FileHome, FileHomeConfig, FileSource
+from hygge.files.home import ColumnarSource, FileHome, FileHomeConfig
 from hygge.files.layout import DataFile
 from hygge.files.pieces import FileFacts, Piece
 
@@ -37,7 +37,7 @@ class OrcHome(FileHome):
         return OrcSource(request, files)
 
 
-class OrcSource(FileSource):
+class OrcSource(ColumnarSource):
     """ORC files under one schema; each is read as a whole.
 
     Stripes could be read on their own, but only each as one batch: half a gigabyte is usual.
@@ -61,10 +61,11 @@ class OrcSource(FileSource):
         with pa.OSFile(path) as raw:
             opened = orc.ORCFile(raw)
             expected, packed = opened.nrows, opened.content_length
+            columns = self.chosen(opened.schema.names)
         width = max(packed * _USUAL_PACKING / max(expected, 1), 1.0)
         rows = min(max(int(self.request.batch_bytes / width), 1), _MOST_ROWS)
         seen = 0
-        for batch in _scan(path, rows):
+        for batch in _scan(path, rows, columns):
             seen += batch.num_rows
             yield batch
         if seen != expected:
@@ -74,8 +75,8 @@ class OrcSource(FileSource):
             )
 
 
-def _scan(path: str, rows: int) -> Generator[pa.RecordBatch]:
-    """Yield the rows of a file, decoded from one stripe bit by bit.
+def _scan(path: str, rows: int, columns: Sequence[str]) -> Generator[pa.RecordBatch]:
+    """Yield these columns of a file, decoded from one stripe bit by bit.
 
     A scan that is left early would first read its file to the end; it ends at once when the file
     under it can no longer be read.
@@ -86,7 +87,11 @@ def _scan(path: str, rows: int) -> Generator[pa.RecordBatch]:
     with Path(path).open("rb") as raw:
         fragment = dataset.OrcFileFormat().make_fragment(pa.PythonFile(raw, mode="r"))
         scanner = fragment.scanner(
-            batch_size=rows, batch_readahead=1, fragment_readahead=1, use_threads=False
+            columns=list(columns),
+            batch_size=rows,
+            batch_readahead=1,
+            fragment_readahead=1,
+            use_threads=False,
         )
         with scanner.to_reader() as batches:
             try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from hygge.connector import ProjectContext, ReadRequest
 from hygge.errors import HomeError
 from hygge.files.fitting import row_width
-from hygge.files.home import FileHome, FileHomeConfig, FileSource
+from hygge.files.home import ColumnarSource, FileHome, FileHomeConfig
 from hygge.files.layout import DataFile
 from hygge.files.pieces import FileFacts, Piece
 
@@ -41,7 +41,7 @@ class ParquetHome(FileHome):
         return ParquetSource(request, files)
 
 
-class ParquetSource(FileSource):
+class ParquetSource(ColumnarSource):
     """Parquet files under one schema; their row groups are the blocks."""
 
     def look(self, file: DataFile) -> FileFacts:
@@ -59,7 +59,7 @@ class ParquetSource(FileSource):
         import pyarrow as pa
 
         with _opened(piece.file) as parquet:
-            _check_old_timestamps(parquet, piece)
+            _check_old_timestamps(parquet, piece, self.schema.names)
             for number in piece.blocks(parquet.num_row_groups):
                 try:
                     yield from self._group(parquet, number, piece.file)
@@ -72,25 +72,30 @@ class ParquetSource(FileSource):
     ) -> Iterator[pa.RecordBatch]:
         expected = parquet.metadata.row_group(number).num_rows
         seen = 0
-        rows = self._batch_rows(parquet, number) if expected else 1
-        for batch in parquet.iter_batches(rows, row_groups=[number]):
+        columns = self.chosen(parquet.schema_arrow.names)
+        rows = self._batch_rows(parquet, number, columns) if expected else 1
+        for batch in parquet.iter_batches(rows, row_groups=[number], columns=columns):
             seen += batch.num_rows
-            yield batch
+            # The reader also gives a column `a.b` where the field `b` of a column `a` is meant.
+            yield batch.select(columns)
         if seen != expected:
             raise HomeError(
                 f"{file.path}: row group {number} holds {seen} rows, its footer says {expected}",
                 hint="the file is damaged; write it again",
             )
 
-    def _batch_rows(self, parquet: pq.ParquetFile, number: int) -> int:
+    def _batch_rows(self, parquet: pq.ParquetFile, number: int, columns: Sequence[str]) -> int:
         """Return how many rows of a group make a batch: by its footer and its first rows.
 
         The footer counts encoded bytes, which say nothing of a long text repeated by dictionary.
         """
         group = parquet.metadata.row_group(number)
-        width = max(group.total_byte_size / group.num_rows, 1.0)
+        leaves = [group.column(place) for place in range(group.num_columns)]
+        known = frozenset(columns)
+        read = [leaf for leaf in leaves if leaf.path_in_schema.partition(".")[0] in known]
+        width = max(sum(leaf.total_uncompressed_size for leaf in read) / group.num_rows, 1.0)
         probe = min(_PROBE_ROWS, max(int(self.request.batch_bytes / width), 1))
-        first = next(parquet.iter_batches(probe, row_groups=[number]), None)
+        first = next(parquet.iter_batches(probe, row_groups=[number], columns=columns), None)
         if first is not None:
             width = max(row_width(first), width if width > _WIDE else 1.0)
         return min(max(int(self.request.batch_bytes / width), 1), _MOST_ROWS)
@@ -119,14 +124,15 @@ def _opened(file: DataFile, unit: str = "us") -> Iterator[pq.ParquetFile]:
         yield parquet
 
 
-def _check_old_timestamps(parquet: pq.ParquetFile, piece: Piece) -> None:
-    """Raise when microseconds cannot hold the 96-bit timestamps of `piece`.
+def _check_old_timestamps(parquet: pq.ParquetFile, piece: Piece, columns: Sequence[str]) -> None:
+    """Raise when microseconds cannot hold the 96-bit timestamps of `piece` in these columns.
 
     Read in nanoseconds, years outside 1677 to 2262 would silently become others; such years are
     common as "never", nanoseconds are rare.
     """
     leaves = [parquet.schema.column(n) for n in range(len(parquet.schema))]
-    paths = [leaf.path for leaf in leaves if leaf.physical_type == "INT96" and "." not in leaf.path]
+    old = [leaf.path for leaf in leaves if leaf.physical_type == "INT96" and "." not in leaf.path]
+    paths = [path for path in old if path in columns]
     if not paths:
         return
     groups = list(piece.blocks(parquet.num_row_groups))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import (
     Ability,
@@ -18,13 +18,15 @@ from hygge.connector import (
 )
 from hygge.errors import HomeError
 from hygge.sql.names import matching, nearest, readings
-from hygge.sql.pg import catalog
+from hygge.sql.pg import catalog, types
 from hygge.sql.pg.connecting import Rows, control
 from hygge.sql.pg.examining import examine_reading
 from hygge.sql.pg.faults import is_passing
 from hygge.sql.pg.reading import READ_ONLY, PgSource
 from hygge.sql.pg.settings import PgSettings
-from hygge.sql.pg.types import reading_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class PostgresHomeConfig(PgSettings, HomeConfig, type="postgres"):
@@ -33,6 +35,11 @@ class PostgresHomeConfig(PgSettings, HomeConfig, type="postgres"):
     can: ClassVar = frozenset(Ability)
     extra: ClassVar = "postgres"
     schemes: ClassVar = ("postgresql", "postgres")
+
+    @classmethod
+    def type_samples(cls) -> Mapping[str, pa.Field]:
+        """Return how columns of PostgreSQL's types are read."""
+        return {name: types.sample(name) for name in types.SAMPLES}
 
     def home(self, context: ProjectContext) -> PostgresHome:
         """Return the home; connects to nothing."""
@@ -79,13 +86,14 @@ class PostgresHome(Home):
         for name in names:
             table = tables[name]
             fields = [
-                reading_of(one.name, "", one.type, nullable=one.nullable).field
+                types.reading_of(one.name, "", one.type, nullable=one.nullable).field
                 for one in columns.get(table.oid, [])
             ]
             key = keys.get(table.oid, ())
             size = table.bytes or None
+            guess = table.rows is not None
             found.append(
-                EntityFacts(name, pa.schema(fields), table.rows, key, table.kind, size, True)
+                EntityFacts(name, pa.schema(fields), table.rows, key, table.kind, size, guess)
             )
         return found
 
@@ -104,7 +112,8 @@ class PostgresHome(Home):
     @contextmanager
     def snapshot(self) -> Iterator[object]:
         """Hold a transaction open, whose snapshot other connections take over by its name."""
-        with self._control("cannot hold a snapshot") as run:
+        # Beyond the pool's limit: the moves that wait for its connections need it to go on.
+        with self._control("cannot hold a snapshot", rights=0) as run:
             exported = _begin(run, None)
             if exported is None:
                 raise HomeError(

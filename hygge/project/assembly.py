@@ -18,7 +18,7 @@ from hygge.project.tree import Node, Span, plain, walk
 from hygge.project.variables import FORBIDDEN, Variables, is_marked, mentions
 from hygge.redact import learn
 from hygge.registry import Registry
-from hygge.settings import MoveSettings
+from hygge.settings import DefaultSettings, MoveSettings
 
 _GLOB = frozenset("*?[")
 _TYPE = frozenset({"type"})
@@ -71,6 +71,7 @@ class Draft:
     store: Side
     entities: tuple[EntityDraft, ...]
     exclude: tuple[str, ...]
+    shares_snapshot: bool
     after: tuple[str, ...]
     tags: tuple[str, ...]
     enabled: bool
@@ -210,6 +211,7 @@ class Assembly:
             store=self._side("store", body.node, described, body.misspelt),
             entities=body.entities,
             exclude=_texts(entries.get("exclude")),
+            shares_snapshot="shared" in _texts(entries.get("snapshot")),
             after=_texts(entries.get("after")),
             tags=_texts(entries.get("tags")),
             enabled=body.enabled,
@@ -274,8 +276,9 @@ class Assembly:
 
     def _shared(self, node: Node) -> dict[str, Node]:
         """Return the settings of `defaults`, those of the flow over them."""
-        defaults = self._defaults.entries if self._defaults else {}
-        return {**defaults, **_move_keys(node)}
+        written = self._defaults.entries if self._defaults else {}
+        known = DefaultSettings.model_fields
+        return {k: one for k, one in written.items() if k in known} | _move_keys(node)
 
     def _entities(
         self, node: Node, described: Described, nodes: Mapping[str, Node]

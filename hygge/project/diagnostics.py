@@ -11,6 +11,7 @@ from enum import StrEnum
 from hygge.codes import CODES
 from hygge.errors import ConfigError, HyggeError
 from hygge.project.tree import Span
+from hygge.redact import without_logins
 
 _SENSITIVE = re.compile(
     r"(?<![a-z])pass(?![a-z])|pass(word|wd|phrase)|pwd|secret|token|credential"
@@ -85,10 +86,10 @@ def is_sensitive(text: str) -> bool:
 
 
 def diagnostic(code: str, message: str, span: Span, *help: str) -> Diagnostic:
-    """Return a diagnostic whose severity is the one of its code."""
+    """Return a diagnostic whose severity is the one of its code; no text of it holds a login."""
     severity = Severity.WARNING if CODES[code].is_warning else Severity.ERROR
-    lines = tuple(_bounded(line) for line in help if line)
-    return Diagnostic(code, severity, _bounded(message), span, lines)
+    lines = tuple(without_logins(_bounded(line)) for line in help if line)
+    return Diagnostic(code, severity, without_logins(_bounded(message)), span, lines)
 
 
 def _bounded(text: str) -> str:

@@ -11,6 +11,8 @@ from hygge.errors import UsageError
 from hygge.project.diagnostics import Diagnostic, Report
 from hygge.project.layout import ROOT_FILE, root_above
 
+_MAX_DEPTH = 100
+"""Levels of folders below which nobody keeps a project, and no walk needs to go."""
 _OTHERS = frozenset({"node_modules", "__pycache__", "site-packages"})
 
 
@@ -35,7 +37,8 @@ def find_projects(start: Path) -> list[Path]:
 
 def _below(start: Path) -> Iterator[Path]:
     for folder, names, files in os.walk(start):
-        if "pyvenv.cfg" in files:
+        is_far = folder.count(os.sep) - str(start).count(os.sep) > _MAX_DEPTH
+        if "pyvenv.cfg" in files or is_far:
             names.clear()
             continue
         names[:] = [name for name in names if not name.startswith(".") and name not in _OTHERS]

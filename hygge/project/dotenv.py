@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hygge.errors import UsageError
 from hygge.project.diagnostics import Diagnostic, diagnostic
-from hygge.project.parse import MAX_BYTES
+from hygge.project.parse import MAX_BYTES, MAX_NODES
 from hygge.project.tree import Span
 from hygge.project.variables import Layer
 
@@ -69,15 +69,23 @@ def parse(text: str, file: str) -> tuple[dict[str, str], list[Diagnostic]]:
     values: dict[str, str] = {}
     found: list[Diagnostic] = []
     position = 0
+    line, counted = 1, 0
     while position < len(text):
         blank = _BLANK.match(text, position)
         if blank and blank.end() > position:
             position = blank.end()
             continue
+        if len(values) + len(found) == MAX_NODES:
+            message = f"more than {MAX_NODES:,} lines"
+            place = Span(file, 1, 1, 1)
+            return values, [diagnostic("HG006", message, place, "keep only NAME=value lines in it")]
         name = _NAME.match(text, position)
         value, end = _value(text, name.end()) if name else (None, position)
         if name is None or value is None:
-            found.append(_wrong(text, position, file, None if name is None else name["name"]))
+            line, counted = line + text.count("\n", counted, position), position
+            column = position - text.rfind("\n", 0, position)
+            place = Span(file, line, column, column + 1)
+            found.append(_wrong(place, None if name is None else name["name"]))
             position = _line_end(text, position)
             continue
         values[name["name"]] = value
@@ -103,10 +111,7 @@ def _unescape(match: re.Match[str]) -> str:
     return _ESCAPES.get(match[1], match[1] if match[1] in '"\\$`' else match[0])
 
 
-def _wrong(text: str, position: int, file: str, name: str | None) -> Diagnostic:
-    line = text.count("\n", 0, position) + 1
-    column = position - text.rfind("\n", 0, position)
-    span = Span(file, line, column, column + 1)
+def _wrong(span: Span, name: str | None) -> Diagnostic:
     if name is None:
         return diagnostic("HG302", "this line is not NAME=value", span, _SHAPE)
     return diagnostic("HG302", f"the quotes around the value of {name} do not close", span, _SHAPE)

@@ -16,7 +16,7 @@ from hygge.project.draft7 import DEFINITIONS, DIALECT, VARIABLE, reference, sche
 from hygge.project.layout import ENDINGS, FOLDERS, ROOT_FILE
 from hygge.project.models import FlowSettings, OverlaySettings, ProjectSettings
 from hygge.registry import Registry
-from hygge.settings import MoveSettings
+from hygge.settings import DefaultSettings
 
 SCHEMA_FOLDER = ".hygge/schema"
 _NAMES_ONLY = {"type": "string", "not": VARIABLE}
@@ -172,10 +172,10 @@ def _environment(homes: _Connectors, stores: _Connectors) -> JsonSchemaValue:
     models: list[type[BaseModel]] = [
         OverlaySettings,
         FlowSettings,
-        MoveSettings,
+        DefaultSettings,
         ProjectSettings,
     ]
-    (overlay, flow, move, project), parts = schemas_of(models)
+    (overlay, flow, defaults, project), parts = schemas_of(models)
     written = parts.pop(project)["properties"]
     home, home_parts = homes.partial()
     store, store_parts = stores.partial()
@@ -189,7 +189,7 @@ def _environment(homes: _Connectors, stores: _Connectors) -> JsonSchemaValue:
             "additionalProperties": reference(definition),
         }
     description = properties["defaults"]["description"]
-    properties["defaults"] = {"description": description, "allOf": [reference(move)]}
+    properties["defaults"] = {"description": description, "allOf": [reference(defaults)]}
     parts[overlay] = {**parts[overlay], "properties": properties}
     definitions = {"home": home, "store": store, **home_parts, **store_parts, **parts}
     return _whole("What differs in an environment", reference(overlay), definitions)

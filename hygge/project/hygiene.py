@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from hygge.project import dotenv
 from hygge.project.diagnostics import Diagnostic, diagnostic, is_sensitive
+from hygge.project.gitignore import is_ignored, top_of_repository
 from hygge.project.secrets import holds_password
 from hygge.project.tree import Span
 
@@ -19,7 +18,7 @@ _EXAMPLES = re.compile(r"\.(example|sample|template|dist)$")
 
 def check_env_files(root: Path) -> Iterator[Diagnostic]:
     """Yield what is wrong with the project's env files; their values are never told."""
-    rules = list(_ignore_rules(root))
+    top = top_of_repository(root)
     for path in sorted(root.glob(".env*")):
         if not path.is_file() or _EXAMPLES.search(path.name):
             continue
@@ -28,7 +27,7 @@ def check_env_files(root: Path) -> Iterator[Diagnostic]:
         start = Span(path.name, 1, 1, 1)
         values, found = dotenv.read(path, path.name)
         yield from found
-        if _in_git(root) and not _is_ignored(path.name, rules):
+        if top and not is_ignored(path, top):
             message = f"git would take {path.name} into the repository"
             yield diagnostic("HG402", message, start, f"echo {path.name} >> .gitignore")
         if any(_is_secret(*pair) for pair in values.items()) and _is_open(path):
@@ -45,32 +44,3 @@ def _is_open(path: Path) -> bool:
     if not path.stat().st_mode & stat.S_IROTH:
         return False
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in path.parents)
-
-
-def _in_git(root: Path) -> bool:
-    return any((folder / ".git").exists() for folder in (root, *root.parents))
-
-
-def _ignore_rules(root: Path) -> Iterator[str]:
-    """Yield the lines of every .gitignore that counts for the root, outermost first."""
-    folders = [root]
-    for folder in root.parents:
-        if (folders[-1] / ".git").exists():
-            break
-        folders.append(folder)
-    for folder in reversed(folders):
-        path = folder / ".gitignore"
-        with suppress(OSError):  # git, too, goes on without one that it cannot read
-            yield from path.read_text("utf-8", "replace").splitlines()
-
-
-def _is_ignored(name: str, rules: list[str]) -> bool:
-    """Return whether the last rule that fits a file's name ignores it."""
-    ignored = False
-    for rule in rules:
-        pattern = rule.strip()
-        is_kept = pattern.startswith("!")
-        pattern = pattern.removeprefix("!").removeprefix("**/").removeprefix("/")
-        if pattern and not pattern.startswith("#") and fnmatchcase(name, pattern):
-            ignored = not is_kept
-    return ignored

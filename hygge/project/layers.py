@@ -73,7 +73,8 @@ def _mapping(file: Found, kind: str, found: list[Diagnostic]) -> Node | None:
     help_text = help_text if shape == "a list" else "write key: value"
     text = node.text or ""
     if ":" in text:
-        help_text = "a space is missing after the colon: " + text.split()[0].replace(":", ": ", 1)
+        key = text.split()[0].partition(":")[0]
+        help_text = f"a space is missing after the colon: {key}: …"
     found.append(diagnostic("HG101", message, node.span, help_text))
     return None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from hygge.errors import UsageError
 from hygge.project import names
 from hygge.project.diagnostics import Diagnostic, diagnostic, near
-from hygge.project.parse import MAX_BYTES, Parsed, decode
+from hygge.project.parse import MAX_BYTES, MAX_DEPTH, Parsed, decode
 from hygge.project.tree import Span
 
 ROOT_FILE = "hygge.yml"
@@ -97,6 +97,11 @@ def read_files(root: Path) -> Files:
 def _yaml_files(root: Path, folder: Path, found: list[Diagnostic]) -> list[Path]:
     """Return the YAML files below a folder, without hidden ones, sorted."""
     if not folder.is_dir():
+        return []
+    if len(folder.parts) - len(root.parts) > MAX_DEPTH:
+        file = folder.relative_to(root).as_posix()
+        message = f"folders are {MAX_DEPTH} levels deep here; what lies further down is not read"
+        found.append(diagnostic("HG006", message, Span(file, 1, 1, 1), "move the files up"))
         return []
     try:
         paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError as _WrongShape
 
-from hygge.settings import Bytes, MoveSettings, Names, Settings
+from hygge.settings import Bytes, DefaultSettings, MoveSettings, Names, Settings
 
 
 def _reference(value: object) -> object:
@@ -43,7 +43,7 @@ class ProjectSettings(Settings):
 
     name: Annotated[str, Field(min_length=1)] | None = None
     """What the project calls itself; the directory's name by default."""
-    defaults: MoveSettings = MoveSettings()
+    defaults: DefaultSettings = DefaultSettings()
     """Keys for every flow; a flow may override each."""
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 4
     """Moves that run at once."""
@@ -80,6 +80,8 @@ class FlowSettings(MoveSettings):
     """Several entities: names, globs, or mappings with any key that a flow may have."""
     exclude: Names = ()
     """Globs of entities to leave out."""
+    snapshot: Literal["entity", "shared"] = "entity"
+    """Read each entity at an instant of its own, or all entities of the flow at one instant."""
     tags: Names = ()
     """Words to select flows by: `hygge go --tag daily`."""
     after: Names = ()
@@ -106,5 +108,5 @@ class OverlaySettings(Settings):
 
 
 def move_keys() -> frozenset[str]:
-    """Return the keys that `defaults`, a flow and each of its entities share."""
+    """Return the keys that a flow and each of its entities share."""
     return frozenset(MoveSettings.model_fields)

@@ -65,7 +65,7 @@ class _Showing:
         many = draft.node.entries.get("entities")
         if many is None:
             yield from self._entity(draft.entities[0])
-        for key in ("exclude", "tags", "after", "enabled"):
+        for key in ("exclude", "snapshot", "tags", "after", "enabled"):
             if key in draft.node.entries or key == "enabled":
                 yield self._written_or_default(FlowSettings, key, draft.node.entries)
         nodes = draft.entities[0].settings_nodes if many is None else self._shared()

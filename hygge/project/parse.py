@@ -266,8 +266,7 @@ class _Builder:
 
     def _is_secret(self) -> bool:
         """Whether the value that comes next belongs to a key that looks like a secret's."""
-        key = self.stack[-1].key if self.stack else None
-        return key is not None and is_sensitive(key[0])
+        return any(frame.key is not None and is_sensitive(frame.key[0]) for frame in self.stack)
 
     def _span(self, event: _Event) -> Span:
         start, end = event.start_mark, event.end_mark

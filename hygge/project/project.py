@@ -46,6 +46,8 @@ class FlowSpec:
     store: StoreConfig
     entities: tuple[EntitySpec, ...]
     exclude: tuple[str, ...]
+    shares_snapshot: bool
+    """Whether all its entities are read at one instant."""
     after: tuple[str, ...]
     tags: tuple[str, ...]
     enabled: bool
@@ -164,15 +166,27 @@ class Project:
         Raises `UsageError` for one that is not there, and one `ProjectError` with every missing
         variable, missing driver and wrong value.
         """
-        if name not in self.layers.homes:
-            known = sorted(self.layers.homes)
+        config = self._connector("home", name)
+        assert isinstance(config, HomeConfig)
+        return config
+
+    def store(self, name: str) -> StoreConfig:
+        """Return a store with its variables replaced; raises as `home` does."""
+        config = self._connector("store", name)
+        assert isinstance(config, StoreConfig)
+        return config
+
+    def _connector(self, kind: str, name: str) -> ConnectorConfig | None:
+        known = self.layers.folder(f"{kind}s")
+        if name not in known:
             raise UsageError(
-                f"the project has no home '{name}'{did_you_mean(name, known)}",
-                hint=f"homes: {', '.join(known) or 'none yet'}   (hygge list)",
-                code="HG202",
+                f"the project has no {kind} '{name}'{did_you_mean(name, known)}",
+                hint=f"{kind}s: {', '.join(sorted(known)) or 'none yet'}   (hygge list)",
+                code="HG202" if kind == "home" else "HG203",
             )
         assembly = self.assembly()
-        described, config = self.layers.homes[name], assembly.home(name)
+        described = known[name]
+        config = assembly.home(name) if kind == "home" else assembly.store(name)
         found = [*assembly.found, *assembly.variables.found, *assembly.variables.missing]
         if config is not None and (missing := config.missing_drivers()):
             side = Side(name, described.start, config, described.node)
@@ -180,7 +194,6 @@ class Project:
         errors = [d for d in gathered(found, self.files.texts, assembly.secrets) if d.is_error]
         if errors:
             raise ProjectError(errors)
-        assert isinstance(config, HomeConfig)
         return config
 
     def resolve(self, names: Sequence[str]) -> list[FlowSpec]:
@@ -258,6 +271,7 @@ def _spec(draft: Draft) -> FlowSpec:
             if e.settings is not None
         ),
         exclude=draft.exclude,
+        shares_snapshot=draft.shares_snapshot,
         after=draft.after,
         tags=draft.tags,
         enabled=draft.enabled,

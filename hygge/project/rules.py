@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from os.path import realpath, split
 from pathlib import Path
 
-from hygge.connector import ConnectorConfig, ProjectContext, StoreConfig
+from hygge.connector import Ability, ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
 from hygge.model import Mode
-from hygge.project.assembly import Draft, EntityDraft
+from hygge.project.assembly import Draft, EntityDraft, Side
 from hygge.project.diagnostics import GUESSES, Diagnostic, diagnostic, near
 from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked, unmarked
+
+_GLOB = frozenset("*?[")
 
 
 class Places:
@@ -64,6 +68,8 @@ def check_flows(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]
     """Yield what is wrong with flows that are fine by themselves."""
     for draft in drafts:
         yield from _entities(draft)
+        yield from _queries(draft)
+        yield from _abilities(draft)
         yield from _modes(draft)
         yield from _overlap(draft, places)
         yield from _nowhere(draft, places)
@@ -92,16 +98,19 @@ def _circles(drafts: Mapping[str, Draft]) -> Iterator[Diagnostic]:
     """Yield each circle once, told at the flow whose name comes first."""
     told: set[str] = set()
     for name in sorted(_never_ready(drafts)):
+        if name in drafts[name].after:
+            place = _where_it_waits(drafts[name], name)
+            yield diagnostic("HG206", f"flow '{name}' waits for itself", place, "remove it")
         way = _way_back(name, drafts) if name not in told else None
-        if way is None:
-            continue
-        told.update(way)
-        span = next(n.span for n in _after_nodes(drafts[name]) if n.text == way[1])
-        if len(way) == 2:
-            yield diagnostic("HG206", f"flow '{name}' waits for itself", span, "remove it")
-        else:
+        if way is not None:
+            told.update(way)
+            place = _where_it_waits(drafts[name], way[1])
             message = f"these flows wait for each other: {' → '.join(way)}"
-            yield diagnostic("HG206", message, span, "remove one `after:` of the circle")
+            yield diagnostic("HG206", message, place, "remove one `after:` of the circle")
+
+
+def _where_it_waits(draft: Draft, other: str) -> Span:
+    return next(node.span for node in _after_nodes(draft) if node.text == other)
 
 
 def _never_ready(drafts: Mapping[str, Draft]) -> set[str]:
@@ -121,14 +130,14 @@ def _never_ready(drafts: Mapping[str, Draft]) -> set[str]:
 
 
 def _way_back(start: str, drafts: Mapping[str, Draft]) -> list[str] | None:
-    """Return the shortest way from a flow along `after:` back to it."""
+    """Return the shortest way from a flow along `after:` of other flows back to it."""
     ways = [[start]]
     seen: set[str] = set()
     for way in ways:
         for name in drafts[way[-1]].after:
-            if name == start:
+            if name == start and len(way) > 1:
                 return [*way, start]
-            if name in drafts and name not in seen:
+            if name != start and name in drafts and name not in seen:
                 seen.add(name)
                 ways.append([*way, name])
     return None
@@ -155,21 +164,75 @@ def _entities(draft: Draft) -> Iterator[Diagnostic]:
             yield diagnostic("HG214", message, entity.span, "remove 'into', or name the entity")
 
 
+def _queries(draft: Draft) -> Iterator[Diagnostic]:
+    """Yield queries that would have to give the rows of several entities."""
+    entries = draft.node.entries
+    for_all = entries.get("query") if "entities" in entries else None
+    if for_all is not None:
+        message = "'query' gives the rows of one entity, but the flow has a list of them"
+        hint = "entities: [{name: …, query: …}]"
+        yield diagnostic("HG214", message, for_all.key or for_all.span, hint)
+    for entity in draft.entities:
+        node = entity.settings_nodes.get("query")
+        if entity.is_glob and node is not None and node is not for_all:
+            message = f"'{entity.pattern}' stands for many entities; 'query' gives the rows of one"
+            yield diagnostic("HG214", message, node.key or node.span, "name the entity")
+
+
+_CANNOT = {
+    Ability.QUERY: "cannot be asked by a query",
+    Ability.WHERE: "cannot choose rows by a condition",
+    Ability.SNAPSHOT: "cannot read several entities at one instant",
+}
+
+
+def _abilities(draft: Draft) -> Iterator[Diagnostic]:
+    """Yield what a flow asks of a home that its type cannot do."""
+    home = draft.home.config
+    if not isinstance(home, HomeConfig):
+        return
+    keys = (Ability.QUERY, Ability.WHERE)
+    asked = [(key, entity.settings_nodes.get(key)) for entity in draft.entities for key in keys]
+    if draft.shares_snapshot:
+        asked.append((Ability.SNAPSHOT, draft.node.entries.get("snapshot")))
+    for key, node in asked:
+        if node is not None and node.value is not None and key not in home.can:
+            message = f"home {_called(draft.home, home)} {_CANNOT[key]}"
+            hint = f"remove '{key}', or read from a home of another type   (hygge types)"
+            yield diagnostic("HG218", message, node.key or node.span, hint)
+
+
+def _called(side: Side, config: ConnectorConfig) -> str:
+    """Return a home or store by its name and type; one written in the flow has a type only."""
+    return f"({config.type_name})" if side.is_inline else f"{side.name} ({config.type_name})"
+
+
 def _modes(draft: Draft) -> Iterator[Diagnostic]:
     store = draft.store.config
     for entity in draft.entities:
-        if entity.settings is None:
-            continue
-        mode = entity.settings.mode
         node = entity.settings_nodes.get("mode")
+        mode = _mode(entity, node)
         span = node.span if node else entity.span
-        if isinstance(store, StoreConfig) and mode not in store.modes:
+        if isinstance(store, StoreConfig) and mode and mode not in store.modes:
             modes = ", ".join(sorted(store.modes))
-            message = f"store {draft.store.name} ({store.type_name}) cannot {mode}"
+            message = f"store {_called(draft.store, store)} cannot {mode}"
             yield diagnostic("HG209", message, span, f"modes of this store: {modes}")
-        elif mode is Mode.MERGE and not entity.settings.primary_key:
+        elif mode is Mode.MERGE and not _has_key(entity):
             message = f"merging {entity.pattern} needs the key of its rows"
             yield diagnostic("HG210", message, span, "primary_key: [id]")
+
+
+def _mode(entity: EntityDraft, node: Node | None) -> Mode | None:
+    """Return the mode of an entity, also where another of its settings is wrong."""
+    if entity.settings is not None:
+        return entity.settings.mode
+    written = Mode.REPLACE if node is None else node.text
+    return next((mode for mode in Mode if mode == written), None)
+
+
+def _has_key(entity: EntityDraft) -> bool:
+    settings = entity.settings
+    return bool(settings.primary_key) if settings else "primary_key" in entity.settings_nodes
 
 
 def _nowhere(draft: Draft, places: Places) -> Iterator[Diagnostic]:
@@ -186,6 +249,8 @@ def _overlap(draft: Draft, places: Places) -> Iterator[Diagnostic]:
     if home is None or store is None:
         return
     for entity in draft.entities:
+        if entity.settings_nodes.get("query") is not None:
+            continue  # its name is no place of the home
         sources = places.of(home, entity.pattern)
         targets = places.of(store, entity.target)
         pairs = ((s, t) for s in sources for t in targets if _inside(s, t) or _inside(t, s))
@@ -231,10 +296,8 @@ def _two_writers(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic
                 yield _second(writers[0], other)
             else:
                 first.update(mine)
-    for writer in globs:
-        for other in first.values():
-            if _takes_in(writer, other):
-                yield _second(other, writer)
+    for glob, other in _caught(globs, first.values()):
+        yield _second(other, glob)
 
 
 def _target_places(draft: Draft, entity: EntityDraft, places: Places) -> list[str]:
@@ -247,18 +310,43 @@ def _target_places(draft: Draft, entity: EntityDraft, places: Places) -> list[st
     return [f"{draft.store.name}:{entity.target}"]
 
 
-def _takes_in(glob: _Writer, other: _Writer) -> bool:
-    """Return whether a glob moves an entity that another flow moves to the same place.
+def _caught(
+    globs: Sequence[_Writer], named: Iterable[_Writer]
+) -> Iterator[tuple[_Writer, _Writer]]:
+    """Yield each glob with each entity that it moves, too, to the place another flow moves it to.
 
     Entities of different homes may be others, so only those of one home are told here; and a
     glob lands each entity under its own name, so one that lands under another is not its twin.
     """
-    one_home = glob.draft.home.name == other.draft.home.name and not glob.draft.home.is_inline
+    by_home: dict[str | None, dict[str, list[_Writer]]] = {}
+    for writer in sorted(named if globs else (), key=_pattern_of):
+        if writer.entity.pattern == writer.entity.target and not writer.draft.home.is_inline:
+            flows = by_home.setdefault(writer.draft.home.name, {})
+            flows.setdefault(writer.draft.name, []).append(writer)
+    for glob in globs:
+        flows = {} if glob.draft.home.is_inline else by_home.get(glob.draft.home.name, {})
+        for flow, writers in flows.items():
+            near = _beginning_like(glob, writers) if flow != glob.draft.name else ()
+            yield from ((glob, other) for other in near if _takes_in(glob, other))
+
+
+def _pattern_of(writer: _Writer) -> str:
+    return writer.entity.pattern
+
+
+def _beginning_like(glob: _Writer, writers: list[_Writer]) -> Iterator[_Writer]:
+    """Yield those of `writers`, sorted, whose entities begin as the glob does."""
+    start = "".join(takewhile(lambda letter: letter not in _GLOB, glob.entity.pattern))
+    for position in range(bisect_left(writers, start, key=_pattern_of), len(writers)):
+        if not _pattern_of(writers[position]).startswith(start):
+            break
+        yield writers[position]
+
+
+def _takes_in(glob: _Writer, other: _Writer) -> bool:
+    """Return whether a glob moves an entity to the place that the other writer means."""
     return (
-        one_home
-        and glob.draft is not other.draft
-        and other.entity.pattern == other.entity.target
-        and fnmatchcase(other.entity.pattern, glob.entity.pattern)
+        fnmatchcase(other.entity.pattern, glob.entity.pattern)
         and fnmatchcase(other.place, glob.place)
         and not any(fnmatchcase(other.entity.pattern, out) for out in glob.draft.exclude)
     )

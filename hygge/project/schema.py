@@ -41,6 +41,8 @@ _OTHER_WORDS = {
     "tables": "entities",
     "streams": "entities",
     "as": "into",
+    "sql": "query",
+    "filter": "where",
     "write_disposition": "mode",
     "strategy": "mode",
     "depends_on": "after",

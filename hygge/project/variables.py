@@ -208,9 +208,8 @@ class Variables:
         elif not body:
             message = "'${}' names no variable"
         else:
-            message = f"'{match[0]}' is no variable"
+            message = "what stands in '${…}' is no variable"
         help_text = "${NAME}, ${NAME:-default}, ${NAME:?message} or ${file:/path}; a literal is $${"
-        name = re.match(r"([A-Za-z_][A-Za-z0-9_]*)(-|\?)(.*)", body or "")
-        if name:
-            message += f"; did you mean '${{{name[1]}:{name[2]}{name[3]}}}'?"
+        if sign := re.match(r"[A-Za-z_][A-Za-z0-9_]*([-?])", body or ""):
+            message += f"; did you mean ':{sign[1]}' instead of '{sign[1]}'?"
         self.found.append(diagnostic("HG107", message, span, help_text))

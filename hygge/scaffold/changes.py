@@ -9,8 +9,8 @@ from __future__ import annotations
 import difflib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -108,14 +108,27 @@ def _with_lines(before: str, lines: str) -> str:
 
 
 def _read(root: Path, path: str) -> str | None:
-    file = _inside(root, path)
-    if file.is_dir():
-        raise UsageError(f"{path} is a directory, not a file", hint="choose another name")
-    try:
+    with _told("read", path):
+        file = _inside(root, path)
+        if not file.exists():
+            return None
+        if not file.is_file():
+            what = "a directory, not a file" if file.is_dir() else "not a regular file"
+            raise UsageError(f"{path} is {what}", hint="choose another name")
         with file.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
             return stream.read()
-    except FileNotFoundError:
-        return None
+
+
+@contextmanager
+def _told(verb: str, path: str) -> Iterator[None]:
+    """Turn what the system refuses into an error that a person can act on."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        folder = PurePosixPath(path).parent.as_posix()
+        message = f"cannot {verb} {path}: {reason}"
+        raise HyggeError(message, hint=f"ls -la {folder}", code="HG605") from error
 
 
 def _inside(root: Path, path: str) -> Path:
@@ -160,22 +173,30 @@ _WRITTEN = frozenset({Status.CREATE, Status.OVERWRITE, Status.APPEND})
 
 def apply(root: Path, changes: Sequence[Change]) -> None:
     """Make the changes: every new file is complete on the disk before the first one is renamed."""
-    ready: list[tuple[str, Path]] = []
+    ready: list[tuple[str, str]] = []
     try:
         for change in changes:
             if change.status in _WRITTEN and change.after is not None:
-                target = _inside(root, change.path)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                ready.append((_write_beside(target, change.after), target))
-        for temporary, target in ready:
-            os.replace(temporary, target)  # noqa: PTH105
+                ready.append(_prepared(root, change.path, change.after))
+        for temporary, path in ready:
+            with _told("write", path):
+                os.replace(temporary, _inside(root, path))  # noqa: PTH105
     finally:
         for temporary, _ in ready:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 Path(temporary).unlink()
     for change in changes:
         if change.status is Status.REMOVE:
-            _inside(root, change.path).unlink()
+            with _told("remove", change.path):
+                _inside(root, change.path).unlink()
+
+
+def _prepared(root: Path, path: str, text: str) -> tuple[str, str]:
+    """Write the text beside its place; return the temporary file, and the path it is for."""
+    with _told("write", path):
+        target = _inside(root, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return _write_beside(target, text), path
 
 
 def _write_beside(target: Path, text: str) -> str:

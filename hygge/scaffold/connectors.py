@@ -12,13 +12,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from hygge.connector import HomeConfig, StoreConfig
-from hygge.errors import UsageError
+from hygge.errors import ConfigError, UsageError
 from hygge.project.parse import parse
 from hygge.project.scalars import resolve
 from hygge.project.schema import secrets_at
 from hygge.project.tree import plain
 from hygge.project.variables import mentions
 from hygge.redact import learn
+from hygge.registry import Registry
 from hygge.scaffold.changes import Wanted
 from hygge.scaffold.checking import check_settings, check_yaml
 from hygge.scaffold.naming import check_path
@@ -49,7 +50,7 @@ def connector_files(project: Path, wanted: NewConnector) -> list[Wanted]:
     """
     check_path(wanted.kind, wanted.name)
     registry = HomeConfig.registry if wanted.kind == "home" else StoreConfig.registry
-    model: type[BaseModel] = registry.find(wanted.type)
+    model = _model(registry, wanted.type)
     given = _values(model, wanted)
     path = f"{wanted.kind}s/{wanted.name}.yml"
     _refuse_secrets(model, wanted, given)
@@ -61,6 +62,16 @@ def connector_files(project: Path, wanted: NewConnector) -> list[Wanted]:
     names = dict.fromkeys(_VARIABLE.findall(" ".join(wanted.fields)))
     lines = "".join(f"{name}=\n" for name in names)
     return [file, Wanted(".env.example", lines, adds=True)] if lines else [file]
+
+
+def _model(registry: Registry[Any], type_name: str) -> type[BaseModel]:
+    try:
+        model: type[BaseModel] = registry.find(type_name)
+    except ConfigError as error:
+        if error.code != "HG104":
+            raise
+        raise UsageError(error.message, hint=error.hint, code=error.code) from error
+    return model
 
 
 def _refuse_secrets(model: type[BaseModel], wanted: NewConnector, given: Mapping[str, Any]) -> None:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from glob import escape
 from typing import TYPE_CHECKING
 
-from hygge.connector import Home, ReadRequest
-from hygge.errors import HyggeError, UsageError
-from hygge.project.diagnostics import did_you_mean
+from hygge.candidates import watermark_candidates
+from hygge.errors import UsageError
+from hygge.model import EntityFacts
 from hygge.project.project import Project
 from hygge.scaffold.changes import Wanted
 from hygge.scaffold.flows import NewFlow, flow_files
 from hygge.scaffold.naming import lawful_name
 from hygge.scaffold.quoting import quoted
+from hygge.survey import survey
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,25 +52,14 @@ def discovered_flows(project: Project, wanted: NewFlows) -> Discovered:
     one flow; the home's own error when it cannot be read.
     """
     home = project.home(wanted.home).home(project.context)
-    entities = home.entities(wanted.pattern)
-    if not entities:
-        raise _nothing(home, wanted)
-    found = Discovered([], [])
-    for flow, entity in _named(entities).items():
-        request = _look(home, entity, found.notes)
-        new = _flow(flow, entity, request, wanted)
-        found.files.extend(flow_files(project.root, new))
-    return found
-
-
-def _nothing(home: Home, wanted: NewFlows) -> UsageError:
-    known = home.entities()
-    hint = f"its entities: {', '.join(known[:20])}" if known else f"homes: {wanted.home} is empty"
-    return UsageError(
-        f"home '{wanted.home}' has no entity '{wanted.pattern}'"
-        + did_you_mean(wanted.pattern, known),
-        hint=hint,
-    )
+    found = survey(home, wanted.home, wanted.pattern)
+    facts = {one.name: one for one in found.facts}
+    files: list[Wanted] = []
+    for flow, entity in _named(found.names).items():
+        files.extend(flow_files(project.root, _flow(flow, entity, facts.get(entity), wanted)))
+    why = "the columns of {} could not be read: {}"
+    notes = [why.format(quoted(name), reason) for name, reason in found.unread.items()]
+    return Discovered(files, notes)
 
 
 def _named(entities: Sequence[str]) -> dict[str, str]:
@@ -88,23 +78,6 @@ def _named(entities: Sequence[str]) -> dict[str, str]:
     return flows
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What a home tells about an entity."""
-
-    columns: tuple[str, ...] = ()
-    key: tuple[str, ...] = ()
-
-
-def _look(home: Home, entity: str, notes: list[str]) -> _Look:
-    try:
-        with home.open(ReadRequest(entity=entity)) as source:
-            return _Look(_columns(source.schema), source.primary_key)
-    except (HyggeError, OSError) as error:
-        notes.append(f"the columns of {quoted(entity)} could not be read: {error}")
-        return _Look()
-
-
 def _columns(schema: pa.Schema) -> tuple[str, ...]:
     """Return a line for each column: its name as YAML writes it, and its type."""
     fields = [(quoted(field.name), _short(str(field.type))) for field in schema]
@@ -120,16 +93,18 @@ def _short(text: str) -> str:
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
-def _flow(flow: str, entity: str, look: _Look, wanted: NewFlows) -> NewFlow:
+def _flow(flow: str, entity: str, facts: EntityFacts | None, wanted: NewFlows) -> NewFlow:
     literal = escape(entity).replace("${", "$${")
     needs_key = wanted.mode == _MERGE
+    key = facts.primary_key if facts else ()
     return NewFlow(
         name=flow,
         home=wanted.home,
         store=wanted.store,
         entities=(literal,),
         mode=wanted.mode,
-        primary_key=look.key if needs_key else (),
-        found=look.columns,
-        key=look.key,
+        primary_key=key if needs_key else (),
+        found=_columns(facts.schema) if facts else (),
+        key=key,
+        watermarks=watermark_candidates(facts) if facts else (),
     )

@@ -34,6 +34,8 @@ class NewFlow:
     """Lines that tell what was found at home, for a comment."""
     key: tuple[str, ...] = ()
     """The columns that identify a row as the home says, to be offered in a comment."""
+    watermarks: tuple[str, ...] = ()
+    """Columns that may tell new rows, likeliest first, for a comment."""
 
 
 def flow_files(project: Path, wanted: NewFlow) -> list[Wanted]:
@@ -58,6 +60,7 @@ def flow_files(project: Path, wanted: NewFlow) -> list[Wanted]:
         "primary_key": list(wanted.primary_key),
         "found": list(wanted.found),
         "key": list(wanted.key),
+        "watermarks": list(wanted.watermarks),
     }
     name, text = find_template("flow", None, project)
     file = with_schema(Wanted(f"flows/{wanted.name}.yml", render(name, text, values)))

@@ -69,10 +69,25 @@ def find_template(kind: str, fallback: str | None, project: Path) -> tuple[str, 
     for name in filter(None, (kind, fallback)):
         own = project / "templates" / f"{name}.yml.j2"
         if own.is_file():
-            return f"templates/{name}.yml.j2", own.read_text("utf-8")
+            return f"templates/{name}.yml.j2", _read(own, f"templates/{name}.yml.j2")
         if name in built_in_kinds():
             return f"{name}.yml.j2", built_in_text(name)
     raise UsageError(f"there is no template '{kind}'")
+
+
+def _read(file: Path, name: str) -> str:
+    """Return the text of a project's own template."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            raise ValueError("it is larger than 1 MB")
+        return data.decode("utf-8").replace("\r\n", "\n")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(
+            f"cannot read {name}: {reason}", hint=f"ls -l {name}", code="HG604"
+        ) from error
 
 
 def render(

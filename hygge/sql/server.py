@@ -92,7 +92,8 @@ class ServerSettings(ConnectorConfig):
         """Return where the server is, with the fields laid over the url."""
         url = urlsplit(self.url.get_secret_value() if self.url else "")
         options = dict(parse_qsl(url.query, keep_blank_values=True))
-        host = self.host or unquote(url.hostname or "") or options.pop("host", None)
+        folder = options.pop("host", None)
+        host = self.host or unquote(url.hostname or "") or folder
         password = self.password.get_secret_value() if self.password else None
         return Endpoint(
             host=host or None,

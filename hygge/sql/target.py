@@ -96,10 +96,10 @@ class SqlTarget(Target):
         """Make the staging table for rows of `schema`."""
 
     @abstractmethod
-    def finish_staging(self, schema: pa.Schema) -> None:
-        """Make the staging table what the table is to be: all parts, all types, its key.
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
+        """Give the staged rows their types; happens once, before the short transaction.
 
-        Happens once, before the short transaction.
+        When the staging table `becomes_table`, also give it the key and what must not be null.
         """
 
     @abstractmethod
@@ -157,10 +157,12 @@ class SqlTarget(Target):
                 f"{len(parts)} parts hold {rows}"
             )
         schema = self.begin_staging(commit.schema)
-        self.finish_staging(schema)
+        is_replace = self.request.mode is Mode.REPLACE
+        swaps = self.live is not None and is_replace and self._swaps()
+        self.finish_staging(schema, becomes_table=self.live is None or swaps)
         with self.transaction():
             self.chain.check_next(self.run, commit.seq)
-            total = self._publish(commit, schema)
+            total = self._publish(commit, schema, swaps=swaps)
             self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
         self.is_published = True
 
@@ -183,27 +185,22 @@ class SqlTarget(Target):
 
     # How rows become visible
 
-    def _publish(self, commit: Commit, schema: pa.Schema) -> int:
+    def _publish(self, commit: Commit, schema: pa.Schema, *, swaps: bool) -> int:
         """Make the staged rows visible; return how many rows the table has then."""
-        if self.live is None:
+        if self.live is None or swaps:
+            if swaps:
+                self.run(f"DROP TABLE {self.table}")
             self.rename_staging(schema)
             return commit.rows
         if self.request.mode is Mode.REPLACE:
-            self._replace(commit, schema)
+            self.run(f"DELETE FROM {self.table}")
+            self._evolve(schema, is_empty=True)
+            self._insert(commit, schema)
             return commit.rows
         before = self._rows_before()
         self._evolve(schema, is_empty=False)
         self._insert(commit, schema)
         return before + commit.rows
-
-    def _replace(self, commit: Commit, schema: pa.Schema) -> None:
-        if self._swaps():
-            self.run(f"DROP TABLE {self.table}")
-            self.rename_staging(schema)
-            return
-        self.run(f"DELETE FROM {self.table}")
-        self._evolve(schema, is_empty=True)
-        self._insert(commit, schema)
 
     def _swaps(self) -> bool:
         if self.replacing == "keep":
@@ -242,7 +239,7 @@ class SqlTarget(Target):
                 continue
             if self.differs(column, field):
                 self.retype_column(field, is_empty=is_empty)
-            if field.nullable and not column.field.nullable and not column.fills_itself:
+            if field.nullable and not column.field.nullable and self._required(field.name):
                 self.allow_nulls(field.name)
         for name, column in live.items():
             if is_empty and not column.fills_itself and self._wrote(name):
@@ -250,6 +247,10 @@ class SqlTarget(Target):
 
     def _wrote(self, name: str) -> bool:
         return self.last is not None and name in self.last.schema.names
+
+    def _required(self, name: str) -> bool:
+        """Return whether a commit said that a column is never null; others' rules are theirs."""
+        return self._wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
 
     # What most databases call these things
 
@@ -276,8 +277,11 @@ class SqlTarget(Target):
         return int(self.run(f"WITH moved AS ({sql} RETURNING 1) SELECT count(*) FROM moved")[0][0])
 
     def differs(self, column: LiveColumn, field: pa.Field) -> bool:
-        """Return whether a column must change its type to hold a fitted field."""
-        return column.type != self.sql_type(field)
+        """Return whether a column must change its type to hold a fitted field.
+
+        A type that reads the same stays as it is, such as a text of limited length.
+        """
+        return column.type != self.sql_type(field) and column.field.type != field.type
 
     def rename_staging(self, schema: pa.Schema) -> None:
         """Make the staging table the table; there is none of that name."""
@@ -289,10 +293,9 @@ class SqlTarget(Target):
 
     def retype_column(self, field: pa.Field, *, is_empty: bool) -> None:
         """Give a column another type, in which all its values stay exact."""
-        self.run(
-            f"ALTER TABLE {self.table} ALTER COLUMN {self.quote(field.name)} "
-            f"TYPE {self.sql_type(field)}"
-        )
+        column, kind = self.quote(field.name), self.sql_type(field)
+        using = f"CAST({'NULL' if is_empty else column} AS {kind})"
+        self.run(f"ALTER TABLE {self.table} ALTER COLUMN {column} TYPE {kind} USING {using}")
 
     def allow_nulls(self, column: str) -> None:
         """Let a column have no value."""

@@ -5,19 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hygge.files.formats import BatchWriter, FileFormat, Sink, map_type
-from hygge.files.json_text import rows_text
+from hygge.files.formats import BatchWriter, FileFormat, Sink
+from hygge.files.json_text import fit_json, rows_text
 from hygge.files.store import FileStoreConfig
 from hygge.files.text import (
     COMPRESSED_SUFFIX,
     Compression,
     TextWriter,
     count_lines,
-    fit_text,
     line_bytes,
     pieces,
 )
-from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +46,7 @@ class _Jsonl(FileFormat):
         self.suffix = ".jsonl" + COMPRESSED_SUFFIX[compression]
 
     def fit(self, kind: pa.DataType) -> pa.DataType:
-        return map_type(kind, _fit_leaf)
+        return fit_json(kind)
 
     def open(self, sink: Sink, schema: pa.Schema, buffer_bytes: int) -> BatchWriter:
         return _Objects(TextWriter(sink, self.compression))
@@ -67,12 +65,3 @@ class _Objects:
 
     def close(self) -> None:
         self._out.close()
-
-
-def _fit_leaf(kind: pa.DataType) -> pa.DataType:
-    import pyarrow as pa
-
-    is_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-    if is_bytes or pa.types.is_fixed_size_binary(kind) or pa.types.is_binary_view(kind):
-        raise UnfitError("JSON has no bytes")
-    return fit_text(kind)

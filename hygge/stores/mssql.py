@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit
 from hygge.sql.names import TableName, readings
 from hygge.sql.target import Replacing
-from hygge.sql.tds import catalog
+from hygge.sql.tds import catalog, types
 from hygge.sql.tds.connecting import Rows, control
 from hygge.sql.tds.faults import is_passing
 from hygge.sql.tds.settings import TdsSettings
 from hygge.sql.tds.writing import TdsTarget, chain_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class MssqlStoreConfig(TdsSettings, StoreConfig, type="mssql"):
@@ -35,6 +38,11 @@ class MssqlStoreConfig(TdsSettings, StoreConfig, type="mssql"):
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
     that grants, views and indexes stay; `auto` swaps where nothing would be lost."""
+
+    @classmethod
+    def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
+        """Return the column that holds `field`; see `StoreConfig.held_as`."""
+        return types.held_as(field)
 
     def store(self, context: ProjectContext) -> MssqlStore:
         """Return the store; connects to nothing."""

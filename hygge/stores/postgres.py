@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit
 from hygge.sql import chain
 from hygge.sql.names import TableName, quote, readings
-from hygge.sql.pg import catalog
+from hygge.sql.pg import catalog, types
 from hygge.sql.pg.connecting import Rows, control
 from hygge.sql.pg.examining import examine_writing
 from hygge.sql.pg.faults import is_passing
 from hygge.sql.pg.settings import PgSettings
 from hygge.sql.pg.writing import PgTarget
 from hygge.sql.target import Replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class PostgresStoreConfig(PgSettings, StoreConfig, type="postgres"):
@@ -29,6 +32,11 @@ class PostgresStoreConfig(PgSettings, StoreConfig, type="postgres"):
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
     that grants, views and indexes stay; `auto` swaps where nothing would be lost."""
+
+    @classmethod
+    def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
+        """Return the column that holds `field`; see `StoreConfig.held_as`."""
+        return types.held_as(field)
 
     def store(self, context: ProjectContext) -> PostgresStore:
         """Return the store; connects to nothing."""

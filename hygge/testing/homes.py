@@ -149,6 +149,14 @@ class HomeSuite(ABC):
         assert 1 <= len(splits) <= wanted
         assert_same(read_entity(many, "things", wanted=wanted), plain_table(MANY))
 
+    @pytest.mark.parametrize("columns", [["name"], ["id"], ["name", "id"]])
+    def test_narrowed_to_some_columns_their_rows_stay(self, many: Home, columns: list[str]) -> None:
+        with many.open(ReadRequest("things", batch_bytes=2**16)) as source:
+            source.narrow(columns)
+            assert {*columns} <= {*source.schema.names} <= {"id", "name"}
+            tables = [read_split(source, split) for split in source.splits(2)]
+        assert_same(pa.concat_tables(tables).select(columns), plain_table(MANY).select(columns))
+
     def test_a_split_survives_a_pickle(self, many: Home) -> None:
         with many.open(ReadRequest("things")) as source:
             splits = pickle.loads(pickle.dumps(source.splits(3)))
@@ -289,6 +297,23 @@ class FileHomeSuite(HomeSuite):
         assert read.column("year").to_pylist() == [2023, 2023, 2024, 2024]
         assert read.column("zone").to_pylist() == ["01", "01", "2", "2"]
         assert read.column("id").to_pylist() == [2023, 2024, 2024, 2025]
+
+    @pytest.mark.parametrize("columns", [["year"], ["name", "year"], ["extra"], ["id", "extra"]])
+    def test_narrowed_to_columns_of_folders_or_of_some_files_their_rows_stay(
+        self, tmp_path: Path, columns: list[str]
+    ) -> None:
+        for year, rows in (("2023", 3), ("2024", 2)):
+            folder = tmp_path / "things" / f"year={year}"
+            folder.mkdir(parents=True)
+            table = plain_table(rows)
+            extra = table.append_column("extra", table.column("id"))
+            self.write(extra if year == "2024" else table, folder / f"x{self.extension}")
+        whole = read_entity(self.home(tmp_path), "things")
+        with self.home(tmp_path).open(ReadRequest("things")) as source:
+            source.narrow(columns)
+            tables = [read_split(source, split) for split in source.splits(2)]
+        assert_same(pa.concat_tables(tables).select(columns), whole.select(columns))
+        assert whole.num_rows == 5
 
     def test_a_file_that_vanishes_is_worth_another_attempt(
         self, tmp_path: Path, three: Home

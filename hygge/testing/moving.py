@@ -9,6 +9,7 @@ from itertools import count
 
 import pyarrow as pa
 
+from hygge.casting import exact_cast
 from hygge.connector import Commit, Mode, Part, Split, Store, Target, Watermark, WriteRequest
 from hygge.sql.pool import close_all
 
@@ -50,7 +51,11 @@ def next_commit(
 def accepted(target: Target, table: pa.Table) -> pa.Table:
     """Return `table` as the target wants it staged."""
     schema = target.accept(table.schema)
-    return table if schema.equals(table.schema) else table.cast(schema)
+    columns = [
+        pa.chunked_array([exact_cast(chunk, field.type) for chunk in column.chunks], field.type)
+        for column, field in zip(table.columns, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def write(
@@ -64,6 +69,7 @@ def write(
             parts.append(target.stage(reader, Split(number, f"split {number}")))
         commit = next_commit(target, request, parts, tables[0].schema)
         target.commit(parts, commit)
+        target.discard()
         return commit
 
 

@@ -13,7 +13,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from hygge.cli.app import app
-from hygge.errors import ConfigError, HyggeError, UsageError
+from hygge.errors import HyggeError, UsageError
 from hygge.project.checking import check
 
 RUNNER = CliRunner()
@@ -137,6 +137,23 @@ def test_json_lists_what_was_written(tmp_path: Path) -> None:
     assert {"status": "create", "path": "hygge.yml"} in answer["files"]
 
 
+def test_json_is_json_when_there_is_a_conflict_too(project: Path) -> None:
+    (project / "README.md").write_text("mine\n")
+    result = hygge(project, "init", ".", "--json")
+    answer = json.loads(result.stdout)
+    assert answer["written"] is False
+    assert answer["files"] == [{"status": "conflict", "path": "README.md"}]
+    assert isinstance(result.exception, HyggeError)
+
+
+def test_a_template_that_cannot_be_read_is_told(project: Path) -> None:
+    (project / "templates/home").mkdir(parents=True)
+    (project / "templates/home/csv.yml.j2").write_bytes(b"type: csv # \xff\n")
+    error = refused(project, "new", "home", "x", "--type", "csv", "path=x")
+    assert error.code == "HG604"
+    assert "cannot read templates/home/csv.yml.j2" in error.message
+
+
 @pytest.mark.parametrize(
     ("typed", "answers", "left"),
     [
@@ -146,8 +163,9 @@ def test_json_lists_what_was_written(tmp_path: Path) -> None:
         ("d", ["y"], "new"),
         ("q", [], "mine"),
         ("\x04", [], "mine"),
+        ("y\x04\x04", [], "mine"),
     ],
-    ids=["yes", "no", "enter", "diff then yes", "quit", "end of input"],
+    ids=["yes", "no", "enter", "diff then yes", "quit", "end of input", "yes, unfinished"],
 )
 def test_at_a_terminal_a_conflict_is_asked_about(
     project: Path, typed: str, answers: list[str], left: str
@@ -157,13 +175,13 @@ def test_at_a_terminal_a_conflict_is_asked_about(
     environment = {**os.environ, "TERM": "dumb"}
     child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=30, env=environment)
     child.expect("README.md differs. Overwrite")
-    child.send(typed if typed == "\x04" else f"{typed}\n")
+    child.send(typed if "\x04" in typed else f"{typed}\n")
     for answer in answers:
         child.expect(r"-mine[\s\S]*Overwrite")
         child.sendline(answer)
     child.expect(pexpect.EOF)
     child.close()
-    assert (child.exitstatus == 0) == (typed not in ("q", "\x04"))
+    assert (child.exitstatus == 0) == (typed != "q" and "\x04" not in typed)
     assert ((project / "README.md").read_text() == "mine\n") == (left == "mine")
 
 
@@ -234,7 +252,7 @@ def test_new_refuses_what_will_not_do(
     project: Path, words: list[str], message: str, hint: str
 ) -> None:
     error = refused(project, "new", *words)
-    assert isinstance(error, ConfigError)
+    assert isinstance(error, UsageError)
     assert message in error.message
     assert hint in (error.hint or "")
 

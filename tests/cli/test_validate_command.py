@@ -152,7 +152,7 @@ def test_every_variable_that_is_not_set_is_listed(tmp_path: Path) -> None:
         "variable HYGGE_T_B is not set",
         "variable HYGGE_T_D is not set: bytes",
     ]
-    assert ("HG102", "unknown key 'when'") in found
+    assert ("HG102", "unknown key 'when'; did you mean 'where'?") in found
     assert ("HG106", "'concurrency' cannot be '${HYGGE_T_E}': must be a whole number") in found
     assert "many" not in done.stdout
 

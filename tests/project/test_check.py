@@ -67,7 +67,13 @@ def test_words_of_other_tools_lead_to_ours(write: Write) -> None:
         ("homes/files.yml", "type: testbin\npath:\n", "HG106", "2:1", "has no value"),
         ("homes/files.yml", "type: ${T}\npath: x\n", "HG108", "1:7", "'type'"),
         ("homes/files.yml", "type: testbin\npath: ${A\n", "HG107", "2:7", "not closed"),
-        ("homes/files.yml", "type: testbin\npath: ${A-b}\n", "HG107", "2:7", "mean '${A:-b}'"),
+        (
+            "homes/files.yml",
+            "type: testbin\npath: ${A-b}\n",
+            "HG107",
+            "2:7",
+            "mean ':-' instead of '-'",
+        ),
         ("homes/files.yml", "type: testbin\npath: ${1A}\n", "HG107", "2:7", "no variable"),
         ("homes/files.yml", "- type: testbin\n", "HG101", "1:1", "this is a list"),
         ("homes/files.yml", "type:testbin\n", "HG101", "1:1", "single value"),
@@ -97,6 +103,9 @@ def test_words_of_other_tools_lead_to_ours(write: Write) -> None:
         ("flows/users.yml", "home: {path: x}\n", "HG103", "1:7", "needs a type"),
         ("hygge.yml", "name: x\nconcurency: 3\n", "HG102", "2:1", "'concurrency'"),
         ("hygge.yml", "memory_limit: lots\n", "HG106", "1:15", "256MB"),
+        ("hygge.yml", f"memory_limit: {'9' * 400}GB\n", "HG106", "1:15", "finite"),
+        ("hygge.yml", "memory_limit: 9999999TB\n", "HG106", "1:15", "must be at most"),
+        ("hygge.yml", "defaults: {timeout: .inf}\n", "HG106", "1:21", "must be at most"),
         ("hygge.yml", "defaults: {mod: append}\n", "HG102", "1:12", "'mode'"),
         ("stores/lake.yml", "type: testbin\npath: data/in\n", "HG212", "", "into what it reads"),
         ("stores/lake.yml", "type: testbin\npath: data/in/users\n", "HG212", "", "data/in/users"),
@@ -204,6 +213,21 @@ def test_the_circle_of_waiting_flows_is_told_once(write: Write) -> None:
     code, where, message, _ = one(root)
     assert (code, where) == ("HG206", "flows/a.yml:1:9")
     assert "a → c → b → a" in message
+
+
+def test_a_flow_that_waits_for_itself_hides_no_circle(write: Write) -> None:
+    root = write({"flows/a.yml": "after: [a, b]\n", "flows/b.yml": "after: [b, a]\n"})
+    found = check(root).diagnostics
+    assert [(d.where, d.message) for d in found] == [
+        ("flows/a.yml:1:9", "flow 'a' waits for itself"),
+        ("flows/a.yml:1:12", "these flows wait for each other: a → b → a"),
+        ("flows/b.yml:1:9", "flow 'b' waits for itself"),
+    ]
+
+
+def test_a_mistake_in_a_setting_hides_no_mode_that_will_not_do(write: Write) -> None:
+    root = write({"flows/users.yml": "mode: merge\nretries: many\n"})
+    assert told(root) == [("HG209", "flows/users.yml:1:7"), ("HG106", "flows/users.yml:2:10")]
 
 
 def test_a_flow_must_name_one_of_several_stores(write: Write) -> None:

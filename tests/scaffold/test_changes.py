@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -81,7 +83,7 @@ def test_nothing_is_written_when_one_file_cannot_be(tmp_path: Path) -> None:
     before = files(tmp_path)
     good = Change("good.yml", Status.CREATE, None, "a: 1\n")
     bad = Change("blocked/b.yml", Status.CREATE, None, "b: 1\n")
-    with pytest.raises(OSError, match="blocked"):
+    with pytest.raises(HyggeError, match="cannot write blocked"):
         apply(tmp_path, [good, bad])
     assert files(tmp_path) == before
 
@@ -119,3 +121,39 @@ def test_an_overwritten_file_keeps_its_permissions(tmp_path: Path) -> None:
     file.chmod(0o640)
     apply(tmp_path, settle(compare(tmp_path, [Wanted("a.yml", "y\n")]), "overwrite", None))
     assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yml")
+    with pytest.raises(UsageError, match=r"pipe\.yml is not a regular file"):
+        compare(tmp_path, [Wanted("pipe.yml", "a: 1\n")])
+
+
+def refuse(*arguments: object, **more: object) -> None:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+@pytest.mark.parametrize("place", ["tempfile.mkstemp", "os.replace", "pathlib.Path.mkdir"])
+def test_a_refusal_of_the_system_is_told_and_leaves_nothing(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = compare(tmp_path, [Wanted("homes/a.yml", "a: 1\n")])
+    monkeypatch.setattr(place, refuse)
+    with pytest.raises(HyggeError, match=r"cannot write homes/a\.yml: permission denied") as told:
+        apply(tmp_path, changes)
+    assert (told.value.code, told.value.exit_code) == ("HG605", 1)
+    assert told.value.hint == "ls -la homes"
+    assert files(tmp_path) == {}
+
+
+def test_a_file_that_may_not_be_read_or_removed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.yml").write_text("a: 1\n")
+    change = removal(tmp_path, "a.yml")
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    with pytest.raises(HyggeError, match=r"cannot remove a\.yml: permission denied"):
+        apply(tmp_path, [change])
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(HyggeError, match=r"cannot read a\.yml: permission denied"):
+        compare(tmp_path, [Wanted("a.yml", "a: 2\n")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import ClassVar
 
@@ -48,7 +49,7 @@ class ShelfHome(Home):
         """Is always there."""
 
     def entities(self, pattern: str = "*") -> list[str]:
-        return sorted(HELD)
+        return sorted(name for name in HELD if fnmatchcase(name, pattern))
 
     def open(self, request: ReadRequest) -> AbstractContextManager[Source]:
         return self._open(request.entity)

@@ -25,7 +25,7 @@ class TestCsvStore(FileStoreSuite):
     exemptions: ClassVar = {
         **dict.fromkeys(("list", "large list", "fixed size list"), NESTED),
         **dict.fromkeys(("struct", "list of struct", "map"), NESTED),
-        **dict.fromkeys(("binary", "large binary", "fixed size binary", "uuid"), BYTES),
+        **dict.fromkeys(("binary", "large binary", "fixed size binary"), BYTES),
         "duration(us)": "never: a length of time has no text that every reader understands",
         "decimal(76,30)": "upstream: DuckDB holds decimals of up to 38 digits",
     }

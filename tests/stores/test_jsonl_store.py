@@ -22,7 +22,7 @@ NAN = "never: JSON has no number for NaN and infinity"
 class TestJsonlStore(FileStoreSuite):
     type_name = "jsonl"
     exemptions: ClassVar = {
-        **dict.fromkeys(("binary", "large binary", "fixed size binary", "uuid"), BYTES),
+        **dict.fromkeys(("binary", "large binary", "fixed size binary"), BYTES),
         **dict.fromkeys(("float16", "float32", "float64"), NAN),
         "map": "ours: a map is a list of keys and values here, which DuckDB takes for no map",
         "duration(us)": "never: a length of time has no text that every reader understands",

@@ -224,7 +224,6 @@ def test_a_table_of_others_is_kept_and_filled() -> None:
     statements = published(Mode.REPLACE, COLUMNS, plain_table(0))
     assert "DELETE FROM [d]]bo].[we]]ird]" in statements
     assert any(sql.startswith("INSERT INTO [d]]bo].[we]]ird] ([id], [name])") for sql in statements)
-    assert "ALTER TABLE [d]]bo].[we]]ird] ALTER COLUMN [id] bigint NULL" in statements
     assert not any("sp_rename" in sql for sql in statements)
 
 
@@ -234,6 +233,15 @@ def test_columns_are_added_and_widened() -> None:
     table = "ALTER TABLE [d]]bo].[we]]ird]"
     assert f"{table} ALTER COLUMN [id] decimal(30,0) NULL" in statements
     assert f"{table} ADD [new] uniqueidentifier NULL" in statements
+
+
+def test_a_column_lets_nulls_in_with_its_own_type() -> None:
+    kind: list[tuple[Any, ...]] = [("U ",)]
+    made, notebook = target({"sys.columns c\nJOIN": COLUMNS, "SELECT type FROM sys.objects": kind})
+    made.live = made.find_live()
+    made.allow_nulls("id")
+    assert notebook.statements[-1] == "ALTER TABLE [d]]bo].[we]]ird] ALTER COLUMN [id] bigint NULL"
+    assert_tsql(notebook.statements[-1])
 
 
 def test_a_view_is_not_written() -> None:

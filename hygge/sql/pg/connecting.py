@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Control = Connection[tuple[Any, ...]]
 
+_NOTICES_SINCE = 140000
 _BATCH_OPTION = "adbc.postgresql.batch_size_hint_bytes"
 
 
@@ -29,6 +30,10 @@ def control_kind(settings: PgSettings) -> Kind[Control]:
         connection = psycopg.connect(settings.conninfo(), autocommit=True, application_name="hygge")
         # Parameters are $1, $2: a percent sign in a name stays one.
         connection.cursor_factory = psycopg.RawCursor
+        if connection.info.server_version >= _NOTICES_SINCE:
+            # A server does not do for minutes what a run that was killed had asked for.
+            with suppress(psycopg.Error):
+                connection.execute("SET client_connection_check_interval = '5s'")
         return connection
 
     return Kind(

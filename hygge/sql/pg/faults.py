@@ -49,7 +49,9 @@ def is_passing(error: BaseException) -> bool:
 def said(error: BaseException) -> str:
     """Return what the server said, without what drivers wrap around it."""
     text = _QUERY.sub("", str(error)).strip()
-    return _NOISE.sub("", _STATE.sub("", text)).strip().rstrip(".") or type(error).__name__
+    text = _NOISE.sub("", _STATE.sub("", text)).strip().rstrip(".")
+    lines = dict.fromkeys(line.removeprefix("connection failed: ") for line in text.splitlines())
+    return "\n".join(lines) or type(error).__name__
 
 
 def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
@@ -97,13 +99,19 @@ _WAYS: tuple[_Way, ...] = (
         True,
     ),
     (
+        lambda s, t: "does not match host name" in t,
+        "the certificate speaks of another name: write that one as host, or say  sslmode: "
+        "verify-ca  where every name under the same authority will do",
+        True,
+    ),
+    (
         lambda s, t: "certificate" in t or ("ssl" in t and "not support" in t),
         "name the file that vouches for the server in sslrootcert; sslmode: require does without, "
         "and then anybody on the way could pass for the server",
         True,
     ),
     (
-        lambda s, t: "could not translate host name" in t or "name or service not known" in t,
+        lambda s, t: "translate host name" in t or "resolve host" in t,
         "check host; a password in a url needs @ : / # written as %40 %3A %2F %23",
         True,
     ),

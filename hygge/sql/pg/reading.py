@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -30,6 +31,8 @@ _FIRST_DAY = -2_440_588
 over before it is `infinity`, `-infinity` or a time beyond Arrow's 64 bits, wrapped around."""
 _FIRST_MICROSECOND = _FIRST_DAY * 86_400_000_000
 _DAY = 86_400_000_000
+_ARRAY = re.compile(r"malformed array literal: \"(column '(.*)' holds an array (\[.*?\]))\"")
+"""What the server says to the trick of `types.reading_of`."""
 
 
 class PgSource(Source):
@@ -185,8 +188,11 @@ class PgSource(Source):
 
     def blame(self, error: BaseException) -> HomeError:
         """Return the error of the home for what the driver raised while rows were read."""
+        array = _ARRAY.search(str(error))
+        if array is not None:
+            return _unreadable(self.schema.field(array[2]), f"an array {array[3]}")
         raised = fault(error, HomeError, f"cannot read {self._request.entity}")
-        return raised if isinstance(raised, HomeError) else HomeError(raised.message)
+        return HomeError(raised.message, hint=raised.hint, code=raised.code)
 
 
 class _Stream:

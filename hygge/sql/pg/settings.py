@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from hygge.sql.names import readings
+from hygge.sql.names import quote, readings
 from hygge.sql.pool import Pool, pool_of
 from hygge.sql.server import ServerSettings
 
@@ -36,7 +36,7 @@ class PgSettings(ServerSettings):
     """File with the certificates of those who may vouch for the server; the system's by default."""
 
     schema_: Annotated[str | None, Field(alias="schema", min_length=1)] = None
-    """The schema of tables whose name has none; the first of the user's search path by default."""
+    """The schema of tables whose name has none, also in queries; the user's own by default."""
 
     def pool(self) -> Pool:
         """Return the pool of connections that all moves with these settings share."""
@@ -80,8 +80,15 @@ class PgSettings(ServerSettings):
         session = dict(_SESSION)
         if self.statement_timeout is not None:
             session["statement_timeout"] = f"{round(self.statement_timeout * 1000)}"
-        settings = [f"-c {key}={value}" for key, value in session.items()]
+        if self.schema_ is not None:
+            session["search_path"] = f"{quote(self.schema_)},public"
+        settings = [f"-c {key}={_escaped(value)}" for key, value in session.items()]
         return " ".join([*settings, own] if own else settings)
+
+
+def _escaped(value: str) -> str:
+    """Return a value for libpq's `options`, where a blank ends it and a backslash escapes."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
 def _authorities() -> str:

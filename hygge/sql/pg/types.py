@@ -9,13 +9,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hygge.datatypes import NATIVE_TYPE
+from hygge.files.json_text import fit_json
 from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NATIVE = b"hygge.type"
-"""The key under which a field keeps the database's own type, when Arrow has none like it."""
 VENDOR = "postgresql:"
 
 _PLAIN = {
@@ -63,19 +63,26 @@ def reading_of(
     if type_name in _WHOLE_IDS and not as_text:
         return Reading(f"{quoted}::int8", pa.field(name, pa.int64(), nullable))
     if kind is None or (as_text and not pa.types.is_string(kind)):
-        native = None if as_text and kind is not None else {NATIVE: f"{VENDOR}{type_name}".encode()}
+        own = {NATIVE_TYPE: f"{VENDOR}{type_name}".encode()}
+        native = None if as_text and kind is not None else own
         return Reading(f"{quoted}::text", pa.field(name, pa.string(), nullable, native))
     if pa.types.is_list(kind):
-        return Reading(_one_dimensional(quoted, type_name), pa.field(name, kind, nullable))
+        sql = _one_dimensional(name, quoted, type_name)
+        return Reading(sql, pa.field(name, kind, nullable))
     is_decimal = pa.types.is_decimal(kind)
     return Reading(quoted, pa.field(name, kind, nullable), is_decimal)
 
 
-def _one_dimensional(quoted: str, type_name: str) -> str:
-    """Return an expression that fails in the server for arrays that a list cannot hold."""
+def _one_dimensional(name: str, quoted: str, type_name: str) -> str:
+    """Return an expression that fails in the server for arrays that a list cannot hold.
+
+    The server then quotes what was to become an array, and with it says which column it was.
+    """
+    column = name.replace("'", "''")
     return (
-        f"CASE WHEN array_ndims({quoted}) > 1 OR array_lower({quoted}, 1) <> 1 "
-        f"THEN ('not a plain list but ' || array_dims({quoted}))::{type_name} ELSE {quoted} END"
+        f"CASE WHEN array_ndims({quoted}) > 1 OR array_lower({quoted}, 1) <> 1 THEN "
+        f"('column ''{column}'' holds an array ' || array_dims({quoted}))::{type_name} "
+        f"ELSE {quoted} END"
     )
 
 
@@ -119,9 +126,34 @@ def native_type(field: pa.Field) -> str | None:
     """Return PostgreSQL's own type of a field whose values are texts of it; None for any other."""
     import pyarrow as pa
 
-    text = (field.metadata or {}).get(NATIVE, b"").decode()
+    text = (field.metadata or {}).get(NATIVE_TYPE, b"").decode()
     is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
     return text.removeprefix(VENDOR) if is_text and text.startswith(VENDOR) else None
+
+
+SAMPLES = (
+    "smallint", "integer", "bigint", "real", "double precision", "numeric", "numeric(12,2)",
+    "numeric(50,10)", "money", "boolean", "text", "character varying(10)", "character(10)", "bytea",
+    "date", "time without time zone", "time with time zone", "timestamp without time zone",
+    "timestamp with time zone", "interval", "uuid", "json", "jsonb", "xml", "inet", "cidr",
+    "macaddr", "bit(3)", "bit varying", "integer[]", "text[]", "numeric(12,2)[]", "date[]", "point",
+    "int4range", "tsvector", "oid", "an enum",
+)  # fmt: skip
+"""Types for the page: one of each kind that is read in a way of its own."""
+
+
+def sample(type_name: str) -> pa.Field:
+    """Return the field that a column of a type is read as."""
+    return reading_of("x", "x", type_name, nullable=True).field
+
+
+def held_as(field: pa.Field) -> tuple[pa.Field, str] | None:
+    """Return the field that is staged for `field` and its type in PostgreSQL; None if refused."""
+    try:
+        fitted = field.with_type(fit(field.type))
+    except UnfitError:
+        return None
+    return fitted, sql_type(fitted)
 
 
 _WRITTEN = {
@@ -169,6 +201,8 @@ def fit(kind: pa.DataType) -> pa.DataType:
         return _fit_decimal(kind)
     if is_.is_list(kind) or is_.is_large_list(kind) or is_.is_fixed_size_list(kind):
         return _fit_list(kind)
+    if is_.is_nested(kind):
+        return fit_json(kind)
     return _fit_time_or_bytes(kind)
 
 
@@ -185,12 +219,24 @@ def _fit_decimal(kind: pa.DataType) -> pa.DataType:
 
 
 def _fit_list(kind: pa.DataType) -> pa.DataType:
+    """Return a list that is an array, or one of things that only JSON can hold."""
     import pyarrow as pa
 
-    inner = fit(kind.value_type)
-    if pa.types.is_nested(inner):
-        raise UnfitError("an array has no lists inside of different lengths")
-    return pa.list_(inner)
+    if pa.types.is_nested(kind.value_type):
+        return fit_json(kind)
+    return pa.list_(fit(kind.value_type))
+
+
+def is_json(kind: pa.DataType) -> bool:
+    """Return whether values of a fitted type are written as JSON: what is no array of plain values.
+
+    Decimals in it are texts, for most readers of JSON take a number for a float.
+    """
+    import pyarrow as pa
+
+    return pa.types.is_nested(kind) and not (
+        pa.types.is_list(kind) and not pa.types.is_nested(kind.value_type)
+    )
 
 
 def _fit_time_or_bytes(kind: pa.DataType) -> pa.DataType:
@@ -224,6 +270,8 @@ def _sql_type(kind: pa.DataType) -> str:
         return "uuid"
     if pa.types.is_decimal(kind):
         return f"numeric({kind.precision},{kind.scale})"
+    if is_json(kind):
+        return "jsonb"
     if pa.types.is_list(kind):
         return f"{_sql_type(kind.value_type)}[]"
     return _WRITTEN[str(kind)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hygge.connector import WriteRequest
 from hygge.errors import CommitUnknownError, StoreError
+from hygge.files.json_text import nested_text
 from hygge.model import Part, Split
 from hygge.sql import chain
 from hygge.sql.names import TableName, quote
@@ -165,31 +166,34 @@ class PgTarget(SqlTarget):
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         """COPY a split into the staging table in a transaction of its own; see `Target.stage`."""
+        import adbc_driver_manager
+
         self.begin_staging(batches.schema)
         meter = _Meter(batches)
-        with self._bulk() as connection, cursor_of(connection) as cursor:
-            self._forget(split, cursor)
-            cursor.execute("SELECT (txid_current() % 4294967296)::text")
-            written_by = cursor.fetchone()[0]
-            rows = self._copy(cursor, meter)
-            connection.commit()
+        try:
+            with self._bulk() as connection, cursor_of(connection) as cursor:
+                self._forget(split, cursor)
+                cursor.execute("SELECT (txid_current() % 4294967296)::text")
+                written_by = cursor.fetchone()[0]
+                rows = self._copy(cursor, meter)
+                connection.commit()
+        except adbc_driver_manager.Error as error:
+            if meter.error is None:
+                raise self._refused(error) from error
+        if meter.error is not None:
+            # Outside of the `except`, so that it keeps the cause by which a home knows it.
+            raise meter.error
         with self.lock:
             self._staged[split.number] = written_by
         return Part(split.number, rows, meter.bytes)
 
     def _copy(self, cursor: Any, meter: _Meter) -> int:  # noqa: ANN401
-        import adbc_driver_manager
         import pyarrow as pa
 
         reader = pa.RecordBatchReader.from_batches(meter.schema, meter.batches())
-        try:
-            rows: int = cursor.adbc_ingest(
-                self.staging.name, reader, mode="append", db_schema_name=self.staging.schema
-            )
-        except adbc_driver_manager.Error as error:
-            if meter.error is not None:
-                raise meter.error from None
-            raise self._refused(error) from error
+        rows: int = cursor.adbc_ingest(
+            self.staging.name, reader, mode="append", db_schema_name=self.staging.schema
+        )
         return rows
 
     def _refused(self, error: Exception) -> StoreError:
@@ -227,7 +231,7 @@ class PgTarget(SqlTarget):
         columns = ", ".join(f"{quote(field.name)} {_staged_type(field)}" for field in schema)
         self.run(f"CREATE TABLE {self.name(self.staging)} ({columns})")
 
-    def finish_staging(self, schema: pa.Schema) -> None:
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Turn texts into PostgreSQL's own types, then set what must not be null, and the key."""
         changes = []
         for field in schema:
@@ -235,9 +239,9 @@ class PgTarget(SqlTarget):
             name = quote(field.name)
             if wanted != _staged_type(field):
                 changes.append(f"ALTER {name} TYPE {wanted} USING {name}::{wanted}")
-            if not field.nullable:
+            if becomes_table and not field.nullable:
                 changes.append(f"ALTER {name} SET NOT NULL")
-        if self.request.primary_key and self.live is None:
+        if becomes_table and self.request.primary_key:
             names = ", ".join(map(quote, self.request.primary_key))
             changes.append(f"ADD PRIMARY KEY ({names})")
         if changes:
@@ -303,14 +307,17 @@ class PgTarget(SqlTarget):
 
 def _staged_type(field: pa.Field) -> str:
     """Return the type that a column is staged as: of its own types, PostgreSQL reads texts."""
-    return "text" if types.native_type(field) else types.sql_type(field)
+    is_text = types.native_type(field) is not None or types.is_json(field.type)
+    return "text" if is_text else types.sql_type(field)
 
 
 class _Meter:
-    """Counts the Arrow bytes of batches, and keeps the error that the driver would garble."""
+    """Makes batches what the driver can send, counts their bytes, and keeps what went wrong."""
 
     def __init__(self, reader: pa.RecordBatchReader) -> None:
-        self.schema = reader.schema
+        import pyarrow as pa
+
+        self.schema = pa.schema([_sent(field) for field in reader.schema])
         self.bytes = 0
         self.error: Exception | None = None
         self._reader = reader
@@ -319,7 +326,23 @@ class _Meter:
         try:
             for batch in self._reader:
                 self.bytes += batch.nbytes
-                yield batch
+                yield self._sendable(batch)
         except Exception as error:
             self.error = error
             raise
+
+    def _sendable(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        arrays = [
+            nested_text(field.name, array) if types.is_json(field.type) else array
+            for field, array in zip(batch.schema, batch.columns, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+def _sent(field: pa.Field) -> pa.Field:
+    """Return the field as the driver sends it: what becomes JSON is text on the way."""
+    import pyarrow as pa
+
+    return field.with_type(pa.string()) if types.is_json(field.type) else field

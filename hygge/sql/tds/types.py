@@ -158,6 +158,49 @@ def sql_type(kind: pa.DataType) -> str:
     return _WRITTEN[str(kind)]
 
 
+def held_as(field: pa.Field) -> tuple[pa.Field, str] | None:
+    """Return the field staged for `field` and its type in SQL Server; None when it is refused."""
+    try:
+        kind = fit(field.type)
+    except UnfitError:
+        return None
+    return field.with_type(kind), sql_type(kind)
+
+
+SAMPLES = (
+    "tinyint",
+    "smallint",
+    "int",
+    "bigint",
+    "bit",
+    "real",
+    "float",
+    "decimal(18,4)",
+    "money",
+    "smallmoney",
+    "date",
+    "time(6)",
+    "time(7)",
+    "datetime",
+    "smalldatetime",
+    "datetime2(7)",
+    "datetimeoffset(7)",
+    "nvarchar(max)",
+    "varchar(20)",
+    "varbinary(max)",
+    "rowversion",
+    "uniqueidentifier",
+    "xml",
+    "hierarchyid",
+)
+"""Types whose reading the page shows."""
+
+
+def sample(type_name: str) -> pa.Field:
+    """Return how a column of a type is read."""
+    return reading_of(Column("x", type_name, True), "[x]").field
+
+
 def staged(array: pa.Array, name: str) -> pa.Array:
     """Return a column as bulk copy takes it; raises `UnfitError` for a value it would change."""
     import pyarrow as pa

@@ -237,12 +237,12 @@ class TdsTarget(SqlTarget):
                 raise meter.error from None
             raise fault(error, StoreError, f"cannot write {self.place.shown()}") from error
 
-    def finish_staging(self, schema: pa.Schema) -> None:
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Drop the number of the split, and add the key where its types can be one."""
         table = self.name(self.staging)
         self.run(f"ALTER TABLE {table} DROP COLUMN {bracketed(_SPLIT)}")
         key = [schema.field(name) for name in self.request.primary_key]
-        if not key or self.live is not None:
+        if not key or not becomes_table:
             return
         if any("(max)" in self.sql_type(field) or field.nullable for field in key):
             return

@@ -1,11 +1,13 @@
-"""A small project on disk."""
+"""What many tests begin with: a small project on disk, a schema in a real server."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from boxes import SOUND, Write
+from servers import Postgres, schema_name
 
 
 @pytest.fixture
@@ -20,3 +22,12 @@ def write(tmp_path: Path) -> Write:
         return tmp_path
 
     return make
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[Postgres]:
+    """Make a schema of PostgreSQL that is dropped after the test."""
+    server = Postgres(schema_name(tmp_path))
+    server.make()
+    yield server
+    server.drop()

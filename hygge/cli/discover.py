@@ -1,0 +1,40 @@
+"""`hygge discover HOME [PATTERN]`: what a home holds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+_Home = Annotated[str, typer.Argument(help="The home to look into.")]
+_Pattern = Annotated[str, typer.Argument(help="Only entities that match this glob.")]
+_Columns = Annotated[bool, typer.Option("--columns", help="Also show columns and types.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, columns included.")]
+
+
+def discover(
+    ctx: typer.Context,
+    home: _Home,
+    pattern: _Pattern = "*",
+    *,
+    columns: _Columns = False,
+    as_json: _Json = False,
+) -> None:
+    """Look into a home: its entities, their rows, keys and columns; moves nothing."""
+    from hygge.console.discovered import show_survey, write_survey
+    from hygge.console.errors import show_warning
+    from hygge.console.output import standard_error, standard_output
+    from hygge.project import Project, find_root
+    from hygge.survey import survey
+
+    given = ctx.obj
+    project = Project.load(find_root(given.directory), env=given.env, env_file=given.env_file)
+    found = survey(project.home(home).home(project.context), home, pattern)
+    output, notes = standard_output(given.color), standard_error(given.color)
+    if as_json:
+        write_survey(found, home, output)
+    else:
+        show_survey(found, output, with_columns=columns)
+    for name, why in found.unread.items():
+        show_warning(f"{name} could not be looked into: {why}", notes)
+    raise typer.Exit(1 if found.unread else 0)

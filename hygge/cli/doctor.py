@@ -1,0 +1,53 @@
+"""`hygge doctor [NAME…]`: looks for what would keep a run from going well."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+_Names = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME", help="Homes and stores; all by default.")
+]
+_Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for each.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def doctor(
+    ctx: typer.Context,
+    names: _Names = None,
+    *,
+    timeout: _Timeout = 30.0,
+    as_json: _Json = False,
+) -> None:
+    """Connect to homes and stores and tell what is wrong with them, and what to do about it."""
+    from hygge.console.health import (
+        counted,
+        show_examined,
+        show_findings,
+        show_verdict,
+        write_health,
+    )
+    from hygge.console.output import standard_output
+    from hygge.doctor import examine, examine_project
+    from hygge.project import Project, find_root
+
+    given = ctx.obj
+    project = Project.load(find_root(given.directory), env=given.env, env_file=given.env_file)
+    output = standard_output(given.color)
+    examined = examine(project, names or (), seconds=timeout)
+    own = [] if names else list(examine_project(project.root))
+    if as_json:
+        everything = list(examined)
+        write_health(own, everything, output)
+        found = [*own, *(finding for one in everything for finding in one.findings)]
+    else:
+        if own:
+            show_findings("project", own, output)
+        found = list(own)
+        for one in examined:
+            show_examined(one, output)
+            found += one.findings
+        show_verdict(found, output)
+    output.raise_if_lost()
+    raise typer.Exit(1 if counted(found)[0] else 0)

@@ -1,0 +1,74 @@
+"""What `hygge doctor` found, as lines for a person and as JSON for a program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from hygge.console.output import Output
+from hygge.console.text import clean, clean_lines, plural
+from hygge.doctor import Examined
+from hygge.model import Finding
+from hygge.redact import redact, redact_values
+
+_STYLES = {"ok": "green", "warning": "yellow", "error": "red"}
+_WIDTH = max(map(len, _STYLES))
+
+
+def show_findings(title: str, findings: Iterable[Finding], output: Output) -> None:
+    """Print a line for each finding below a title, with what to do about it."""
+    output.line(output.paint(clean(title), "bold"))
+    indent = " " * (_WIDTH + 4)
+    for one in findings:
+        level = output.paint(one.level.ljust(_WIDTH), _STYLES[one.level])
+        output.line(f"  {level}  {clean_lines(redact(one.text), indent)}")
+        if one.hint:
+            head = output.paint("help:", "cyan")
+            output.line(f"{indent}{head} {clean_lines(redact(one.hint), indent + ' ' * 6)}")
+
+
+def show_examined(one: Examined, output: Output) -> None:
+    """Print what was found of a home or a store."""
+    outline = one.outline
+    show_findings(f"{one.kind} {outline.name} ({outline.type})", one.findings, output)
+
+
+def show_verdict(findings: Sequence[Finding], output: Output) -> None:
+    """Print how many errors and warnings there are."""
+    errors, warnings = counted(findings)
+    output.line()
+    if not errors and not warnings:
+        output.line("nothing is wrong")
+        return
+    said = [plural(errors, "error")] if errors else []
+    output.line(", ".join([*said, *([plural(warnings, "warning")] if warnings else [])]))
+
+
+def counted(findings: Sequence[Finding]) -> tuple[int, int]:
+    """Return the number of errors and of warnings."""
+    levels = [one.level for one in findings]
+    return levels.count("error"), levels.count("warning")
+
+
+def write_health(project: Sequence[Finding], examined: Sequence[Examined], output: Output) -> None:
+    """Write everything as one JSON object."""
+    errors, warnings = counted([*project, *(f for one in examined for f in one.findings)])
+    fields = {
+        "project": [asdict(one) for one in project],
+        "connectors": [_fields(one) for one in examined],
+        "errors": errors,
+        "warnings": warnings,
+    }
+    output.line(json.dumps(redact_values(fields), indent=1))
+
+
+def _fields(one: Examined) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "name": one.outline.name,
+        "type": one.outline.type,
+        "file": one.outline.file,
+        "findings": [asdict(finding) for finding in one.findings],
+    }

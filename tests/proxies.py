@@ -1,0 +1,94 @@
+"""A network that fails: a proxy in front of a real server, cut where a test wants it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+Verdict = Callable[[bytes], str]
+"""Looks at what a client sends: `pass`, `cut` (before it arrives) or `mute` (the reply is lost)."""
+
+
+class Proxy:
+    """Forwards bytes between clients and a server on this machine."""
+
+    def __init__(self, host: str, port: int, judge: Verdict) -> None:
+        self._server = (host, port)
+        self.judge = judge
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._sockets: list[socket.socket] = []
+
+    def run(self) -> None:
+        """Serve until closed."""
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = _connect(*self._server)
+                self._sockets += [client, server]
+                for one, other, judge in ((client, server, True), (server, client, False)):
+                    arguments = (one, other, judge)
+                    threading.Thread(target=self._forward, args=arguments, daemon=True).start()
+
+    def _forward(self, source: socket.socket, sink: socket.socket, judged: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                verdict = self.judge(data) if judged else "pass"
+                if verdict == "mute":
+                    source.shutdown(socket.SHUT_RDWR)
+                if verdict != "cut":
+                    sink.sendall(data)
+                if verdict != "pass":
+                    break
+        for one in (source, sink):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def cut_all(self) -> None:
+        """Cut every connection that there is."""
+        for one in self._sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Stop to listen, and cut what is open."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for one in self._sockets:
+            with suppress(OSError):
+                one.close()
+
+
+def _connect(host: str, port: int) -> socket.socket:
+    if not host.startswith("/"):
+        return socket.create_connection((host, port))
+    wire = socket.socket(socket.AF_UNIX)
+    wire.connect(f"{host}/.s.PGSQL.{port}")
+    return wire
+
+
+@contextmanager
+def proxy(host: str, port: int, judge: Verdict = lambda data: "pass") -> Iterator[Proxy]:
+    """Run a proxy for the length of a `with`."""
+    one = Proxy(host, port, judge)
+    threading.Thread(target=one.run, daemon=True).start()
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+def once(word: bytes, verdict: str) -> Verdict:
+    """Return a judge that gives `verdict` to the first thing sent that holds `word`."""
+    seen = threading.Event()
+
+    def judge(data: bytes) -> str:
+        if word in data and not seen.is_set():
+            seen.set()
+            return verdict
+        return "pass"
+
+    return judge
