@@ -420,6 +420,16 @@ def test_a_server_that_is_not_there_may_come() -> None:
     assert "server runs" in (raised.value.hint or "")
 
 
+def test_a_statement_ends_after_its_time(postgres: Postgres) -> None:
+    slow = "SELECT pg_sleep(20)::text AS s, n FROM generate_series(1, 2) n"
+    postgres.run(f"CREATE VIEW things AS {slow}")
+    home = odbc(postgres_string(), schema=postgres.schema, statement_timeout="1s")
+    error = refused(home)
+    assert "timeout" in error.message
+    assert "statement_timeout" in (error.hint or "")
+    assert not home.is_transient(error)
+
+
 def test_a_database_that_is_not_there_is_not_tried_again() -> None:
     string = postgres_string().replace("Database=test", "Database=nothing")
     with pytest.raises(HomeError, match="does not exist") as raised:

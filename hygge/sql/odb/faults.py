@@ -11,7 +11,7 @@ from hygge.sql.odb.asking import DriverError
 _FOREIGN = re.compile(r"State: (\w{5}), Native error: -?\d+, Message: (.*)", re.DOTALL)
 """How arrow-odbc writes what a driver says."""
 _TAGS = re.compile(r"^(?:\[[^\]]*\]\s*)+")
-_PASSING_CLASSES = ("08", "40", "57")
+_PASSING_CLASSES = ("08", "40", "57P")
 _PASSING = ("HYT00", "HYT01")
 _LASTING = ("password", "denied", "does not exist", "unknown database", "could not translate")
 """What no other attempt changes, although it comes as a connection that failed."""
@@ -59,6 +59,7 @@ def _hint(state: str, text: str) -> str | None:
 
 
 _WAYS = (
+    ("statement timeout", "the statement took too long: raise statement_timeout"),
     (_TOO_LONG, "raise max_text_size, or max_binary_size, in the home; a column that the driver "
      "thinks shorter than it is can be read whole with  types: {…: string}"),
     ("can't open lib", "install the driver, or name one of those that  odbcinst -q -d  lists"),
