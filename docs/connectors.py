@@ -45,6 +45,7 @@ def _index(types: list[ConnectorType]) -> str:
 
 def _section(one: ConnectorType) -> str:
     lines = [f"## As a {one.kind}", "", one.description, ""]
+    lines += [one.notes, ""] if one.notes else []
     if one.can:
         what = "Modes" if one.kind == "store" else "A flow may also say"
         lines += [f"{what}: {', '.join(f'`{word}`' for word in one.can)}.", ""]

@@ -46,6 +46,8 @@ class ConnectorType:
     name: str
     description: str
     """The first sentence of its class, or why it cannot be used."""
+    notes: str = ""
+    """What its class says after that, in Markdown."""
     options: tuple[Option, ...] = ()
     missing: tuple[str, ...] = ()
     """Drivers that are not installed."""
@@ -94,6 +96,7 @@ def _read(
         kind=kind,
         name=name,
         description=_first_sentence(config),
+        notes=_notes(config),
         options=tuple(one for one in options_of(config) if one.name != "type"),
         missing=tuple(config.missing_drivers()),
         extra=config.extra,
@@ -111,6 +114,12 @@ def _first_sentence(config: type) -> str:
     text = " ".join(inspect.cleandoc(config.__doc__ or "").split("\n\n")[0].split())
     sentence, stop, _ = text.partition(". ")
     return sentence + stop.strip()
+
+
+def _notes(config: type) -> str:
+    first, _, rest = inspect.cleandoc(config.__doc__ or "").partition("\n\n")
+    more = " ".join(first.split()).partition(". ")[2]
+    return "\n\n".join(part for part in (more, rest) if part)
 
 
 def options_of(model: type[BaseModel]) -> tuple[Option, ...]:

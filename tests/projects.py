@@ -38,7 +38,8 @@ def hygge(root: Path, *arguments: str, **variables: str) -> subprocess.Completed
 
 def least(model: type[BaseModel]) -> dict[str, str]:
     """Return the least that a home or store of a type must be told: one key and its value."""
-    return {"path": "data/x"} if "path" in model.model_fields else {"database": "app"}
+    keys = {"path": "data/x", "dsn": "books", "database": "app"}
+    return next({key: value} for key, value in keys.items() if key in model.model_fields)
 
 
 def least_words(model: type[BaseModel]) -> tuple[str, ...]:

@@ -79,6 +79,12 @@ class Postgres:
         """Return what a home or store in this schema says in YAML."""
         return {"type": "postgres", "url": self.url, "schema": self.schema, **more}
 
+    def odbc_string(self) -> str:
+        """Return the server's place and user as a connection string of ODBC has them."""
+        said = psycopg.conninfo.conninfo_to_dict(self.url)
+        port, user = said.get("port", 5432), said.get("user", "postgres")
+        return f"Server={said['host']};Port={port};UID={user};Database={said['dbname']}"
+
     @contextmanager
     def connect(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         """Connect with the schema as the place of names without one."""

@@ -1,0 +1,112 @@
+"""How a project says which ODBC driver, and what its columns really are."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from hygge.connector import ConnectorConfig
+from hygge.datatypes import TypeName
+from hygge.settings import Bytes, Seconds
+from hygge.sql.odb.dialects import Dialect
+
+_PART = re.compile(r"\s*([^=;]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)\s*(?:;|$)")
+_NEEDS_BRACES = re.compile(r"[\[\]{}(),;?*=!@]|^\s|\s$")
+
+
+class OdbcSettings(ConnectorConfig):
+    """What a connection through an ODBC driver needs."""
+
+    drivers: ClassVar = ("arrow_odbc",)
+
+    connection: SecretStr | None = None
+    """The whole connection string: `Driver={PostgreSQL Unicode};Server=…;Database=…`."""
+    dsn: Annotated[str, Field(min_length=1)] | None = None
+    """Name of a data source of the system's `odbc.ini`, in place of `connection`."""
+    user: Annotated[str, Field(min_length=1)] | None = None
+    """Who comes in; added to the connection string as UID."""
+    password: SecretStr | None = None
+    """The user's password: `${DB_PASSWORD}`; added to the connection string as PWD."""
+    schema_: Annotated[str | None, Field(alias="schema", min_length=1)] = None
+    """The schema of tables whose name has none; the connection's own by default."""
+    types: dict[str, TypeName] = Field(default_factory=dict)
+    """What columns really are, where the driver is wrong or does not say; by their names, in all
+    tables. They are read as text and cast, and a value that does not fit fails the move."""
+    quote: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """The sign around names; the driver is asked by default."""
+    max_text_size: Annotated[Bytes, Field(le=2**30)] = 2**16
+    """Bytes that the longest text may have; a longer one fails the move. Memory is taken for it."""
+    max_binary_size: Annotated[Bytes, Field(le=2**30)] = 2**16
+    """Bytes that the longest binary value may have; as for `max_text_size`."""
+    batch_rows: Annotated[int, Field(ge=1, le=65535)] = 65535
+    """Rows that are fetched at once, at most: fewer where they are wide."""
+    connect_timeout: Seconds = 10.0
+    """How long to wait for the server to answer at first; not all drivers heed it."""
+    statement_timeout: Seconds | None = None
+    """How long until the first row must come; as long as it takes by default. Not all heed it."""
+
+    @field_validator("connection")
+    @classmethod
+    def _is_string(cls, text: SecretStr | None) -> SecretStr | None:
+        if text is not None:
+            rest = _PART.sub("", text.get_secret_value())
+            if rest.strip(" ;") or not _parts(text.get_secret_value()):
+                raise ValueError("a connection string is  Name=value;Name=value;…")
+        return text
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if (self.connection is None) == (self.dsn is None):
+            raise ValueError("say where the data is: give `connection`, or a `dsn`")
+        return self
+
+    def parts(self) -> dict[str, str]:
+        """Return what the connection string says, by its keys in lower case, with the secrets."""
+        return _parts(self.connection.get_secret_value() if self.connection else "")
+
+    def text(self, dialect: Dialect | None = None) -> str:
+        """Return the connection string, with the password. Never for people's eyes.
+
+        What the dialect needs is added unless the project says otherwise.
+        """
+        text = self.connection.get_secret_value().rstrip("; ") if self.connection else ""
+        said, own = self.parts(), {"DSN": self.dsn, "UID": self.user}
+        own["PWD"] = self.password.get_secret_value() if self.password else None
+        if dialect is not None:
+            own.update(dialect.options)
+            if dialect.long_text_option:
+                own[dialect.long_text_option] = str(self.max_text_size)
+        added = [
+            f"{key}={_braced(value)}"
+            for key, value in own.items()
+            if value is not None and (key.lower() not in said or key == "PWD")
+        ]
+        return ";".join([*([text] if text else []), *added]) + ";"
+
+    def shown(self) -> str:
+        """Return the place for messages: without the password, the user and what hides them."""
+        said = self.parts()
+        told = [said[key] for key in ("server", "servername", "host", "database", "dsn")
+                if key in said]  # fmt: skip
+        return self.dsn or "/".join(told) or said.get("driver", "the data source")
+
+    def secrets(self) -> list[str]:
+        """Return the texts that no message may hold."""
+        said = self.parts()
+        found = [said[key] for key in ("pwd", "password") if said.get(key)]
+        return [*found, *([self.password.get_secret_value()] if self.password else [])]
+
+
+def _parts(text: str) -> dict[str, str]:
+    found = {}
+    for key, written in _PART.findall(text):
+        value = written.strip()
+        is_braced = value.startswith("{") and value.endswith("}")
+        found[key.lower()] = value[1:-1].replace("}}", "}") if is_braced else value
+    return found
+
+
+def _braced(value: str) -> str:
+    return "{" + value.replace("}", "}}") + "}" if _NEEDS_BRACES.search(value) else value

@@ -1,0 +1,94 @@
+"""Connections to one server, each open for one move: they hold its locks and its snapshot."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from hygge.errors import HyggeError
+from hygge.sql.tds.faults import drivers_errors, fault
+from hygge.sql.tds.settings import TdsSettings
+
+if TYPE_CHECKING:
+    from mssql_python import Connection, Cursor
+
+LOCK_SECONDS = 30
+SESSION = (
+    "SET XACT_ABORT ON",
+    f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}",
+)
+"""What every session sets; the driver itself turns on what ANSI wants."""
+
+
+@contextmanager
+def connected(settings: TdsSettings, side: type[HyggeError]) -> Iterator[Connection]:
+    """Yield a connection, each statement its own transaction; a right to it must be held."""
+    import mssql_python
+
+    _unpooled()
+    try:
+        connection = mssql_python.connect(
+            settings.connection(), autocommit=True, timeout=max(round(settings.connect_timeout), 1)
+        )
+        if settings.statement_timeout is not None:
+            connection.timeout = max(round(settings.statement_timeout), 1)
+    except drivers_errors() as error:
+        raise fault(error, side, f"cannot connect to {settings.endpoint()}") from error
+    try:
+        yield connection
+    finally:
+        with suppress(Exception):
+            connection.close()
+
+
+@cache
+def _unpooled() -> None:
+    """Keep no session of the driver's own open: it would keep its locks."""
+    import mssql_python
+
+    mssql_python.pooling(enabled=False)
+
+
+class Rows:
+    """Runs statements on a connection, one at a time, its errors as `side`."""
+
+    def __init__(self, connection: Connection, side: type[HyggeError], what: str) -> None:
+        self.connection = connection
+        self._side = side
+        self._what = what
+        self._lock = threading.Lock()
+        for sql in SESSION:
+            self(sql)
+
+    def __call__(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of one statement."""
+        with self._cursor(sql, values) as cursor:
+            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def count(self, sql: str) -> int:
+        """Run one statement; return how many rows it has changed."""
+        with self._cursor(sql, ()) as cursor:
+            return int(cursor.rowcount)
+
+    @contextmanager
+    def _cursor(self, sql: str, values: Sequence[Any]) -> Iterator[Cursor]:
+        with self._lock:
+            try:
+                cursor = self.connection.cursor()
+                try:
+                    cursor.execute(sql, *([tuple(values)] if values else []))
+                    yield cursor
+                finally:
+                    cursor.close()
+            except drivers_errors() as error:
+                raise fault(error, self._side, self._what) from error
+
+
+@contextmanager
+def control(settings: TdsSettings, side: type[HyggeError], what: str) -> Iterator[Rows]:
+    """Yield what runs statements on a connection of its own; a right to it must be held."""
+    with connected(settings, side) as connection:
+        yield Rows(connection, side, what)

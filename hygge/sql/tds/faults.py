@@ -1,0 +1,97 @@
+"""What SQL Server says went wrong: in its own words, with the way out, and whether it may pass.
+
+The driver tells neither SQLSTATE nor error number, only its own name for the state, as its module
+`exceptions` has it, and the server's text. Those names are what is looked for here.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hygge.errors import HomeError, HyggeError
+
+_TAGS = re.compile(r"\[[^\]]*\]\s*")
+_PASSING = re.compile(
+    r"serialization failure|communication link failure|connection failure|client unable to "
+    r"establish|server rejected the connection|connection not open|timeout expired"
+    r"|deadlock|lock request time out|snapshot isolation transaction aborted|not currently "
+    r"available|is being (?:shut|restarted)|shutdown is in progress|connection (?:is|was) "
+    r"(?:broken|closed|reset)|i/o error|connection refused",
+    re.IGNORECASE,
+)
+_LASTING = re.compile(r"login failed|cannot open database|certificate|no such host", re.IGNORECASE)
+"""What no other attempt changes, although it comes as a connection that failed."""
+
+
+_CODES = {"0x2749": "connection refused", "0x2AF9": "no such host", "0x68": "connection reset"}
+"""What the codes of Windows' network mean, which the driver gives alone."""
+
+
+def drivers_errors() -> tuple[type[BaseException], ...]:
+    """Return the errors that the driver and its bulk copy raise."""
+    import mssql_py_core
+    import mssql_python
+
+    own = (mssql_python.Error, mssql_python.exceptions.ConnectionStringParseError)
+    return (*own, mssql_py_core.Error, RuntimeError, ValueError)
+
+
+def said(error: BaseException) -> str:
+    """Return what the server said, or else the driver."""
+    text = getattr(error, "ddbc_error", "") or str(error)
+    text = " ".join(_TAGS.sub("", text).split())
+    for code, meaning in _CODES.items():
+        text = text.replace(f"Error code {code}", meaning)
+    kind = getattr(error, "driver_error", "")
+    whole = f"{kind}: {text}" if kind and kind not in text else text
+    return whole.rstrip(".") or type(error).__name__
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return whether trying again may help: never for bad data, names or permissions."""
+    if isinstance(error, HyggeError):
+        return error.__cause__ is not None and is_passing(error.__cause__)
+    text = said(error)
+    return _PASSING.search(text) is not None and _LASTING.search(text) is None
+
+
+def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
+    """Return the error of a home or store for what the driver raised while doing `what`."""
+    text = said(error)
+    hint, is_access = _hint(text.lower())
+    code = None
+    if is_access:
+        code = "HG507" if issubclass(side, HomeError) else "HG516"
+    return side(f"{what}: {text}", hint=hint, code=code)
+
+
+def _hint(text: str) -> tuple[str | None, bool]:
+    for sign, hint, is_access in _WAYS:
+        if sign in text:
+            return hint, is_access
+    return None, False
+
+
+_WAYS = (
+    ("login failed", "check user and password, and that the server lets this user in", True),
+    ("cannot open database", "check the name of the database, and that this user may use it", True),
+    (
+        "certificate",
+        "let the server have a certificate that this machine trusts; trust_server_certificate: "
+        "true does without, and then anybody on the way could pass for the server",
+        True,
+    ),
+    ("no such host", "check the name of the host", True),
+    (
+        "unable to establish connection",
+        "check host and port, that the server runs and listens on TCP, and that no firewall is in "
+        "between",
+        True,
+    ),
+    ("permission was denied", "grant this user what it needs, or let another one in", False),
+    ("invalid object name", "check the name; tables that this user may not see are missing", False),
+    ("lock request time out", "another session holds a lock on the table: run again", False),
+    ("query timeout", "the statement took too long: raise statement_timeout", False),
+    ("non-finite float", "SQL Server knows neither NaN nor infinity: cast the column to string",
+     False),
+)  # fmt: skip

@@ -1,0 +1,338 @@
+"""A table of SQL Server as the place of an entity: bulk copy into staging, one transaction.
+
+Rows of each split carry its number until all are there, so that a split can be staged again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from hygge.connector import WriteRequest
+from hygge.errors import CommitUnknownError, StoreError
+from hygge.model import Commit, Part, Split
+from hygge.sql import chain
+from hygge.sql.names import TableName
+from hygge.sql.target import LiveColumn, Replacing, SqlTarget, staging_prefix
+from hygge.sql.tds import catalog, types
+from hygge.sql.tds.catalog import bracketed, quoted
+from hygge.sql.tds.connecting import Rows, connected, control
+from hygge.sql.tds.faults import drivers_errors, fault, is_passing
+from hygge.sql.tds.settings import TdsSettings
+from hygge.unfit import UnfitError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LONGEST_NAME = 128
+_SPLIT = "_hygge_split"
+LOCK = """
+SET NOCOUNT ON;
+DECLARE @got int;
+EXEC @got = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Session',
+  @LockTimeout = 0;
+SELECT @got;
+SET NOCOUNT OFF;
+"""
+HOLDER = """
+SELECT TOP (1) s.session_id, CAST(s.context_info AS varchar(128))
+FROM sys.dm_tran_locks l JOIN sys.dm_exec_sessions s ON s.session_id = l.request_session_id
+WHERE l.resource_type = 'APPLICATION' AND l.request_status = 'GRANT'
+  AND CHARINDEX(?, l.resource_description) > 0
+"""
+_TEXT, _KEY = "nvarchar(max)", "nvarchar(128) COLLATE Latin1_General_100_BIN2"
+COMMITS = chain.columns(_TEXT, "bigint").replace(f"target {_TEXT}", f"target {_KEY}", 1)
+"""The columns of the table of commits; a key has a length, and tells case apart."""
+STAGING = """
+SELECT o.name FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
+WHERE s.name = ? AND o.type = 'U' AND LEFT(o.name, ?) = ?
+"""
+_ROLLBACK = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
+
+
+class TdsChain(chain.Chain):
+    """The commits of one table, in the words of SQL Server."""
+
+    def last(self, run: chain.Run) -> Commit | None:
+        """Return the newest commit; None when there is none."""
+        sql = f"SELECT TOP (1) state FROM {self.table} WHERE target = ? ORDER BY seq DESC"
+        rows = run(sql, (self.target,))
+        return self._commit(rows[0][0]) if rows else None
+
+    def owner(self, run: chain.Run, seq: int) -> str | None:
+        """Return the run that wrote commit `seq`: waits for one that is not at its end yet."""
+        hint = "WITH (READCOMMITTEDLOCK)"
+        sql = f"SELECT run_id FROM {self.table} {hint} WHERE target = ? AND seq = ?"
+        rows = run(sql, (self.target, seq))
+        return None if not rows else str(rows[0][0])
+
+
+class TdsTarget(SqlTarget):
+    """A table of SQL Server, for one attempt."""
+
+    def __init__(
+        self,
+        settings: TdsSettings,
+        request: WriteRequest,
+        rows: Rows,
+        *,
+        place: TableName,
+        replacing: Replacing,
+    ) -> None:
+        super().__init__(request, place, chain_of(place))
+        self.replacing = replacing
+        self._settings = settings
+        self._rows = rows
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement on the connection of this target and return all its rows."""
+        return self._rows(sql, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[object]:
+        """Run what is inside as one transaction."""
+        self.run("BEGIN TRANSACTION")
+        try:
+            yield None
+            self.run("COMMIT TRANSACTION")
+        except BaseException as error:
+            with suppress(Exception):
+                self.run(_ROLLBACK)
+            if "PRIMARY KEY" in str(error) and chain.TABLE in str(error):
+                raise self.chain.taken((self.last.seq if self.last else 0) + 1) from error
+            raise
+
+    def take(self) -> None:
+        """Take the place for this attempt, make what hygge keeps beside it, drop dead staging."""
+        self._check_name(self.place.name)
+        self._take_lock()
+        self._make_chain()
+        prefix = staging_prefix(self.place.name)
+        for (name,) in self.run(STAGING, (self.place.schema, len(prefix), prefix)):
+            self.run(f"DROP TABLE {quoted(TableName(self.place.schema, str(name)))}")
+        self.begin()
+
+    def _make_chain(self) -> None:
+        schema = self.place.schema
+        if not self.run("SELECT 1 WHERE SCHEMA_ID(?) IS NOT NULL", (schema,)):
+            self.run(f"CREATE SCHEMA {bracketed(schema)}")
+        if self.run("SELECT OBJECT_ID(?)", (self.chain.table,))[0][0] is None:
+            with suppress(StoreError):  # another move may be first
+                self.run(f"CREATE TABLE {self.chain.table} ({COMMITS})")
+            self.run(f"SELECT TOP (0) state FROM {self.chain.table}")
+
+    def _check_name(self, name: str) -> None:
+        if len(name.encode("utf-16-le")) > 2 * _LONGEST_NAME:
+            raise StoreError(
+                f"'{name}' is longer than the {_LONGEST_NAME} characters that a name may have",
+                hint="give it a shorter one with into: for a table, columns: {…: {rename: …}} for "
+                "a column",
+            )
+
+    def _take_lock(self) -> None:
+        """Take a lock of the session, or say which run has it. Politeness: the chain decides."""
+        place = hashlib.sha256(quoted(self.place).encode()).hexdigest()[:24]
+        name = f"hygge:{place}"
+        self.run(f"SET CONTEXT_INFO 0x{self.request.run_id.encode()[:128].hex()}")
+        if int(self.run(LOCK, (name,))[0][0]) >= 0:
+            return
+        who = "another run"
+        with suppress(StoreError):  # needs VIEW SERVER STATE
+            session, run = self.run(HOLDER, (name,))[0]
+            who = f"run {str(run).rstrip(chr(0))} (session {session})"
+        raise StoreError(
+            f"{self.place.shown()} is being written by {who}",
+            hint="wait until that run has ended, or stop it",
+            code="HG543",
+        )
+
+    # Types
+
+    def quote(self, name: str) -> str:
+        """Return `name` in brackets."""
+        return bracketed(name)
+
+    def fit(self, field: pa.Field) -> pa.Field:
+        """Return the field to stage."""
+        self._check_name(field.name)
+        return field.with_type(types.fit(field.type))
+
+    def sql_type(self, field: pa.Field) -> str:
+        """Return the type for a fitted field."""
+        return types.sql_type(field.type)
+
+    def column(self, field: pa.Field) -> str:
+        """Return a column as CREATE TABLE and ALTER TABLE want it."""
+        null = "NULL" if field.nullable else "NOT NULL"
+        return f"{self.quote(field.name)} {self.sql_type(field)} {null}"
+
+    def find_live(self) -> list[LiveColumn] | None:
+        """Return the columns of the table from the catalog."""
+        kind = catalog.kind(self.run, self.place)
+        if kind is None:
+            return None
+        if kind != "table":
+            raise StoreError(
+                f"{self.place.shown()} is a {kind}, which cannot be written",
+                hint="choose another name with  into: <name>",
+            )
+        return [
+            LiveColumn(
+                types.reading_of(one, bracketed(one.name), as_text=True).field,
+                one.type,
+                one.fills_itself,
+            )
+            for one in catalog.columns(self.run, self.place)
+        ]
+
+    def reason_to_keep(self) -> str | None:
+        """Return what a new table in its place would lose: grants, views, keys of others, …"""
+        return catalog.reason_to_keep(self.run, self.place)
+
+    # Staging
+
+    def make_staging(self, schema: pa.Schema) -> None:
+        """Make the staging table, with the number of its split in each row."""
+        columns = ", ".join(self.column(field) for field in schema)
+        number = f"{bracketed(_SPLIT)} int NOT NULL"
+        self.run(f"CREATE TABLE {self.name(self.staging)} ({columns}, {number})")
+
+    def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
+        """Bulk copy a split into the staging table; see `Target.stage`.
+
+        Bulk copy has a connection of its own and commits as it goes: what an earlier staging of
+        the split left is taken away first.
+        """
+        self.begin_staging(batches.schema)
+        table, number = self.name(self.staging), f"{bracketed(_SPLIT)} = {split.number}"
+        meter = _Meter(batches, split.number)
+        with connected(self._settings, StoreError) as connection:
+            run = Rows(connection, StoreError, f"cannot write {self.place.shown()}")
+            run(f"DELETE FROM {table} WHERE {number}")
+            self._copy(connection, meter, table)
+            rows = int(run(f"SELECT COUNT_BIG(*) FROM {table} WHERE {number}")[0][0])
+        return Part(split.number, rows, meter.bytes)
+
+    def _copy(self, connection: Any, meter: _Meter, table: str) -> None:  # noqa: ANN401
+        import pyarrow as pa
+
+        reader = pa.RecordBatchReader.from_batches(meter.schema, meter.batches())
+        try:
+            with closing(connection.cursor()) as cursor:
+                cursor.bulkcopy_arrow(
+                    table,
+                    reader,
+                    timeout=0,
+                    column_mappings=meter.schema.names,
+                    keep_nulls=True,
+                )
+        except drivers_errors() as error:
+            if isinstance(meter.error, UnfitError):
+                what = f"cannot write {self.place.shown()}: {meter.error}"
+                hint = "cast it in the flow with  columns: {…: {type: …}}"
+                raise StoreError(what, hint=hint, code="HG535") from error
+            if meter.error is not None:
+                raise meter.error from None
+            raise fault(error, StoreError, f"cannot write {self.place.shown()}") from error
+
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
+        """Drop the number of the split, and add the key where its types can be one."""
+        table = self.name(self.staging)
+        self.run(f"ALTER TABLE {table} DROP COLUMN {bracketed(_SPLIT)}")
+        key = [schema.field(name) for name in self.request.primary_key]
+        if not key or not becomes_table:
+            return
+        if any("(max)" in self.sql_type(field) or field.nullable for field in key):
+            return
+        names = ", ".join(bracketed(field.name) for field in key)
+        self.run(f"ALTER TABLE {table} ADD PRIMARY KEY ({names})")
+
+    def drop_staging(self) -> None:
+        """Drop what this attempt staged."""
+        if self.staged is not None:
+            self.run(f"DROP TABLE IF EXISTS {self.name(self.staging)}")
+            self.staged = None
+
+    # What SQL Server calls things
+
+    def insert(self, sql: str) -> int:
+        """Run an INSERT … SELECT; return how many rows went in."""
+        return self._rows.count(sql)
+
+    def rename_staging(self, schema: pa.Schema) -> None:
+        """Make the staging table the table."""
+        self.run("EXEC sp_rename ?, ?, 'OBJECT'", (self.name(self.staging), self.place.name))
+
+    def add_column(self, field: pa.Field) -> None:
+        """Add a column; rows that are there have no value in it."""
+        self.run(f"ALTER TABLE {self.table} ADD {self.column(field)}")
+
+    def retype_column(self, field: pa.Field, *, is_empty: bool) -> None:
+        """Give a column another type, in which all its values stay exact."""
+        self.run(f"ALTER TABLE {self.table} ALTER COLUMN {self.column(field)}")
+
+    def allow_nulls(self, column: str) -> None:
+        """Let a column have no value."""
+        kinds = {one.field.name: one.type for one in self.live or ()}
+        name = f"{bracketed(column)} {kinds[column]} NULL"
+        self.run(f"ALTER TABLE {self.table} ALTER COLUMN {name}")
+
+    def _has_rows(self) -> bool:
+        return bool(self.run(f"SELECT TOP (1) 1 FROM {self.table}"))
+
+    # After a lost reply
+
+    def owner(self, seq: int) -> str | None:
+        """Return the run of commit `seq`, asked on a new connection when this one is lost."""
+        with suppress(StoreError):
+            return super().owner(seq)
+        try:
+            with control(self._settings, StoreError, f"cannot ask for commit {seq}") as run:
+                return self.chain.owner(run, seq)
+        except StoreError as error:
+            if not is_passing(error):
+                raise
+            raise CommitUnknownError(
+                f"the answer to commit {seq} of {self.place.shown()} was lost, and the server "
+                f"cannot be asked: {error.message}",
+                hint="run again: the next run finds out; or ask the server:  SELECT run_id FROM "
+                f"{self.chain.table} WHERE target = '{self.chain.target}' AND seq = {seq}",
+            ) from error
+
+
+def chain_of(place: TableName) -> TdsChain:
+    """Return the commits of a table."""
+    return TdsChain(quoted(TableName(place.schema, chain.TABLE)), place.name, "?")
+
+
+class _Meter:
+    """Makes batches ready for bulk copy, counts their bytes, keeps the error the driver garbles."""
+
+    def __init__(self, reader: pa.RecordBatchReader, split: int) -> None:
+        import pyarrow as pa
+
+        self.bytes = 0
+        self.error: Exception | None = None
+        self._reader = reader
+        self._split = split
+        fields = [
+            field.with_type(pa.string()) if field.type == pa.uuid() else field
+            for field in reader.schema
+        ]
+        self.schema = pa.schema([*fields, pa.field(_SPLIT, pa.int32(), nullable=False)])
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        try:
+            for batch in self._reader:
+                self.bytes += batch.nbytes
+                named = zip(batch.schema.names, batch.columns, strict=True)
+                arrays = [types.staged(array, name) for name, array in named]
+                arrays.append(pa.repeat(pa.scalar(self._split, pa.int32()), batch.num_rows))
+                yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+        except Exception as error:
+            self.error = error
+            raise
