@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from hygge.project.diagnostics import Diagnostic, diagnostic, is_sensitive
 from hygge.project.tree import Span
 
+MAX_DEPTH = 50
+"""Levels of lists and mappings in one file."""
+
 _NO_SPACE = re.compile(r"\s*(?:- +)?(?P<key>[A-Za-z_][\w.-]*):(?P<value>[^\s:/].*)$")
 _KEY = re.compile(r"\s*(?:- +)?[A-Za-z_][\w.-]*:(\s|$)")
 
@@ -44,6 +47,12 @@ class _Problem:
         return self.lines[number] if 0 <= number < len(self.lines) else ""
 
 
+def too_deep(place: Span) -> Diagnostic:
+    """Return the diagnostic for brackets or dashes without end."""
+    hint = "nothing in a project is that deep: remove the brackets that are too many"
+    return diagnostic("HG006", f"more than {MAX_DEPTH} levels", place, hint)
+
+
 def explain(error: Exception, text: str, file: str) -> Diagnostic:
     """Return the diagnostic for an error of the YAML parser."""
     problem = _problem(error, text, file)
@@ -68,6 +77,11 @@ def _problem(error: Exception, text: str, file: str) -> _Problem:
         lines=text.splitlines(),
         file=file,
     )
+
+
+def _depth(problem: _Problem) -> Diagnostic | None:
+    # The parser of libyaml 0.2.6 gives up on a line by itself before it tells what is in it.
+    return too_deep(problem.here) if "maximum nesting depth" in problem.text else None
 
 
 def _tab(problem: _Problem) -> Diagnostic | None:
@@ -232,6 +246,7 @@ def _block(problem: _Problem) -> Diagnostic | None:
 
 
 _CAUSES: tuple[Callable[[_Problem], Diagnostic | None], ...] = (
+    _depth,
     _tab,
     _missing_space,
     _missing_colon,

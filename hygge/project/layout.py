@@ -10,8 +10,9 @@ from pathlib import Path
 
 from hygge.errors import UsageError
 from hygge.project import names
+from hygge.project.causes import MAX_DEPTH
 from hygge.project.diagnostics import Diagnostic, diagnostic, near
-from hygge.project.parse import MAX_BYTES, MAX_DEPTH, Parsed, decode
+from hygge.project.parse import MAX_BYTES, Parsed, decode
 from hygge.project.tree import Span
 
 ROOT_FILE = "hygge.yml"

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from hygge.project import causes
+from hygge.project.causes import MAX_DEPTH, too_deep
 from hygge.project.diagnostics import Diagnostic, diagnostic, is_sensitive
 from hygge.project.scalars import resolve
 from hygge.project.tree import Node, Span
@@ -21,7 +22,6 @@ _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _Event = Any  # the parser's events share no type that knows their marks
 MAX_BYTES = 1_000_000
-MAX_DEPTH = 50
 MAX_NODES = 10_000
 
 _UNPRINTABLE = re.compile(
@@ -174,7 +174,7 @@ class _Builder:
         if frame and frame.entries is not None and frame.key is None:
             self._refuse("HG010", "a list or mapping cannot be a key", event, _QUOTE_BRACES)
         if len(self.stack) >= MAX_DEPTH:
-            self._refuse("HG006", f"more than {MAX_DEPTH} levels", event, _FLATTER)
+            raise _Refused(too_deep(self._span(event)))
         if event.anchor:
             self.anchors[event.anchor] = None
         entries: dict[str, Node] | None = {} if isinstance(event, yaml.MappingStartEvent) else None
@@ -210,7 +210,7 @@ class _Builder:
         if frame and frame.entries is not None and frame.key is None:
             self._refuse("HG010", "an alias cannot be a key", event, _PAIR)
         if len(self.stack) + anchor.height > MAX_DEPTH:
-            self._refuse("HG006", f"more than {MAX_DEPTH} levels", event, _FLATTER)
+            raise _Refused(too_deep(self._span(event)))
         self._attach(anchor.node, anchor.size, anchor.height, event)
 
     def _remember(self, name: str | None, node: Node, size: int, height: int) -> None:
@@ -281,5 +281,4 @@ class _Builder:
 
 
 _PAIR = "write key: value"
-_FLATTER = "nothing in a project is that deep: remove the brackets that are too many"
 _QUOTE_BRACES = 'a value that begins with { or [ has to be written in quotes: "{entity}.csv"'
