@@ -1,4 +1,4 @@
-"""What many tests begin with: a small project on disk, a schema in a real server."""
+"""What many tests begin with: a small project on disk, a place in a real server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from boxes import SOUND, Write
-from servers import Postgres, schema_name
+from servers import Mysql, Postgres, schema_name
 
 
 @pytest.fixture
@@ -28,6 +28,15 @@ def write(tmp_path: Path) -> Write:
 def postgres(tmp_path: Path) -> Iterator[Postgres]:
     """Make a schema of PostgreSQL that is dropped after the test."""
     server = Postgres(schema_name(tmp_path))
+    server.make()
+    yield server
+    server.drop()
+
+
+@pytest.fixture
+def mysql(tmp_path: Path) -> Iterator[Mysql]:
+    """Make a database of MySQL that is dropped after the test."""
+    server = Mysql(schema_name(tmp_path))
     server.make()
     yield server
     server.drop()

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import psycopg
+import pymysql
 import pytest
 
 from hygge.sql.pool import close_all
@@ -103,3 +105,71 @@ class Postgres:
         close_all()
         with self.connect() as connection:
             connection.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE".encode())
+
+
+_MYSQL = "mysql://root@127.0.0.1:3306"
+
+
+@cache
+def mysql_url() -> str:
+    """Return the URL of a MySQL or MariaDB that answers, without a database."""
+    url = os.environ.get("HYGGE_TEST_MYSQL_URL", _MYSQL).rstrip("/")
+    try:
+        pymysql.connect(**_mysql_login(url), connect_timeout=5).close()
+    except pymysql.MySQLError as error:
+        if "HYGGE_TEST_MYSQL_URL" in os.environ:
+            raise AssertionError(f"no MySQL answers at {url}: {error}") from error
+        without("mysql", str(error))
+    return url
+
+
+def _mysql_login(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    return {
+        "host": parts.hostname or "127.0.0.1",
+        "port": parts.port or 3306,
+        "user": unquote(parts.username or "root"),
+        "password": unquote(parts.password or ""),
+        "charset": "utf8mb4",
+        "autocommit": True,
+    }
+
+
+class Mysql:
+    """A database of its own in a real server, for one test."""
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        self.url = mysql_url()
+
+    def settings(self, **more: object) -> dict[str, Any]:
+        """Return what a home or store in this database says in YAML."""
+        return {"type": "mysql", "url": f"{self.url}/{self.database}", **more}
+
+    @contextmanager
+    def connect(self, database: str | None = None) -> Iterator[pymysql.Connection[Any]]:
+        """Connect with times in UTC."""
+        connection = pymysql.connect(
+            **_mysql_login(self.url),
+            database=database,
+            init_command="SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES'",
+        )
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one statement in the database; return all rows."""
+        with self.connect(self.database) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def make(self) -> None:
+        with self.connect() as connection:
+            connection.cursor().execute(f"CREATE DATABASE IF NOT EXISTS `{self.database}`")
+
+    def drop(self) -> None:
+        close_all()
+        with self.connect() as connection:
+            connection.cursor().execute(f"DROP DATABASE IF EXISTS `{self.database}`")

@@ -116,15 +116,22 @@ class Chain:
             ) from error
 
 
-def columns(text: str, number: str, *, primary_key: Sequence[str] = ("target", "seq")) -> str:
+def columns(
+    text: str,
+    number: str,
+    *,
+    key_text: str | None = None,
+    primary_key: Sequence[str] = ("target", "seq"),
+) -> str:
     """Return the columns of the table of commits, for CREATE TABLE.
 
     `text` and `number` are how the database calls text of any length and 64-bit whole numbers;
-    a type of text that can be indexed is needed for `target`.
+    `key_text` is a type of text that can be indexed, where `text` cannot.
     """
     texts = ("flow", "run_id", "mode", "schema_hash", "committed_at", "hygge")
     numbers = ("attempt", "rows_in", "rows_out")
-    lines = [f"target {text} NOT NULL", f"seq {number} NOT NULL", f"state {text} NOT NULL"]
+    target = key_text or text
+    lines = [f"target {target} NOT NULL", f"seq {number} NOT NULL", f"state {text} NOT NULL"]
     lines += [f"{name} {text} NOT NULL" for name in texts]
     lines += [f"{name} {number} NOT NULL" for name in numbers]
     return ", ".join([*lines, f"PRIMARY KEY ({', '.join(primary_key)})"])

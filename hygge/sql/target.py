@@ -146,25 +146,37 @@ class SqlTarget(Target):
 
     def accept(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema to stage; see `Target.accept`."""
-        return fit_schema(schema, self.fit, holder="tables of this database")
+        fitted = fit_schema(schema, self.fit, holder="tables of this database")
+        names: dict[str, str] = {}
+        for name in fitted.names:
+            other = names.setdefault(self.folded(name), name)
+            if other != name:
+                raise StoreError(
+                    f"two columns are called '{other}' and '{name}', which is one name here",
+                    hint="give one of them another name with  columns: {…: {rename: …}}",
+                )
+        return fitted
 
     def commit(self, parts: Sequence[Part], commit: Commit) -> None:
         """Publish all parts in one transaction with the commit's row; see `Target.commit`."""
+        schema = self.prepare(parts, commit)
+        swaps = self.swaps()
+        self.finish_staging(schema, becomes_table=self.live is None or swaps)
+        with self.transaction():
+            self.chain.check_next(self.run, commit.seq)
+            total = self.publish(commit, schema, swaps=swaps)
+            self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
+        self.is_published = True
+
+    def prepare(self, parts: Sequence[Part], commit: Commit) -> pa.Schema:
+        """Return the schema of what is staged; raise `StoreError` unless it is all of a commit."""
         rows = sum(part.rows for part in parts)
         if not parts or rows != commit.rows:
             raise StoreError(
                 f"commit {commit.seq} of {self.place.shown()} speaks of {commit.rows} rows, but "
                 f"{len(parts)} parts hold {rows}"
             )
-        schema = self.begin_staging(commit.schema)
-        is_replace = self.request.mode is Mode.REPLACE
-        swaps = self.live is not None and is_replace and self._swaps()
-        self.finish_staging(schema, becomes_table=self.live is None or swaps)
-        with self.transaction():
-            self.chain.check_next(self.run, commit.seq)
-            total = self._publish(commit, schema, swaps=swaps)
-            self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
-        self.is_published = True
+        return self.begin_staging(commit.schema)
 
     def begin_staging(self, schema: pa.Schema) -> pa.Schema:
         """Make the staging table unless it is there; return the schema of its rows."""
@@ -185,7 +197,7 @@ class SqlTarget(Target):
 
     # How rows become visible
 
-    def _publish(self, commit: Commit, schema: pa.Schema, *, swaps: bool) -> int:
+    def publish(self, commit: Commit, schema: pa.Schema, *, swaps: bool) -> int:
         """Make the staged rows visible; return how many rows the table has then."""
         if self.live is None or swaps:
             if swaps:
@@ -194,16 +206,20 @@ class SqlTarget(Target):
             return commit.rows
         if self.request.mode is Mode.REPLACE:
             self.run(f"DELETE FROM {self.table}")
-            self._evolve(schema, is_empty=True)
-            self._insert(commit, schema)
+            self.evolve(schema, is_empty=True)
+            self.insert_staged(commit, schema)
             return commit.rows
-        before = self._rows_before()
-        self._evolve(schema, is_empty=False)
-        self._insert(commit, schema)
+        before = self.rows_before()
+        self.evolve(schema, is_empty=False)
+        self.insert_staged(commit, schema)
         return before + commit.rows
 
-    def _swaps(self) -> bool:
-        if self.replacing == "keep":
+    def swaps(self) -> bool:
+        """Return whether a new table takes the place of one that is there.
+
+        Raises `StoreError` where it must and cannot.
+        """
+        if self.live is None or self.request.mode is not Mode.REPLACE or self.replacing == "keep":
             return False
         reason = self.reason_to_keep()
         if self.last is None:
@@ -216,11 +232,9 @@ class SqlTarget(Target):
             )
         return reason is None
 
-    def _insert(self, commit: Commit, schema: pa.Schema) -> None:
-        names = ", ".join(map(self.quote, schema.names))
-        rows = self.insert(
-            f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
-        )
+    def insert_staged(self, commit: Commit, schema: pa.Schema) -> None:
+        """Put the staged rows into the table; raise `StoreError` unless all went in."""
+        rows = self.fill(schema)
         if rows != commit.rows:
             raise StoreError(
                 f"{commit.rows:,} rows were staged for {self.place.shown()} but {rows:,} went in; "
@@ -229,30 +243,35 @@ class SqlTarget(Target):
                 code="HG531",
             )
 
-    def _evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
+    def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
         """Give the table the columns of `schema`; with `is_empty` also take others away."""
-        live = {column.field.name: column for column in self.live or ()}
+        live = {self.folded(column.field.name): column for column in self.live or ()}
         for field in schema:
-            column = live.pop(field.name, None)
+            column = live.pop(self.folded(field.name), None)
             if column is None:
                 self.add_column(field)
                 continue
             if self.differs(column, field):
                 self.retype_column(field, is_empty=is_empty)
-            if field.nullable and not column.field.nullable and self._required(field.name):
+            if field.nullable and not column.field.nullable and self.required(field.name):
                 self.allow_nulls(field.name)
-        for name, column in live.items():
-            if is_empty and not column.fills_itself and self._wrote(name):
-                self.run(f"ALTER TABLE {self.table} DROP COLUMN {self.quote(name)}")
+        for column in live.values():
+            if is_empty and not column.fills_itself and self.wrote(column.field.name):
+                self.run(f"ALTER TABLE {self.table} DROP COLUMN {self.quote(column.field.name)}")
 
-    def _wrote(self, name: str) -> bool:
+    def wrote(self, name: str) -> bool:
+        """Return whether the newest commit wrote a column of that name."""
         return self.last is not None and name in self.last.schema.names
 
-    def _required(self, name: str) -> bool:
+    def required(self, name: str) -> bool:
         """Return whether a commit said that a column is never null; others' rules are theirs."""
-        return self._wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
+        return self.wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
 
     # What most databases call these things
+
+    def folded(self, name: str) -> str:
+        """Return a name as the database compares it: as it is, unless letters have one case."""
+        return name
 
     def quote(self, name: str) -> str:
         """Return `name` as a quoted identifier."""
@@ -271,6 +290,13 @@ class SqlTarget(Target):
         """Return a column as CREATE TABLE and ADD COLUMN want it."""
         null = "" if field.nullable else " NOT NULL"
         return f"{self.quote(field.name)} {self.sql_type(field)}{null}"
+
+    def fill(self, schema: pa.Schema) -> int:
+        """Copy the staged rows into the table, by the names of columns; return how many went in."""
+        names = ", ".join(map(self.quote, schema.names))
+        return self.insert(
+            f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
+        )
 
     def insert(self, sql: str) -> int:
         """Run an INSERT … SELECT; return how many rows went in."""
@@ -308,7 +334,8 @@ class SqlTarget(Target):
             return known
         return column.field
 
-    def _rows_before(self) -> int:
+    def rows_before(self) -> int:
+        """Return how many rows the table has before this commit."""
         if self.last is not None:
             return self.last.total_rows
         return int(self.run(f"SELECT count(*) FROM {self.table}")[0][0])

@@ -13,6 +13,7 @@ from hygge.errors import CommitUnknownError, StoreError
 from hygge.files.json_text import nested_text
 from hygge.model import Part, Split
 from hygge.sql import chain
+from hygge.sql.metering import Meter
 from hygge.sql.names import TableName, quote
 from hygge.sql.pg import catalog, types
 from hygge.sql.pg.connecting import Rows, bulk, control, cursor_of
@@ -169,7 +170,7 @@ class PgTarget(SqlTarget):
         import adbc_driver_manager
 
         self.begin_staging(batches.schema)
-        meter = _Meter(batches)
+        meter = Meter(batches, _sent_schema(batches.schema), _sendable)
         try:
             with self._bulk() as connection, cursor_of(connection) as cursor:
                 self._forget(split, cursor)
@@ -187,12 +188,9 @@ class PgTarget(SqlTarget):
             self._staged[split.number] = written_by
         return Part(split.number, rows, meter.bytes)
 
-    def _copy(self, cursor: Any, meter: _Meter) -> int:  # noqa: ANN401
-        import pyarrow as pa
-
-        reader = pa.RecordBatchReader.from_batches(meter.schema, meter.batches())
+    def _copy(self, cursor: Any, meter: Meter) -> int:  # noqa: ANN401
         rows: int = cursor.adbc_ingest(
-            self.staging.name, reader, mode="append", db_schema_name=self.staging.schema
+            self.staging.name, meter.reader(), mode="append", db_schema_name=self.staging.schema
         )
         return rows
 
@@ -311,38 +309,20 @@ def _staged_type(field: pa.Field) -> str:
     return "text" if is_text else types.sql_type(field)
 
 
-class _Meter:
-    """Makes batches what the driver can send, counts their bytes, and keeps what went wrong."""
-
-    def __init__(self, reader: pa.RecordBatchReader) -> None:
-        import pyarrow as pa
-
-        self.schema = pa.schema([_sent(field) for field in reader.schema])
-        self.bytes = 0
-        self.error: Exception | None = None
-        self._reader = reader
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        try:
-            for batch in self._reader:
-                self.bytes += batch.nbytes
-                yield self._sendable(batch)
-        except Exception as error:
-            self.error = error
-            raise
-
-    def _sendable(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        import pyarrow as pa
-
-        arrays = [
-            nested_text(field.name, array) if types.is_json(field.type) else array
-            for field, array in zip(batch.schema, batch.columns, strict=True)
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-
-
-def _sent(field: pa.Field) -> pa.Field:
-    """Return the field as the driver sends it: what becomes JSON is text on the way."""
+def _sent_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the schema that the driver sends: what becomes JSON is text on the way."""
     import pyarrow as pa
 
-    return field.with_type(pa.string()) if types.is_json(field.type) else field
+    return pa.schema(
+        [field.with_type(pa.string()) if types.is_json(field.type) else field for field in schema]
+    )
+
+
+def _sendable(batch: pa.RecordBatch) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    arrays = [
+        nested_text(field.name, array) if types.is_json(field.type) else array
+        for field, array in zip(batch.schema, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=_sent_schema(batch.schema))

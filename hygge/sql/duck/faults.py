@@ -1,0 +1,76 @@
+"""What DuckDB says went wrong: in its own words, with the way out, and whether it may pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hygge.errors import HomeError, HyggeError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
+
+_PASSING = ("Conflicting lock is held", "Transaction conflict", "write-write conflict")
+_NOISE = re.compile(r"^(?:[A-Z]\w*(?: [A-Z]\w*)* Error: )+")
+_REST = re.compile(r"\n\n(?:LINE \d+:|For more info|Extension ).*|\. See also https?://\S+", re.S)
+
+
+def said(error: BaseException) -> str:
+    """Return what DuckDB said, without the class of the error and the query."""
+    return _REST.sub("", _NOISE.sub("", str(error))).strip() or type(error).__name__
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return whether trying again may help: only where somebody else had the file or the rows."""
+    if isinstance(error, HyggeError):
+        return error.__cause__ is not None and is_passing(error.__cause__)
+    return any(text in str(error) for text in _PASSING)
+
+
+def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
+    """Return the error of a home or store for what DuckDB raised while doing `what`."""
+    text = said(error)
+    for sign, hint, is_access in _WAYS:
+        if sign in text:
+            code = ("HG507" if issubclass(side, HomeError) else "HG516") if is_access else None
+            return side(f"{what}: {text}", hint=hint, code=code)
+    return side(f"{what}: {text}")
+
+
+_WAYS = (
+    ("database does not exist", "check path", True),
+    (
+        "not a valid DuckDB database",
+        "it is no file of DuckDB, or a damaged one: check path, or delete an empty file",
+        True,
+    ),
+    ("Failed to download extension", "it is no file of DuckDB: check path", True),
+    ("different version", "open it with the DuckDB that wrote it, and export it from there", True),
+    ("Permission denied", "check that this user may use the file and its folder", True),
+    ("file system operations are disabled", "queries see the tables of this file only", False),
+    ("No space left", "free some space on the disk, then run again", False),
+    ("Out of Memory", "raise memory_limit of this home or store", False),
+    ("NOT NULL constraint", "leave such rows out, or let the column have no value", False),
+    ("Duplicate key", "rows of one key came twice, or are there already", False),
+    ("PRIMARY KEY or UNIQUE constraint", "rows of one key came twice, or are there already", False),
+)
+
+
+class Rows:
+    """Runs statements on a cursor, one at a time, its errors as `side`."""
+
+    def __init__(self, cursor: Connection, side: type[HyggeError], what: str) -> None:
+        self.cursor = cursor
+        self._side = side
+        self._what = what
+
+    def __call__(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of one statement."""
+        import duckdb
+
+        try:
+            rows: list[tuple[Any, ...]] = self.cursor.execute(sql, list(values)).fetchall()
+        except duckdb.Error as error:
+            raise fault(error, self._side, self._what) from error
+        return rows

@@ -1,0 +1,223 @@
+"""A table of a DuckDB file as the place of an entity: staged beside it in the same file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hygge.connector import ReadRequest, WriteRequest
+from hygge.errors import StoreError
+from hygge.model import Part, Split
+from hygge.sql import chain
+from hygge.sql.duck import catalog, types
+from hygge.sql.duck.faults import Rows, fault
+from hygge.sql.duck.reading import DuckSource
+from hygge.sql.embedded import turn_of
+from hygge.sql.metering import Meter
+from hygge.sql.names import TableName, quote
+from hygge.sql.target import LiveColumn, Replacing, SqlTarget, staging_prefix
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection as Connection
+
+_ROWS = "_hygge_rows"
+"""The name under which a cursor sees the batches that come in."""
+
+
+class DuckTarget(SqlTarget):
+    """A table of a DuckDB file, for one attempt."""
+
+    def __init__(
+        self,
+        request: WriteRequest,
+        rows: Rows,
+        *,
+        file: Path,
+        place: TableName,
+        replacing: Replacing,
+    ) -> None:
+        commits = f"{quote(place.schema)}.{quote(chain.TABLE)}"
+        super().__init__(request, place, chain.Chain(commits, place.name, "?"))
+        self.replacing = replacing
+        self._rows = rows
+        self._turn = turn_of(file)
+        self._stem = self.staging.name
+        self._number = 0
+        self._parts: dict[int, TableName] = {}
+        self._types: list[str] = []
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement on the cursor of this target and return all its rows."""
+        return self._rows(sql, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[object]:
+        """Run what is inside as one transaction, after all moves of this process before it."""
+        with self._turn:
+            self.run("BEGIN TRANSACTION")
+            try:
+                yield None
+                self.run("COMMIT")
+            except BaseException:
+                with suppress(StoreError):
+                    self.run("ROLLBACK")
+                raise
+
+    def take(self) -> None:
+        """Make what hygge keeps in the file, drop what dead runs staged, look at the table."""
+        schema = self.place.schema
+        tables = self.run(
+            "SELECT table_name FROM duckdb_tables() WHERE schema_name = ? "
+            "AND database_name = current_database()",
+            (schema,),
+        )
+        names = [name for (name,) in tables]
+        dead = [name for name in names if name.startswith(staging_prefix(self.place.name))]
+        if dead or chain.TABLE not in names:
+            with self.transaction():
+                self.run(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
+                columns = chain.columns("VARCHAR", "BIGINT")
+                self.run(f"CREATE TABLE IF NOT EXISTS {self.chain.table} ({columns})")
+                for name in dead:
+                    self.run(f"DROP TABLE {quote(schema)}.{quote(name)}")
+        self.begin()
+
+    def folded(self, name: str) -> str:
+        """Return a name as DuckDB compares it."""
+        return name.lower()
+
+    def fit(self, field: pa.Field) -> pa.Field:
+        """Return the field to stage, with the same metadata where its type is the same."""
+        return field.with_type(types.fit(field.type))
+
+    def sql_type(self, field: pa.Field) -> str:
+        """Return the type for a fitted field, as DuckDB itself tells it."""
+        import pyarrow as pa
+
+        native = types.native_type(field)
+        return native or types.sql_types(self._rows.cursor, pa.schema([field]))[0]
+
+    def differs(self, column: LiveColumn, field: pa.Field) -> bool:
+        """Return whether a column must change its type; numbers of 128 bits hold 38 digits."""
+        wanted = self.sql_type(field)
+        is_wide = column.type == "HUGEINT" and wanted.startswith("DECIMAL") and wanted[-3:] == ",0)"
+        return column.type != wanted and not is_wide
+
+    def find_live(self) -> list[LiveColumn] | None:
+        """Return the columns of the table."""
+        table = catalog.find(catalog.tables(self.run), self.place)
+        if table is None:
+            return None
+        if table.kind != "table":
+            raise StoreError(
+                f"{self.place.shown()} is a {table.kind}, which cannot be written",
+                hint="choose another name with  into: <name>",
+            )
+        source = DuckSource(ReadRequest(table.name.name), self._rows).over_table(table)
+        columns = catalog.columns(self.run, table.name)
+        return [
+            LiveColumn(field, one.type, bool(one.default))
+            for field, one in zip(source.schema, columns, strict=True)
+        ]
+
+    def reason_to_keep(self) -> str | None:
+        """Return what a new table in its place would lack: indexes, keys of others, defaults, …"""
+        return catalog.reason_to_keep(self.run, self.place)
+
+    # Staging
+
+    def make_staging(self, schema: pa.Schema) -> None:
+        """Tell the types of staging tables; each split makes one of its own."""
+        self._types = types.sql_types(self._rows.cursor, schema)
+
+    def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
+        """Write a split as a table of its own, in a transaction of its own; see `Target.stage`."""
+        schema = self.begin_staging(batches.schema)
+        meter = Meter(batches)
+        with self.lock:
+            self._number += 1
+            table = TableName(self.place.schema, f"{self._stem}_{self._number}")
+            cursor = self._rows.cursor.cursor()
+        with closing(cursor):
+            self._copy(cursor, meter, schema, table)
+            rows = cursor.execute(f"SELECT count(*) FROM {self.name(table)}").fetchall()[0][0]
+        with self.lock:
+            self._parts[split.number] = table
+        return Part(split.number, int(rows), meter.bytes)
+
+    def _copy(self, cursor: Connection, meter: Meter, schema: pa.Schema, table: TableName) -> None:
+        import duckdb
+
+        named = list(zip(schema.names, self._types, strict=True))
+        columns = ", ".join(f"{quote(name)} {kind}" for name, kind in named)
+        values = ", ".join(f"CAST({quote(name)} AS {kind})" for name, kind in named)
+        try:
+            cursor.execute("BEGIN TRANSACTION")
+            cursor.execute(f"CREATE TABLE {self.name(table)} ({columns})")
+            cursor.register(_ROWS, meter.reader())
+            cursor.execute(f"INSERT INTO {self.name(table)} SELECT {values} FROM {_ROWS}")
+            cursor.unregister(_ROWS)
+            cursor.execute("COMMIT")
+        except BaseException as error:
+            with suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+                cursor.unregister(_ROWS)
+            if not isinstance(error, duckdb.Error):
+                raise
+            if meter.error is None:
+                raise fault(error, StoreError, f"cannot write {self.place.shown()}") from error
+        if meter.error is not None:
+            # Outside of the `except`, so that it keeps the cause by which a home knows it.
+            raise meter.error
+
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
+        """Make one table of all splits where it is to become the table, with its key."""
+        if not becomes_table:
+            return
+        self.staging, *others = self._tables()
+        for table in others:
+            self.run(f"INSERT INTO {self.name(self.staging)} SELECT * FROM {self.name(table)}")
+        keys = self.request.primary_key
+        for field in schema:
+            if not field.nullable or field.name in keys:
+                self._alter(self.staging, f"ALTER {quote(field.name)} SET NOT NULL")
+        if keys:
+            self._alter(self.staging, f"ADD PRIMARY KEY ({', '.join(map(quote, keys))})")
+
+    def _alter(self, table: TableName, change: str) -> None:
+        self.run(f"ALTER TABLE {self.name(table)} {change}")
+
+    def _tables(self) -> list[TableName]:
+        return [self._parts[number] for number in sorted(self._parts)]
+
+    def drop_staging(self) -> None:
+        """Drop what this attempt staged."""
+        with self.lock:
+            numbers = range(1, self._number + 1)
+            names = [TableName(self.place.schema, f"{self._stem}_{number}") for number in numbers]
+            self._number = 0
+            self._parts.clear()
+            self.staged = None
+        for table in names:
+            self.run(f"DROP TABLE IF EXISTS {self.name(table)}")
+
+    # Publishing
+
+    def fill(self, schema: pa.Schema) -> int:
+        """Copy the staged rows into the table, split by split; return how many went in."""
+        names = ", ".join(map(quote, schema.names))
+        return sum(
+            int(
+                self.run(
+                    f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(table)}"
+                )[0][0]
+            )
+            for table in self._tables()
+        )
+
+    def add_column(self, field: pa.Field) -> None:
+        """Add a column; DuckDB adds none that must have a value."""
+        super().add_column(field.with_nullable(True))

@@ -1,0 +1,85 @@
+"""What SQLite says went wrong: in its own words, with the way out, and whether it may pass."""
+
+from __future__ import annotations
+
+import re
+
+from hygge.errors import HomeError, HyggeError
+
+_NOISE = re.compile(
+    r"^(?:[A-Z_]+: )*(?:\[SQLite\] )?(?:Failed to \w+(?: \w+)*: ?|failed to open '[^']*': )?"
+)
+_QUERY = re.compile(r"\n(?:query|SQL): .*", re.DOTALL)
+
+
+class ChangedError(Exception):
+    """The file was written while it was read, so a late reader would see other rows."""
+
+
+_PASSING = ("database is locked", "database table is locked", "schema has changed")
+
+
+def said(error: BaseException) -> str:
+    """Return what SQLite said, without what the driver wraps around it."""
+    text = _QUERY.sub("", str(error)).strip()
+    return _NOISE.sub("", text).strip() or type(error).__name__
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return whether trying again may help: only where somebody else had the file."""
+    import adbc_driver_manager
+
+    if isinstance(error, HyggeError):
+        return error.__cause__ is not None and is_passing(error.__cause__)
+    if isinstance(error, ChangedError):
+        return True
+    if not isinstance(error, adbc_driver_manager.Error | OSError):
+        return False
+    return any(text in str(error) for text in _PASSING)
+
+
+def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
+    """Return the error of a home or store for what the driver raised while doing `what`."""
+    text = said(error)
+    for sign, hint, is_access in _WAYS:
+        if sign in text:
+            code = ("HG507" if issubclass(side, HomeError) else "HG516") if is_access else None
+            return side(f"{what}: {text}", hint=hint, code=code)
+    return side(f"{what}: {text}")
+
+
+_WAYS = (
+    ("file is not a database", "it is no SQLite file, or an encrypted one: check path", True),
+    (
+        "malformed",
+        "the file is damaged: put it back from a backup, or save what can be read with  "
+        "sqlite3 FILE .recover",
+        False,
+    ),
+    (
+        "database is locked",
+        "another program is writing it, or reads it for long: raise busy_timeout, end the other "
+        "one, or let readers and writers pass with  PRAGMA journal_mode=WAL",
+        False,
+    ),
+    (
+        "readonly database",
+        "this user must be allowed to write the file and its folder; a file whose writer died "
+        "must be opened once by a user who may",
+        True,
+    ),
+    (
+        "unable to open database file",
+        "check that this user may read the file and its folder; one in WAL mode on a disk that "
+        "cannot be written must be copied elsewhere, or turned back where it can be written with  "
+        "PRAGMA journal_mode=DELETE",
+        True,
+    ),
+    ("disk is full", "free some space on the disk, then run again", False),
+    (
+        "NOT NULL constraint",
+        "leave such rows out, or let the column have no value",
+        False,
+    ),
+    ("UNIQUE constraint", "rows of one key came twice, or are there already", False),
+)

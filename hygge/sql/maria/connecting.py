@@ -1,0 +1,158 @@
+"""Connections to one server, and the statements that run on them."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BufferedReader
+from typing import Any, Protocol, cast
+
+from hygge.errors import HyggeError
+from hygge.sql.maria.faults import fault
+from hygge.sql.maria.settings import MariaSettings
+from hygge.sql.pool import Kind
+
+
+class Link(Protocol):
+    """A connection of the driver, with what hygge needs of its inside: bytes in bulk, both ways."""
+
+    open: bool
+    server_version: str
+    _rfile: BufferedReader
+    _result: Any
+
+    def cursor(self) -> Any:  # noqa: ANN401
+        """Return what runs statements."""
+
+    def connect(self) -> None:
+        """Log in."""
+
+    def ping(self, reconnect: bool) -> None:
+        """Raise unless the server answers."""
+
+    def rollback(self) -> None:
+        """Take back what was not committed."""
+
+    def thread_id(self) -> int:
+        """Return the server's number of the connection."""
+
+    def show_warnings(self) -> Sequence[tuple[str, int, str]]:
+        """Return what the server remarked on the last statement."""
+
+    def write_packet(self, payload: bytes) -> None:
+        """Send one packet of a command."""
+
+    def _execute_command(self, command: int, sql: str | bytes) -> None: ...
+    def _read_packet(self) -> Any: ...  # noqa: ANN401
+    def _force_close(self) -> None: ...
+
+
+_TOKENS = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|\?", re.DOTALL)
+
+
+def _kind(settings: MariaSettings, side: type[HyggeError]) -> Kind[Link]:
+    import pymysql
+
+    def open_one() -> Link:
+        try:
+            return _open(settings)
+        except (pymysql.MySQLError, OSError, RuntimeError) as error:
+            raise fault(error, side, f"cannot connect to {settings.endpoint()}") from error
+
+    return Kind(
+        "session",
+        open=open_one,
+        is_alive=_answers,
+        reset=_reset,
+        close=lambda one: one._force_close(),
+    )
+
+
+def _open(settings: MariaSettings) -> Link:
+    import pymysql
+    from pymysql.constants import CLIENT
+
+    # The flag lets us send rows by LOAD DATA. The driver itself is not told `local_infile`, so it
+    # refuses a server that asks for a file of this machine; `loading` sends only what it built.
+    flags = CLIENT.LOCAL_FILES
+    connection = cast(Link, pymysql.connect(**settings.connecting(), client_flag=flags))
+    try:
+        connection.connect()
+    except BaseException:
+        connection._force_close()
+        raise
+    seconds = settings.statement_timeout
+    if seconds is not None:
+        is_maria = "maria" in (connection.server_version or "").lower()
+        name = f"max_statement_time = {seconds}"
+        if not is_maria:
+            name = f"max_execution_time = {round(seconds * 1000)}"
+        connection.cursor().execute(f"SET SESSION {name}")
+    return connection
+
+
+def _answers(connection: Link) -> bool:
+    connection.ping(reconnect=False)
+    return True
+
+
+def _reset(connection: Link) -> None:
+    connection.rollback()
+    connection.cursor().execute("SELECT RELEASE_ALL_LOCKS()")
+
+
+@contextmanager
+def session(settings: MariaSettings, side: type[HyggeError]) -> Iterator[Link]:
+    """Yield a connection; a right to it must be held. Raises `side` with a hint."""
+    with settings.pool().lease(_kind(settings, side)) as connection:
+        yield connection
+
+
+class Rows:
+    """Runs statements on a connection, one at a time, its errors as `side`.
+
+    `?` stands for a value, outside of quotes.
+    """
+
+    def __init__(self, connection: Link, side: type[HyggeError], what: str) -> None:
+        self.connection = connection
+        self._side = side
+        self._what = what
+        self._lock = threading.Lock()
+
+    def __call__(self, sql: str, values: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of one statement."""
+        with self._lock:
+            return self._run(sql, values)[0]
+
+    def change(self, sql: str, values: Sequence[str | int] = ()) -> tuple[int, int]:
+        """Return how many rows a statement changed, and how many warnings it gave."""
+        with self._lock:
+            return self._run(sql, values)[1:]
+
+    def _run(self, sql: str, values: Sequence[str | int]) -> tuple[list[tuple[Any, ...]], int, int]:
+        import pymysql
+
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute(_filled(sql, values) if values else sql)
+                result = self.connection._result
+                warned = 0 if result is None else int(result.warning_count or 0)
+                return list(cursor.fetchall()), int(cursor.rowcount), warned
+        except (pymysql.MySQLError, OSError) as error:
+            raise fault(error, self._side, self._what) from error
+
+
+def _filled(sql: str, values: Sequence[str | int]) -> str:
+    """Return a statement with its values in place of the marks that are not inside of quotes."""
+    rest = iter(values)
+    return _TOKENS.sub(lambda token: _literal(next(rest)) if token[0] == "?" else token[0], sql)
+
+
+def _literal(value: str | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    # The session's sql_mode has no NO_BACKSLASH_ESCAPES, see `settings`.
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -1,0 +1,112 @@
+"""What the server says went wrong: in its own words, with the way out, and whether it may pass.
+
+Codes: https://mariadb.com/kb/en/mariadb-error-code-reference/, the same in MySQL.
+"""
+
+from __future__ import annotations
+
+from hygge.errors import HomeError, HyggeError
+
+_PASSING = frozenset(
+    {
+        1040,  # too many connections
+        1053,  # shutting down
+        1158,  # the network failed, in four ways
+        1159,
+        1160,
+        1161,
+        1184,  # aborted connection
+        1203,  # too many connections of this user
+        1205,  # waited too long for a lock
+        1213,  # deadlock
+        1226,  # too many queries in this hour
+        1836,  # read-only for now: a server that changes its role
+        1927,  # connection killed
+        2002,  # no server at the socket
+        2003,  # no server at the address
+        2006,  # gone
+        2013,  # lost
+        2055,
+    }
+)
+_ACCESS = {
+    1045: "check user and password, and that the server lets this user in from this machine",
+    1049: "check the name of the database, or make it:  CREATE DATABASE …",
+    1130: "the server lets nobody in from this machine: CREATE USER 'name'@'this machine' there",
+    1251: "the server asks for a way to log in that this driver does not know",
+    1698: "this user comes in by the operating system only: give it a password on the server",
+    2002: "check that the server runs and that host names its socket",
+    2003: "check host and port, that the server runs, and that no firewall is in between",
+    2005: "check host; a password in a url needs @ : / # written as %40 %3A %2F %23",
+    2026: "name the file that vouches for the server in ssl_ca; ssl: require does without, and "
+    "then anybody on the way could pass for the server",
+    1040: "the server has no free connections: lower max_connections here, or raise it there",
+    1203: "the server has no free connections: lower max_connections here, or raise it there",
+}
+_READ = "grant this user SELECT on the table, or on its database"
+_WRITE = (
+    "grant this user CREATE, ALTER, DROP, INSERT, DELETE, UPDATE and SELECT on the database: rows "
+    "are staged in a table beside the one they are for"
+)
+_HINTS = {
+    1153: "raise max_allowed_packet on the server: a row is larger than it",
+    1205: "another session holds a lock on the table: run again",
+    1213: "another session changed the same rows: run again",
+    1060: "names that differ only in upper and lower case are one column here: give one another "
+    "name with  columns: {…: {rename: …}}",
+    1062: "two rows have the same key: check primary_key, or take duplicates out with a query",
+    1114: "free some space on the server's disk, then run again",
+    1021: "free some space on the server's disk, then run again",
+    3: "free some space on the server's disk, then run again",
+    1969: "the statement took too long: raise statement_timeout",
+    3024: "the statement took too long: raise statement_timeout",
+    1118: "a row has too many wide columns for InnoDB: leave some out with select",
+    1117: "InnoDB tables have at most 1017 columns: leave some out with select",
+}
+_CONNECTING = frozenset({0, 2, 2003, 2026})
+_DENIED = frozenset({1044, 1142, 1143, 1227, 1370})
+
+
+def code_of(error: BaseException) -> int:
+    """Return the server's or driver's number of an error, or 0."""
+    number = error.args[0] if error.args else 0
+    return number if isinstance(number, int) else 0
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return whether trying again may help: never for bad data, names or permissions."""
+    import pymysql
+
+    if isinstance(error, HyggeError):
+        return error.__cause__ is not None and is_passing(error.__cause__)
+    if isinstance(error, pymysql.InterfaceError):
+        return code_of(error) == 0
+    if not isinstance(error, pymysql.MySQLError):
+        return isinstance(error, OSError)
+    return code_of(error) in _PASSING and "certificate" not in str(error).lower()
+
+
+def said(error: BaseException) -> str:
+    """Return what the server said, without the driver's number before it."""
+    text = str(error.args[-1] if error.args else error).strip()
+    return text.rstrip(".") or "the connection is closed"
+
+
+def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
+    """Return the error of a home or store for what the driver raised while doing `what`."""
+    text, number = said(error), code_of(error)
+    reads = issubclass(side, HomeError)
+    lower = text.lower()
+    if number in _CONNECTING and ("certificate" in lower or "ssl" in lower or "tls" in lower):
+        number = 2026
+    elif "no such file" in lower and number == 2003:
+        number = 2002
+    elif "name or service not known" in lower or "getaddrinfo" in lower:
+        number = 2005
+    hint = _ACCESS.get(number) or _HINTS.get(number)
+    if number in _DENIED:
+        hint = _READ if reads else _WRITE
+    code = None
+    if number in _ACCESS:
+        code = "HG507" if reads else "HG516"
+    return side(f"{what}: {text}", hint=hint, code=code)

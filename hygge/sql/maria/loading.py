@@ -1,0 +1,140 @@
+"""Rows into a table: by LOAD DATA from memory, or where the server forbids that, by INSERT."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hygge.errors import StoreError
+from hygge.sql.maria.faults import fault
+from hygge.sql.maria.texts import FILE, STATEMENT, joined, row_texts
+from hygge.sql.names import quote
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from hygge.sql.maria.connecting import Link
+
+_ASKED_FOR = "hygge"
+"""The name of the file that LOAD DATA asks for. There is none: the server is sent rows."""
+_PACKET_BYTES = 2**19
+_STATEMENT_BYTES = 2**20
+_MOST_WARNINGS = 3
+
+
+class Loader:
+    """Writes batches into one table over one connection, and counts what the server took."""
+
+    def __init__(
+        self,
+        connection: Link,
+        table: str,
+        columns: Sequence[str],
+        *,
+        constant: tuple[str, int],
+        may_load: bool,
+    ) -> None:
+        self.rows = 0
+        self._connection = connection
+        self._table = table
+        self._columns = columns
+        self._constant = constant
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT @@local_infile, @@max_allowed_packet")
+            (allows, packet) = cursor.fetchall()[0]
+        self._loads = may_load and bool(int(allows))
+        self._packet = int(packet)
+
+    def add(self, batches: Sequence[pa.RecordBatch]) -> None:
+        """Write batches; raises `StoreError` unless the server took every row without a word."""
+        import pymysql
+
+        try:
+            if self._loads:
+                self._load(batches)
+            else:
+                for batch in batches:
+                    self._insert(batch)
+        except (pymysql.MySQLError, OSError) as error:
+            raise fault(error, StoreError, f"cannot write {self._table}") from error
+
+    def _load(self, batches: Sequence[pa.RecordBatch]) -> None:
+        from pymysql.constants import COMMAND
+
+        connection = self._connection
+        names = ", ".join(quote(name, "`") for name in self._columns)
+        column, value = self._constant
+        connection._execute_command(
+            COMMAND.COM_QUERY,
+            f"LOAD DATA LOCAL INFILE '{_ASKED_FOR}' INTO TABLE {self._table} CHARACTER SET binary "
+            rf"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({names}) "
+            f"SET {quote(column, '`')} = {value}",
+        )
+        asked = connection._read_packet()
+        if not asked.is_load_local_packet() or asked.get_all_data()[1:] != _ASKED_FOR.encode():
+            connection._force_close()
+            raise StoreError(f"the server did not ask for the rows of {self._table}")
+        sent = 0
+        for batch in batches:
+            if batch.num_rows:
+                sent += batch.num_rows
+                self._send(joined(row_texts(batch, FILE), b"", b"\n", b"\n"))
+        connection.write_packet(b"")
+        self._take_answer(sent)
+
+    def _send(self, text: bytes) -> None:
+        for start in range(0, len(text), _PACKET_BYTES):
+            self._connection.write_packet(text[start : start + _PACKET_BYTES])
+
+    def _insert(self, batch: pa.RecordBatch) -> None:
+        import numpy as np
+        import pyarrow.compute as pc
+        from pymysql.constants import COMMAND
+
+        column, value = self._constant
+        names = ", ".join(quote(name, "`") for name in (column, *self._columns))
+        head = f"INSERT INTO {self._table} ({names}) VALUES ({value},".encode()
+        texts, most = row_texts(batch, STATEMENT), min(_STATEMENT_BYTES, self._packet // 2)
+        ends = np.cumsum(pc.binary_length(texts).to_numpy().astype(np.int64) + len(head))
+        start = 0
+        while start < len(texts):
+            before = ends[start - 1] if start else 0
+            end = int(np.searchsorted(ends, before + most, side="right"))
+            end = max(end, start + 1)
+            rows = texts.slice(start, end - start)
+            statement = joined(rows, head, f"),({value},".encode(), b")")
+            self._check_size(len(statement))
+            self._connection._execute_command(COMMAND.COM_QUERY, statement)
+            self._take_answer(end - start)
+            start = end
+
+    def _check_size(self, size: int) -> None:
+        """Raise `StoreError` for a row at which the server would hang up without a word."""
+        if size >= self._packet:
+            raise StoreError(
+                f"a row for {self._table} is {size:,} bytes long, and the server takes "
+                f"{self._packet:,} at most",
+                hint="raise max_allowed_packet on the server",
+            )
+
+    def _take_answer(self, sent: int) -> None:
+        """Raise `StoreError` unless every row was taken as it is."""
+        from pymysql.protocol import OKPacketWrapper
+
+        answer: Any = OKPacketWrapper(self._connection._read_packet())
+        if answer.warning_count:
+            raise self._refused()
+        if answer.affected_rows != sent:
+            raise StoreError(
+                f"{sent:,} rows were sent to {self._table}, but {answer.affected_rows:,} were taken"
+            )
+        self.rows += sent
+
+    def _refused(self) -> StoreError:
+        warnings = self._connection.show_warnings()[:_MOST_WARNINGS]
+        texts = "; ".join(str(text) for _, _, text in warnings)
+        return StoreError(
+            f"the server would have changed values of {self._table}: {texts}",
+            hint="cast the column to a type that holds them, with  columns: {…: {type: …}}",
+            code="HG535",
+        )

@@ -1,0 +1,119 @@
+"""Who may come into a MySQL or MariaDB server, and how: what its home and store say alike."""
+
+from __future__ import annotations
+
+import ssl as tls
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from hygge.sql.names import readings
+from hygge.sql.pool import Pool, pool_of
+from hygge.sql.server import ServerSettings
+
+_PATIENCE = 86_400
+"""Seconds that the server waits for us: a store that is slow to write stops the reading."""
+_LOCK_SECONDS = 30
+_MODES = (
+    "STRICT_ALL_TABLES",
+    "NO_ZERO_DATE",
+    "NO_ZERO_IN_DATE",
+    "ERROR_FOR_DIVISION_BY_ZERO",
+    "NO_AUTO_VALUE_ON_ZERO",
+    "NO_ENGINE_SUBSTITUTION",
+)
+"""Without the first the server cuts and wraps values silently; without NO_AUTO_VALUE_ON_ZERO it
+turns a 0 into the next number of the table."""
+_SESSION = {
+    "sql_mode": f"'{','.join(_MODES)}'",
+    "time_zone": "'+00:00'",
+    "wait_timeout": str(_PATIENCE),
+    "net_read_timeout": str(_PATIENCE),
+    "net_write_timeout": str(_PATIENCE),
+    "lock_wait_timeout": str(_LOCK_SECONDS),
+    "innodb_lock_wait_timeout": str(_LOCK_SECONDS),
+    "sql_safe_updates": "0",
+    "sql_select_limit": "DEFAULT",
+    "foreign_key_checks": "1",
+    "unique_checks": "1",
+}
+"""What every session sets, so that values and statements mean the same on every server."""
+_OPTIONS = frozenset({"ssl", "ssl_ca", "charset"})
+
+SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+
+
+class MariaSettings(ServerSettings):
+    """What homes and stores of MySQL and MariaDB say alike."""
+
+    default_port: ClassVar = 3306
+    drivers: ClassVar = ("pymysql", "numpy")
+
+    ssl: SslMode | None = None
+    """How far the connection is secured. `verify-full` by default, `prefer` for this machine."""
+    ssl_ca: str | None = None
+    """File with the certificates of those who may vouch for the server; the system's by default."""
+
+    @model_validator(mode="after")
+    def _knows_options(self) -> Self:
+        unknown = sorted(set(self.endpoint().options) - _OPTIONS)
+        if unknown:
+            raise ValueError("the url has options that are not known here; known: ssl, ssl_ca")
+        if self.endpoint().database is None:
+            raise ValueError("say which database: give `database`, or a `url` that ends in it")
+        return self
+
+    def pool(self) -> Pool:
+        """Return the pool of connections that all moves with these settings share."""
+        return pool_of(self, limit=self.max_connections, idle_seconds=self.idle_timeout)
+
+    def urls(self, name: str) -> list[str]:
+        """Return the tables that `name` may mean, as URLs by which two connectors are compared."""
+        endpoint = self.endpoint()
+        server = f"{endpoint.host or 'localhost'}:{endpoint.port}"
+        found = readings(name, endpoint.database or "")
+        return [f"{self.schemes[0]}://{server}/{table.schema}/{table.name}" for table in found]
+
+    def connecting(self) -> dict[str, Any]:
+        """Return what the driver wants to know, with the password. Never for people's eyes."""
+        endpoint = self.endpoint()
+        host = endpoint.host or "localhost"
+        where = {"unix_socket": host} if host.startswith("/") else {"host": host}
+        return {
+            **where,
+            **self._security(),
+            "port": endpoint.port,
+            "user": endpoint.user,
+            "password": endpoint.password or "",
+            "database": endpoint.database,
+            "charset": "utf8mb4",
+            "autocommit": True,
+            "defer_connect": True,
+            "connect_timeout": max(round(self.connect_timeout), 1),
+            "program_name": "hygge",
+            "init_command": "SET SESSION "
+            + ", ".join(f"{name} = {value}" for name, value in _SESSION.items()),
+        }
+
+    def ssl_mode(self) -> SslMode:
+        """Return how far the connection is secured."""
+        endpoint = self.endpoint()
+        said: Any = self.ssl or endpoint.options.get("ssl")
+        return said or ("prefer" if endpoint.is_local else "verify-full")
+
+    def _security(self) -> dict[str, Any]:
+        mode = self.ssl_mode()
+        is_socket = (self.endpoint().host or "").startswith("/")
+        if mode == "disable" or is_socket:
+            return {"ssl_disabled": True}
+        if mode == "prefer":
+            # Without a word about it the driver encrypts where the server can.
+            return {}
+        authorities = self.ssl_ca or self.endpoint().options.get("ssl_ca")
+        try:
+            context = tls.create_default_context(cafile=authorities)
+        except OSError as error:
+            raise OSError(f"ssl_ca '{authorities}' cannot be read: {error}") from error
+        context.check_hostname = mode == "verify-full"
+        context.verify_mode = tls.CERT_NONE if mode == "require" else tls.CERT_REQUIRED
+        return {"ssl": context}

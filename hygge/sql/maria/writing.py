@@ -1,0 +1,332 @@
+"""A table of MySQL or MariaDB as the place of an entity: staged beside it, published at once.
+
+There are two ways to publish: a transaction that moves the rows, and a rename of the staging table
+(see `pending`). Whatever changes a table commits by itself here, so it happens before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hygge.connector import WriteRequest
+from hygge.errors import StoreError
+from hygge.model import Commit, Mode, Part, Split
+from hygge.sql import chain
+from hygge.sql.maria import catalog, pending, types
+from hygge.sql.maria.connecting import Rows
+from hygge.sql.maria.dependants import reason_to_keep
+from hygge.sql.maria.evolving import Columns, check_fits
+from hygge.sql.maria.outcome import Outcome
+from hygge.sql.maria.reading import named
+from hygge.sql.maria.settings import MariaSettings
+from hygge.sql.maria.staging import SPLIT, Staging
+from hygge.sql.maria.texts import Zeros
+from hygge.sql.names import TableName, quote
+from hygge.sql.target import LiveColumn, Replacing, SqlTarget
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LONGEST_NAME = 64
+_OPTIONS = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+_KEY_TEXT = "varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+_DUPLICATE = 1062
+_GHOST_SECONDS = 3
+"""How long the server may take to notice that a process is gone, and to free its lock."""
+
+
+class MariaTarget(SqlTarget):
+    """A table of MySQL or MariaDB, for one attempt."""
+
+    def __init__(
+        self,
+        settings: MariaSettings,
+        request: WriteRequest,
+        rows: Rows,
+        *,
+        place: TableName,
+        replacing: Replacing,
+        may_load: bool,
+    ) -> None:
+        super().__init__(request, place, chain.Chain(beside(place, chain.TABLE), place.name, "?"))
+        self.replacing = replacing
+        self.pending = pending.Pending(beside(place, pending.TABLE), place.name)
+        self._old = replace(place, name=self.staging.name.replace("_stg_", "_old_", 1))
+        self._settings = settings
+        self._rows = rows
+        self._session = rows.connection.thread_id()
+        is_maria = "maria" in str(rows.connection.server_version).lower()
+        self._loading = Staging(
+            settings,
+            request,
+            place,
+            self.staging,
+            zeros=Zeros(keeps_sign=not is_maria),
+            may_load=may_load,
+        )
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement on the connection of this target and return all its rows."""
+        return self._rows(sql, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[object]:
+        """Run what is inside as one transaction. Nothing inside may change a table's columns."""
+        self.run("START TRANSACTION")
+        try:
+            yield None
+            self.run("COMMIT")
+        except BaseException as error:
+            with suppress(StoreError):
+                self.run("ROLLBACK")
+            cause = error.__cause__
+            if cause is not None and cause.args[:1] == (_DUPLICATE,) and chain.TABLE in str(cause):
+                raise self.chain.taken((self.last.seq if self.last else 0) + 1) from error
+            raise
+
+    # Taking the place
+
+    def take(self) -> None:
+        """Take the place for this attempt; settle and drop what runs that are no more left."""
+        self._check_name(self.place.name)
+        self._make_database()
+        self._take_lock()
+        comment = self._comment()
+        with self.transaction():
+            is_undone = self.pending.settle(self.run, self.chain, comment)
+        self.pending.say_who(self.run, self.request.run_id)
+        old = self._beside(self._old)
+        if is_undone and old and catalog.find(self.run, self.place) is None:
+            # A server without atomic renames died between the two halves of one.
+            self.run(f"RENAME TABLE {self.name(old.pop())} TO {self.table}")
+        for table in (*old, *self._beside(self.staging)):
+            self.run(f"DROP TABLE IF EXISTS {self.name(table)}")
+        self.begin()
+
+    def _make_database(self) -> None:
+        """Make the database and the tables beside the place, where they are not there yet."""
+        schema = self.place.schema
+        there = {
+            name
+            for (name,) in self.run(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = ?",
+                (schema,),
+            )
+        }
+        if not there:
+            self.run(f"CREATE DATABASE IF NOT EXISTS {quote(schema, '`')} CHARACTER SET utf8mb4")
+        if not {chain.TABLE, pending.TABLE} <= there:
+            columns = chain.columns("longtext", "bigint", key_text=_KEY_TEXT)
+            for table in (self.chain.table, self.pending.table):
+                self.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) {_OPTIONS}")
+
+    def _check_name(self, name: str) -> None:
+        if len(name) > _LONGEST_NAME or name.endswith(" ") or any(ord(c) > 0xFFFF for c in name):
+            raise StoreError(
+                f"'{name}' cannot be a name here: it may have {_LONGEST_NAME} characters, no blank "
+                "at its end and no sign beyond U+FFFF",
+                hint="give it another one with into: for a table, columns: {…: {rename: …}} for a "
+                "column",
+            )
+
+    def _take_lock(self) -> None:
+        """Take a lock of the session, or say which run has it."""
+        if self.run("SELECT GET_LOCK(?, ?)", (self._lock_name, _GHOST_SECONDS))[0][0] == 1:
+            return
+        holder = self.run("SELECT IS_USED_LOCK(?)", (self._lock_name,))[0][0]
+        raise StoreError(
+            f"{self.place.shown()} is being written by run {self.pending.who(self.run)} "
+            f"(server connection {holder})",
+            hint="wait until that run has ended, or stop it",
+            code="HG543",
+        )
+
+    def leave(self) -> None:
+        """Free the place for whoever comes next."""
+        if self._rows.connection.open:
+            with suppress(StoreError):
+                self.run("SELECT RELEASE_LOCK(?)", (self._lock_name,))
+
+    @property
+    def _lock_name(self) -> str:
+        place = f"{self.place.schema}.{self.place.name}"
+        return f"hygge:{hashlib.sha256(place.encode()).hexdigest()[:40]}"
+
+    def _comment(self) -> str:
+        table = catalog.find(self.run, self.place)
+        return "" if table is None else table.comment
+
+    def _beside(self, like: TableName) -> list[TableName]:
+        """Return the tables of other attempts whose name begins as that of one of this attempt."""
+        prefix = like.name.rpartition("_")[0] + "_"
+        rows = self.run(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = ? "
+            "AND LEFT(table_name, ?) = ?",
+            (self.place.schema, len(prefix), prefix),
+        )
+        return [replace(self.place, name=name) for (name,) in rows]
+
+    # What a database brings
+
+    def quote(self, name: str) -> str:
+        """Return `name` as a quoted identifier."""
+        return quote(name, "`")
+
+    def fit(self, field: pa.Field) -> pa.Field:
+        """Return the field to stage."""
+        self._check_name(field.name)
+        return field.with_type(types.fit(field.type))
+
+    def sql_type(self, field: pa.Field) -> str:
+        """Return the type for a fitted field."""
+        return types.sql_type(field, is_key=field.name in self.request.primary_key)
+
+    def find_live(self) -> list[LiveColumn] | None:
+        """Return the columns of the table from the catalog."""
+        table = catalog.find(self.run, self.place)
+        if table is None:
+            return None
+        if table.kind != "table":
+            raise StoreError(
+                f"{self.place.shown()} is a {table.kind}, which cannot be written",
+                hint="choose another name with  into: <name>",
+            )
+        if not table.is_transactional:
+            raise StoreError(
+                f"{self.place.shown()} is a table of the engine {table.engine}, which knows no "
+                "transactions: a failure would leave half of the rows",
+                hint=f"ALTER TABLE {self.table} ENGINE=InnoDB",
+            )
+        found = catalog.columns(self.run, self.place).get(self.place, [])
+        return [
+            LiveColumn(types.reading_of(one, "").field, types.held_type(one), one.fills_itself)
+            for one in found
+        ]
+
+    def reason_to_keep(self) -> str | None:
+        """Return what a new table in its place would lose: triggers, keys of others, …"""
+        return reason_to_keep(self.run, self.place)
+
+    # Staging
+
+    def make_staging(self, schema: pa.Schema) -> None:
+        """Make the staging table."""
+        columns = ", ".join(self.column(field) for field in schema)
+        own = f"{self.quote(SPLIT)} int NOT NULL"
+        self.run(f"CREATE TABLE {self.name(self.staging)} ({columns}, {own}) {_OPTIONS}")
+
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
+        """Make the staging table what the table is to be, with its key."""
+        if not becomes_table:
+            return
+        clauses = [f"DROP COLUMN {self.quote(SPLIT)}"]
+        if self.request.primary_key:
+            names = ", ".join(map(self.quote, self.request.primary_key))
+            clauses.append(f"ADD PRIMARY KEY ({names})")
+        self.run(f"ALTER TABLE {self.name(self.staging)} {', '.join(clauses)}")
+
+    def drop_staging(self) -> None:
+        """Drop what this attempt staged."""
+        if self.staged is not None:
+            self.run(f"DROP TABLE IF EXISTS {self.name(self.staging)}")
+            self.staged = None
+
+    def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
+        """Load a split into the staging table; see `Target.stage`."""
+        self.begin_staging(batches.schema)
+        return self._loading.stage(batches, split)
+
+    # Publishing
+
+    def commit(self, parts: Sequence[Part], commit: Commit) -> None:
+        """Publish all parts with the commit's record, or nothing; see `Target.commit`."""
+        schema = self.prepare(parts, commit)
+        self.chain.check_next(self.run, commit.seq)
+        if self.live is None or self.swaps():
+            self._publish_table(replace(commit, total_rows=commit.rows), schema)
+        else:
+            self._publish_rows(commit, schema)
+        self.is_published = True
+
+    def _publish_table(self, commit: Commit, schema: pa.Schema) -> None:
+        """Put the staging table in place by one rename, which is the commit."""
+        self.finish_staging(schema, becomes_table=True)
+        staging, old = self.name(self.staging), self.name(self._old)
+        comment = pending.mark(commit.seq, commit.run_id)
+        self.run(f"ALTER TABLE {staging} COMMENT = ?", (comment,))
+        self._check_staged(commit)
+        self.pending.write(self.run, commit, self.request.attempt)
+        away = "" if self.live is None else f"{self.table} TO {old}, "
+        self.run(f"RENAME TABLE {away}{staging} TO {self.table}")
+        with self.transaction():
+            self.pending.settle(self.run, self.chain, comment)
+        self.run(f"DROP TABLE IF EXISTS {old}")
+
+    def _check_staged(self, commit: Commit) -> None:
+        """Raise `StoreError` unless the staging table itself holds the rows of the commit."""
+        rows = int(self.run(f"SELECT count(*) FROM {self.name(self.staging)}")[0][0])
+        if rows != commit.rows:
+            raise StoreError(
+                f"{commit.rows:,} rows were staged for {self.place.shown()}, but {rows:,} are there"
+            )
+
+    def _publish_rows(self, commit: Commit, schema: pa.Schema) -> None:
+        """Move the staged rows in one transaction with the commit's record."""
+        replaces = self.request.mode is Mode.REPLACE
+        columns = Columns(self.table, self.live or [])
+        gone = columns.gone(schema, self.wrote) if replaces else []
+        self._check_fits(schema)
+        self._alter(columns.before(self.run, schema, gone, required=self.required))
+        total = commit.rows + (0 if replaces else self.rows_before())
+        with self.transaction():
+            self.chain.check_next(self.run, commit.seq)
+            if replaces:
+                self.run(f"DELETE FROM {self.table}")
+            self.insert_staged(commit, schema)
+            self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
+        self._alter([f"DROP COLUMN {self.quote(name)}" for name in gone])
+
+    def _check_fits(self, schema: pa.Schema) -> None:
+        found = catalog.columns(self.run, self.place).get(self.place, [])
+        kept = [
+            column if not self.required(column.name) else replace(column, nullable=True)
+            for column in found
+            if column.name in schema.names
+        ]
+        check_fits(self.run, self.place, kept, self.name(self.staging))
+
+    def _alter(self, clauses: Sequence[str]) -> None:
+        if clauses:
+            self.run(f"ALTER TABLE {self.table} {', '.join(clauses)}")
+
+    def insert(self, sql: str) -> int:
+        """Run an INSERT … SELECT; raise `StoreError` when the server changed a value."""
+        rows, warnings = self._rows.change(sql)
+        if warnings:
+            texts = [str(text) for _, _, text in self.run("SHOW WARNINGS LIMIT 3")]
+            raise StoreError(
+                f"the server would have changed values on the way into {self.place.shown()}: "
+                + "; ".join(texts),
+                hint="cast the column to a type that the table holds, with  "
+                "columns: {…: {type: …}}",
+                code="HG535",
+            )
+        return rows
+
+    # After a lost reply
+
+    def owner(self, seq: int) -> str | None:
+        """Return the run of commit `seq`, on a new connection when this one is lost."""
+        outcome = Outcome(self._settings, self.place, self.chain, self.pending)
+        if self._rows.connection.open:
+            return outcome.owner(self.run, seq)
+        return outcome.after_loss(seq, lock=self._lock_name, lost=self._session)
+
+
+def beside(place: TableName, name: str) -> str:
+    """Return a table of the database in which a place is, quoted."""
+    return named(replace(place, name=name))

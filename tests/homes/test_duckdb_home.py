@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import duckdb
+import pyarrow as pa
+
+from hygge.connector import Home, HomeConfig, ProjectContext
+from hygge.testing import HomeSuite
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+class TestDuckdbHome(HomeSuite):
+    comes_back_as: ClassVar = {
+        "float16": pa.float32(),
+        "large string": pa.string(),
+        "large binary": pa.binary(),
+        "fixed size binary": pa.binary(),
+        "date64": pa.date32(),
+        "time(s)": pa.time64("us"),
+        "time(ms)": pa.time64("us"),
+        **{f"timestamp({unit},UTC)": pa.timestamp("us", "UTC") for unit in ("s", "ms")},
+        "timestamp(us,Europe/Oslo)": pa.timestamp("us", "UTC"),
+        "dictionary": pa.string(),
+        "large list": pa.list_(pa.int64()),
+    }
+    exemptions: ClassVar = {
+        "decimal(76,30)": "never: DuckDB keeps 38 digits",
+        "duration(us)": "never: intervals come as text, for months have no fixed length",
+    }
+
+    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+        with duckdb.connect(str(place / "app.duckdb")) as connection:
+            for name, table in tables.items():
+                half = table.schema.get_field_index("value")
+                if half >= 0 and table.schema.field(half).type == pa.float16():
+                    table = table.set_column(half, "value", table["value"].cast(pa.float32()))
+                connection.register("given", table)
+                connection.execute(f"CREATE TABLE {quoted(name)} AS SELECT * FROM given")
+        data = {"type": "duckdb", "path": "app.duckdb"}
+        return HomeConfig.create(data).home(ProjectContext(place))
+
+    def spoil(self, place: Path, entity: str) -> None:
+        path = place / "app.duckdb"
+        content = path.read_bytes()
+        path.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import pyarrow as pa
+from lite_tables import load, quoted, run
+
+from hygge.connector import Home, HomeConfig, ProjectContext
+from hygge.testing import HomeSuite
+
+MISSING = "never: SQLite has no such type"
+
+
+class TestSqliteHome(HomeSuite):
+    comes_back_as: ClassVar = {
+        "null": pa.string(),
+        **dict.fromkeys(("int8", "int16", "int32", "uint8", "uint16", "uint32"), pa.int64()),
+        "uint64": pa.decimal128(20, 0),
+        "large string": pa.string(),
+        "large binary": pa.binary(),
+        "fixed size binary": pa.binary(),
+        "date64": pa.date32(),
+        "time(s)": pa.time64("us"),
+        "time(ms)": pa.time64("us"),
+        **{f"timestamp({unit})": pa.timestamp("us") for unit in ("s", "ms")},
+        **{f"timestamp({unit},UTC)": pa.timestamp("us", "UTC") for unit in ("s", "ms")},
+        "timestamp(us,Europe/Oslo)": pa.timestamp("us", "UTC"),
+        "dictionary": pa.string(),
+    }
+    exemptions: ClassVar = {
+        **dict.fromkeys(("float16", "float32", "float64"), "never: SQLite has no NaN and no -0.0"),
+        "duration(us)": MISSING,
+        **dict.fromkeys(("list", "large list", "fixed size list", "struct", "map"), MISSING),
+        "list of struct": MISSING,
+    }
+
+    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+        for name, table in tables.items():
+            load(place / "app.db", name, table)
+        data = {"type": "sqlite", "path": "app.db"}
+        return HomeConfig.create(data).home(ProjectContext(place))
+
+    def spoil(self, place: Path, entity: str) -> None:
+        run(place / "app.db", f"DROP TABLE {quoted(entity)}")

@@ -1,0 +1,513 @@
+"""Writing MySQL: what is kept, what is refused, and that no failure is seen by readers."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pytest
+from maria_tables import fetch
+from proxies import once, proxy
+from servers import Mysql
+
+from hygge.connector import Commit, Mode, ProjectContext, Split, Store, StoreConfig, WriteRequest
+from hygge.errors import CommitUnknownError, StoreError
+from hygge.sql.maria import outcome, writing
+from hygge.testing.cases import CASES, assert_same, case_table, plain_table
+from hygge.testing.moving import accepted, next_commit, write, write_request
+
+HERE = Path(__file__).parent
+
+
+def store_of(server: Mysql, **more: object) -> Store:
+    return StoreConfig.create(server.settings(**more)).store(ProjectContext(Path()))
+
+
+def ids(server: Mysql, table: str = "things") -> list[int]:
+    return [row[0] for row in server.run(f"SELECT id FROM {table} ORDER BY id")]
+
+
+def keyed(request: WriteRequest, *key: str) -> WriteRequest:
+    return replace(request, primary_key=key)
+
+
+def tables(server: Mysql) -> set[str]:
+    return {row[0] for row in server.run("SHOW TABLES")}
+
+
+@pytest.mark.parametrize(
+    ("mode", "replacing"), [("replace", "auto"), ("replace", "keep"), ("append", "auto")]
+)
+def test_a_kill_at_any_statement_leaves_the_old_rows_or_the_new(
+    tmp_path: Path, mode: str, replacing: str
+) -> None:
+    command = [sys.executable, str(HERE / "maria_killing.py"), str(tmp_path), mode, replacing]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    kills = [int(line.split()[0]) for line in done.stdout.splitlines()]
+    assert len(kills) == 2
+    assert min(kills) > 15
+
+
+HELD = [
+    name
+    for name in CASES
+    if not name.startswith(("float", "time(ns", "timestamp(ns", "duration", "decimal(76"))
+    and "list" not in name
+    and name not in ("struct", "map")
+]
+
+
+@pytest.mark.parametrize("case", HELD)
+def test_what_goes_in_by_insert_is_the_same(mysql: Mysql, case: str) -> None:
+    table = case_table(case)
+    store = store_of(mysql, bulk="insert")
+    with store.open(write_request()) as target:
+        staged = accepted(target, table)
+    write(store, [table], write_request())
+    assert_same(fetch(mysql, "things", staged.schema), staged)
+
+
+@pytest.mark.parametrize("bulk", ["auto", "insert"])
+def test_floats_keep_every_bit_but_the_sign_of_zero(mysql: Mysql, bulk: str) -> None:
+    doubles = [0.1 + 0.2, 1 / 3, 5e-324, 1.7976931348623157e308, -2.25, 1e22, None]
+    singles = [0.1, 1 / 3, 1e-45, 3.4028234663852886e38, -2.25, 16777217.0, None]
+    table = pa.table({"d": pa.array(doubles, pa.float64()), "s": pa.array(singles, pa.float64())})
+    table = table.set_column(1, "s", table["s"].cast(pa.float32(), safe=False))
+    write(store_of(mysql, bulk=bulk), [table], write_request())
+    assert_same(fetch(mysql, "things", table.schema), table)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_is_refused_with_its_column(mysql: Mysql, value: float) -> None:
+    table = pa.table({"id": [1, 2], "the column": [0.5, value]})
+    with pytest.raises(StoreError, match="the column") as raised:
+        write(store_of(mysql), [table], write_request())
+    assert "type: string" in (raised.value.hint or "")
+    assert "things" not in tables(mysql)
+
+
+@pytest.mark.parametrize("bulk", ["auto", "insert"])
+def test_awkward_texts_come_back(mysql: Mysql, bulk: str) -> None:
+    texts = ["", None, "\\N", "NULL", "nul\0in it", "a\tb\nc\r\n", "it's \"so\" \\' \\", "🧶", " "]
+    texts += ["\\", "'", "x" * 3_000_000, "\x1a", "),(", "%s", "?"]
+    table = pa.table({"only": texts})
+    write(store_of(mysql, bulk=bulk), [table], write_request())
+    assert_same(fetch(mysql, "things", table.schema), table)
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        ("CREATE INDEX by_id ON things (id)", "indexes: by_id"),
+        ("ALTER TABLE things ADD CONSTRAINT c CHECK (id >= 0)", "constraints: c"),
+        ("ALTER TABLE things MODIFY name longtext COMMENT 'ours'", "comments: name"),
+        ("ALTER TABLE things ALTER name SET DEFAULT 'x'", "columns fill themselves: name"),
+        ("CREATE TRIGGER tr BEFORE INSERT ON things FOR EACH ROW SET @x = 1", "triggers: tr"),
+        ("ALTER TABLE things PARTITION BY HASH (id) PARTITIONS 2", "in partitions: p0, p1"),
+        (
+            "ALTER TABLE things ADD UNIQUE u (id);"
+            "CREATE TABLE child (id bigint, FOREIGN KEY (id) REFERENCES things (id))",
+            "foreign keys refer to it: child",
+        ),
+    ],
+)
+def test_a_replace_keeps_what_hangs_on_the_table_or_says_what_it_would_lose(
+    mysql: Mysql, made: str, reason: str
+) -> None:
+    write(store_of(mysql), [plain_table(5)], write_request())
+    for statement in made.split(";"):
+        mysql.run(statement)
+    declared = mysql.run("SHOW CREATE TABLE things")
+    with pytest.raises(StoreError, match=reason) as raised:
+        write(store_of(mysql, replace="swap"), [plain_table(9)], write_request())
+    assert "replace: keep" in (raised.value.hint or "")
+    assert ids(mysql) == [*range(5)]
+    write(store_of(mysql), [plain_table(9)], write_request())
+    assert ids(mysql) == [*range(9)]
+    assert mysql.run("SHOW CREATE TABLE things") == declared
+
+
+def test_rights_and_views_go_by_the_name_and_outlive_a_swap(mysql: Mysql) -> None:
+    store = store_of(mysql)
+    write(store, [plain_table(5)], write_request())
+    mysql.run("CREATE VIEW seen AS SELECT id FROM things")
+    user = f"u_{mysql.database[:16]}"
+    mysql.run(f"CREATE USER {user}@localhost")
+    try:
+        mysql.run(f"GRANT SELECT ON things TO {user}@localhost")
+        write(store, [plain_table(3)], write_request())
+        assert ids(mysql, "seen") == [0, 1, 2]
+        grants = " ".join(row[0] for row in mysql.run(f"SHOW GRANTS FOR {user}@localhost"))
+        assert "`things`" in grants
+        (comment,) = mysql.run("SHOW TABLE STATUS LIKE 'things'")[0][17:18]
+        assert comment.startswith('hygge {"seq": 2, "run": "run-')
+    finally:
+        mysql.run(f"DROP USER {user}@localhost")
+
+
+def test_a_key_is_made_and_survives_a_swap(mysql: Mysql) -> None:
+    store = store_of(mysql)
+    for rows in (5, 3):
+        write(store, [plain_table(rows)], keyed(write_request(), "id"))
+        assert mysql.run("SHOW INDEX FROM things")[0][2:5] == ("PRIMARY", 1, "id")
+    texts = pa.table({"key": ["a", "A", "ä"], "n": [1, 2, 3]})
+    write(store, [texts], keyed(write_request(into="texts"), "key"))
+    assert mysql.run("SELECT n FROM texts WHERE `key` = 'A'") == [(2,)]
+
+
+def test_a_reader_in_a_transaction_keeps_its_rows_through_a_kept_replace(mysql: Mysql) -> None:
+    store = store_of(mysql, replace="keep")
+    write(store, [plain_table(5)], write_request())
+    with mysql.connect(mysql.database) as reader, reader.cursor() as cursor:
+        cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        write(store, [plain_table(9)], write_request())
+        cursor.execute("SELECT count(*) FROM things")
+        assert cursor.fetchone() == (5,)
+        cursor.execute("COMMIT")
+        cursor.execute("SELECT count(*) FROM things")
+        assert cursor.fetchone() == (9,)
+
+
+def test_rows_of_others_are_not_replaced_without_being_told(mysql: Mysql) -> None:
+    mysql.run("CREATE TABLE things (id bigint, name text)")
+    mysql.run("INSERT INTO things VALUES (77, 'theirs')")
+    store = store_of(mysql)
+    with pytest.raises(StoreError, match="did not write") as raised:
+        write(store, [plain_table(5)], write_request())
+    assert raised.value.code == "HG534"
+    assert ids(mysql) == [77]
+    write(store, [plain_table(2)], write_request(adopt=True))
+    assert ids(mysql) == [0, 1]
+
+
+def test_rows_are_appended_to_a_table_of_others_by_name(mysql: Mysql) -> None:
+    mysql.run(
+        "CREATE TABLE things (at timestamp DEFAULT now(), name varchar(20) CHARACTER SET latin1, "
+        "id bigint NOT NULL, number int AUTO_INCREMENT PRIMARY KEY, twice bigint AS (id * 2), "
+        "note text)"
+    )
+    mysql.run("INSERT INTO things (id, name, note) VALUES (70, 'theirs', 'n')")
+    declared = mysql.run("SHOW CREATE TABLE things")[0][1].split("ENGINE")[0]
+    store = store_of(mysql)
+    commit = write(store, [plain_table(2)], write_request(Mode.APPEND))
+    assert store.last_commit("things") == replace(commit, total_rows=3, schema=commit.schema)
+    rows = mysql.run("SELECT id, name, number, twice, note, at IS NULL FROM things ORDER BY 3")
+    assert rows == [
+        (70, "theirs", 1, 140, "n", 0),
+        (0, "row 0", 2, 0, None, 0),
+        (1, "row 1", 3, 2, None, 0),
+    ]
+    assert mysql.run("SHOW CREATE TABLE things")[0][1].split("ENGINE")[0] == declared
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "said"),
+    [
+        ("varchar(3)", "four", "Data too long"),
+        ("varchar(3)", "abc  ", "Data truncated"),
+        ("char(9)", "blank ", "blanks at the end"),
+        ("varchar(9) CHARACTER SET latin1", "中", "Incorrect string value"),
+        ("enum('a','b')", "c", "Data truncated"),
+        ("text NOT NULL", None, "nulls, which it may not hold"),
+    ],
+)
+def test_a_table_of_others_never_changes_a_value_on_its_way(
+    mysql: Mysql, declared: str, value: str | None, said: str
+) -> None:
+    mysql.run(f"CREATE TABLE things (id bigint, x {declared})")
+    table = pa.table({"id": [1, 2], "x": pa.array(["a", value])})
+    with pytest.raises(StoreError, match=said) as raised:
+        write(store_of(mysql), [table], write_request(Mode.APPEND))
+    assert "_hygge_stg" not in raised.value.message
+    assert ids(mysql) == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "shown"),
+    [
+        (
+            "datetime(1) NOT NULL DEFAULT '2001-01-01'",
+            "2020-01-01 00:00:00.123",
+            "2020-01-01 00:00:00.123",
+        ),
+        ("datetime NOT NULL DEFAULT now()", "2020-01-01 00:00:00.123", "2020-01-01 00:00:00.123"),
+        ("double(10,2) NOT NULL DEFAULT 1.5", 0.125, "0.125"),
+        ("year NOT NULL DEFAULT 1999", 5, "5"),
+        ("smallint NOT NULL DEFAULT 7", 70000, "70000"),
+    ],
+)
+def test_a_column_that_would_round_is_made_fine_enough(
+    mysql: Mysql, declared: str, value: object, shown: str
+) -> None:
+    mysql.run(f"CREATE TABLE things (id bigint, x {declared} COMMENT 'it''s')")
+    kind = {str: pa.timestamp("ms"), float: pa.float64(), int: pa.int32()}[type(value)]
+    column = pa.array([value]).cast(kind)
+    write(store_of(mysql), [pa.table({"id": [1], "x": column})], write_request(Mode.APPEND))
+    assert mysql.run("SELECT CAST(x AS CHAR) FROM things") == [(shown,)]
+    declared = mysql.run("SHOW CREATE TABLE things")[0][1]
+    assert " NOT NULL" in declared
+    assert "COMMENT 'it''s'" in declared
+
+
+def test_a_zero_stays_zero_where_a_column_counts_up(mysql: Mysql) -> None:
+    mysql.run("CREATE TABLE things (id bigint AUTO_INCREMENT PRIMARY KEY, name text)")
+    write(store_of(mysql), [plain_table(3)], write_request(Mode.APPEND))
+    assert ids(mysql) == [0, 1, 2]
+    table = pa.table({"id": pa.array([None], pa.int64()), "name": ["x"]})
+    with pytest.raises(StoreError, match="nulls, which it may not hold"):
+        write(store_of(mysql), [table], write_request(Mode.APPEND))
+    assert ids(mysql) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("engine", ["MyISAM", "Aria", "MEMORY"])
+def test_a_table_without_transactions_is_no_place_for_rows(mysql: Mysql, engine: str) -> None:
+    mysql.run(f"CREATE TABLE things (id bigint, name varchar(20)) ENGINE={engine}")
+    with pytest.raises(StoreError, match="no transactions") as raised:
+        write(store_of(mysql), [plain_table(5)], write_request(Mode.APPEND))
+    assert "ENGINE=InnoDB" in (raised.value.hint or "")
+    assert ids(mysql) == []
+
+
+def test_a_view_is_no_place_for_rows(mysql: Mysql) -> None:
+    mysql.run("CREATE VIEW things AS SELECT 1 AS id")
+    with pytest.raises(StoreError, match="view, which cannot be written"):
+        write(store_of(mysql), [plain_table(5)], write_request())
+
+
+def test_a_table_grows_columns_and_wider_types(mysql: Mysql) -> None:
+    store = store_of(mysql)
+    first = pa.table({"id": pa.array([1], pa.int32()), "n": pa.array([1], pa.uint16())})
+    required = pa.schema([pa.field("id", pa.int32(), nullable=False), first.schema.field("n")])
+    write(store, [first.cast(required)], write_request(Mode.APPEND))
+    wider = pa.table(
+        {
+            "id": pa.array([None, 2**40], pa.int64()),
+            "n": pa.array([2, -3], pa.int32()),
+            "new": pa.array(["x", None]),
+        }
+    )
+    write(store, [wider], write_request(Mode.APPEND))
+    rows = mysql.run("SELECT id, n, new FROM things ORDER BY n")
+    assert rows == [(2**40, -3, None), (1, 1, None), (None, 2, "x")]
+
+
+def test_a_replace_that_keeps_the_table_gives_it_the_new_columns(mysql: Mysql) -> None:
+    store = store_of(mysql, replace="keep")
+    old = pa.schema([pa.field("id", pa.int32()), pa.field("old", pa.string(), nullable=False)])
+    write(store, [pa.table({"id": [1], "old": ["x"]}).cast(old)], write_request())
+    mysql.run("ALTER TABLE things ADD COLUMN theirs int DEFAULT 5")
+    write(store, [pa.table({"id": [2], "new": [1.5]})], write_request())
+    assert mysql.run("SELECT id, new, theirs FROM things") == [(2, 1.5, 5)]
+    assert {row[0] for row in mysql.run("SHOW COLUMNS FROM things")} == {"id", "new", "theirs"}
+
+
+def test_a_type_that_cannot_change_in_place_is_refused_and_swapped(mysql: Mysql) -> None:
+    write(store_of(mysql), [pa.table({"id": ["x", "y"]})], write_request())
+    with pytest.raises(StoreError, match=r"'id'.*cannot be done in place") as raised:
+        write(store_of(mysql, replace="keep"), [pa.table({"id": [1]})], write_request())
+    assert "replace: swap" in (raised.value.hint or "")
+    assert mysql.run("SELECT id FROM things ORDER BY id") == [("x",), ("y",)]
+    write(store_of(mysql), [pa.table({"id": [1]})], write_request())
+    assert ids(mysql) == [1]
+
+
+def test_a_table_that_is_gone_stops_an_append_and_not_a_replace(mysql: Mysql) -> None:
+    store = store_of(mysql)
+    write(store, [plain_table(5)], write_request(Mode.APPEND))
+    mysql.run("DROP TABLE things")
+    with (
+        pytest.raises(StoreError, match="is gone, but its history has 1 commits and 5") as raised,
+        store.open(write_request(Mode.APPEND)) as target,
+    ):
+        target.schema()
+    assert "--full-refresh" in (raised.value.hint or "")
+    assert write(store, [plain_table(2)], write_request()).seq == 2
+    assert ids(mysql) == [0, 1]
+
+
+def test_a_doubled_key_is_refused_with_its_value(mysql: Mysql) -> None:
+    table = pa.concat_tables([plain_table(3), plain_table(1, start=2)])
+    with pytest.raises(StoreError, match="Duplicate entry '2'"):
+        write(store_of(mysql), [table], keyed(write_request(), "id"))
+    assert "things" not in tables(mysql)
+
+
+@pytest.mark.parametrize("evil", ["x`; drop table t; --", "x'; drop table t; #", "a?b\\"])
+def test_a_table_named_like_sql_is_written_and_drops_nothing(mysql: Mysql, evil: str) -> None:
+    mysql.run("CREATE TABLE t AS SELECT 1 AS id")
+    store = store_of(mysql)
+    for mode in (Mode.REPLACE, Mode.REPLACE, Mode.APPEND):
+        write(store, [pa.table({evil: [1, 2]})], write_request(mode, into=evil))
+    quoted = "`" + evil.replace("`", "``") + "`"
+    assert mysql.run(f"SELECT {quoted} FROM {quoted} ORDER BY 1") == [(1,), (1,), (2,), (2,)]
+    assert ids(mysql, "t") == [1]
+
+
+def test_what_dead_runs_staged_is_dropped(mysql: Mysql) -> None:
+    store = store_of(mysql)
+    with store.open(write_request()) as target:
+        target.stage(plain_table(5).to_reader(), Split(0, "all"))
+        name = target.staging.name  # type: ignore[attr-defined]
+        assert mysql.run(f"SELECT count(*) FROM {name}") == [(5,)]
+    for prefix in ("_hygge_stg_", "_hygge_old_"):
+        other = name.replace(name[-8:], "00000000").replace("_hygge_stg_", prefix)
+        mysql.run(f"CREATE TABLE {other} (id int)")
+    write(store, [plain_table(2)], write_request())
+    assert tables(mysql) == {"things", "_hygge_commits", "_hygge_pending"}
+
+
+def test_half_a_rename_is_taken_back(mysql: Mysql) -> None:
+    store = store_of(mysql)
+    write(store, [plain_table(5)], write_request(Mode.APPEND))
+    request = write_request()
+    with store.open(request) as target:
+        assert isinstance(target, writing.MariaTarget)
+        old = target.staging.name.replace("_stg_", "_old_")
+        part = target.stage(plain_table(9).to_reader(), Split(0, "all"))
+        commit = next_commit(target, request, [part], plain_table(9).schema)
+        target.pending.write(target.run, commit, 1)
+        mysql.run(f"RENAME TABLE things TO {old}")
+    write(store, [plain_table(2, start=10)], write_request(Mode.APPEND))
+    assert ids(mysql) == [0, 1, 2, 3, 4, 10, 11]
+
+
+def test_columns_that_differ_in_case_only_are_refused(mysql: Mysql) -> None:
+    with pytest.raises(StoreError, match="Duplicate column name 'A'") as raised:
+        write(store_of(mysql), [pa.table({"a": [1], "A": [2]})], write_request())
+    assert "rename" in (raised.value.hint or "")
+
+
+def test_a_lost_sign_of_zero_is_told(mysql: Mysql, caplog: pytest.LogCaptureFixture) -> None:
+    table = pa.table({"the column": [-0.0, -0.0, 1.0]})
+    write(store_of(mysql), [table], write_request())
+    told = [one.getMessage() for one in caplog.records if "-0.0" in one.getMessage()]
+    kept = str(mysql.run("SELECT * FROM things ORDER BY 1")[0][0])
+    assert len(told) == (kept == "0.0")
+    assert all("the column" in one for one in told)
+
+
+def address(server: Mysql) -> tuple[str, int]:
+    url = urlsplit(server.url)
+    return url.hostname or "127.0.0.1", url.port or 3306
+
+
+def at_the_commit(verdict: str, word: bytes) -> Callable[[bytes], str]:
+    """Return a judge of the statement that decides: COMMIT after the commit's row, or RENAME."""
+    at_end = once(word, verdict)
+    is_written = False
+
+    def judge(data: bytes) -> str:
+        nonlocal is_written
+        is_record = b"INSERT INTO" in data and (b"_hygge_commits" in data or b"_pending" in data)
+        is_written = is_written or is_record
+        return at_end(data) if is_written else "pass"
+
+    return judge
+
+
+def failing_commit(server: Mysql, verdict: str, mode: Mode) -> tuple[str | None, str]:
+    """Write through a proxy that spoils the commit; return who owns it then, and the run."""
+    write(store_of(server), [plain_table(2)], write_request(mode))
+    request = write_request(mode)
+    word = b"COMMIT" if mode is Mode.APPEND else b"RENAME TABLE"
+    with proxy(*address(server), at_the_commit(verdict, word)) as wire:
+        store = store_of(server, host="127.0.0.1", port=wire.port, ssl="disable")
+        with store.open(request) as target:
+            table = accepted(target, plain_table(3, start=100))
+            part = target.stage(table.to_reader(), Split(0, "all"))
+            commit = next_commit(target, request, [part], table.schema)
+            with pytest.raises(StoreError) as raised:
+                target.commit([part], commit)
+            assert store.is_transient(raised.value)
+            return target.owner(2), request.run_id
+
+
+@pytest.mark.parametrize("mode", [Mode.APPEND, Mode.REPLACE])
+def test_a_commit_whose_answer_was_lost_is_found(mysql: Mysql, mode: Mode) -> None:
+    owner, run = failing_commit(mysql, "mute", mode)
+    assert owner == run
+    old = [0, 1] if mode is Mode.APPEND else []
+    assert ids(mysql) == [*old, 100, 101, 102]
+    last = store_of(mysql).last_commit("things")
+    assert last is not None
+    assert (last.seq, last.run_id) == (2, run)
+    write(store_of(mysql), [plain_table(1, start=200)], write_request(Mode.APPEND))
+    assert ids(mysql) == [*old, 100, 101, 102, 200]
+    assert mysql.run("SELECT seq FROM _hygge_commits ORDER BY seq") == [(1,), (2,), (3,)]
+
+
+@pytest.mark.parametrize("mode", [Mode.APPEND, Mode.REPLACE])
+def test_a_commit_that_never_arrived_is_known_to_be_nobodys(mysql: Mysql, mode: Mode) -> None:
+    owner, _ = failing_commit(mysql, "cut", mode)
+    assert owner is None
+    assert ids(mysql) == [0, 1]
+    write(store_of(mysql), [plain_table(3, start=100)], write_request(Mode.APPEND))
+    assert ids(mysql) == [0, 1, 100, 101, 102]
+    assert mysql.run("SELECT seq FROM _hygge_commits ORDER BY seq") == [(1,), (2,)]
+
+
+def test_a_commit_that_nobody_can_ask_for_is_unknown(
+    mysql: Mysql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome, "_OUTCOME_SECONDS", 0.5)
+    request = write_request(Mode.APPEND)
+    with proxy(*address(mysql)) as wire:
+        store = store_of(mysql, host="127.0.0.1", port=wire.port, ssl="disable", connect_timeout=2)
+        with store.open(request) as target:
+            part = target.stage(plain_table(3).to_reader(), Split(0, "all"))
+            commit = next_commit(target, request, [part], plain_table(3).schema)
+            wire.judge = at_the_commit("cut", b"RENAME TABLE")
+            with pytest.raises(StoreError):
+                target.commit([part], commit)
+            wire.close()
+            with pytest.raises(CommitUnknownError, match="cannot be asked"):
+                target.owner(1)
+
+
+def test_two_runs_that_see_no_lock_cannot_both_append(
+    mysql: Mysql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing.MariaTarget, "_take_lock", lambda self: None)
+    store = store_of(mysql)
+    write(store, [plain_table(0)], write_request(Mode.APPEND))
+    one, two = write_request(Mode.APPEND), write_request(Mode.APPEND)
+    with store.open(one) as first, store.open(two) as second:
+        parts = {}
+        for target, request, start in ((first, one, 0), (second, two, 100)):
+            part = target.stage(plain_table(2, start=start).to_reader(), Split(0, "all"))
+            parts[request.run_id] = part
+        commits: dict[str, Commit] = {
+            request.run_id: next_commit(
+                target, request, [parts[request.run_id]], plain_table(0).schema
+            )
+            for target, request in ((first, one), (second, two))
+        }
+        first.commit([parts[one.run_id]], commits[one.run_id])
+        with pytest.raises(StoreError) as raised:
+            second.commit([parts[two.run_id]], commits[two.run_id])
+        assert raised.value.code == "HG514"
+    assert ids(mysql) == [0, 1]
+
+
+def test_a_store_that_may_not_be_written_says_what_to_grant(mysql: Mysql) -> None:
+    user = f"u_{mysql.database[:16]}"
+    mysql.run(f"CREATE USER {user}")
+    mysql.run(f"GRANT SELECT ON `{mysql.database}`.* TO {user}")
+    try:
+        store = store_of(mysql, user=user, password="")
+        with pytest.raises(StoreError, match="denied") as raised:
+            write(store, [plain_table(1)], write_request())
+        assert "CREATE" in (raised.value.hint or "")
+        assert not store.is_transient(raised.value)
+        (problem,) = [one for one in store.examine() if one.level == "error"]
+        assert "GRANT CREATE" in (problem.hint or "")
+    finally:
+        mysql.run(f"DROP USER {user}")
+    assert all(one.level == "ok" for one in store_of(mysql).examine())
