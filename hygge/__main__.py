@@ -11,9 +11,7 @@ def main() -> None:
     """Run the command line; `--version` answers before anything else is imported."""
     _replace_closed_streams()
     if sys.argv[1:] == ["--version"]:
-        from hygge import __version__
-
-        print(f"hygge {__version__}")
+        _tell_version()
         return
     if sys.argv[1:2] == ["__complete"]:
         from hygge.cli.completing import answer
@@ -28,6 +26,15 @@ def main() -> None:
     from hygge.cli.edge import leave, run
 
     leave(run())
+
+
+def _tell_version() -> None:
+    from hygge import __version__
+
+    try:
+        print(f"hygge {__version__}", flush=True)
+    except BrokenPipeError:  # whoever asked has gone; Python shall not try again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _replace_closed_streams() -> None:

@@ -34,6 +34,8 @@ def run() -> int:
         app(args=globals_first(sys.argv[1:]), obj=chosen)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.__context__, BrokenPipeError):  # nobody wanted the rest of a help page
+            code = 0
     except HyggeError as error:
         code = _show_error(error, chosen)
     except KeyboardInterrupt:

@@ -84,15 +84,26 @@ def _explain(code: str, format: Format, output: Output) -> None:
 def _wanted(given: Globals, paths: list[Path], *, discover: bool) -> dict[Path, list[Path]]:
     """Return the projects to check, each with the places in it that were asked for, if any."""
     from hygge.errors import UsageError
-    from hygge.project import find_projects, find_root
+    from hygge.project import find_projects
 
     wanted: dict[Path, list[Path]] = {}
     for path in [given.directory / path for path in paths] or [given.directory]:
         if not path.exists():
             raise UsageError(f"there is no file or folder {path}", hint="hygge validate")
-        for root in find_projects(path) if discover else [find_root(path)]:
+        for root in find_projects(path) if discover else [_root_of(path)]:
             wanted.setdefault(root, []).extend([path.resolve()] if paths else [])
     return wanted
+
+
+def _root_of(path: Path) -> Path:
+    from hygge.errors import UsageError
+    from hygge.project import find_root
+
+    try:
+        return find_root(path)
+    except UsageError as error:
+        hint = f"{error.hint}, or for projects in the folders below:  hygge validate --discover"
+        raise UsageError(error.message, hint=hint, code=error.code) from error
 
 
 def _here(format: Format) -> Path:

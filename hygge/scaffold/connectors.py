@@ -16,6 +16,7 @@ from hygge.errors import ConfigError, UsageError
 from hygge.project.parse import parse
 from hygge.project.scalars import resolve
 from hygge.project.schema import secrets_at
+from hygge.project.secrets import holds_password, is_literal_secret
 from hygge.project.tree import plain
 from hygge.project.variables import mentions
 from hygge.redact import learn
@@ -77,10 +78,19 @@ def _model(registry: Registry[Any], type_name: str) -> type[BaseModel]:
 def _refuse_secrets(model: type[BaseModel], wanted: NewConnector, given: Mapping[str, Any]) -> None:
     """Refuse a secret in the clear: the file goes into a repository, and so would the secret."""
     for loc, value in _leaves(given, ()):
-        if isinstance(value, str) and value and not mentions(value) and secrets_at(model, loc):
+        if not isinstance(value, str) or not value:
+            continue
+        key = ".".join(map(str, loc))
+        name = f"{PurePosixPath(wanted.name).name}_{loc[-1]}".upper()
+        if holds_password(value) and is_literal_secret(value):
+            raise UsageError(
+                f"'{key}' holds a password, and files are no place for secrets",
+                hint=f"…://user:${{{name}_PASSWORD}}@…, in single quotes, and "
+                f"{name}_PASSWORD=… into .env",
+                code="HG401",
+            )
+        if secrets_at(model, loc) and not mentions(value):
             learn(value)
-            key = ".".join(map(str, loc))
-            name = f"{PurePosixPath(wanted.name).name}_{loc[-1]}".upper()
             raise UsageError(
                 f"'{key}' is a secret, and files are no place for secrets",
                 hint=f"write ${{{name}}} in its place, in single quotes, and {name}=… into .env",
@@ -102,7 +112,12 @@ def _leaves(value: object, loc: _Loc) -> Iterator[tuple[_Loc, object]]:
 
 def _values(model: type[BaseModel], wanted: NewConnector) -> dict[str, Any]:
     """Return the values as the config class takes them: typed where it does, text elsewhere."""
-    texts = dict(_pair(word, wanted) for word in wanted.fields)
+    texts: dict[str, str] = {}
+    for key, text in (_pair(word, wanted) for word in wanted.fields):
+        if key in texts or key == "type":
+            said = "--type" if key == "type" else f"{key}=… before"
+            raise UsageError(f"'{key}' is said twice: {said} says it, too", hint="say it once")
+        texts[key] = text
     values = {key: _typed(text) for key, text in texts.items()}
     values |= {key: texts[key] for key in _refused(model, wanted.type, values) & set(texts)}
     flags = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}

@@ -22,6 +22,9 @@ def removals(project: Path, kind: str, name: str, *, force: bool = False) -> lis
         return [_template(project, name)]
     files = read_files(project)
     known = files.folders[f"{kind}s"]
+    way, _, last = name.rpartition("/")
+    if way and last in known and known[last].file.startswith(f"{kind}s/{name}."):
+        name = last  # as `new` takes it: with the folder it lies in
     if name not in known:
         raise UsageError(
             f"the project has no {kind} '{name}'{did_you_mean(name, known)}", hint="hygge list"

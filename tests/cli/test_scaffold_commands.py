@@ -244,6 +244,9 @@ def test_new_home_notes_its_variables_for_others(project: Path) -> None:
         (["flow", "x", "--home", "smaple_files"], "did you mean 'sample_files'", "sample_files"),
         (["flow", "x", "--store", "pond"], "no store 'pond'", "lake"),
         (["flow", "x", "--mode", "replce"], "did you mean 'replace'", "replace"),
+        (["home", "x", "--type", "csv", "path=a", "path=b"], "'path' is said twice", "once"),
+        (["home", "x", "--type", "csv", "type=orc"], "'type' is said twice: --type", "once"),
+        (["home", "x", "--type", "csv", "path=db://me:hu@h"], "holds a password", "X_PATH_PASS"),
         (["template", "flwo"], "no template 'flwo'", "flow"),
         (["template", "../../flow"], "no template", "flow"),
     ],
@@ -363,6 +366,13 @@ def test_destroy_removes_the_file_and_no_data(project: Path) -> None:
     assert result.stdout == "      remove  flows/orders.yml\n"
     assert not (project / "flows" / "orders.yml").exists()
     assert (project / "data" / "sample" / "orders.csv").exists()
+
+
+def test_destroy_takes_the_folder_that_new_took(project: Path) -> None:
+    words = ["--entity", "users", "--into", "more"]
+    assert hygge(project, "new", "flow", "daily/more", *words).exit_code == 0
+    assert "no flow 'other/more'" in refused(project, "destroy", "flow", "other/more").message
+    assert "remove  flows/daily/more.yml" in hygge(project, "destroy", "flow", "daily/more").stdout
 
 
 def test_destroy_suggests_what_was_meant(project: Path) -> None:

@@ -51,6 +51,7 @@ def test_no_project_is_exit_code_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "no project here" in done.stderr
     assert "hygge init NAME" in done.stderr
+    assert "hygge validate --discover" in done.stderr
 
 
 def test_paths_choose_projects_and_files(tmp_path: Path) -> None:
