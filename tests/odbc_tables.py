@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -14,9 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pymysql
 import pytest
-from servers import REQUIRED, schema_name, without
-
-_MARIADB = {"host": "127.0.0.1", "port": 3306, "user": "root"}
+from servers import REQUIRED, mysql_login, mysql_url, schema_name
 
 
 def driver(name: str) -> str:
@@ -41,15 +38,13 @@ class MariaDb:
 
     def connection(self) -> str:
         """Return the connection string."""
-        server = "Server={host};Port={port};UID={user}".format(**_server())
+        login = mysql_login(mysql_url())
+        server = "Server={host};Port={port};UID={user};PWD={password}".format(**login)
         return f"{driver('MariaDB Unicode')};{server};Database={self.database}"
 
     def run(self, sql: str, rows: list[tuple[Any, ...]] | None = None) -> None:
         """Run one statement, or one for each of `rows`."""
-        try:
-            server = pymysql.connect(**_server(), charset="utf8mb4", init_command=_SESSION)
-        except pymysql.OperationalError as error:
-            without("mariadb", str(error))
+        server = pymysql.connect(**mysql_login(mysql_url()), init_command=_SESSION)
         with closing(server), server.cursor() as cursor:
             if rows is None:
                 cursor.execute(sql)
@@ -57,7 +52,6 @@ class MariaDb:
                 return
             else:
                 cursor.executemany(sql, rows)
-            server.commit()
 
     def make(self) -> None:
         """Make the database."""
@@ -77,11 +71,6 @@ class MariaDb:
 
 
 _SESSION = "SET time_zone = '+00:00', sql_mode = ''"
-
-
-def _server() -> dict[str, Any]:
-    port = os.environ.get("HYGGE_TEST_MARIADB_PORT")
-    return {**_MARIADB, **({"port": int(port)} if port else {})}
 
 
 def _ticked(name: str) -> str:

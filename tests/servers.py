@@ -115,7 +115,7 @@ def mysql_url() -> str:
     """Return the URL of a MySQL or MariaDB that answers, without a database."""
     url = os.environ.get("HYGGE_TEST_MYSQL_URL", _MYSQL).rstrip("/")
     try:
-        pymysql.connect(**_mysql_login(url), connect_timeout=5).close()
+        pymysql.connect(**mysql_login(url), connect_timeout=5).close()
     except pymysql.MySQLError as error:
         if "HYGGE_TEST_MYSQL_URL" in os.environ:
             raise AssertionError(f"no MySQL answers at {url}: {error}") from error
@@ -123,7 +123,8 @@ def mysql_url() -> str:
     return url
 
 
-def _mysql_login(url: str) -> dict[str, Any]:
+def mysql_login(url: str) -> dict[str, Any]:
+    """Return what the driver wants to know to come in."""
     parts = urlsplit(url)
     return {
         "host": parts.hostname or "127.0.0.1",
@@ -150,7 +151,7 @@ class Mysql:
     def connect(self, database: str | None = None) -> Iterator[pymysql.Connection[Any]]:
         """Connect with times in UTC."""
         connection = pymysql.connect(
-            **_mysql_login(self.url),
+            **mysql_login(self.url),
             database=database,
             init_command="SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES'",
         )

@@ -95,7 +95,8 @@ class MssqlStore(Store):
         return is_passing(error)
 
     def _place(self, run: Rows, into: str) -> TableName:
-        return readings(into, self.config.schema_ or str(run(catalog.SCHEMA)[0][0]))[0]
+        schema = self.config.schema_ or str(run(catalog.SCHEMA)[0][0])
+        return catalog.actual(run, readings(into, schema)[0])
 
     @contextmanager
     def _control(self, what: str, *, rights: int = 1) -> Iterator[Rows]:

@@ -54,6 +54,8 @@ def test_types_and_page_say_that_no_server_was_there() -> None:
     "sql",
     [
         catalog.TABLES,
+        catalog.ACTUAL,
+        catalog.COLLATION,
         catalog.KIND,
         catalog.COLUMNS,
         catalog.RESULT,

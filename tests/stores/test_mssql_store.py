@@ -15,7 +15,7 @@ from hygge.connector import Mode, ProjectContext, StoreConfig, WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Part
 from hygge.sql.names import TableName
-from hygge.sql.tds import types, writing
+from hygge.sql.tds import catalog, types, writing
 from hygge.sql.tds.connecting import Rows
 from hygge.sql.tds.settings import TdsSettings
 from hygge.sql.tds.writing import TdsTarget, _Meter
@@ -285,3 +285,27 @@ def test_a_server_that_is_not_there_is_told_and_may_come() -> None:
         assert raised.value.code == "HG516"
         assert store.is_transient(raised.value)
         assert "geheim" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("collation", "tells"),
+    [
+        ("SQL_Latin1_General_CP1_CI_AS", False),
+        ("Latin1_General_100_CS_AS", True),
+        ("Latin1_General_BIN2", True),
+    ],
+)
+def test_columns_are_compared_as_the_database_does(collation: str, tells: bool) -> None:
+    made, _ = target({"Collation": [(collation,)]})
+    schema = pa.schema([("id", pa.int64()), ("ID", pa.int64())])
+    if tells:
+        assert made.accept(schema).names == ["id", "ID"]
+        return
+    with pytest.raises(StoreError, match="which is one name here"):
+        made.accept(schema)
+
+
+def test_a_table_has_the_name_that_the_catalog_knows() -> None:
+    notebook = Notebook({"SELECT s.name, o.name": [("dbo", "Users")]})
+    assert catalog.actual(notebook, TableName("DBO", "users")) == TableName("dbo", "Users")
+    assert catalog.actual(Notebook({}), PLACE) == PLACE

@@ -16,6 +16,11 @@ FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
 WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0 AND LEFT(o.name, 7) <> '_hygge_'
 ORDER BY s.name, o.name
 """
+ACTUAL = """
+SELECT s.name, o.name FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
+WHERE o.object_id = OBJECT_ID(?)
+"""
+COLLATION = "SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS varchar(200))"
 KIND = "SELECT type FROM sys.objects WHERE object_id = OBJECT_ID(?)"
 COLUMNS = """
 SELECT c.name, t.name, c.max_length, c.precision, c.scale, c.is_nullable,
@@ -104,6 +109,19 @@ def kind(run: Run, name: TableName) -> str | None:
     rows = run(KIND, (quoted(name),))
     known = {"U": "table", "V": "view"}
     return known.get(str(rows[0][0]).strip(), "thing") if rows else None
+
+
+def actual(run: Run, name: TableName) -> TableName:
+    """Return a table's name as the catalog has it: there it may be in other case."""
+    rows = run(ACTUAL, (quoted(name),))
+    return TableName(str(rows[0][0]), str(rows[0][1])) if rows else name
+
+
+def tells_case(run: Run) -> bool:
+    """Return whether names that differ in case only are different names."""
+    rows = run(COLLATION)
+    collation = str(rows[0][0]) if rows else ""
+    return "_CS_" in f"{collation}_" or "_BIN" in collation
 
 
 def columns(run: Run, name: TableName) -> list[Column]:

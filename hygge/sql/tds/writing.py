@@ -43,7 +43,7 @@ WHERE l.resource_type = 'APPLICATION' AND l.request_status = 'GRANT'
   AND CHARINDEX(?, l.resource_description) > 0
 """
 _TEXT, _KEY = "nvarchar(max)", "nvarchar(128) COLLATE Latin1_General_100_BIN2"
-COMMITS = chain.columns(_TEXT, "bigint").replace(f"target {_TEXT}", f"target {_KEY}", 1)
+COMMITS = chain.columns(_TEXT, "bigint", key_text=_KEY)
 """The columns of the table of commits; a key has a length, and tells case apart."""
 STAGING = """
 SELECT o.name FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
@@ -85,6 +85,7 @@ class TdsTarget(SqlTarget):
         self.replacing = replacing
         self._settings = settings
         self._rows = rows
+        self._tells_case = catalog.tells_case(rows)
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement on the connection of this target and return all its rows."""
@@ -113,6 +114,10 @@ class TdsTarget(SqlTarget):
         for (name,) in self.run(STAGING, (self.place.schema, len(prefix), prefix)):
             self.run(f"DROP TABLE {quoted(TableName(self.place.schema, str(name)))}")
         self.begin()
+
+    def folded(self, name: str) -> str:
+        """Return a name as the database compares it: most do not tell case apart."""
+        return name if self._tells_case else name.casefold()
 
     def _make_chain(self) -> None:
         schema = self.place.schema
