@@ -57,9 +57,7 @@ class Proxy:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for one in self._sockets:
-            with suppress(OSError):
-                one.close()
+        self.cut_all()
 
 
 def _connect(host: str, port: int) -> socket.socket:

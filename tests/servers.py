@@ -102,8 +102,15 @@ class Postgres:
         self.run(f"CREATE SCHEMA IF NOT EXISTS {self.schema}")
 
     def drop(self) -> None:
+        """Drop the schema, and end the sessions that a killed or cut run left in it."""
         close_all()
+        self.run(
+            "SELECT pg_terminate_backend(l.pid) FROM pg_locks l "
+            "JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace WHERE l.pid <> pg_backend_pid() "
+            f"AND n.nspname = '{self.schema}'"
+        )
         with self.connect() as connection:
+            connection.execute("SET lock_timeout = '30s'")
             connection.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE".encode())
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from servers import postgres_url
 
 from hygge.project.checking import check
 
@@ -46,10 +47,10 @@ def rows(query: str) -> list[tuple[object, ...]]:
 
 def test_every_example_is_tested() -> None:
     names = {path.name for path in EXAMPLES.iterdir() if (path / "hygge.yml").is_file()}
-    assert names == {"quickstart", "flights"}
+    assert names == {"quickstart", "flights", "warehouse"}
 
 
-@pytest.mark.parametrize("name", ["quickstart", "flights"])
+@pytest.mark.parametrize("name", ["quickstart", "flights", "warehouse"])
 def test_an_example_has_no_mistakes(name: str) -> None:
     assert check(EXAMPLES / name).diagnostics == ()
 
@@ -94,3 +95,16 @@ def test_flights_are_the_same_in_all_three_formats(
         "planes         3,322 rows  same in all three",
         "weather       26,115 rows  same in all three",
     ]
+
+
+def test_the_warehouse_is_the_shop_in_all_three_places(tmp_path: Path) -> None:
+    project = tmp_path / "warehouse"
+    shutil.copytree(EXAMPLES / "warehouse", project, ignore=shutil.ignore_patterns("data"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHOP_DB_URL", postgres_url())
+        lines = run(project, "run.py").splitlines()
+    checked = [line for line in lines if line.endswith("same in all three")]
+    assert len(checked) == 10
+    assert "orders        30,000 rows  same in all three" in checked
+    columns = [row[0] for row in rows(f"describe from '{project}/data/lake/customers/*.parquet'")]
+    assert columns == ["id", "country", "preferences", "signed_up", "loyalty"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl as tls
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -102,6 +101,8 @@ class MariaSettings(ServerSettings):
         return said or ("prefer" if endpoint.is_local else "verify-full")
 
     def _security(self) -> dict[str, Any]:
+        import ssl as tls
+
         mode = self.ssl_mode()
         is_socket = (self.endpoint().host or "").startswith("/")
         if mode == "disable" or is_socket:

@@ -22,7 +22,7 @@ KINDS = {
 
 _TABLES = """
 SELECT n.nspname, c.relname, c.oid, c.relkind, c.reltuples::float8,
-       CASE WHEN c.relkind IN ('r', 'm') THEN coalesce(pg_relation_size(c.oid), 0) ELSE 0 END,
+       CASE WHEN c.relkind IN ('r', 'm') THEN c.relpages::int8 * 8192 ELSE 0 END,
        coalesce(a.amname = 'heap', false)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am a ON a.oid = c.relam
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
@@ -31,9 +31,12 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
   AND c.relname NOT LIKE '\\_hygge\\_%'
 ORDER BY 1, 2
 """
-_ONE = _TABLES.replace(" AND NOT c.relispartition", "").replace(
-    "ORDER BY 1, 2", "AND n.nspname = $1 AND c.relname = $2"
+_ONE = (
+    _TABLES.replace(" AND NOT c.relispartition", "")
+    .replace("c.relpages::int8 * 8192", "coalesce(pg_relation_size(c.oid), 0)")
+    .replace("ORDER BY 1, 2", "AND n.nspname = $1 AND c.relname = $2")
 )
+"""The true size of one table, which waits for whoever changes it; a list of all must not."""
 _COLUMNS = """
 WITH RECURSIVE base AS (
   SELECT a.attrelid, a.attnum, a.attname, a.attnotnull, a.atttypid AS typid, a.atttypmod AS typmod,
