@@ -106,8 +106,8 @@ class Postgres:
         close_all()
         self.run(
             "SELECT pg_terminate_backend(l.pid) FROM pg_locks l "
-            "JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace WHERE l.pid <> pg_backend_pid() "
-            f"AND n.nspname = '{self.schema}'"
+            "JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace "
+            f"WHERE l.pid <> pg_backend_pid() AND n.nspname = '{self.schema}'"
         )
         with self.connect() as connection:
             connection.execute("SET lock_timeout = '30s'")
