@@ -130,8 +130,8 @@ def is_same(one: pa.ChunkedArray, two: pa.ChunkedArray, *, has_signs: bool) -> b
         pairs = [None if text is None else [(p["key"], p["value"]) for p in text] for text in texts]
         return bool(pairs == one.to_pylist())
     if kind == pa.uuid() and pa.types.is_string(two.type):
-        shown = [None if value is None else str(value) for value in one.to_pylist()]
-        return bool(shown == two.to_pylist())
+        uuids = [None if value is None else str(value) for value in one.to_pylist()]
+        return bool(uuids == two.to_pylist())
     if pa.types.is_duration(kind) and pa.types.is_string(two.type):
         # Databases have intervals, read as their text; the stores' own suites compare them.
         return bool(one.is_null().equals(two.is_null()))
