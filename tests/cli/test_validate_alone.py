@@ -46,10 +46,10 @@ def types_in(path: list[str]) -> list[str]:
 
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
-    """200 flows, each with an environment's change, between homes and stores of every type."""
+    """200 flows, each with two environments' changes, between eight homes and stores."""
     root = tmp_path / "large"
     files = {"hygge.yml": "name: large\ndefaults: {mode: append}\n"}
-    homes, stores = types_in(list(homes_path)), types_in(list(stores_path))
+    homes = stores = ["arrow", "csv", "jsonl", "parquet"]
     for name in homes:
         (key,) = least(HomeConfig.registry.find(name))
         files[f"homes/{name}_in.yml"] = f"type: {name}\n{key}: ${{HYGGE_T_PATH}}/{name}\n"
