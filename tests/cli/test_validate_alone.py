@@ -49,7 +49,7 @@ def large(tmp_path: Path) -> Path:
     """200 flows, each with two environments' changes, between eight homes and stores."""
     root = tmp_path / "large"
     files = {"hygge.yml": "name: large\ndefaults: {mode: append}\n"}
-    homes = stores = ["arrow", "csv", "jsonl", "parquet"]
+    homes = stores = ["csv", "jsonl", "parquet", "postgres"]
     for name in homes:
         (key,) = least(HomeConfig.registry.find(name))
         files[f"homes/{name}_in.yml"] = f"type: {name}\n{key}: ${{HYGGE_T_PATH}}/{name}\n"
