@@ -57,7 +57,10 @@ class Proxy:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        # Shut down first: a thread that waits for a socket would keep it open when it is closed.
         self.cut_all()
+        for one in self._sockets:
+            one.close()
 
 
 def _connect(host: str, port: int) -> socket.socket:
