@@ -143,7 +143,11 @@ class JsonReader:
         lines = count_lines(data) + (not data.endswith(b"\n"))
         if len(table) != lines:
             raise pa.ArrowInvalid(f"{lines} lines hold {len(table)} objects")
-        return table
+        columns = [
+            pa.chunked_array([_mended(chunk) for chunk in column.chunks], column.type)
+            for column in table.columns
+        ]
+        return pa.Table.from_arrays(columns, schema=table.schema)
 
     def _checked(self, block: Block) -> bytes:
         """Return the lines of `block` that are not blank, each known to begin an object."""
@@ -250,6 +254,27 @@ def _parsed_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_list(kind):
         return pa.list_(_parsed_type(kind.value_type))
     return pa.string() if pa.types.is_temporal(kind) else kind
+
+
+def _mended(array: pa.Array) -> pa.Array:
+    """Return what Arrow's parser made with all nulls of lists in which nothing else ever is.
+
+    It counts such a list's nulls too low (pyarrow 26): the values end before the list does.
+    """
+    import pyarrow as pa
+
+    kind = array.type
+    if pa.types.is_struct(kind):
+        inner = [_mended(array.field(place)) for place in range(kind.num_fields)]
+        buffers = array.buffers()[:1]
+    elif pa.types.is_list(kind):
+        is_empty = pa.types.is_null(kind.value_type)
+        ends = array.offsets[-1].as_py()
+        inner = [pa.nulls(ends) if is_empty else _mended(array.values)]
+        buffers = array.buffers()[:2]
+    else:
+        return array
+    return pa.Array.from_buffers(kind, len(array), buffers, array.null_count, children=inner)
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, int, bytes]]:

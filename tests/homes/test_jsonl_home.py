@@ -308,3 +308,15 @@ def test_what_another_tool_wrote_is_read_exactly(tmp_path: Path) -> None:
         connection.execute(f"COPY ({query}) TO '{tmp_path / 't.jsonl'}' (FORMAT json)")
         expected = connection.sql(query).to_arrow_table().to_pylist()
     assert read_entity(home_of(tmp_path), "t", batch_bytes=2**18).to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[None, None], [[None, None], [None], None, []], {"b": [None, None]}, [{"b": [None, None]}]],
+)
+def test_lists_of_nothing_but_nulls_keep_all_of_them(tmp_path: Path, value: object) -> None:
+    rows = [{"a": value}, {"a": None}, {"a": value}]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    read = read_entity(home_of(tmp_path), "t")
+    read.validate(full=True)
+    assert read.to_pylist() == rows
