@@ -46,10 +46,10 @@ def types_in(path: list[str]) -> list[str]:
 
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
-    """200 flows, each with an environment's change, between eight homes and stores."""
+    """200 flows, each with two environments' changes, between homes and stores of all files."""
     root = tmp_path / "large"
     files = {"hygge.yml": "name: large\ndefaults: {mode: append}\n"}
-    homes = stores = ["csv", "jsonl", "parquet", "postgres"]
+    homes = stores = ["arrow", "csv", "jsonl", "orc", "parquet"]
     for name in homes:
         (key,) = least(HomeConfig.registry.find(name))
         files[f"homes/{name}_in.yml"] = f"type: {name}\n{key}: ${{HYGGE_T_PATH}}/{name}\n"
@@ -63,7 +63,7 @@ def large(tmp_path: Path) -> Path:
             f"timeout: 30m\nselect: [id, name, amount]\ncolumns:\n  amount: {{type: int64}}\n"
         ) + (f"after: [flow_{number - 1}]\n" if number % 4 else "")
     changes = "".join(f"  flow_{number}: {{retries: 1}}\n" for number in range(200))
-    for name in ("prod",):
+    for name in ("dev", "prod"):
         files[f"environments/{name}.yml"] = f"flows:\n{changes}"
     return write_project(root, files)
 
