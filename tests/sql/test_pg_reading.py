@@ -337,6 +337,7 @@ def test_an_examination_tells_of_the_server_and_of_rights(postgres: Postgres) ->
     postgres.run("CREATE TABLE t (id int)")
     findings = list(home_of(postgres).examine())
     assert any("PostgreSQL 1" in one.text for one in findings)
+    assert any("sessions run in UTC" in one.text for one in findings)
     assert all(one.level != "error" for one in findings)
     role = f"r_{postgres.schema}"
     postgres.run(f"CREATE ROLE {role} LOGIN")
@@ -350,6 +351,14 @@ def test_an_examination_tells_of_the_server_and_of_rights(postgres: Postgres) ->
     finally:
         postgres.run(f"DROP OWNED BY {role}")
         postgres.run(f"DROP ROLE {role}")
+
+
+def test_an_examination_tells_of_a_session_that_is_not_as_asked_for(postgres: Postgres) -> None:
+    # What comes last wins: as behind a proxy that has settings of its own.
+    url = postgres.url_with("options=-c%20TimeZone%3DEurope/Oslo")
+    found = list(home_of(postgres, url=url).examine())
+    (warning,) = [one for one in found if "time zone" in one.text and one.level == "warning"]
+    assert "Europe/Oslo" in warning.text
 
 
 def test_many_moves_share_few_connections(postgres: Postgres) -> None:
