@@ -132,6 +132,14 @@ def test_queries_conditions_and_columns_reach_the_server(postgres: Postgres) -> 
         assert read_split(source, source.splits(1)[0])["two"].to_pylist() == [*range(2, 19, 2)]
 
 
+def test_a_condition_that_will_not_do_is_told_without_what_the_driver_adds(
+    postgres: Postgres,
+) -> None:
+    postgres.run("CREATE TABLE t AS SELECT 1 AS id")
+    with pytest.raises(HomeError, match='^cannot read t: column "idd" does not exist'):
+        read(home_of(postgres), where="idd > 5")
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
