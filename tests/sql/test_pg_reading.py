@@ -136,7 +136,7 @@ def test_a_condition_that_will_not_do_is_told_without_what_the_driver_adds(
     postgres: Postgres,
 ) -> None:
     postgres.run("CREATE TABLE t AS SELECT 1 AS id")
-    with pytest.raises(HomeError, match='^cannot read t: column "idd" does not exist'):
+    with pytest.raises(HomeError, match=r'^cannot read t: column "idd" does not exist'):
         read(home_of(postgres), where="idd > 5")
 
 

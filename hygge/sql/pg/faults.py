@@ -20,7 +20,8 @@ _LOST = re.compile(
 )
 _STATE = re.compile(r"\s*\.?\s*SQLSTATE: \w+\s*$")
 _NOISE = re.compile(
-    r"^(?:[A-Z_]+: )?(?:\[libpq\] )?(?:Failed to (?:prepare query|execute (?:query|COPY statement)): )?"
+    r"^(?:[A-Z_]+: )?(?:\[libpq\] )?"
+    r"(?:Failed to (?:prepare query|execute (?:query|COPY statement)): )?"
     r"(?:could not begin COPY: )?(?:PGRES_FATAL_ERROR )?(?:ERROR:\s+)?"
 )
 _QUERY = re.compile(r"\n\nQuery was:.*", re.DOTALL)
