@@ -26,6 +26,7 @@ from hygge import __version__
 from hygge.cli.edge import run
 from hygge.codes import CODES
 from hygge.connector import HomeConfig, StoreConfig
+from hygge.redact import forget
 from hygge.registry import Registry
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
@@ -108,6 +109,7 @@ def project(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(root)
+    forget()  # a new process knows no secret of the tests before
     with built_in_types_only():
         yield root
 
