@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 def dump_commit(commit: Commit) -> dict[str, Any]:
     """Return a commit as values that JSON can hold."""
     watermark = None if commit.watermark is None else asdict(commit.watermark)
+    later: dict[str, Any] = {}
+    if commit.primary_key:
+        later["primary_key"] = list(commit.primary_key)
+    if commit.ledger:
+        later["ledger"] = dict(commit.ledger)
+    if commit.undoes is not None:
+        later["undoes"] = commit.undoes
     return {
         "flow": commit.flow,
         "entity": commit.entity,
@@ -27,6 +34,7 @@ def dump_commit(commit: Commit) -> dict[str, Any]:
         "total_rows": commit.total_rows,
         "watermark": watermark,
         "schema": _dump_schema(commit.schema),
+        **later,
     }
 
 
@@ -46,8 +54,16 @@ def load_commit(data: Mapping[str, Any]) -> Commit:
         total_rows=int(data["total_rows"]),
         schema=_load_schema(data["schema"]["ipc"]),
         committed_at=data["committed_at"],
-        watermark=None if watermark is None else Watermark(**watermark),
+        watermark=None if watermark is None else _load_watermark(watermark),
+        primary_key=tuple(data.get("primary_key", ())),
+        ledger=dict(data.get("ledger", {})),
+        undoes=data.get("undoes"),
     )
+
+
+def _load_watermark(data: Mapping[str, Any]) -> Watermark:
+    ties = {name: tuple(data.get(name, ())) for name in ("ties", "ties_of")}
+    return Watermark(data["column"], data["value"], data["type"], **ties)
 
 
 def _dump_schema(schema: pa.Schema) -> dict[str, Any]:

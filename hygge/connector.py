@@ -24,77 +24,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from hygge.errors import ConfigError
-from hygge.model import Ability, Commit, EntityFacts, Finding, Mode, Part, Split, Watermark
+from hygge.errors import ConfigError, StoreError
+from hygge.model import Ability, Commit, EntityFacts, Finding, Mode, Part, Span, Split, Watermark
 from hygge.registry import Registry
+from hygge.requests import ProjectContext, ReadRequest, WriteRequest
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectContext:
-    """What a connector may know of the project it works for."""
-
-    root: Path
-    """The directory that holds `hygge.yml`; relative paths in YAML start here."""
-
-    def path(self, text: str) -> Path:
-        """Return `text` as an absolute path, relative ones taken from the root, `~` expanded."""
-        return Path(self.root, Path(text).expanduser())
-
-
-@dataclass(frozen=True, slots=True)
-class ReadRequest:
-    """What a flow asks of a home."""
-
-    entity: str
-    batch_bytes: int = 8 * 2**20
-    """Aim for record batches of about this many Arrow bytes; a single larger row is fine."""
-    thorough: bool = False
-    """Take types from the whole input instead of a sample (see `LateTypeError`)."""
-    query: str | None = None
-    """Read the rows of this SQL instead of the entity's; only to homes that say they `can`."""
-    where: str | None = None
-    """Read only rows that meet this condition of the home's own SQL; as for `query`."""
-    types: Mapping[str, str] = field(default_factory=dict)
-    """The type that the flow casts a column to, by the column's name in the home.
-
-    A home whose own type for a column cannot hold every value (a date of the year 0, NaN in a
-    decimal) reads it as text where text is wanted.
-    """
-    snapshot: object | None = None
-    """What `Home.snapshot` yielded, when all entities of the flow are read at one instant."""
-
-
-@dataclass(frozen=True, slots=True)
-class WriteRequest:
-    """What a flow asks of a store."""
-
-    flow: str
-    entity: str
-    """The entity's name in its home."""
-    into: str
-    """The entity's name in the store."""
-    run_id: str
-    attempt: int
-    mode: Mode
-    adopt: bool = False
-    """Take over a place that holds data hygge did not write."""
-    buffer_bytes: int = 2**25
-    """Hold back at most about this many Arrow bytes of each split before writing them."""
-    primary_key: tuple[str, ...] = ()
-    """The columns that identify a row, by their names in the store, where the flow says so.
-
-    The flow has seen to it that they are there, and lets no null into them.
-    """
 
 
 class ConnectorConfig(BaseModel):
@@ -175,6 +116,9 @@ class StoreConfig(ConnectorConfig, ABC):
     modes: ClassVar[frozenset[Mode]] = frozenset({Mode.REPLACE, Mode.APPEND})
     """The modes this store can publish atomically."""
 
+    answers_sql: ClassVar[bool] = False
+    """Whether `Target.ask` answers, so that a flow may check staged rows by SQL."""
+
     def __init_subclass__(cls, type: str | None = None) -> None:
         super().__init_subclass__()
         if type is not None:
@@ -196,6 +140,10 @@ class StoreConfig(ConnectorConfig, ABC):
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
         """Return the field staged for `field` and the store's name of its type; None if refused."""
         return field, str(field.type)
+
+    def as_home(self) -> HomeConfig | None:
+        """Return the home that reads this store's entities by their names; None when none can."""
+        return None
 
     @abstractmethod
     def store(self, context: ProjectContext) -> Store:
@@ -268,8 +216,13 @@ class Source(ABC):
 
     A column of type `null` has no value anywhere, so its type is the store's to choose.
     """
-    upper: Watermark | None = None
-    """The bound of this read, taken in the same view."""
+    upper: pa.Scalar | None = None
+    """The highest value of the watermark column up to which this view lacks no row.
+
+    Taken in the same view, once `within` was called. None where no row can still be on its way.
+    """
+    ledger: Mapping[str, str] | None = None
+    """The files that this view covers and a stamp of what each is, when `moved` was given."""
     total_rows: int | None = None
     """Rows of the entity, where that costs nothing to know."""
     primary_key: tuple[str, ...] = ()
@@ -279,6 +232,13 @@ class Source(ABC):
         """Hear which columns of `schema` are wanted, at least one, before `splits` and `read`.
 
         A source that can reads only these and narrows its `schema`; others leave it as it is.
+        """
+
+    def within(self, span: Span) -> None:  # noqa: B027  (a choice, not a duty)
+        """Hear which values of the watermark column are wanted, before `splits` and `read`.
+
+        A source that can leaves out rows below `span.low` and from `span.high` on, and never one
+        without a value; it then forgets `total_rows`. The flow leaves out what remains.
         """
 
     @abstractmethod
@@ -360,9 +320,31 @@ class Target(ABC):
         Also stages zero batches: the part then holds the schema.
         """
 
+    def duplicate(self, columns: Sequence[str]) -> Mapping[str, Any] | None:
+        """Return values of `columns` that several staged rows share; None when no two do.
+
+        After all parts are staged and before `commit`. Nulls are no values here.
+        """
+        raise StoreError("this store cannot look for rows with the same key", code="HG528")
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on what is staged, which it calls `{staged}`."""
+        raise StoreError("this store answers no SQL", code="HG528")
+
+    def previous(self) -> Commit | None:
+        """Return the commit whose rows `undo` would bring back; None when they were not kept."""
+        return None
+
+    def undo(self, commit: Commit) -> None:
+        """Publish the rows of `previous()` again with this record, or nothing; as `commit`."""
+        raise StoreError("this store cannot bring back what it held before", code="HG529")
+
     @abstractmethod
     def commit(self, parts: Sequence[Part], commit: Commit) -> None:
         """Publish all parts together with the commit record, or nothing at all.
+
+        A merge updates rows by the key and adds the others; it raises `StoreError` HG547 for
+        several rows of one key that `dedupe_by` does not tell apart, here or in the store.
 
         When it returns, everything is durable. Raises `StoreError` when another run owns
         `commit.seq` and `CommitUnknownError` when that cannot be found out.
@@ -390,6 +372,7 @@ __all__ = [
     "ProjectContext",
     "ReadRequest",
     "Source",
+    "Span",
     "Split",
     "Store",
     "StoreConfig",

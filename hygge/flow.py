@@ -29,6 +29,8 @@ from hygge.errors import (
     StoreError,
 )
 from hygge.guards import reason_to_keep
+from hygge.history import Past
+from hygge.increment import Increment
 from hygge.locks import move_lock
 from hygge.logs import context
 from hygge.model import (
@@ -40,10 +42,11 @@ from hygge.model import (
     Outcome,
     Part,
     Result,
+    Watermark,
 )
 from hygge.plan import Move
 from hygge.retry import attempts
-from hygge.shape import Shape, stored_key
+from hygge.shape import Shape, stored_dedupe, stored_key
 from hygge.staging import Progress, RunScope, Staging, blaming
 from hygge.stop import Watch
 
@@ -60,6 +63,21 @@ class _Published:
     bytes: int = 0
     seq: int | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An open source, and what becomes of its rows."""
+
+    source: Source
+    shape: Shape
+    increment: Increment | None
+
+    def notes(self) -> tuple[str, ...]:
+        return () if self.increment is None else tuple(self.increment.notes())
+
+    def watermark(self) -> Watermark | None:
+        return None if self.increment is None else self.increment.watermark()
 
 
 def run_move(move: Move, scope: RunScope) -> Outcome:
@@ -172,6 +190,9 @@ class _Moving:
             adopt=scope.adopt,
             buffer_bytes=scope.buffer_bytes // self._workers,
             primary_key=stored_key(move.settings),
+            dedupe_by=stored_dedupe(move.settings),
+            delete_missing=move.settings.delete_missing,
+            max_shrink=move.settings.max_shrink,
         )
         with (
             blaming(StoreError, f"cannot write {move.into}"),
@@ -199,17 +220,22 @@ class _Moving:
     def _open_source(self, target: Target, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
         with blaming(HomeError, f"cannot read {move.entity}"):
-            opening = self._home.open(self._request(thorough=thorough))
+            past = Past.of(move.settings, target.last_commit())
+            opening = self._home.open(self._request(past, thorough=thorough))
             with opening as source:
                 shape = Shape(
                     move.settings, source.schema, run_id=scope.run_id, loaded_at=scope.started_at
                 )
+                increment = past.increment(shape, source.schema, scope.started_at)
                 if shape.sources:  # rows without any column could not be counted by their bytes
-                    source.narrow(shape.sources)
+                    source.narrow([*shape.sources, *past.columns])
+                if increment is not None:
+                    source.within(increment.span)
+                    increment.until(source.upper)
                 with blaming(StoreError, f"cannot write {move.into}"):
-                    return self._fill(target, source, shape)
+                    return self._fill(target, _Read(source, shape, increment))
 
-    def _request(self, *, thorough: bool) -> ReadRequest:
+    def _request(self, past: Past, *, thorough: bool) -> ReadRequest:
         settings = self._move.settings
         return ReadRequest(
             self._move.entity,
@@ -219,19 +245,23 @@ class _Moving:
             where=settings.where,
             types={name: one.type for name, one in settings.columns.items() if one.type},
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
+            watermark=next(iter(past.columns), None),
+            moved=past.moved,
         )
 
-    def _fill(self, target: Target, source: Source, shape: Shape) -> _Published:
+    def _fill(self, target: Target, read: _Read) -> _Published:
         move, settings = self._move, self._move.settings
         held = target.schema()
-        offered = target.accept(typed(shape.schema, held))
+        offered = target.accept(typed(read.shape.schema, held))
         agreement = agree(offered, held, settings.schema_contract, settings.mode)
         schema = target.accept(agreement.schema)
-        parts, rows = self._stage(target, source, shape, schema)
+        parts, rows = self._stage(target, read, schema)
         last = target.last_commit()
+        seen = read.notes()
         kept = reason_to_keep(settings, move.entity, rows, last, adopts=self._scope.adopt)
         if kept is not None:
-            return _Published(kept.result, seq=last.seq if last else None, notes=(kept.note,))
+            notes = (kept.note, *seen)
+            return _Published(kept.result, seq=last.seq if last else None, notes=notes)
         commit = Commit(
             flow=move.flow,
             entity=move.entity,
@@ -239,38 +269,40 @@ class _Moving:
             run_id=self._scope.run_id,
             mode=settings.mode,
             rows=rows,
-            total_rows=rows + (last.total_rows if last and settings.mode is Mode.APPEND else 0),
+            total_rows=rows
+            + (last.total_rows if last and settings.mode is not Mode.REPLACE else 0),
             schema=schema,
             committed_at=datetime.now(self._scope.started_at.tzinfo).isoformat(),
-            watermark=source.upper,
+            watermark=read.watermark(),
+            primary_key=stored_key(settings),
+            ledger=read.source.ledger or {},
         )
-        notes = (*agreement.notes, *self._commit(target, parts, commit))
+        notes = (*agreement.notes, *seen, *self._commit(target, parts, commit))
         if rows == self._scope.limit:
             notes = (*notes, f"moved the first {rows:,} rows only, as the limit asks")
         size = sum(part.bytes for part in parts)
         self._published = _Published(Result.OK, rows, size, commit.seq, notes)
         return self._published
 
-    def _stage(
-        self, target: Target, source: Source, shape: Shape, schema: pa.Schema
-    ) -> tuple[list[Part], int]:
+    def _stage(self, target: Target, read: _Read, schema: pa.Schema) -> tuple[list[Part], int]:
         move, scope = self._move, self._scope
         scope.emit(
-            MoveStarted(scope.run_id, move.flow, move.entity, self.attempt, source.total_rows)
+            MoveStarted(scope.run_id, move.flow, move.entity, self.attempt, read.source.total_rows)
         )
-        progress = Progress(scope, move, self.attempt, source.total_rows)
+        progress = Progress(scope, move, self.attempt, read.source.total_rows)
         staging = Staging(
-            source=source,
+            source=read.source,
             target=target,
-            shape=shape,
+            shape=read.shape,
             schema=schema,
             entity=move.entity,
             scope=scope,
             watch=self._watch,
             progress=progress,
+            increment=read.increment,
         )
         with blaming(HomeError, f"cannot read {move.entity}"):
-            splits = source.splits(self._workers)
+            splits = read.source.splits(self._workers)
         parts = scope.engine(splits, staging.stage, self._workers)
         staging.prove(parts)
         return parts, progress.rows

@@ -34,9 +34,13 @@ def reason_to_keep(
         if adopts and last is None and rows == 0 and settings.on_empty == "keep":
             return Kept(Result.KEPT, _NOT_ADOPTED.format(entity=entity))
         return _reason_not_to_replace(settings, entity, rows, last)
-    if settings.mode is Mode.APPEND and rows == 0 and last is not None:
-        return Kept(Result.OK, "the home has no rows to append")
-    return None
+    if rows > 0 or last is None:
+        return None
+    if settings.mode is Mode.MERGE and settings.delete_missing:
+        return _reason_not_to_replace(settings, entity, rows, last)
+    if settings.incremental is not None:
+        return Kept(Result.OK, "nothing new")
+    return Kept(Result.OK, f"the home has no rows to {settings.mode}")
 
 
 def _reason_not_to_replace(

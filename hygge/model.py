@@ -25,6 +25,8 @@ class Ability(StrEnum):
     QUERY = "query"
     WHERE = "where"
     SNAPSHOT = "snapshot"
+    FILES = "files"
+    """Tells which files have been moved: `incremental: files`."""
 
 
 class Result(StrEnum):
@@ -40,11 +42,26 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """The column and the highest value already moved, as text at full precision."""
+    """How far a column has been moved: its highest value, as text at full precision."""
 
     column: str
+    """The column's name in the home."""
     value: str
     type: str
+    """The value's Arrow type, such as `timestamp[us, tz=UTC]`."""
+    ties: tuple[str, ...] = ()
+    """A digest of each moved row that has this very value, column by column."""
+    ties_of: tuple[str, ...] = ()
+    """Names of the digested columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of a column's values: from `low` to before `high`; None has no end."""
+
+    column: str
+    low: pa.Scalar | None = None
+    high: pa.Scalar | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +105,12 @@ class Commit:
     committed_at: str
     """UTC, ISO 8601."""
     watermark: Watermark | None = None
+    primary_key: tuple[str, ...] = ()
+    """The columns that identified a row, by their names in the store."""
+    ledger: Mapping[str, str] = field(default_factory=dict)
+    """The files moved so far with `incremental: files`, and a stamp of what each was."""
+    undoes: int | None = None
+    """The commit that this one took back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,32 @@ def parse_contract(value: object) -> object:
     return _CONTRACTS[value]
 
 
+class Incremental(Settings):
+    """How a flow tells new rows from those it has moved."""
+
+    column: str = Field(min_length=1)
+    """The column of the home that grows with every new or changed row, such as `updated_at`."""
+    initial: str | int | float | None = None
+    """Begin here when nothing has been moved yet; rows below are never moved."""
+    lookback: Seconds | None = None
+    """Read so far back again for rows that came late: a time, or a number for numbers; merges."""
+    nulls: Literal["fail", "include", "skip"] = "fail"
+    """Rows without a value (or NaN): stop, move them every time (merges), or leave them out."""
+    future: Literal["fail", "include", "skip"] = "fail"
+    """Rows more than a day ahead of the clock: stop, move them, or leave them until their time."""
+    ties: Literal["exact", "closed"] = "exact"
+    """Rows that later get the highest value moved: told apart, or, `closed`, never coming."""
+
+
+FILES = "files"
+"""`incremental: files`: what is new is told by the files, not by a column."""
+
+
+def parse_incremental(value: object) -> object:
+    """Turn the name of a column into the mapping that it stands for."""
+    return {"column": value} if isinstance(value, str) and value != FILES else value
+
+
 class DefaultSettings(Settings):
     """The keys that `defaults`, a flow and each of its entities may set."""
 
@@ -155,6 +181,21 @@ class DefaultSettings(Settings):
     """How a commit meets what is there: replace, append or merge."""
     primary_key: Names = ()
     """The columns that identify a row, by their names in the home; no null may be in them."""
+    incremental: (
+        Annotated[
+            Literal["files"] | Incremental,
+            BeforeValidator(parse_incremental, json_schema_input_type=str | Incremental),
+        ]
+        | None
+    ) = None
+    """Move only what is new: by a column that grows, or by `files` not moved before."""
+    dedupe_by: Names = ()
+    """Of several rows with one key a merge takes the highest in these columns of the home.
+
+    Without it, in the column of `incremental`.
+    """
+    delete_missing: Literal["soft", "hard"] | None = None
+    """Rows that are gone from the home: `soft` marks them when merging, `hard` deletes them."""
     where: str | None = Field(default=None, min_length=1)
     """Move only rows that meet this condition, in the SQL of a home that speaks it."""
     select: Names = ()

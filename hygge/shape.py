@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 from hygge.casting import exact_cast
 from hygge.datatypes import arrow_type
 from hygge.errors import FlowError
-from hygge.settings import MoveSettings
+from hygge.model import Mode
+from hygge.settings import Incremental, MoveSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 _LONGEST_VALUE = 80
+DELETED_AT = "_hygge_deleted_at"
+"""When a merge with `delete_missing: soft` found that a row is gone from the home."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,14 @@ class Shape:
         self._added = [
             _metadata_column(name, run_id, loaded_at) for name in settings.metadata_columns
         ]
+        if settings.delete_missing == "soft":
+            kind = pa.timestamp("us", tz="UTC")
+            self._added.append((pa.field(DELETED_AT, kind), pa.scalar(None, kind)))
         fields = [column.field for column in self._columns]
         fields += [field for field, _ in self._added]
         _check_names(fields)
         _check_key(settings, self._columns, offered)
+        _check_dedupe(settings, [column.field.name for column in self._columns])
         self._filled = {
             column.field.name: column.filled for column in self._columns if column.filled
         }
@@ -97,7 +104,7 @@ class Shape:
 
 def _columns(settings: MoveSettings, offered: pa.Schema) -> Iterator[_Column]:
     for name in list(settings.columns):
-        _check_known(name, offered, "columns")
+        check_known(name, offered, "columns")
     for name in _selected(settings.select, offered):
         field = offered.field(name)
         wanted = settings.columns.get(name)
@@ -138,6 +145,14 @@ def stored_name(name: str, settings: MoveSettings) -> str:
     return renamed or _cased(name, settings.column_casing)
 
 
+def stored_dedupe(settings: MoveSettings) -> tuple[str, ...]:
+    """Return the names in the store of the columns by which a merge chooses among equal keys."""
+    names = settings.dedupe_by
+    if not names and isinstance(settings.incremental, Incremental):
+        names = (settings.incremental.column,)
+    return tuple(stored_name(name, settings) for name in names)
+
+
 def stored_key(settings: MoveSettings) -> tuple[str, ...]:
     """Return the names in the store of the columns that identify a row."""
     return tuple(stored_name(name, settings) for name in settings.primary_key)
@@ -154,11 +169,21 @@ def _check_key(settings: MoveSettings, columns: Sequence[_Column], offered: pa.S
                 hint=f"write  primary_key: {meant}",
                 code="HG523",
             )
-        _check_known(name, offered, "primary_key")
+        check_known(name, offered, "primary_key")
         if name not in moved:
             raise FlowError(
                 f"primary_key names a column that is not moved: select leaves out '{name}'",
                 hint=f"columns that are moved: {', '.join(moved)}",
+                code="HG523",
+            )
+
+
+def _check_dedupe(settings: MoveSettings, moved: Sequence[str]) -> None:
+    for name in stored_dedupe(settings) if settings.mode is Mode.MERGE else ():
+        if name not in moved:
+            raise FlowError(
+                f"rows with one key are told apart by '{name}', and it is not moved",
+                hint="add it to select, or name other columns with  dedupe_by",
                 code="HG523",
             )
 
@@ -174,13 +199,14 @@ def _selected(select: Sequence[str], offered: pa.Schema) -> list[str]:
             code="HG526",
         )
     for name in select:
-        _check_known(name[1:] if out else name, offered, "select")
+        check_known(name[1:] if out else name, offered, "select")
     if out:
         return [name for name in offered.names if f"-{name}" not in out]
     return list(select)
 
 
-def _check_known(name: str, offered: pa.Schema, key: str) -> None:
+def check_known(name: str, offered: pa.Schema, key: str) -> None:
+    """Raise `FlowError` with the nearest name unless the home offers a column."""
     if name in offered.names:
         return
     near = get_close_matches(name, offered.names, n=1)

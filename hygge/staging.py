@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hygge.batches import MemoryBudget, ReadAhead
 from hygge.connector import ProjectContext, Source, Target
 from hygge.errors import FlowError, HomeError, HyggeError
+from hygge.increment import Increment
 from hygge.model import Event, MoveProgress, Part, Split
 from hygge.plan import Move
 from hygge.shape import Shape
@@ -133,7 +134,10 @@ class Staging:
     scope: RunScope
     watch: Watch
     progress: Progress
+    increment: Increment | None = None
+    """Sorts out the rows that were moved before."""
     _read: dict[int, int] = field(default_factory=dict)
+    _offered: dict[int, int] = field(default_factory=dict)
 
     def stage(self, split: Split, check_siblings: Callable[[], None]) -> Part:
         """Read, shape and stage one split; the error that came first is the one that is raised."""
@@ -163,13 +167,17 @@ class Staging:
         raise first[0]
 
     def _shaped(self, ahead: ReadAhead, split: Split) -> Iterator[pa.RecordBatch]:
-        rows = 0
+        rows = offered = 0
         with blaming(HomeError, f"cannot read {self.entity}"):
             for batch in self._limited(ahead.batches()):
+                offered += batch.num_rows
+                if self.increment is not None:
+                    batch = self.increment.new(batch)
                 yield self.shape.apply(batch, self.schema, rows)
                 rows += batch.num_rows
                 self.progress.add(batch.num_rows, batch.nbytes)
         self._read[split.number] = rows
+        self._offered[split.number] = offered
 
     def _limited(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Cut the batches off at the run's limit; splits then run one after the other."""
@@ -197,9 +205,10 @@ class Staging:
         promised = self.source.total_rows
         if self.scope.limit is not None or promised is None:
             return
-        if promised != self.progress.rows:
+        arrived = sum(self._offered.values())
+        if promised != arrived:
             raise HomeError(
-                f"{self.entity} should have {promised:,} rows but {self.progress.rows:,} arrived; "
+                f"{self.entity} should have {promised:,} rows but {arrived:,} arrived; "
                 "nothing was published",
                 hint="the home changed while it was read, or is damaged: run again",
                 code="HG504",

@@ -139,6 +139,19 @@ CODES = (
         right="# flows/users.yml\ncolumns:\n  email: {nullable: true}\n",
     ),
     Code(
+        "HG528",
+        "check failed",
+        "A check of the flow does not hold for the rows that were staged, or the store cannot make "
+        "it. Nothing was published. The message names the check and the first value against it; "
+        "`severity: warn` lets the rows pass and says so.",
+    ),
+    Code(
+        "HG529",
+        "cannot undo",
+        "The store does not have the rows of the commit before: they were not kept, or another "
+        "commit has come since. The message says which.",
+    ),
+    Code(
         "HG531",
         "rows read and rows staged differ",
         "The store counted another number of rows than the home gave, so nothing was published. "
@@ -181,6 +194,26 @@ CODES = (
         "move everything again with `--full-refresh`.",
     ),
     Code(
+        "HG538",
+        "flow is not as it was",
+        "The commit in the store does not fit the flow any more: another watermark column, another "
+        "key, or rows that were moved before the flow was incremental. To go on could lose rows or "
+        "move them twice, so hygge asks: `--full-refresh` moves everything again, `hygge state "
+        "set` says where to go on.",
+        wrong="# flows/events.yml, which has moved rows by created_at\nmode: append\n"
+        "incremental: updated_at\n",
+        right="# flows/events.yml\nmode: append\nincremental: created_at\n",
+    ),
+    Code(
+        "HG539",
+        "watermark that cannot serve",
+        "The column of `incremental` cannot tell what is new: its type does not grow, rows have no "
+        "value in it or one far ahead of the clock, or too many rows share its highest value. The "
+        "message counts them; `nulls`, `future` and `ties` say what becomes of them.",
+        wrong="# flows/events.yml\nincremental: is_open\n",
+        right="# flows/events.yml\nincremental: {column: updated_at, nulls: skip}\n",
+    ),
+    Code(
         "HG541",
         "timeout",
         "The move did not end within its `timeout:`, all its attempts together. Nothing was "
@@ -208,6 +241,16 @@ CODES = (
         "HG545",
         "skipped",
         "A flow that this one comes `after:` was not moved, so this one was not started.",
+    ),
+    Code(
+        "HG547",
+        "one key, several rows",
+        "A merge found several rows with one key, in the rows that were read or in the store, and "
+        "nothing says which of them is right. `dedupe_by` names the columns in which the highest "
+        "row wins; in the store, the rows must be mended.",
+        wrong="# flows/users.yml, whose home has two rows of id 7\nmode: merge\n"
+        "primary_key: [id]\n",
+        right="# flows/users.yml\nmode: merge\nprimary_key: [id]\ndedupe_by: [updated_at]\n",
     ),
     Code(
         "HG551",

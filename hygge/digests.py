@@ -1,0 +1,54 @@
+"""A short digest of every value of a few rows, to know the same rows again in another run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DIGEST = 12
+"""Characters of the digest of one value."""
+_WHOLE = {"window": 2**31 - 1, "container_window": 2**31 - 1}
+
+
+def digests(rows: pa.RecordBatch) -> list[str]:
+    """Return one text a row: the digests of its values, in the order of the columns."""
+    columns = [[_digest(text) for text in _texts(array)] for array in rows.columns]
+    return ["".join(row) for row in zip(*columns, strict=True)]
+
+
+def _digest(text: str | None) -> str:
+    if text is None:
+        return "-" * DIGEST
+    whole = hashlib.blake2s(text.encode(errors="surrogatepass"), digest_size=9).digest()
+    return base64.urlsafe_b64encode(whole).decode()
+
+
+def _texts(array: pa.Array) -> list[str | None]:
+    """Return values as texts that differ where the values do, and stay when a type is widened."""
+    import pyarrow as pa
+
+    if isinstance(array.type, pa.BaseExtensionType):
+        array = array.storage
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    try:
+        if not _is_bytes(array.type):
+            texts: list[str | None] = array.cast(pa.string()).to_pylist()
+            return texts
+        return [None if value is None else value.hex() for value in array.to_pylist()]
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        # Lists and structs have no text in Arrow; as arrays of one they are printed in full.
+        ones = (array.slice(row, 1) for row in range(len(array)))
+        return [None if one.null_count else one.to_string(**_WHOLE) for one in ones]
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    is_ = pa.types
+    tests = (is_.is_binary, is_.is_large_binary, is_.is_fixed_size_binary, is_.is_binary_view)
+    return any(test(kind) for test in tests)

@@ -1,0 +1,106 @@
+"""What a flow has moved before, as its store's newest commit tells, and whether it can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from hygge.errors import FlowError
+from hygge.increment import Increment
+from hygge.model import Commit, Mode, Watermark
+from hygge.settings import Incremental, MoveSettings
+from hygge.shape import Shape, check_known, stored_key
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Where a move goes on."""
+
+    settings: MoveSettings
+    watermark: Watermark | None = None
+    moved: Mapping[str, str] | None = None
+    """The files moved before, for `incremental: files`; empty when there are none yet."""
+
+    @classmethod
+    def of(cls, settings: MoveSettings, last: Commit | None) -> Past:
+        """Return where to go on after `last`; a replace always begins anew.
+
+        Raises `FlowError` with the choices when the flow is not the one that wrote `last`.
+        """
+        wanted = settings.incremental
+        if settings.mode is Mode.REPLACE:
+            last = None
+        if last is not None:
+            _check_key(settings, last)
+            if wanted is not None:
+                _check_increment(settings, last)
+        if wanted is None:
+            return cls(settings)
+        if isinstance(wanted, Incremental):
+            return cls(settings, None if last is None else last.watermark)
+        return cls(settings, moved={} if last is None else last.ledger)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column of the home that tells what is new, if there is one."""
+        wanted = self.settings.incremental
+        return (wanted.column,) if isinstance(wanted, Incremental) else ()
+
+    def increment(self, shape: Shape, offered: pa.Schema, now: datetime) -> Increment | None:
+        """Return what sorts out the rows that were moved before; None when no column tells."""
+        wanted = self.settings.incremental
+        if not isinstance(wanted, Incremental):
+            return None
+        check_known(wanted.column, offered, "incremental")
+        return Increment(
+            wanted, self.settings, offered, columns=shape.sources, last=self.watermark, now=now
+        )
+
+
+def _check_key(settings: MoveSettings, last: Commit) -> None:
+    key = stored_key(settings)
+    if settings.mode is Mode.MERGE and last.primary_key and set(key) != set(last.primary_key):
+        raise _changed(
+            f"rows were merged by {_shown(last.primary_key)} so far, and primary_key is "
+            f"{_shown(key)} now",
+            "go back to the key of before",
+        )
+
+
+def _check_increment(settings: MoveSettings, last: Commit) -> None:
+    """Raise unless `last` tells what was moved; an append would double it."""
+    wanted = settings.incremental
+    mark = last.watermark
+    if isinstance(wanted, Incremental):
+        if mark is not None and mark.column != wanted.column:
+            raise _changed(
+                f"new rows were told by '{mark.column}' so far, and incremental is "
+                f"'{wanted.column}' now",
+                f"go back to  incremental: {mark.column}",
+            )
+        is_known = mark is not None
+    else:
+        is_known = bool(last.ledger)
+    if not is_known and settings.mode is Mode.APPEND and last.total_rows:
+        raise _changed(
+            f"the store has {last.total_rows:,} rows, and no commit tells up to where they were "
+            "moved: an append would move them again",
+            "say where to go on with  hygge state set",
+        )
+
+
+def _shown(names: tuple[str, ...]) -> str:
+    return f"[{', '.join(names)}]"
+
+
+def _changed(what: str, way: str) -> FlowError:
+    return FlowError(
+        f"the flow is not as it was: {what}",
+        hint=f"{way}, or move everything again with  hygge go --full-refresh",
+        code="HG538",
+    )

@@ -1,0 +1,274 @@
+"""What is new: the rows of one read that a flow with `incremental` has not moved yet.
+
+The home leaves out what it can (`Source.within`); what remains is left out here, so that every
+home, files too, keeps the same promise: neither a lost row at the watermark nor a doubled one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from hygge.digests import DIGEST, digests
+from hygge.errors import FlowError
+from hygge.model import Mode, Span, Watermark
+from hygge.settings import Incremental, MoveSettings
+from hygge.watermarks import before, reason_against, text_of, tomorrow, value_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_TIES = 10_000
+"""Rows with the highest value that a commit remembers one by one."""
+
+
+class Increment:
+    """Which rows of one read are new, by a column. Several threads may sort batches at once."""
+
+    def __init__(
+        self,
+        wanted: Incremental,
+        settings: MoveSettings,
+        offered: pa.Schema,
+        *,
+        columns: Sequence[str],
+        last: Watermark | None,
+        now: datetime,
+    ) -> None:
+        self._wanted = wanted
+        self._mode = settings.mode
+        self._columns = tuple(columns)
+        self._kind = _kind(wanted.column, offered)
+        self._last = last
+        self._reached = _known(last, self._kind, wanted.column)
+        self._latest = tomorrow(self._kind, now)
+        self._old = _Ties(last, offered, settings.mode)
+        self._lock = threading.Lock()
+        self._top: pa.Scalar | None = None
+        self._at_top: list[str] = []
+        self._too_many = False
+        self._upper: pa.Scalar | None = None
+        self._counts: Counter[str] = Counter()
+        self.span = Span(wanted.column, self._low())
+        """What the home is asked for."""
+
+    def _low(self) -> pa.Scalar | None:
+        wanted = self._wanted
+        if self._reached is None:
+            return None if wanted.initial is None else self._initial(str(wanted.initial))
+        if wanted.lookback is None:
+            return self._reached
+        try:
+            return before(self._reached, wanted.lookback)
+        except ValueError as error:
+            raise _unfit(wanted.column, str(error)) from error
+
+    def _initial(self, text: str) -> pa.Scalar:
+        try:
+            return value_of(text, self._kind)
+        except ValueError as error:
+            raise FlowError(
+                f"incremental: initial of '{self._wanted.column}': {error}",
+                hint="write it as the home's column has it",
+                code="HG539",
+            ) from error
+
+    def until(self, upper: pa.Scalar | None) -> None:
+        """Hear the home's own bound: rows above it wait for the next move."""
+        self._upper = None if upper is None else upper.cast(self._kind)
+
+    def new(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows of a batch that are to be moved. Raises `FlowError` by the policies."""
+        import pyarrow.compute as pc
+
+        values = batch.column(self._wanted.column)
+        missing = pc.is_null(values, nan_is_null=True)
+        self._judge("nulls", missing, "has no value")
+        late = self._beyond(values)
+        if late is not None:
+            self._judge("future", late, "is more than a day ahead, or infinite", values)
+        kept = self._kept(values, missing, late)
+        if not (kept.null_count == 0 and pc.all(kept).as_py()):
+            batch = batch.filter(kept)
+        return self._without_ties(batch) if batch.num_rows else batch
+
+    def _beyond(self, values: pa.Array) -> pa.Array | None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if pa.types.is_floating(self._kind):
+            return pc.fill_null(pc.is_inf(values), False)
+        if self._latest is None:
+            return None
+        return pc.fill_null(pc.greater(values, self._latest), False)
+
+    def _judge(
+        self, policy: str, found: pa.Array, what: str, values: pa.Array | None = None
+    ) -> None:
+        import pyarrow.compute as pc
+
+        count = pc.sum(found).as_py() or 0
+        if not count:
+            return
+        choice = getattr(self._wanted, policy)
+        if choice == "fail":
+            shown = "" if values is None else f": {text_of(values.filter(found)[0])}"
+            raise FlowError(
+                f"the watermark column '{self._wanted.column}' {what} in {count:,} rows{shown}",
+                hint=f"mend them in the home, or choose what becomes of them with  "
+                f"incremental: {{column: {self._wanted.column}, {policy}: skip}}",
+                code="HG539",
+            )
+        with self._lock:
+            self._counts[policy] += count
+
+    def _kept(self, values: pa.Array, missing: pa.Array, late: pa.Array | None) -> pa.Array:
+        import pyarrow.compute as pc
+
+        wanted = self._wanted
+        tests = []
+        if self.span.low is not None:
+            is_open = self._reached is not None and self._is_closed
+            compare = pc.greater if is_open else pc.greater_equal
+            tests.append(compare(values, self.span.low))
+        if self._upper is not None:
+            tests.append(pc.less_equal(values, self._upper))
+        if late is not None and wanted.future == "skip":
+            tests.append(pc.invert(late))
+        kept = reduce(pc.and_kleene, tests, pc.invert(missing))
+        kept = pc.and_kleene(kept, pc.invert(missing))
+        return pc.or_kleene(kept, missing) if wanted.nulls == "include" else kept
+
+    @property
+    def _is_closed(self) -> bool:
+        return self._wanted.ties == "closed" and self._wanted.lookback is None
+
+    def _without_ties(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a batch without the rows that were moved before, and remember its highest."""
+        import pyarrow.compute as pc
+
+        values = batch.column(self._wanted.column)
+        with self._lock:
+            self._remember(batch, values)
+            if self._is_closed or not self._old.left:
+                return batch
+            tied = pc.fill_null(pc.equal(values, self._reached), False)
+            if not pc.any(tied).as_py():
+                return batch
+            return batch.filter(pc.invert(self._old.moved(batch, tied)))
+
+    def _remember(self, batch: pa.RecordBatch, values: pa.Array) -> None:
+        import pyarrow.compute as pc
+
+        top = pc.max(values.filter(pc.invert(pc.is_null(values, nan_is_null=True))))
+        if not top.is_valid or (self._top is not None and pc.less(top, self._top).as_py()):
+            return
+        if self._top is None or pc.greater(top, self._top).as_py():
+            self._top, self._at_top, self._too_many = top, [], False
+        if self._is_closed or self._too_many:
+            return
+        rows = batch.filter(pc.equal(values, top)).select(self._columns)
+        self._too_many = len(self._at_top) + rows.num_rows > MOST_TIES
+        self._at_top += [] if self._too_many else digests(rows)
+
+    def watermark(self) -> Watermark | None:
+        """Return how far the column has been moved, once all rows were sorted.
+
+        Raises `FlowError` when an append could not tell the rows at the watermark apart later.
+        """
+        import pyarrow.compute as pc
+
+        top = self._top
+        if top is None or (self._reached is not None and pc.less(top, self._reached).as_py()):
+            return self._last
+        if self._too_many and self._mode is Mode.APPEND:
+            raise FlowError(
+                f"more than {MOST_TIES:,} rows share the highest value of "
+                f"'{self._wanted.column}', {text_of(top)}: too many to tell them from such as may "
+                "still come",
+                hint="merge by a key (mode: merge, primary_key: …), or, when no more rows get a "
+                f"value that is already there,  incremental: {{column: {self._wanted.column}, "
+                "ties: closed}",
+                code="HG539",
+            )
+        ties = () if self._too_many else tuple(self._at_top)
+        columns = self._columns if ties else ()
+        return Watermark(self._wanted.column, text_of(top), str(top.type), ties, columns)
+
+    def notes(self) -> Iterator[str]:
+        """Yield what a person should know of rows without a usable value."""
+        column = self._wanted.column
+        for policy, what in (("nulls", "no value"), ("future", "a value ahead of the clock")):
+            if count := self._counts[policy]:
+                done = "left out" if getattr(self._wanted, policy) == "skip" else "moved"
+                yield f"{count:,} rows with {what} in '{column}' were {done}"
+
+
+class _Ties:
+    """The rows at the watermark that were moved before."""
+
+    def __init__(self, last: Watermark | None, offered: pa.Schema, mode: Mode) -> None:
+        names = () if last is None else last.ties_of
+        places = [n for n, name in enumerate(names) if name in offered.names]
+        self._columns = [names[n] for n in places]
+        digested = () if last is None else last.ties
+
+        def pick(row: str) -> str:
+            return "".join(row[n * DIGEST : (n + 1) * DIGEST] for n in places)
+
+        self.left: Counter[str] = Counter(map(pick, digested)) if places else Counter()
+        if last is not None and not places and last.ties and mode is Mode.APPEND:
+            raise FlowError(
+                "none of the columns is left by which rows at the watermark were told apart",
+                hint="move everything again with  hygge go --full-refresh",
+                code="HG538",
+            )
+
+    def moved(self, batch: pa.RecordBatch, tied: pa.Array) -> pa.Array:
+        """Return which of the tied rows have been moved; each is taken for one moved row."""
+        import pyarrow as pa
+
+        mask = tied.to_pylist()
+        rows = iter(digests(batch.filter(tied).select(self._columns)))
+        for number, is_tied in enumerate(mask):
+            if is_tied:
+                row = next(rows)
+                mask[number] = self.left[row] > 0
+                self.left[row] -= mask[number]
+        return pa.array(mask, pa.bool_())
+
+
+def _kind(column: str, offered: pa.Schema) -> pa.DataType:
+    kind = offered.field(column).type
+    reason = reason_against(kind)
+    if reason is not None:
+        raise _unfit(column, reason)
+    return kind
+
+
+def _unfit(column: str, reason: str) -> FlowError:
+    return FlowError(
+        f"'{column}' cannot be the column of incremental: {reason}",
+        hint="choose a number, a date, a time with its date or a text that grows with each row",
+        code="HG539",
+    )
+
+
+def _known(last: Watermark | None, kind: pa.DataType, column: str) -> pa.Scalar | None:
+    """Return the watermark as a value of the column's type today."""
+    if last is None:
+        return None
+    try:
+        return value_of(last.value, kind)
+    except ValueError as error:
+        raise FlowError(
+            f"'{column}' was {last.type} when its watermark was written, and is {kind} now: "
+            f"{error}",
+            hint="move everything again with  hygge go --full-refresh, or say where to go on with  "
+            "hygge state set",
+            code="HG538",
+        ) from error

@@ -1,0 +1,91 @@
+"""What a flow asks of a home and of a store, and what a connector may know of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from hygge.model import Mode, Span
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectContext:
+    """What a connector may know of the project it works for."""
+
+    root: Path
+    """The directory that holds `hygge.yml`; relative paths in YAML start here."""
+
+    def path(self, text: str) -> Path:
+        """Return `text` as an absolute path, relative ones taken from the root, `~` expanded."""
+        return Path(self.root, Path(text).expanduser())
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """What a flow asks of a home."""
+
+    entity: str
+    batch_bytes: int = 8 * 2**20
+    """Aim for record batches of about this many Arrow bytes; a single larger row is fine."""
+    thorough: bool = False
+    """Take types from the whole input instead of a sample (see `LateTypeError`)."""
+    query: str | None = None
+    """Read the rows of this SQL instead of the entity's; only to homes that say they `can`."""
+    where: str | None = None
+    """Read only rows that meet this condition of the home's own SQL; as for `query`."""
+    types: Mapping[str, str] = field(default_factory=dict)
+    """The type that the flow casts a column to, by the column's name in the home.
+
+    A home whose own type for a column cannot hold every value (a date of the year 0, NaN in a
+    decimal) reads it as text where text is wanted.
+    """
+    snapshot: object | None = None
+    """What `Home.snapshot` yielded, when all entities of the flow are read at one instant."""
+    watermark: str | None = None
+    """The column by which the flow tells new rows from those it has moved."""
+    moved: Mapping[str, str] | None = None
+    """With `incremental: files`: the files moved before, by name, with a stamp of each.
+
+    The source leaves them out unless their stamp is another one now.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """What a flow asks of a store."""
+
+    flow: str
+    entity: str
+    """The entity's name in its home."""
+    into: str
+    """The entity's name in the store."""
+    run_id: str
+    attempt: int
+    mode: Mode
+    adopt: bool = False
+    """Take over a place that holds data hygge did not write."""
+    buffer_bytes: int = 2**25
+    """Hold back at most about this many Arrow bytes of each split before writing them."""
+    primary_key: tuple[str, ...] = ()
+    """The columns that identify a row, by their names in the store, where the flow says so.
+
+    The flow has seen to it that they are there, and lets no null into them.
+    """
+    dedupe_by: tuple[str, ...] = ()
+    """A merge of several rows with one key takes the one that is highest in these columns.
+
+    By their names in the store, nulls lowest. Without them, and where they are equal in rows that
+    differ, the merge is refused.
+    """
+    delete_missing: Literal["soft", "hard"] | None = None
+    """A merge that was given all rows of the home also takes away those of other keys.
+
+    `soft` writes the time of the commit into the column `_hygge_deleted_at`, which is staged as
+    null, of rows that have none.
+    """
+    max_shrink: float | None = None
+    """The largest share of the store's rows that `delete_missing` may take away."""
+    clears: Span | None = None
+    """Take away the rows of the store in this range, in the same commit; for an append."""

@@ -1,0 +1,136 @@
+"""Watermarks as values: which columns can be one, and their values as text and back, exactly."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_EPOCH = "epoch "
+"""Begins the text of an instant that Arrow could not read: one of a year beyond four digits."""
+
+
+def reason_against(kind: pa.DataType) -> str | None:
+    """Return why a column of a type cannot be a watermark; None when it can."""
+    import pyarrow as pa
+
+    is_ = pa.types
+    tests = (is_.is_integer, is_.is_floating, is_.is_decimal, is_.is_timestamp, is_.is_date)
+    texts = (is_.is_string, is_.is_large_string, is_.is_string_view)
+    if any(test(kind) for test in (*tests, *texts)):
+        return None
+    if is_.is_time(kind):
+        return "a time of day begins again every day"
+    return f"values of type {kind} do not grow with the rows"
+
+
+def text_of(value: pa.Scalar) -> str:
+    """Return a value as text from which `value_of` makes the same value again.
+
+    Instants are written in UTC, whatever zone their type names.
+    """
+    import pyarrow as pa
+
+    kind = value.type
+    if pa.types.is_timestamp(kind):
+        return _text_of_instant(value)
+    if pa.types.is_floating(kind):
+        return repr(value.as_py())
+    return str(value.cast(pa.string()).as_py())
+
+
+def _text_of_instant(value: pa.Scalar) -> str:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = value.type
+    if kind.tz is not None:
+        value = value.cast(pa.timestamp(kind.unit, "UTC"))
+    if 0 < pc.year(value).as_py() < 10_000:
+        return str(value.cast(pa.string()).as_py())
+    return f"{_EPOCH}{value.cast(pa.int64()).as_py()}"
+
+
+def value_of(text: str, kind: pa.DataType) -> pa.Scalar:
+    """Return the value that a text stands for; a time without a zone is one of UTC.
+
+    Raises `ValueError` when it stands for none of this type.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(kind):
+        return _instant(text, kind)
+    try:
+        return pa.scalar(text, pa.string()).cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise ValueError(f"'{text}' is not a value of type {kind}") from error
+
+
+def _instant(text: str, kind: pa.TimestampType) -> pa.Scalar:
+    import pyarrow as pa
+
+    if text.startswith(_EPOCH):
+        return pa.scalar(int(text.removeprefix(_EPOCH)), pa.int64()).cast(kind)
+    zoned = pa.timestamp(kind.unit, "UTC")
+    # Arrow reads a text with a zone as a zoned time only, and one without as a naive one only.
+    for wanted in (zoned, pa.timestamp(kind.unit)):
+        try:
+            found = pa.scalar(text, pa.string()).cast(wanted)
+        except pa.ArrowInvalid:
+            continue
+        if kind.tz is None and wanted is zoned:
+            raise ValueError(f"'{text}' has a time zone, and the column has none")
+        return found.cast(kind)
+    raise ValueError(f"'{text}' is not a time; write 2026-01-31, or 2026-01-31T23:59:59Z")
+
+
+def tomorrow(kind: pa.DataType, now: datetime) -> pa.Scalar | None:
+    """Return the value of a day after `now`, beyond which a time is surely a mistake.
+
+    None for types that are no times, whose values may be anything but infinite.
+    """
+    import pyarrow as pa
+
+    latest = now.astimezone(UTC) + timedelta(days=1)
+    if pa.types.is_timestamp(kind):
+        naive = pa.scalar(latest.replace(tzinfo=None), pa.timestamp("us"))
+        return naive.cast(pa.timestamp(kind.unit), safe=False).cast(kind)
+    if pa.types.is_date(kind):
+        return pa.scalar(latest.date(), kind)
+    return None
+
+
+def before(value: pa.Scalar, distance: float) -> pa.Scalar:
+    """Return the value so many seconds, days of seconds for dates, or units earlier.
+
+    A distance between two values of the type is rounded away from `value`. Raises `ValueError`
+    for types without distances, such as text.
+    """
+    import math
+
+    import pyarrow as pa
+
+    kind, is_ = value.type, pa.types
+    if is_.is_timestamp(kind):
+        steps = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+        return _moved(value, pa.int64(), math.ceil(distance * steps))
+    if is_.is_date32(kind):
+        return _moved(value, pa.int32(), math.ceil(distance / 86_400))
+    if is_.is_date64(kind):
+        return _moved(value, pa.int64(), math.ceil(distance / 86_400) * 86_400_000)
+    if is_.is_integer(kind) or is_.is_decimal(kind):
+        lower = value.as_py() - math.ceil(distance)
+        return pa.scalar(max(lower, 0) if is_.is_unsigned_integer(kind) else lower, kind)
+    if is_.is_floating(kind):
+        return pa.scalar(value.as_py() - distance, kind)
+    raise ValueError(f"a value of type {kind} has no distance to another, so lookback cannot be")
+
+
+def _moved(value: pa.Scalar, storage: pa.DataType, steps: int) -> pa.Scalar:
+    import pyarrow as pa
+
+    number = value.cast(storage).as_py() - steps
+    least = -(2 ** (storage.bit_width - 1)) + 1
+    return pa.scalar(max(number, least), storage).cast(value.type)
