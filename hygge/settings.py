@@ -184,7 +184,10 @@ class DefaultSettings(Settings):
     incremental: (
         Annotated[
             Literal["files"] | Incremental,
-            BeforeValidator(parse_incremental, json_schema_input_type=str | Incremental),
+            BeforeValidator(
+                parse_incremental,
+                json_schema_input_type=Annotated[str, Field(min_length=1)] | Incremental,
+            ),
         ]
         | None
     ) = None

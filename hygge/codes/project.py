@@ -133,9 +133,9 @@ CODES = (
     Code(
         "HG218",
         "ability the home does not have",
-        "Some homes can be asked by a query (`query:`), choose rows by a condition (`where:`) or "
-        "read all entities of a flow at one instant (`snapshot: shared`); others, files among "
-        "them, cannot. `hygge types TYPE` tells which.",
+        "Some homes can be asked by a query (`query:`), choose rows by a condition (`where:`), "
+        "read all entities of a flow at one instant (`snapshot: shared`) or tell which files are new "
+        "(`incremental: files`); others cannot. `hygge types TYPE` tells which.",
         wrong="# flows/users.yml, whose home is a folder of files\nwhere: status <> 'test'\n",
         right="# flows/users.yml\nselect: [id, status]\n",
     ),
@@ -144,5 +144,14 @@ CODES = (
         "asked for what is not there",
         "The command line names something that does not exist or does not fit; nothing was "
         "done. The message says what there is instead, and `--help` what can be asked.",
+    ),
+    Code(
+        "HG222",
+        "keys that cannot be together",
+        "Two keys of a flow ask for what cannot be had at once: `incremental` with `mode: "
+        "replace`, rows that are read again with `mode: append`, `dedupe_by` or `delete_missing` "
+        "without `mode: merge`.",
+        wrong="# flows/events.yml\nmode: replace\nincremental: created_at\n",
+        right="# flows/events.yml\nmode: append\nincremental: created_at\n",
     ),
 )
