@@ -134,8 +134,8 @@ CODES = (
         "HG218",
         "ability the home does not have",
         "Some homes can be asked by a query (`query:`), choose rows by a condition (`where:`), "
-        "read all entities of a flow at one instant (`snapshot: shared`) or tell which files are new "
-        "(`incremental: files`); others cannot. `hygge types TYPE` tells which.",
+        "read all entities of a flow at one instant (`snapshot: shared`) or tell which files are "
+        "new (`incremental: files`); others cannot. `hygge types TYPE` tells which.",
         wrong="# flows/users.yml, whose home is a folder of files\nwhere: status <> 'test'\n",
         right="# flows/users.yml\nselect: [id, status]\n",
     ),
