@@ -126,6 +126,7 @@ class _Run:
             splits=splits,
             adopt=plan.adopt,
             limit=plan.limit,
+            again=plan.again,
             snapshots=Snapshots(plan.moves),
         )
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from hygge.backfill import clearing
 from hygge.connector import ReadRequest, Source, Target, WriteRequest
 from hygge.contract import agree, typed
 from hygge.errors import (
@@ -29,19 +30,19 @@ from hygge.errors import (
     StoreError,
 )
 from hygge.guards import reason_to_keep
-from hygge.history import Past
+from hygge.history import Past, next_commit
 from hygge.increment import Increment
 from hygge.locks import move_lock
 from hygge.logs import context
 from hygge.model import (
     Commit,
     Failure,
-    Mode,
     MoveRetried,
     MoveStarted,
     Outcome,
     Part,
     Result,
+    Span,
     Watermark,
 )
 from hygge.plan import Move
@@ -69,6 +70,7 @@ class _Published:
 class _Read:
     """An open source, and what becomes of its rows."""
 
+    request: WriteRequest
     source: Source
     shape: Shape
     increment: Increment | None
@@ -193,13 +195,20 @@ class _Moving:
             dedupe_by=stored_dedupe(move.settings),
             delete_missing=move.settings.delete_missing,
             max_shrink=move.settings.max_shrink,
+            clears=self._clears(),
         )
         with (
             blaming(StoreError, f"cannot write {move.into}"),
             self._store.open(request) as target,
             _discarding(target),
         ):
-            return self._landed(target) or self._open_source(target, thorough=thorough)
+            return self._landed(target) or self._open_source(target, request, thorough=thorough)
+
+    def _clears(self) -> Span | None:
+        if self._scope.again is None:
+            return None
+        last = self._store.last_commit(self._move.into)
+        return clearing(self._move.settings, self._scope.again, last)
 
     @property
     def _workers(self) -> int:
@@ -217,7 +226,7 @@ class _Moving:
         note = "an earlier attempt had published it, though its answer was lost"
         return _Published(Result.OK, last.rows, seq=last.seq, notes=(note,))
 
-    def _open_source(self, target: Target, *, thorough: bool) -> _Published:
+    def _open_source(self, target: Target, request: WriteRequest, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
         with blaming(HomeError, f"cannot read {move.entity}"):
             past = Past.of(move.settings, target.last_commit())
@@ -226,14 +235,14 @@ class _Moving:
                 shape = Shape(
                     move.settings, source.schema, run_id=scope.run_id, loaded_at=scope.started_at
                 )
-                increment = past.increment(shape, source.schema, scope.started_at)
+                increment = past.increment(shape, source.schema, scope.started_at, scope.again)
                 if shape.sources:  # rows without any column could not be counted by their bytes
                     source.narrow([*shape.sources, *past.columns])
                 if increment is not None:
                     source.within(increment.span)
                     increment.until(source.upper)
                 with blaming(StoreError, f"cannot write {move.into}"):
-                    return self._fill(target, _Read(source, shape, increment))
+                    return self._fill(target, _Read(request, source, shape, increment))
 
     def _request(self, past: Past, *, thorough: bool) -> ReadRequest:
         settings = self._move.settings
@@ -250,7 +259,7 @@ class _Moving:
         )
 
     def _fill(self, target: Target, read: _Read) -> _Published:
-        move, settings = self._move, self._move.settings
+        settings = self._move.settings
         held = target.schema()
         offered = target.accept(typed(read.shape.schema, held))
         agreement = agree(offered, held, settings.schema_contract, settings.mode)
@@ -258,23 +267,17 @@ class _Moving:
         parts, rows = self._stage(target, read, schema)
         last = target.last_commit()
         seen = read.notes()
-        kept = reason_to_keep(settings, move.entity, rows, last, adopts=self._scope.adopt)
+        kept = reason_to_keep(settings, read.request, rows, last, again=self._scope.again)
         if kept is not None:
             notes = (kept.note, *seen)
             return _Published(kept.result, seq=last.seq if last else None, notes=notes)
-        commit = Commit(
-            flow=move.flow,
-            entity=move.entity,
-            seq=(last.seq if last else 0) + 1,
-            run_id=self._scope.run_id,
-            mode=settings.mode,
+        commit = next_commit(
+            read.request,
+            last,
             rows=rows,
-            total_rows=rows
-            + (last.total_rows if last and settings.mode is not Mode.REPLACE else 0),
             schema=schema,
-            committed_at=datetime.now(self._scope.started_at.tzinfo).isoformat(),
+            at=datetime.now(self._scope.started_at.tzinfo),
             watermark=read.watermark(),
-            primary_key=stored_key(settings),
             ledger=read.source.ledger or {},
         )
         notes = (*agreement.notes, *seen, *self._commit(target, parts, commit))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from hygge.backfill import Ends
 from hygge.batches import MemoryBudget, ReadAhead
 from hygge.connector import ProjectContext, Source, Target
 from hygge.errors import FlowError, HomeError, HyggeError
@@ -48,6 +49,8 @@ class RunScope:
     adopt: bool = False
     limit: int | None = None
     """Move at most this many rows of each entity."""
+    again: Ends | None = None
+    """Move this range of the watermark columns again, instead of what is new."""
     snapshots: Snapshots = field(default_factory=Snapshots)
     """The instants at which flows with `snapshot: shared` read."""
     committing: set[tuple[str, str]] = field(default_factory=set)

@@ -35,7 +35,7 @@ LAYERS = {
         "logs",
     ],
     2: ["files", "sql"],
-    3: ["homes", "stores", "shape", "contract", "guards", "history", "increment"],
+    3: ["homes", "stores", "shape", "contract", "guards", "history", "increment", "backfill"],
     4: ["catalog", "journal", "journal_rows", "project", "runs", "survey"],
     5: ["plan", "snapshots", "staging", "flow"],
     6: ["engines", "coordinator", "doctor", "recall"],
