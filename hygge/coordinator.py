@@ -127,6 +127,7 @@ class _Run:
             adopt=plan.adopt,
             limit=plan.limit,
             again=plan.again,
+            salt=plan.salt,
             snapshots=Snapshots(plan.moves),
         )
 

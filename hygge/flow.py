@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hygge.backfill import clearing
-from hygge.connector import ReadRequest, Source, Target, WriteRequest
+from hygge.connector import Ability, ReadRequest, Source, Target, WriteRequest
 from hygge.contract import agree, typed
 from hygge.errors import (
     Cancelled,
@@ -233,7 +233,12 @@ class _Moving:
             opening = self._home.open(self._request(past, thorough=thorough))
             with opening as source:
                 shape = Shape(
-                    move.settings, source.schema, run_id=scope.run_id, loaded_at=scope.started_at
+                    move.settings,
+                    source.schema,
+                    run_id=scope.run_id,
+                    loaded_at=scope.started_at,
+                    salt=scope.salt,
+                    filters=Ability.WHERE not in move.home.can,
                 )
                 increment = past.increment(shape, source.schema, scope.started_at, scope.again)
                 if shape.sources:  # rows without any column could not be counted by their bytes
@@ -251,7 +256,7 @@ class _Moving:
             batch_bytes=self._scope.batch_bytes,
             thorough=thorough,
             query=settings.query,
-            where=settings.where,
+            where=settings.where if Ability.WHERE in self._move.home.can else None,
             types={name: one.type for name, one in settings.columns.items() if one.type},
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
             watermark=next(iter(past.columns), None),

@@ -66,7 +66,7 @@ class Past:
         check_known(wanted.column, offered, "incremental")
         kind = Increment if again is None else Backfill
         increment = kind(
-            wanted, self.settings, offered, columns=shape.sources, last=self.watermark, now=now
+            wanted, self.settings, offered, shown=shape.masked, last=self.watermark, now=now
         )
         return increment.over(again) if isinstance(increment, Backfill) and again else increment
 

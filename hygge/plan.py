@@ -64,6 +64,8 @@ class Plan:
     """Whether stores may take over places that hold data hygge did not write."""
     limit: int | None = None
     """Move at most this many rows of each entity, to try a flow out."""
+    salt: bytes | None = field(default=None, repr=False)
+    """The key of masks by hash."""
     again: Ends | None = None
     """Move this range of the watermark columns again, instead of what is new."""
 
@@ -118,6 +120,7 @@ def make_plan(
         adopt=adopt,
         limit=limit,
         again=again,
+        salt=project.mask_salt,
     )
 
 

@@ -6,9 +6,19 @@ import re
 from math import isfinite
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    WithJsonSchema,
+)
 
 from hygge.datatypes import TypeName
+from hygge.expressions import parse
+from hygge.masks import Mask
 from hygge.model import Mode
 
 _DURATION = r"\s*([0-9]+(?:\.[0-9]+)?)\s*([smhd])?\s*"
@@ -111,6 +121,12 @@ class Settings(BaseModel):
     )
 
 
+def check_expression(text: str) -> str:
+    """Return `text`; raise `ValueError` with the place when it is no expression."""
+    parse(text)
+    return text
+
+
 class ColumnSettings(Settings):
     """What happens to one column on its way."""
 
@@ -120,6 +136,17 @@ class ColumnSettings(Settings):
     """The column's name in the store."""
     nullable: bool | None = None
     """Whether nulls may be in it; with `false` a null fails the move, naming its row."""
+    mask: Mask | None = None
+    """What the store may see: hash (with `mask_salt`), redact, partial (the end) or null."""
+    value: str | int | float | bool | None = None
+    """Add this column, with this value in every row."""
+    compute: Annotated[str, AfterValidator(check_expression)] | None = None
+    """Add this column, computed from others: `price * quantity`, `lower(email)`."""
+
+    @property
+    def is_added(self) -> bool:
+        """Whether the column is none of the home's."""
+        return self.value is not None or self.compute is not None
 
 
 class SchemaContract(Settings):
@@ -200,11 +227,14 @@ class DefaultSettings(Settings):
     delete_missing: Literal["soft", "hard"] | None = None
     """Rows that are gone from the home: `soft` marks them when merging, `hard` deletes them."""
     where: str | None = Field(default=None, min_length=1)
-    """Move only rows that meet this condition, in the SQL of a home that speaks it."""
+    """Move only rows that meet this condition, in the SQL of a home that speaks it.
+
+    For other homes in the language of `compute`: `status <> 'test' and amount > 0`.
+    """
     select: Names = ()
     """Columns to move, in this order; or columns to leave out, each with a `-` in front."""
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
-    """Casts and new names, by the column's name in the home."""
+    """Casts, new names and masks, by the column's name in the home; and columns to add."""
     column_casing: Literal["source", "snake", "lower", "upper"] = "source"
     """How column names are written in the store."""
     metadata_columns: tuple[Literal["loaded_at", "run_id"], ...] = ()

@@ -49,6 +49,8 @@ class RunScope:
     adopt: bool = False
     limit: int | None = None
     """Move at most this many rows of each entity."""
+    salt: bytes | None = field(default=None, repr=False)
+    """The key of masks by hash."""
     again: Ends | None = None
     """Move this range of the watermark columns again, instead of what is new."""
     snapshots: Snapshots = field(default_factory=Snapshots)
@@ -174,6 +176,7 @@ class Staging:
         with blaming(HomeError, f"cannot read {self.entity}"):
             for batch in self._limited(ahead.batches()):
                 offered += batch.num_rows
+                batch = self.shape.chosen(batch)
                 if self.increment is not None:
                     batch = self.increment.new(batch)
                 yield self.shape.apply(batch, self.schema, rows)

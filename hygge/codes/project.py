@@ -133,10 +133,10 @@ CODES = (
     Code(
         "HG218",
         "ability the home does not have",
-        "Some homes can be asked by a query (`query:`), choose rows by a condition (`where:`), "
+        "Some homes can be asked by a query (`query:`), "
         "read all entities of a flow at one instant (`snapshot: shared`) or tell which files are "
         "new (`incremental: files`); others cannot. `hygge types TYPE` tells which.",
-        wrong="# flows/users.yml, whose home is a folder of files\nwhere: status <> 'test'\n",
+        wrong="# flows/users.yml, whose home is a folder of files\nquery: select id from users\n",
         right="# flows/users.yml\nselect: [id, status]\n",
     ),
     Code(
@@ -153,5 +153,14 @@ CODES = (
         "without `mode: merge`.",
         wrong="# flows/events.yml\nmode: replace\nincremental: created_at\n",
         right="# flows/events.yml\nmode: append\nincremental: created_at\n",
+    ),
+    Code(
+        "HG223",
+        "mask by hash without a salt",
+        "A hash that anybody can compute hides nothing: whoever has a list of addresses finds them "
+        "again. `mask: hash` therefore uses the project's own secret, `mask_salt`. Keep it: with "
+        "another one, equal values get other hashes than before.",
+        wrong="# flows/users.yml, and no mask_salt in hygge.yml\ncolumns: {email: {mask: hash}}\n",
+        right="# hygge.yml\nmask_salt: ${MASK_SALT}\n",
     ),
 )

@@ -14,6 +14,7 @@ from hygge.connector import Ability, ConnectorConfig, HomeConfig, ProjectContext
 from hygge.project.assembly import Draft, EntityDraft
 from hygge.project.diagnostics import GUESSES, Diagnostic, diagnostic, near
 from hygge.project.modes import called, check_modes
+from hygge.project.shaping import check_shaping
 from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked, unmarked
 from hygge.settings import FILES
@@ -65,13 +66,14 @@ def _is_link(path: str) -> bool:
         return False
 
 
-def check_flows(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]:
+def check_flows(drafts: Sequence[Draft], places: Places, *, has_salt: bool) -> Iterator[Diagnostic]:
     """Yield what is wrong with flows that are fine by themselves."""
     for draft in drafts:
         yield from _entities(draft)
         yield from _queries(draft)
         yield from _abilities(draft)
         yield from check_modes(draft)
+        yield from check_shaping(draft, has_salt=has_salt)
         yield from _overlap(draft, places)
         yield from _nowhere(draft, places)
     yield from _two_writers(drafts, places)
@@ -182,7 +184,6 @@ def _queries(draft: Draft) -> Iterator[Diagnostic]:
 
 _CANNOT = {
     Ability.QUERY: "cannot be asked by a query",
-    Ability.WHERE: "cannot choose rows by a condition",
     Ability.SNAPSHOT: "cannot read several entities at one instant",
     Ability.FILES: "has no files by which new rows could be told",
 }
@@ -193,8 +194,8 @@ def _abilities(draft: Draft) -> Iterator[Diagnostic]:
     home = draft.home.config
     if not isinstance(home, HomeConfig):
         return
-    keys = (Ability.QUERY, Ability.WHERE)
-    asked = [(key, entity.settings_nodes.get(key)) for entity in draft.entities for key in keys]
+    key = Ability.QUERY
+    asked = [(key, entity.settings_nodes.get(key)) for entity in draft.entities]
     if draft.shares_snapshot:
         asked.append((Ability.SNAPSHOT, draft.node.entries.get("snapshot")))
     asked += [(Ability.FILES, node) for node in _by_files(draft)]
