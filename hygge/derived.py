@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hygge.casting import exact_cast
 from hygge.datatypes import arrow_type
-from hygge.errors import FlowError
+from hygge.errors import BadRowError, FlowError
 from hygge.expressions import Expression, ExpressionError, parse
 from hygge.masks import Mask, masked
 from hygge.settings import ColumnSettings, MoveSettings
@@ -87,7 +87,11 @@ def _evaluated(
         found = expression.values(batch)
         return exact_cast(found, field.type) if casts else found
     except pa.ArrowException as error:
-        raise _wrong(field.name, f"'{expression.text}': {_words(error)}") from error
+        wrong = _wrong(field.name, f"'{expression.text}': {_words(error)}")
+        if not batch.num_rows:
+            raise wrong from error
+        hint = wrong.hint or ""
+        raise BadRowError.by(field.name, wrong.message, hint=hint, code=wrong.code) from error
 
 
 def condition(text: str | None, offered: pa.Schema) -> Expression | None:

@@ -48,11 +48,12 @@ from hygge.model import (
 from hygge.plan import Move
 from hygge.retry import attempts
 from hygge.shape import Shape, stored_dedupe, stored_key
+from hygge.sifting import Sieve
 from hygge.staging import Progress, RunScope, Staging, blaming
 from hygge.stop import Watch
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -269,30 +270,39 @@ class _Moving:
         offered = target.accept(typed(read.shape.schema, held))
         agreement = agree(offered, held, settings.schema_contract, settings.mode)
         schema = target.accept(agreement.schema)
-        parts, rows = self._stage(target, read, schema)
+        root, request = self._scope.context.root, read.request
+        with Sieve(settings, read.shape, schema, root=root, request=request) as sieve:
+            return self._publish(target, read, sieve, agreement.notes)
+
+    def _publish(
+        self, target: Target, read: _Read, sieve: Sieve, notes: tuple[str, ...]
+    ) -> _Published:
+        settings = self._move.settings
+        parts, rows = self._stage(target, read, sieve)
         last = target.last_commit()
         seen = read.notes()
         kept = reason_to_keep(settings, read.request, rows, last, again=self._scope.again)
         if kept is not None:
-            notes = (kept.note, *seen)
+            notes = (kept.note, *seen, *sieve.finish())
             return _Published(kept.result, seq=last.seq if last else None, notes=notes)
+        seen = (*seen, *sieve.judge(target, self._scope.started_at))
         commit = next_commit(
             read.request,
             last,
             rows=rows,
-            schema=schema,
+            schema=sieve.schema,
             at=datetime.now(self._scope.started_at.tzinfo),
             watermark=read.watermark(),
             ledger=read.source.ledger or {},
         )
-        notes = (*agreement.notes, *seen, *self._commit(target, parts, commit))
+        notes = (*notes, *seen, *self._commit(target, parts, commit))
         if rows == self._scope.limit:
             notes = (*notes, f"moved the first {rows:,} rows only, as the limit asks")
         size = sum(part.bytes for part in parts)
         self._published = _Published(Result.OK, rows, size, commit.seq, notes)
         return self._published
 
-    def _stage(self, target: Target, read: _Read, schema: pa.Schema) -> tuple[list[Part], int]:
+    def _stage(self, target: Target, read: _Read, sieve: Sieve) -> tuple[list[Part], int]:
         move, scope = self._move, self._scope
         scope.emit(
             MoveStarted(scope.run_id, move.flow, move.entity, self.attempt, read.source.total_rows)
@@ -301,8 +311,7 @@ class _Moving:
         staging = Staging(
             source=read.source,
             target=target,
-            shape=read.shape,
-            schema=schema,
+            sieve=sieve,
             entity=move.entity,
             scope=scope,
             watch=self._watch,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from math import isfinite
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     Strict,
     WithJsonSchema,
+    model_validator,
 )
 
 from hygge.datatypes import TypeName
@@ -192,6 +193,84 @@ class Incremental(Settings):
     """Rows that later get the highest value moved: told apart, or, `closed`, never coming."""
 
 
+class RowCount(Settings):
+    """How many rows there must be."""
+
+    min: Annotated[int, Field(ge=0)] | None = None
+    """At least so many."""
+    max: Annotated[int, Field(ge=0)] | None = None
+    """At most so many."""
+
+
+class AcceptedValues(Settings):
+    """The values that a column may have."""
+
+    column: str = Field(min_length=1)
+    """The column's name in the store."""
+    values: tuple[str | int | float | bool, ...] = Field(min_length=1)
+    """Its values; nulls are always accepted."""
+
+
+class Freshness(Settings):
+    """How old the newest row may be."""
+
+    column: str = Field(min_length=1)
+    """A column of times or dates, by its name in the store."""
+    max_age: Seconds
+    """The greatest age of its newest value."""
+
+
+class Check(Settings):
+    """What must be true of the staged rows, one rule each; columns by their names in the store."""
+
+    not_null: Names = ()
+    """Columns without nulls."""
+    unique: Names = ()
+    """Columns whose values together are different in every row; nulls are no values."""
+    row_count: RowCount | None = None
+    """How many rows there must be: {min: 1}."""
+    accepted_values: AcceptedValues | None = None
+    """The values that a column may have: {column: status, values: [open, closed]}."""
+    freshness: Freshness | None = None
+    """How old the newest row may be: {column: updated_at, max_age: 24h}."""
+    sql: Annotated[str, Field(min_length=1)] | None = None
+    """A query that must find no row; it calls the staged rows `{staged}`."""
+    severity: Literal["error", "warn"] = "error"
+    """Whether the move fails, or goes on and says so."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self._kinds()) != 1:
+            raise ValueError(f"a check has one rule: {', '.join(CHECKS)}; and a severity")
+        return self
+
+    def _kinds(self) -> list[str]:
+        return [kind for kind in CHECKS if getattr(self, kind) not in (None, ())]
+
+    @property
+    def is_of_single_rows(self) -> bool:
+        """Whether single rows can be against it, and an error."""
+        return bool(self.not_null or self.accepted_values) and self.severity == "error"
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that the check looks at."""
+        single = (self.accepted_values, self.freshness)
+        return (*self.not_null, *self.unique, *(one.column for one in single if one is not None))
+
+    def told(self) -> str:
+        """Return the check in a few words, such as `not_null: id`."""
+        kind = self._kinds()[0]
+        return f"{kind}: {', '.join(self.columns()) or self._bounds()}"
+
+    def _bounds(self) -> str:
+        if self.sql is not None:
+            return self.sql
+        wanted = self.row_count or RowCount()
+        return ", ".join(f"{name} {value}" for name, value in wanted if value is not None)
+
+
+CHECKS = ("not_null", "unique", "row_count", "accepted_values", "freshness", "sql")
+"""The rules that a check may have."""
 FILES = "files"
 """`incremental: files`: what is new is told by the files, not by a column."""
 
@@ -250,6 +329,12 @@ class DefaultSettings(Settings):
     """When a replace finds no rows at home: keep what is there and say so, replace, or fail."""
     max_shrink: Share | None = None
     """Refuse a replace that would lose more than this share of the rows in the store."""
+    on_bad_row: Literal["fail", "quarantine"] = "fail"
+    """A row that a cast or a check of single rows refuses: stop, or put it into a file aside."""
+    max_bad_rows: Annotated[int, Field(ge=0)] = 1000
+    """Stop when more rows than this would be put aside."""
+    checks: tuple[Check, ...] = ()
+    """What must be true of the rows before they are published."""
     parallel: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
     """Splits of one entity that are read at once."""
     retries: Annotated[int, Field(ge=0, le=100)] = 3

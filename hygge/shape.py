@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hygge.casting import exact_cast
 from hygge.datatypes import arrow_type
 from hygge.derived import chosen_rows, computed_columns, condition, mask_column
-from hygge.errors import FlowError
+from hygge.errors import BadRowError, FlowError
 from hygge.masks import Mask, masked_type
 from hygge.model import Mode
 from hygge.settings import Incremental, MoveSettings
@@ -304,7 +304,8 @@ def _cast(array: pa.Array, field: pa.Field, first_row: int) -> pa.Array:
         ) from error
     except pa.ArrowInvalid as error:
         row = _first_refused(array, field.type)
-        raise FlowError(
+        raise BadRowError.by(
+            field.name,
             f"column '{field.name}', row {first_row + row + 1}: {_shown(array, row)} "
             f"is not exact as {field.type}",
             hint=f"choose another type in columns: {{{field.name}: {{type: …}}}}",
@@ -315,7 +316,8 @@ def _cast(array: pa.Array, field: pa.Field, first_row: int) -> pa.Array:
 def _check_filled(array: pa.Array, name: str, filled: _Filled, first_row: int) -> None:
     row = _first_null(array)
     if row is not None:
-        raise FlowError(
+        raise BadRowError.by(
+            name,
             f"column '{name}', row {first_row + row + 1}: null, but {filled.reason}",
             hint=filled.hint,
             code="HG527",

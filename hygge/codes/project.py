@@ -163,4 +163,13 @@ CODES = (
         wrong="# flows/users.yml, and no mask_salt in hygge.yml\ncolumns: {email: {mask: hash}}\n",
         right="# hygge.yml\nmask_salt: ${MASK_SALT}\n",
     ),
+    Code(
+        "HG224",
+        "check the store cannot make",
+        "A check by `sql:` asks the store about the staged rows; stores of files answer no SQL. "
+        "The other checks are made by hygge itself, in every store.",
+        wrong="# flows/users.yml, whose store is a folder of files\n"
+        "checks: [{sql: select id from {staged} where id < 0}]\n",
+        right="# flows/users.yml\nchecks: [{not_null: id}]\n",
+    ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hygge.connector import Ability, HomeConfig
+from hygge.connector import Ability, HomeConfig, StoreConfig
 from hygge.expressions import ExpressionError, parse
 from hygge.project.assembly import Draft
 from hygge.project.diagnostics import Diagnostic, diagnostic
@@ -24,6 +24,7 @@ def check_shaping(draft: Draft, *, has_salt: bool) -> Iterator[Diagnostic]:
             continue
         found = [*_columns(settings, nodes.get("columns"), has_salt=has_salt)]
         found += _condition(settings, nodes.get("where"), draft.home.config)
+        found += _asked(settings, nodes.get("checks"), draft.store.config)
         for node, one in found:
             # Entities of one flow share its nodes: one mistake, one message.
             if id(node) not in told:
@@ -76,6 +77,20 @@ def _is_masked(name: str, settings: MoveSettings) -> bool:
 def _telling(settings: MoveSettings) -> set[str]:
     wanted = settings.incremental
     return {*settings.dedupe_by, *([wanted.column] if isinstance(wanted, Incremental) else [])}
+
+
+def _asked(
+    settings: MoveSettings, node: Node | None, store: object
+) -> Iterator[tuple[Node, Diagnostic]]:
+    """Yield checks by SQL that the store cannot answer."""
+    if node is None or not isinstance(store, StoreConfig) or store.answers_sql:
+        return
+    for item, check in zip(node.items or (node,), settings.checks, strict=False):
+        if check.sql is not None:
+            at = item.entries.get("sql", item)
+            message = f"a {store.type_name} store answers no SQL, so it cannot make this check"
+            hint = "use not_null, unique, accepted_values, row_count or freshness"
+            yield at, diagnostic("HG224", message, at.key or at.span, hint)
 
 
 def _condition(
