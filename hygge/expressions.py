@@ -14,16 +14,28 @@ Numbers never overflow silently, and `/` of whole numbers is a decimal's or a fl
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
-from math import isinf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hygge.evaluation import (
+    FUNCTIONS,
+    Evaluate,
+    ExpressionError,
+    called,
+    compared,
+    constant,
+    divided,
+    function,
+    glued,
+    moment,
+    reduced,
+    within,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FUNCTIONS = ("abs", "coalesce", "length", "lower", "trim", "upper")
 _WORDS = frozenset(
     ("and", "or", "not", "is", "null", "in", "between", "true", "false", "date", "timestamp")
 )
@@ -41,15 +53,6 @@ _DEEPEST = 50
 _COMPARE = {"=": "equal", "<>": "not_equal", "!=": "not_equal", "<": "less", "<=": "less_equal"}
 _COMPARE |= {">": "greater", ">=": "greater_equal"}
 _CALCULATE = {"+": "add_checked", "-": "subtract_checked", "*": "multiply_checked"}
-
-
-class ExpressionError(ValueError):
-    """A text that is no expression; the message says where and what was expected."""
-
-
-Value = Any
-"""An array or a scalar of pyarrow."""
-Evaluate = Callable[["pa.RecordBatch"], Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,44 +174,44 @@ class _Parser:
         parts = [part()]
         while self._takes(word):
             parts.append(part())
-        return parts[0] if len(parts) == 1 else _reduced(kernel, parts)
+        return parts[0] if len(parts) == 1 else reduced(kernel, parts)
 
     def _inverse(self) -> Evaluate:
         count = 0
         while self._takes("not"):
             count += 1
         found = self._comparison()
-        return _called("invert", [found]) if count % 2 else found
+        return called("invert", [found]) if count % 2 else found
 
     def _comparison(self) -> Evaluate:
         left = self._sum()
         if sign := self._takes(*_COMPARE):
-            return _compared(_COMPARE[sign], left, self._sum())
+            return compared(_COMPARE[sign], left, self._sum())
         if self._takes("is"):
             is_not = self._takes("not")
             self._need("null")
-            return _called("is_valid" if is_not else "is_null", [left])
+            return called("is_valid" if is_not else "is_null", [left])
         is_not = self._takes("not")
         if self._takes("in"):
-            found = _within(left, self._list())
+            found = within(left, self._list())
         elif self._takes("between"):
             low = self._sum()
             self._need("and")
             ends = (("greater_equal", low), ("less_equal", self._sum()))
-            pair = [_compared(kernel, left, end) for kernel, end in ends]
-            found = _reduced("and_kleene", pair)
+            pair = [compared(kernel, left, end) for kernel, end in ends]
+            found = reduced("and_kleene", pair)
         elif is_not:
             raise self._expected("'in' or 'between'")
         else:
             return left
-        return _called("invert", [found]) if is_not else found
+        return called("invert", [found]) if is_not else found
 
     def _sum(self) -> Evaluate:
         found = self._product()
         while sign := self._takes("+", "-", "||"):
             other = self._product()
             found = (
-                _glued(found, other) if sign == "||" else _called(_CALCULATE[sign], [found, other])
+                glued(found, other) if sign == "||" else called(_CALCULATE[sign], [found, other])
             )
         return found
 
@@ -217,14 +220,16 @@ class _Parser:
         while sign := self._takes("*", "/"):
             other = self._signed()
             found = (
-                _divided(found, other) if sign == "/" else _called(_CALCULATE[sign], [found, other])
+                divided(found, other) if sign == "/" else called(_CALCULATE[sign], [found, other])
             )
         return found
 
     def _signed(self) -> Evaluate:
-        if self._takes("-"):
-            return _called("negate_checked", [self._signed()])
-        return self._value()
+        count = 0
+        while self._takes("-"):
+            count += 1
+        found = self._value()
+        return called("negate_checked", [found]) if count % 2 else found
 
     def _value(self) -> Evaluate:
         if self._takes("("):
@@ -233,7 +238,7 @@ class _Parser:
             return found
         token = self._next
         if token.kind in ("number", "text"):
-            return _constant(_literal(self._take()))
+            return constant(_literal(self._take()))
         if token.kind == "quoted":
             return self._column(self._take().text[1:-1].replace('""', '"'))
         if token.kind != "name":
@@ -245,15 +250,15 @@ class _Parser:
         is_call = self._tokens[self._at + 1].text == "("
         if word in FUNCTIONS and is_call:
             self._take()
-            return _function(word, self._list())
+            return function(word, self._list())
         if is_call:
             raise self._expected(f"one of the functions {', '.join(FUNCTIONS)}")
         if word in ("true", "false", "null"):
             self._take()
-            return _constant({"true": True, "false": False, "null": None}[word])
+            return constant({"true": True, "false": False, "null": None}[word])
         if word in ("date", "timestamp") and self._tokens[self._at + 1].kind == "text":
             self._take()
-            return _moment(word, _literal(self._take()))
+            return moment(word, _literal(self._take()))
         if word in _WORDS - {"date", "timestamp"}:
             raise self._expected("a value or a column")
         return self._column(self._take().text)
@@ -281,138 +286,4 @@ def _literal(token: _Token) -> object:
     return float(token.text) if "e" in token.text.lower() else Decimal(token.text)
 
 
-def _constant(value: object) -> Evaluate:
-    if isinstance(value, int) and abs(value) >= 2**63:
-        raise ExpressionError(f"{value} is too large; write it as {value}.0")
-    if isinstance(value, float) and isinf(value):
-        raise ExpressionError("a number is too large")
-
-    def evaluate(_: pa.RecordBatch) -> Value:
-        import pyarrow as pa
-
-        return pa.scalar(value)
-
-    return evaluate
-
-
-def _moment(word: str, text: object) -> Evaluate:
-    import pyarrow as pa
-
-    from hygge.watermarks import value_of
-
-    zoned = pa.timestamp("us", "UTC")
-    for kind in (pa.date32(),) if word == "date" else (pa.timestamp("us"), zoned):
-        try:
-            found = value_of(str(text), kind)
-        except ValueError:
-            continue
-        return lambda _: found
-    raise ExpressionError(f"'{text}' is no {word}; write {word} '2026-01-31'")
-
-
-def _called(kernel: str, parts: Sequence[Evaluate]) -> Evaluate:
-    def evaluate(batch: pa.RecordBatch) -> Value:
-        import pyarrow.compute as pc
-
-        return pc.call_function(kernel, [part(batch) for part in parts])
-
-    return evaluate
-
-
-def _compared(kernel: str, one: Evaluate, other: Evaluate) -> Evaluate:
-    """Compare; a time without a zone is one of UTC beside a time with one."""
-
-    def evaluate(batch: pa.RecordBatch) -> Value:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        pair = [one(batch), other(batch)]
-        kinds = [part.type for part in pair]
-        for mine, theirs in ((0, 1), (1, 0)):
-            if _is_text(pair[mine]) and _is_moment(kinds[theirs]):
-                pair[mine] = _read(pair[mine], kinds[theirs])
-        kinds = [part.type for part in pair]
-        if all(map(pa.types.is_timestamp, kinds)) and len({k.tz is None for k in kinds}) > 1:
-            pair = [part.cast(pa.timestamp(part.type.unit, "UTC")) for part in pair]
-        return pc.call_function(kernel, pair)
-
-    return evaluate
-
-
-def _is_text(value: Value) -> bool:
-    """Return whether a value is a text that a person wrote, not a column."""
-    import pyarrow as pa
-
-    return isinstance(value, pa.StringScalar) and value.is_valid
-
-
-def _is_moment(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind))
-
-
-def _read(text: Value, kind: pa.DataType) -> Value:
-    import pyarrow as pa
-
-    from hygge.watermarks import value_of
-
-    try:
-        return value_of(text.as_py(), kind)
-    except ValueError as error:
-        raise pa.ArrowInvalid(str(error)) from error
-
-
-def _reduced(kernel: str, parts: Sequence[Evaluate]) -> Evaluate:
-    def evaluate(batch: pa.RecordBatch) -> Value:
-        import pyarrow.compute as pc
-
-        found = (part(batch) for part in parts)
-        return reduce(lambda one, other: pc.call_function(kernel, [one, other]), found)
-
-    return evaluate
-
-
-def _within(value: Evaluate, choices: Sequence[Evaluate]) -> Evaluate:
-    return _reduced("or_kleene", [_compared("equal", value, choice) for choice in choices])
-
-
-def _glued(one: Evaluate, other: Evaluate) -> Evaluate:
-    def evaluate(batch: pa.RecordBatch) -> Value:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        texts = [part(batch).cast(pa.string()) for part in (one, other)]
-        return pc.binary_join_element_wise(*texts, pa.scalar(""), null_handling="emit_null")
-
-    return evaluate
-
-
-def _divided(one: Evaluate, other: Evaluate) -> Evaluate:
-    def evaluate(batch: pa.RecordBatch) -> Value:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        left, right = one(batch), other(batch)
-        if pa.types.is_integer(left.type) and pa.types.is_integer(right.type):
-            left = left.cast(pa.float64())
-        return pc.divide_checked(left, right)
-
-    return evaluate
-
-
-_KERNELS = {
-    "abs": "abs_checked",
-    "length": "utf8_length",
-    "lower": "utf8_lower",
-    "trim": "utf8_trim_whitespace",
-    "upper": "utf8_upper",
-}
-
-
-def _function(name: str, parts: Sequence[Evaluate]) -> Evaluate:
-    if name == "coalesce":
-        return _called("coalesce", parts)
-    if len(parts) != 1:
-        raise ExpressionError(f"{name} takes one value, not {len(parts)}")
-    return _called(_KERNELS[name], parts)
+__all__ = ["FUNCTIONS", "Expression", "ExpressionError", "parse"]

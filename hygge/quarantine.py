@@ -67,7 +67,7 @@ class Quarantine:
         whole = pa.table({**dict(zip(rows.schema.names, rows.columns, strict=True)), **added})
         if self._writer is None:
             self._path = private_folder(self._root, "quarantine", *self._names) / (
-                f"{self._run_id}.parquet"
+                f"{self._run_id}.rows.parquet"
             )
             self._path.unlink(missing_ok=True)  # of an earlier attempt
             private_file(self._path)

@@ -68,26 +68,29 @@ class Sieve:
     def _without_bad(
         self, batch: pa.RecordBatch, first_row: int, quarantine: Quarantine
     ) -> pa.RecordBatch:
-        import pyarrow.compute as pc
-
         bad: dict[int, tuple[str, str]] = {}
         try:
             rows = self.shape.apply(batch, self.schema, first_row)
         except BadRowError:
             bad = dict(self._unshaped(batch))
             rows = self.shape.apply(batch.filter(_others(bad, batch)), self.schema, first_row)
-        kept = [row for row in range(batch.num_rows) if row not in bad] if bad else None
-        for check in self._single:
-            for column, found in violations(check, rows):
-                if pc.any(found).as_py():
-                    numbers = [row for row, is_bad in enumerate(found.to_pylist()) if is_bad]
-                    for row in numbers:
-                        bad.setdefault(kept[row] if kept else row, (column, check.told()))
+        places = [row for row in range(batch.num_rows) if row not in bad]
+        for row, why in self._against(rows):
+            bad.setdefault(places[row], why)
         if not bad:
             return rows
         order = sorted(bad)
         quarantine.add(self.shape.masked(batch.take(order)), [bad[row] for row in order])
         return self.shape.apply(batch.filter(_others(bad, batch)), self.schema, first_row)
+
+    def _against(self, rows: pa.RecordBatch) -> Iterator[tuple[int, tuple[str, str]]]:
+        """Yield the rows that a check refuses, with column and check."""
+        import pyarrow.compute as pc
+
+        for check in self._single:
+            for column, found in violations(check, rows):
+                for row in pc.indices_nonzero(found).to_pylist():
+                    yield row, (column, check.told())
 
     def _unshaped(self, batch: pa.RecordBatch) -> Iterator[tuple[int, tuple[str, str]]]:
         """Yield the rows that cannot be shaped, with column and reason, by halving the batch."""
