@@ -245,7 +245,7 @@ class _Moving:
             where=settings.where,
             types={name: one.type for name, one in settings.columns.items() if one.type},
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
-            watermark=next(iter(past.columns), None),
+            watermark=past.bounded,
             moved=past.moved,
         )
 

@@ -13,7 +13,8 @@ from hygge.errors import HomeError
 from hygge.model import Span, Split
 from hygge.sql.literals import where
 from hygge.sql.names import quote
-from hygge.sql.pg import catalog
+from hygge.sql.pg import bounding, catalog
+from hygge.sql.pg.bounding import SAYS_READ_ONLY
 from hygge.sql.pg.connecting import Rows, bulk, cursor_of
 from hygge.sql.pg.faults import fault
 from hygge.sql.pg.settings import PgSettings
@@ -114,6 +115,30 @@ class PgSource(Source):
         kept = [one for one in self._readings if one.field.name in columns]
         self._take(kept or self._readings[:1])
 
+    def watermark_column(self) -> bounding.Column | None:
+        """Return what tells up to where rows are complete; None for a column of an odd order."""
+        name = self._request.watermark or ""
+        reading = next((one for one in self._readings if one.field.name == name), None)
+        if reading is None or reading.sql != quote(name) or self._is_foreign:
+            return None
+        kind, type_name, column = reading.field.type, self._types[name], reading.sql
+        highest = f'max({column} COLLATE "C")' if str(kind) == "string" else f"max({column})"
+        numbers = {"numeric": f"{column} <> 'NaN'", "real": f"{column} < 'Infinity'"}
+        numbers["double precision"] = numbers["real"]
+        rows = where(self._request.where, numbers.get(type_name.partition("(")[0]))
+        table = self._table
+        return bounding.Column(
+            self._request.entity,
+            f"SELECT ({highest})::text FROM {self._from}{rows}",
+            type_name,
+            kind,
+            table.oid if table is not None and "table" in table.kind else None,
+        )
+
+    @property
+    def _is_foreign(self) -> bool:
+        return self._table is not None and self._table.kind == "foreign table"
+
     def within(self, span: Span) -> None:
         """Leave out rows outside of a range where the column itself is read, in its own order."""
         reading = next(one for one in self._readings if one.field.name == span.column)
@@ -195,6 +220,7 @@ class PgSource(Source):
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if self._snapshot is not None:
             cursor.execute(f"SET TRANSACTION SNAPSHOT '{self._snapshot}'")
+        cursor.execute(SAYS_READ_ONLY)
 
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch of the driver with the types of `schema`, every value the same."""
