@@ -260,7 +260,7 @@ class _Moving:
             where=settings.where if Ability.WHERE in self._move.home.can else None,
             types={name: one.type for name, one in settings.columns.items() if one.type},
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
-            watermark=next(iter(past.columns), None),
+            watermark=past.bounded,
             moved=past.moved,
         )
 

@@ -53,6 +53,17 @@ class Past:
         wanted = self.settings.incremental
         return (wanted.column,) if isinstance(wanted, Incremental) else ()
 
+    @property
+    def bounded(self) -> str | None:
+        """The column of which the home is to say up to where no row is missing.
+
+        With `lookback` nothing need wait: rows that come late are found by reading back.
+        """
+        wanted = self.settings.incremental
+        if not isinstance(wanted, Incremental) or wanted.lookback is not None:
+            return None
+        return wanted.column
+
     def increment(
         self, shape: Shape, offered: pa.Schema, now: datetime, again: Ends | None = None
     ) -> Increment | None:

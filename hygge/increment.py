@@ -137,12 +137,21 @@ class Increment:
             compare = pc.greater if is_open else pc.greater_equal
             tests.append(compare(values, self.span.low))
         if self._upper is not None:
-            tests.append(pc.less_equal(values, self._upper))
+            tests.append(self._not_held(values))
         if late is not None and wanted.future == "skip":
             tests.append(pc.invert(late))
         kept = reduce(pc.and_kleene, tests, pc.invert(missing))
         kept = pc.and_kleene(kept, pc.invert(missing))
         return pc.or_kleene(kept, missing) if wanted.nulls == "include" else kept
+
+    def _not_held(self, values: pa.Array) -> pa.Array:
+        """Return which rows need not wait for others, and count those that do."""
+        import pyarrow.compute as pc
+
+        found = pc.less_equal(values, self._upper)
+        with self._lock:
+            self._counts["held"] += pc.sum(pc.invert(found)).as_py() or 0
+        return found
 
     @property
     def _is_closed(self) -> bool:
@@ -209,6 +218,11 @@ class Increment:
             if count := self._counts[policy]:
                 done = "left out" if getattr(self._wanted, policy) == "skip" else "moved"
                 yield f"{count:,} rows with {what} in '{column}' were {done}"
+        if count := self._counts["held"]:
+            yield (
+                f"{count:,} rows with a '{column}' above {text_of(self._upper)} wait for the next "
+                "move, since transactions are open in the home that may add rows below them"
+            )
 
 
 class _Ties:

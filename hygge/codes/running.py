@@ -60,6 +60,14 @@ CODES = (
         "`columns: {x: {type: string}}` reads the column as text.",
     ),
     Code(
+        "HG509",
+        "others are still writing",
+        "Transactions in the home are open that may add rows below the newest value of the "
+        "watermark column, such as numbers of a sequence that were taken and not committed. To "
+        "move now could lose these rows, so hygge waited for them, in vain. The move is tried "
+        "again; the message names the sessions.",
+    ),
+    Code(
         "HG511",
         "store failed",
         "The system that is written refused, or cannot hold what it was given. The message has "

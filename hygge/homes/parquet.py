@@ -12,6 +12,8 @@ from hygge.files.fitting import row_width
 from hygge.files.home import ColumnarSource, FileHome, FileHomeConfig
 from hygge.files.layout import DataFile
 from hygge.files.pieces import FileFacts, Piece
+from hygge.files.row_groups import groups_apart
+from hygge.model import Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +46,16 @@ class ParquetHome(FileHome):
 class ParquetSource(ColumnarSource):
     """Parquet files under one schema; their row groups are the blocks."""
 
+    def __init__(self, request: ReadRequest, files: Sequence[DataFile]) -> None:
+        super().__init__(request, files)
+        self._span: Span | None = None
+
+    def within(self, span: Span) -> None:
+        """Leave out row groups that, by their statistics, have no row of a range."""
+        self._span = span
+        if span.low is not None or span.high is not None:
+            self.total_rows = None
+
     def look(self, file: DataFile) -> FileFacts:
         """Read the footer."""
         with _opened(file) as parquet:
@@ -60,12 +72,18 @@ class ParquetSource(ColumnarSource):
 
         with _opened(piece.file) as parquet:
             _check_old_timestamps(parquet, piece, self.schema.names)
+            apart = self._apart(parquet, piece.file)
             for number in piece.blocks(parquet.num_row_groups):
+                if number in apart:
+                    continue
                 try:
                     yield from self._group(parquet, number, piece.file)
                 except (OSError, pa.ArrowException) as error:
                     error.add_note(f"row group {number}")
                     raise
+
+    def _apart(self, parquet: pq.ParquetFile, file: DataFile) -> frozenset[int]:
+        return frozenset() if self._span is None else groups_apart(file.path, parquet, self._span)
 
     def _group(
         self, parquet: pq.ParquetFile, number: int, file: DataFile
