@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,6 +15,9 @@ from hygge.shape import Shape, check_known, stored_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_SHOWN = 5
+"""Names of files in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,25 @@ class Past:
         """The column of the home that tells what is new, if there is one."""
         wanted = self.settings.incremental
         return (wanted.column,) if isinstance(wanted, Incremental) else ()
+
+    def knows(self, ledger: Mapping[str, str] | None) -> bool:
+        """Return whether a source has no file that was not moved before."""
+        if not self.moved or ledger is None:
+            return False
+        return ledger.items() <= self.moved.items()
+
+    def notes(self, ledger: Mapping[str, str] | None) -> Iterator[str]:
+        """Tell which files are moved again, where that doubles rows: a merge only updates them."""
+        if not self.moved or ledger is None or self.settings.mode is not Mode.APPEND:
+            return
+        moved = self.moved
+        again = [name for name, stamp in ledger.items() if moved.get(name, stamp) != stamp]
+        if again:
+            more = f" and {len(again) - _SHOWN} more" if len(again) > _SHOWN else ""
+            yield (
+                f"changed after they were moved, so all their rows were added again: "
+                f"{', '.join(again[:_SHOWN])}{more}"
+            )
 
     def increment(self, shape: Shape, offered: pa.Schema, now: datetime) -> Increment | None:
         """Return what sorts out the rows that were moved before; None when no column tells."""

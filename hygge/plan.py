@@ -103,6 +103,7 @@ def make_plan(
     if not kept and not unplanned:
         raise _nothing_selected(selection, [move.entity for move in moves])
     _check_places(kept, project.context)
+    _check_limit(kept, limit)
     return Plan(
         context=project.context,
         moves=kept,
@@ -228,6 +229,17 @@ def _check_places(moves: Iterable[Move], context: ProjectContext) -> None:
                     hint=f"give one of them another name with into:  {move.where}",
                     code="HG211",
                 )
+
+
+def _check_limit(moves: Iterable[Move], limit: int | None) -> None:
+    """Raise where a limit would have rows taken for moved that are not."""
+    held = [move for move in moves if limit is not None and move.settings.incremental is not None]
+    if held:
+        raise UsageError(
+            f"--limit leaves rows out, and {held[0].flow} ({held[0].entity}), which is "
+            "incremental, would never move them",
+            hint="try it out without incremental, or move all:  hygge go",
+        )
 
 
 def _unknown_flow(pattern: str, flows: Mapping[str, FlowOutline]) -> UsageError:

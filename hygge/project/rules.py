@@ -16,6 +16,7 @@ from hygge.project.assembly import Draft, EntityDraft, Side
 from hygge.project.diagnostics import GUESSES, Diagnostic, diagnostic, near
 from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked, unmarked
+from hygge.settings import FILES
 
 _GLOB = frozenset("*?[")
 
@@ -183,6 +184,7 @@ _CANNOT = {
     Ability.QUERY: "cannot be asked by a query",
     Ability.WHERE: "cannot choose rows by a condition",
     Ability.SNAPSHOT: "cannot read several entities at one instant",
+    Ability.FILES: "has no files to tell what is new",
 }
 
 
@@ -195,10 +197,14 @@ def _abilities(draft: Draft) -> Iterator[Diagnostic]:
     asked = [(key, entity.settings_nodes.get(key)) for entity in draft.entities for key in keys]
     if draft.shares_snapshot:
         asked.append((Ability.SNAPSHOT, draft.node.entries.get("snapshot")))
+    increments = [entity.settings_nodes.get("incremental") for entity in draft.entities]
+    asked += [(Ability.FILES, node) for node in increments if node and node.text == FILES]
     for key, node in asked:
         if node is not None and node.value is not None and key not in home.can:
             message = f"home {_called(draft.home, home)} {_CANNOT[key]}"
             hint = f"remove '{key}', or read from a home of another type   (hygge types)"
+            if key is Ability.FILES:
+                hint = "incremental: updated_at   (a column that grows)"
             yield diagnostic("HG218", message, node.key or node.span, hint)
 
 
