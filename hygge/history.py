@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from hygge.backfill import Backfill, Ends
 from hygge.errors import FlowError
 from hygge.increment import Increment
 from hygge.model import Commit, Mode, Watermark
+from hygge.requests import WriteRequest
 from hygge.settings import Incremental, MoveSettings
 from hygge.shape import Shape, check_known, stored_key
 
@@ -73,15 +75,50 @@ class Past:
                 f"{', '.join(again[:_SHOWN])}{more}"
             )
 
-    def increment(self, shape: Shape, offered: pa.Schema, now: datetime) -> Increment | None:
-        """Return what sorts out the rows that were moved before; None when no column tells."""
+    def increment(
+        self, shape: Shape, offered: pa.Schema, now: datetime, again: Ends | None = None
+    ) -> Increment | None:
+        """Return what sorts out the rows that are not wanted; None when no column tells.
+
+        Wanted is what was not moved before, or, with `again`, a range.
+        """
         wanted = self.settings.incremental
         if not isinstance(wanted, Incremental):
             return None
         check_known(wanted.column, offered, "incremental")
-        return Increment(
-            wanted, self.settings, offered, columns=shape.sources, last=self.watermark, now=now
+        kind = Increment if again is None else Backfill
+        increment = kind(
+            wanted, self.settings, offered, shown=shape.masked, last=self.watermark, now=now
         )
+        return increment.over(again) if isinstance(increment, Backfill) and again else increment
+
+
+def next_commit(
+    request: WriteRequest,
+    last: Commit | None,
+    *,
+    rows: int,
+    schema: pa.Schema,
+    at: datetime,
+    watermark: Watermark | None,
+    ledger: Mapping[str, str],
+) -> Commit:
+    """Return the record of `rows` staged rows that follow `last`, all of them new."""
+    kept = last.total_rows if last is not None and request.mode is not Mode.REPLACE else 0
+    return Commit(
+        flow=request.flow,
+        entity=request.entity,
+        seq=(last.seq if last else 0) + 1,
+        run_id=request.run_id,
+        mode=request.mode,
+        rows=rows,
+        total_rows=kept + rows,
+        schema=schema,
+        committed_at=at.isoformat(),
+        watermark=watermark,
+        primary_key=request.primary_key,
+        ledger=ledger,
+    )
 
 
 def _check_key(settings: MoveSettings, last: Commit) -> None:

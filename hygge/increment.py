@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -35,13 +35,13 @@ class Increment:
         settings: MoveSettings,
         offered: pa.Schema,
         *,
-        columns: Sequence[str],
+        shown: Callable[[pa.RecordBatch], pa.RecordBatch],
         last: Watermark | None,
         now: datetime,
     ) -> None:
         self._wanted = wanted
         self._mode = settings.mode
-        self._columns = tuple(columns)
+        self._shown = shown
         self._kind = _kind(wanted.column, offered)
         self._last = last
         self._reached = _known(last, self._kind, wanted.column)
@@ -50,6 +50,7 @@ class Increment:
         self._lock = threading.Lock()
         self._top: pa.Scalar | None = None
         self._at_top: list[str] = []
+        self._columns: tuple[str, ...] = ()
         self._too_many = False
         self._upper: pa.Scalar | None = None
         self._counts: Counter[str] = Counter()
@@ -159,7 +160,8 @@ class Increment:
             tied = pc.fill_null(pc.equal(values, self._reached), False)
             if not pc.any(tied).as_py():
                 return batch
-            return batch.filter(pc.invert(self._old.moved(batch, tied)))
+            rows = self._shown(batch.filter(tied))
+            return batch.filter(pc.invert(self._old.moved(rows, tied)))
 
     def _remember(self, batch: pa.RecordBatch, values: pa.Array) -> None:
         import pyarrow.compute as pc
@@ -171,7 +173,8 @@ class Increment:
             self._top, self._at_top, self._too_many = top, [], False
         if self._is_closed or self._too_many:
             return
-        rows = batch.filter(pc.equal(values, top)).select(self._columns)
+        rows = self._shown(batch.filter(pc.equal(values, top)))
+        self._columns = tuple(rows.schema.names)
         self._too_many = len(self._at_top) + rows.num_rows > MOST_TIES
         self._at_top += [] if self._too_many else digests(rows)
 
@@ -228,15 +231,15 @@ class _Ties:
                 code="HG538",
             )
 
-    def moved(self, batch: pa.RecordBatch, tied: pa.Array) -> pa.Array:
-        """Return which of the tied rows have been moved; each is taken for one moved row."""
+    def moved(self, rows: pa.RecordBatch, tied: pa.Array) -> pa.Array:
+        """Return which of a batch's tied rows have been moved; each stands for one moved row."""
         import pyarrow as pa
 
         mask = tied.to_pylist()
-        rows = iter(digests(batch.filter(tied).select(self._columns)))
+        known = iter(digests(rows.select(self._columns)))
         for number, is_tied in enumerate(mask):
             if is_tied:
-                row = next(rows)
+                row = next(known)
                 mask[number] = self.left[row] > 0
                 self.left[row] -= mask[number]
         return pa.array(mask, pa.bool_())

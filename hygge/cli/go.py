@@ -31,6 +31,11 @@ _FullRefresh = Annotated[
 _Limit = Annotated[
     int | None, typer.Option("--limit", min=1, help="Move at most N rows of each entity.")
 ]
+_From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="VALUE", help="Move again from this watermark value on."),
+]
+_To = Annotated[str | None, typer.Option("--to", metavar="VALUE", help="… to before this one.")]
 _Adopt = Annotated[
     bool, typer.Option("--adopt", help="Take over places with data hygge did not write.")
 ]
@@ -61,6 +66,8 @@ def go(
     retry_failed: _RetryFailed = False,
     full_refresh: _FullRefresh = False,
     limit: _Limit = None,
+    low: _From = None,
+    high: _To = None,
     adopt: _Adopt = False,
     progress: _Progress = "auto",
     log_level: _LogLevel = None,
@@ -70,21 +77,20 @@ def go(
     """Move data: every enabled flow, or those that are named."""
     from hygge.cli.going import Going, Logs, Options
 
-    logs = Logs(log_level, log_file, log_format)
     options = Options(
         env=env or ctx.obj.env,
         concurrency=concurrency,
         fail_fast=fail_fast,
         full_refresh=full_refresh,
         limit=limit,
+        again=None if low is None and high is None else (low, high),
         adopt=adopt,
         progress=progress,
-        logs=logs,
+        logs=Logs(log_level, log_file, log_format),
     )
-    going = Going(ctx.obj, options)
-    act = going.show if dry_run else going.move
     selection = _selection((*(names or ()), *(flow or ())), tag, exclude, entity)
-    raise typer.Exit(act(selection, retry_failed=retry_failed))
+    act = Going.show if dry_run else Going.move
+    raise typer.Exit(act(Going(ctx.obj, options), selection, retry_failed=retry_failed))
 
 
 def _selection(

@@ -47,6 +47,7 @@ class Options:
     fail_fast: bool
     full_refresh: bool
     limit: int | None
+    again: tuple[str | None, str | None] | None
     adopt: bool
     progress: str
     logs: Logs
@@ -132,6 +133,7 @@ class Going:
             adopt=self._options.adopt,
             full_refresh=self._options.full_refresh,
             limit=self._options.limit,
+            again=self._options.again,
         )
 
     def _run(self, plan: Plan, stop: Stop) -> RunFinished:

@@ -133,10 +133,10 @@ CODES = (
     Code(
         "HG218",
         "ability the home does not have",
-        "Some homes can be asked by a query (`query:`), choose rows by a condition (`where:`) or "
-        "read all entities of a flow at one instant (`snapshot: shared`); others, files among "
-        "them, cannot. `hygge types TYPE` tells which.",
-        wrong="# flows/users.yml, whose home is a folder of files\nwhere: status <> 'test'\n",
+        "Some homes can be asked by a query (`query:`), "
+        "read all entities of a flow at one instant (`snapshot: shared`) or tell which files are "
+        "new (`incremental: files`); others cannot. `hygge types TYPE` tells which.",
+        wrong="# flows/users.yml, whose home is a folder of files\nquery: select id from users\n",
         right="# flows/users.yml\nselect: [id, status]\n",
     ),
     Code(
@@ -144,5 +144,32 @@ CODES = (
         "asked for what is not there",
         "The command line names something that does not exist or does not fit; nothing was "
         "done. The message says what there is instead, and `--help` what can be asked.",
+    ),
+    Code(
+        "HG222",
+        "keys that cannot be together",
+        "Two keys of a flow ask for what cannot be had at once: `incremental` with `mode: "
+        "replace`, rows that are read again with `mode: append`, `dedupe_by` or `delete_missing` "
+        "without `mode: merge`.",
+        wrong="# flows/events.yml\nmode: replace\nincremental: created_at\n",
+        right="# flows/events.yml\nmode: append\nincremental: created_at\n",
+    ),
+    Code(
+        "HG223",
+        "mask by hash without a salt",
+        "A hash that anybody can compute hides nothing: whoever has a list of addresses finds them "
+        "again. `mask: hash` therefore uses the project's own secret, `mask_salt`. Keep it: with "
+        "another one, equal values get other hashes than before.",
+        wrong="# flows/users.yml, and no mask_salt in hygge.yml\ncolumns: {email: {mask: hash}}\n",
+        right="# hygge.yml\nmask_salt: ${MASK_SALT}\n",
+    ),
+    Code(
+        "HG224",
+        "check the store cannot make",
+        "A check by `sql:` asks the store about the staged rows; stores of files answer no SQL. "
+        "The other checks are made by hygge itself, in every store.",
+        wrong="# flows/users.yml, whose store is a folder of files\n"
+        "checks: [{sql: select id from {staged} where id < 0}]\n",
+        right="# flows/users.yml\nchecks: [{not_null: id}]\n",
     ),
 )

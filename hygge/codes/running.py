@@ -254,6 +254,13 @@ CODES = (
         right="# flows/users.yml\nmode: merge\nprimary_key: [id]\ndedupe_by: [updated_at]\n",
     ),
     Code(
+        "HG548",
+        "too many bad rows",
+        "`on_bad_row: quarantine` puts rows aside that a cast or a check refuses, but only up to "
+        "`max_bad_rows`: beyond that it is likely that something else is wrong. Nothing was "
+        "published.",
+    ),
+    Code(
         "HG551",
         "nobody knows whether the commit landed",
         "A commit was sent and its answer was lost. The next run finds out who owns the number, "

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class PostgresHomeConfig(PgSettings, HomeConfig, type="postgres"):
     """Reads tables, views and queries of PostgreSQL, all splits under one snapshot."""
 
-    can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE, Ability.SNAPSHOT})
+    can: ClassVar = frozenset(Ability) - {Ability.FILES}
     extra: ClassVar = "postgres"
     schemes: ClassVar = ("postgresql", "postgres")
 

@@ -114,12 +114,19 @@ class Assembly:
     def settings(self) -> ProjectSettings:
         """Return what hygge.yml and the environment say of the whole run."""
         if self._settings is None:
+            self._note_secrets(ProjectSettings, self.layers.settings)
             node = self.variables.fill(self.layers.settings, forbidden=frozenset())
+            _learn(ProjectSettings, node)
             model, found = validate(ProjectSettings, node, "hygge.yml")
             self.found += found
             self._settings = model or ProjectSettings()
             self._defaults = node.entries.get("defaults")
         return self._settings
+
+    @property
+    def has_salt(self) -> bool:
+        """Whether the project has a secret for masks by hash, known or not."""
+        return "mask_salt" in self.layers.settings.entries
 
     def home(self, name: str) -> ConnectorConfig | None:
         """Return the config of a home; None when something in it is wrong or not known yet."""

@@ -127,6 +127,9 @@ def check_layers(layers: Layers, shared: Shared) -> tuple[Assembly, list[Diagnos
     )
     maybe = _build(assembly)
     drafts = [draft for draft in maybe if draft is not None]
-    found = [*check_flows(drafts, shared.places), *check_order(drafts, layers.flows)]
+    found = [
+        *check_flows(drafts, shared.places, has_salt=assembly.has_salt),
+        *check_order(drafts, layers.flows),
+    ]
     shared.uses.add(maybe)
     return assembly, [*assembly.found, *assembly.variables.found, *found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError as _WrongShape
 
 from hygge.settings import Bytes, DefaultSettings, MoveSettings, Names, Settings
@@ -49,6 +49,8 @@ class ProjectSettings(Settings):
     """Moves that run at once."""
     memory_limit: Bytes = 10**9
     """Memory for the data of the whole run, in Arrow bytes, written like `1GB`."""
+    mask_salt: Annotated[SecretStr, Field(min_length=8)] | None = None
+    """The secret of `mask: hash`: with another one, equal values get other hashes."""
 
 
 class EntitySettings(MoveSettings):

@@ -132,6 +132,12 @@ class Project:
         """Memory for the data of the whole run, in Arrow bytes."""
         return self._lenient.settings().memory_limit
 
+    @property
+    def mask_salt(self) -> bytes | None:
+        """The key of masks by hash; None when the project has none."""
+        salt = self._lenient.settings().mask_salt
+        return None if salt is None else salt.get_secret_value().encode()
+
     @cached_property
     def homes(self) -> Mapping[str, ConnectorOutline]:
         """The homes by name, sorted."""
@@ -207,7 +213,7 @@ class Project:
         assembly.settings()
         found = [*assembly.found, *assembly.variables.found, *assembly.variables.missing]
         found += _missing_drivers(drafts)
-        found += check_flows(drafts, Places(self.context))
+        found += check_flows(drafts, Places(self.context), has_salt=assembly.has_salt)
         errors = [d for d in gathered(found, self.files.texts, assembly.secrets) if d.is_error]
         if errors:
             raise ProjectError(errors)

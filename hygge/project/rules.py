@@ -10,10 +10,11 @@ from itertools import takewhile
 from os.path import realpath, split
 from pathlib import Path
 
-from hygge.connector import Ability, ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
-from hygge.model import Mode
-from hygge.project.assembly import Draft, EntityDraft, Side
+from hygge.connector import Ability, ConnectorConfig, HomeConfig, ProjectContext
+from hygge.project.assembly import Draft, EntityDraft
 from hygge.project.diagnostics import GUESSES, Diagnostic, diagnostic, near
+from hygge.project.modes import called, check_modes
+from hygge.project.shaping import check_shaping
 from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked, unmarked
 from hygge.settings import FILES
@@ -65,13 +66,14 @@ def _is_link(path: str) -> bool:
         return False
 
 
-def check_flows(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]:
+def check_flows(drafts: Sequence[Draft], places: Places, *, has_salt: bool) -> Iterator[Diagnostic]:
     """Yield what is wrong with flows that are fine by themselves."""
     for draft in drafts:
         yield from _entities(draft)
         yield from _queries(draft)
         yield from _abilities(draft)
-        yield from _modes(draft)
+        yield from check_modes(draft)
+        yield from check_shaping(draft, has_salt=has_salt)
         yield from _overlap(draft, places)
         yield from _nowhere(draft, places)
     yield from _two_writers(drafts, places)
@@ -182,9 +184,8 @@ def _queries(draft: Draft) -> Iterator[Diagnostic]:
 
 _CANNOT = {
     Ability.QUERY: "cannot be asked by a query",
-    Ability.WHERE: "cannot choose rows by a condition",
     Ability.SNAPSHOT: "cannot read several entities at one instant",
-    Ability.FILES: "has no files to tell what is new",
+    Ability.FILES: "has no files by which new rows could be told",
 }
 
 
@@ -193,52 +194,25 @@ def _abilities(draft: Draft) -> Iterator[Diagnostic]:
     home = draft.home.config
     if not isinstance(home, HomeConfig):
         return
-    keys = (Ability.QUERY, Ability.WHERE)
-    asked = [(key, entity.settings_nodes.get(key)) for entity in draft.entities for key in keys]
+    key = Ability.QUERY
+    asked = [(key, entity.settings_nodes.get(key)) for entity in draft.entities]
     if draft.shares_snapshot:
         asked.append((Ability.SNAPSHOT, draft.node.entries.get("snapshot")))
-    increments = [entity.settings_nodes.get("incremental") for entity in draft.entities]
-    asked += [(Ability.FILES, node) for node in increments if node and node.text == FILES]
+    asked += [(Ability.FILES, node) for node in _by_files(draft)]
     for key, node in asked:
         if node is not None and node.value is not None and key not in home.can:
-            message = f"home {_called(draft.home, home)} {_CANNOT[key]}"
-            hint = f"remove '{key}', or read from a home of another type   (hygge types)"
-            if key is Ability.FILES:
-                hint = "incremental: updated_at   (a column that grows)"
+            message = f"home {called(draft.home, home)} {_CANNOT[key]}"
+            what = "incremental: files" if key is Ability.FILES else key
+            hint = f"remove '{what}', or read from a home of another type   (hygge types)"
             yield diagnostic("HG218", message, node.key or node.span, hint)
 
 
-def _called(side: Side, config: ConnectorConfig) -> str:
-    """Return a home or store by its name and type; one written in the flow has a type only."""
-    return f"({config.type_name})" if side.is_inline else f"{side.name} ({config.type_name})"
-
-
-def _modes(draft: Draft) -> Iterator[Diagnostic]:
-    store = draft.store.config
+def _by_files(draft: Draft) -> Iterator[Node]:
+    """Yield where entities tell new rows by files."""
     for entity in draft.entities:
-        node = entity.settings_nodes.get("mode")
-        mode = _mode(entity, node)
-        span = node.span if node else entity.span
-        if isinstance(store, StoreConfig) and mode and mode not in store.modes:
-            modes = ", ".join(sorted(store.modes))
-            message = f"store {_called(draft.store, store)} cannot {mode}"
-            yield diagnostic("HG209", message, span, f"modes of this store: {modes}")
-        elif mode is Mode.MERGE and not _has_key(entity):
-            message = f"merging {entity.pattern} needs the key of its rows"
-            yield diagnostic("HG210", message, span, "primary_key: [id]")
-
-
-def _mode(entity: EntityDraft, node: Node | None) -> Mode | None:
-    """Return the mode of an entity, also where another of its settings is wrong."""
-    if entity.settings is not None:
-        return entity.settings.mode
-    written = Mode.REPLACE if node is None else node.text
-    return next((mode for mode in Mode if mode == written), None)
-
-
-def _has_key(entity: EntityDraft) -> bool:
-    settings = entity.settings
-    return bool(settings.primary_key) if settings else "primary_key" in entity.settings_nodes
+        node = entity.settings_nodes.get("incremental")
+        if node is not None and node.text == FILES:
+            yield node
 
 
 def _nowhere(draft: Draft, places: Places) -> Iterator[Diagnostic]:
