@@ -74,10 +74,12 @@ class _Read:
     request: WriteRequest
     source: Source
     shape: Shape
+    past: Past
     increment: Increment | None
 
     def notes(self) -> tuple[str, ...]:
-        return () if self.increment is None else tuple(self.increment.notes())
+        seen = () if self.increment is None else self.increment.notes()
+        return (*seen, *self.past.notes(self.source.ledger))
 
     def watermark(self) -> Watermark | None:
         return None if self.increment is None else self.increment.watermark()
@@ -230,9 +232,12 @@ class _Moving:
     def _open_source(self, target: Target, request: WriteRequest, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
         with blaming(HomeError, f"cannot read {move.entity}"):
-            past = Past.of(move.settings, target.last_commit())
+            last = target.last_commit()
+            past = Past.of(move.settings, last)
             opening = self._home.open(self._request(past, thorough=thorough))
             with opening as source:
+                if last is not None and past.knows(source.ledger):
+                    return _Published(Result.OK, seq=last.seq, notes=("nothing new",))
                 shape = Shape(
                     move.settings,
                     source.schema,
@@ -248,7 +253,7 @@ class _Moving:
                     source.within(increment.span)
                     increment.until(source.upper)
                 with blaming(StoreError, f"cannot write {move.into}"):
-                    return self._fill(target, _Read(request, source, shape, increment))
+                    return self._fill(target, _Read(request, source, shape, past, increment))
 
     def _request(self, past: Past, *, thorough: bool) -> ReadRequest:
         settings = self._move.settings

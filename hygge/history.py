@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,6 +17,9 @@ from hygge.shape import Shape, check_known, stored_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_SHOWN = 5
+"""Names of files in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,25 @@ class Past:
         if not isinstance(wanted, Incremental) or wanted.lookback is not None:
             return None
         return wanted.column
+
+    def knows(self, ledger: Mapping[str, str] | None) -> bool:
+        """Return whether a source has no file that was not moved before."""
+        if not self.moved or ledger is None:
+            return False
+        return ledger.items() <= self.moved.items()
+
+    def notes(self, ledger: Mapping[str, str] | None) -> Iterator[str]:
+        """Tell which files are moved again, where that doubles rows: a merge only updates them."""
+        if not self.moved or ledger is None or self.settings.mode is not Mode.APPEND:
+            return
+        moved = self.moved
+        again = [name for name, stamp in ledger.items() if moved.get(name, stamp) != stamp]
+        if again:
+            more = f" and {len(again) - _SHOWN} more" if len(again) > _SHOWN else ""
+            yield (
+                f"changed after they were moved, so all their rows were added again: "
+                f"{', '.join(again[:_SHOWN])}{more}"
+            )
 
     def increment(
         self, shape: Shape, offered: pa.Schema, now: datetime, again: Ends | None = None

@@ -153,12 +153,16 @@ class ColumnSettings(Settings):
 class SchemaContract(Settings):
     """What a flow allows when the home's columns differ from the store's."""
 
-    add: Literal["evolve", "fail"] = "evolve"
-    """A column the store lacks: add it there, or stop."""
-    drop: Literal["keep", "fail"] = "keep"
-    """A column the home lacks: keep it and fill it with nulls, or stop."""
-    change: Literal["evolve", "fail"] = "evolve"
-    """Another type: widen where every value stays exact (and stop elsewhere), or always stop."""
+    add: Literal["evolve", "keep", "fail"] = "evolve"
+    """A column the store lacks: add it there, keep the store as it is and leave it out, or stop."""
+    drop: Literal["evolve", "keep", "fail"] = "evolve"
+    """A column the home lacks: a replace drops it, or, `keep`, fills it with nulls; or stop.
+
+    Every other mode fills it with nulls.
+    """
+    change: Literal["evolve", "keep", "fail"] = "evolve"
+    """Another type, or nulls that may come now: widen where every value stays exact (and stop
+    elsewhere), keep the store's type and cast exactly, or always stop."""
 
 
 _CONTRACTS: dict[str, dict[str, str]] = {

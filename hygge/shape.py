@@ -50,6 +50,9 @@ _BY_FLOW = _Filled(
 _BY_HOME = _Filled(
     "the home declares that it has none", "mend the home, or allow them with  nullable: true"
 )
+_BY_STORE = _Filled(
+    "the store takes none", "fill it in the home, or allow them with  schema_contract: evolve"
+)
 
 
 class Shape:
@@ -135,7 +138,7 @@ class Shape:
             array = arrays.get(field.name)
             if array is None:
                 array = pa.nulls(batch.num_rows, field.type)
-            if filled := self._filled.get(field.name):
+            if filled := self._filled.get(field.name, None if field.nullable else _BY_STORE):
                 _check_filled(array, field.name, filled, first_row)
             columns.append(_cast(array, field, first_row))
         return pa.RecordBatch.from_arrays(columns, schema=schema)

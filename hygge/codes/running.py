@@ -108,8 +108,9 @@ CODES = (
         "HG522",
         "columns differ",
         "The columns of the home differ from those in the store in a way that the flow's "
-        "`schema_contract` does not allow. Each difference is listed. Declare the type of a "
-        "column under `columns:`, or allow the change.",
+        "`schema_contract` does not allow, or from what the flow's lock file says. Each difference "
+        "is listed, and nothing was staged. Declare the type of a column under `columns:`, or "
+        "allow the change; `hygge schema lock` takes over what the home offers now.",
     ),
     Code(
         "HG523",

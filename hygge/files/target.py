@@ -35,12 +35,13 @@ class FileTarget(Target):
         self._schema: pa.Schema | None = None
 
     def last_commit(self) -> Commit | None:
-        """Return the commit of the live directory, without the watermark of another flow."""
+        """Return the commit of the live directory, without what another flow has moved."""
         record = self._generation.live
         if record is None:
             return None
         commit = record.commit
-        return commit if commit.flow == self._request.flow else replace(commit, watermark=None)
+        is_own = commit.flow == self._request.flow
+        return commit if is_own else replace(commit, watermark=None, ledger={})
 
     def schema(self) -> pa.Schema | None:
         """Return the schema of the newest commit and of the files that are about to be taken over.

@@ -119,10 +119,10 @@ class SqlTarget(Target):
         self._check_owner()
 
     def last_commit(self) -> Commit | None:
-        """Return the newest commit, without the watermark of another flow."""
+        """Return the newest commit, without what another flow has moved."""
         if self.last is None or self.last.flow == self.request.flow:
             return self.last
-        return replace(self.last, watermark=None)
+        return replace(self.last, watermark=None, ledger={})
 
     def schema(self) -> pa.Schema | None:
         """Return the columns of the table, those that a commit wrote with the types it had.
