@@ -141,9 +141,18 @@ class StoreConfig(ConnectorConfig, ABC):
         """Return the field staged for `field` and the store's name of its type; None if refused."""
         return field, str(field.type)
 
-    def as_home(self) -> HomeConfig | None:
-        """Return the home that reads this store's entities by their names; None when none can."""
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig | None:
+        """Return the home that reads this store's entities by their names; None when none can.
+
+        `held` is the schema of an entity's newest commit, for files that do not tell their columns.
+        """
         return None
+
+    def read_by(self, home: type[HomeConfig], **more: object) -> HomeConfig:
+        """Return a home of a class with what this store says of all that both know, and `more`."""
+        known = self.model_fields_set & home.model_fields.keys() - {"type"}
+        said = {name: getattr(self, name) for name in known}
+        return home.model_validate({**said, **more, "type": home.type_name})
 
     @abstractmethod
     def store(self, context: ProjectContext) -> Store:
@@ -330,6 +339,12 @@ class Target(ABC):
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on what is staged, which it calls `{staged}`."""
         raise StoreError("this store answers no SQL", code="HG528")
+
+    def keep(self, columns: Sequence[str]) -> None:  # noqa: B027  (a choice, not a duty)
+        """Hear, before `commit`, which columns are staged as null since the home lacks them now.
+
+        A merge leaves them as they are in rows that it updates.
+        """
 
     def previous(self) -> Commit | None:
         """Return the commit whose rows `undo` would bring back; None when they were not kept."""

@@ -44,6 +44,8 @@ class Agreement:
 
     schema: pa.Schema
     notes: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    """Columns of the schema that the home no longer has."""
 
 
 def typed(offered: pa.Schema, held: pa.Schema | None) -> pa.Schema:
@@ -80,7 +82,9 @@ def agree(
     if any(difference.refusal for difference in found):
         raise _refused(found, alike)
     notes = [one.text + one.deed for one in found] + alike
-    return Agreement(_agreed(offered, held, contract, mode), tuple(notes))
+    schema = _agreed(offered, held, contract, mode)
+    gone = tuple(name for name in schema.names if name not in offered.names)
+    return Agreement(schema, tuple(notes), gone)
 
 
 def _agreed(offered: pa.Schema, held: pa.Schema, contract: SchemaContract, mode: Mode) -> pa.Schema:

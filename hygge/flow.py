@@ -275,6 +275,7 @@ class _Moving:
         offered = target.accept(typed(read.shape.schema, held))
         agreement = agree(offered, held, settings.schema_contract, settings.mode)
         schema = target.accept(agreement.schema)
+        target.keep(agreement.gone)
         root, request = self._scope.context.root, read.request
         with Sieve(settings, read.shape, schema, root=root, request=request) as sieve:
             return self._publish(target, read, sieve, agreement.notes)

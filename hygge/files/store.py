@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -13,16 +14,17 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from hygge.connector import ProjectContext, Store, StoreConfig, Target, WriteRequest
+from hygge.connector import HomeConfig, ProjectContext, Store, StoreConfig, Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.files.adoption import check_adoption
 from hygge.files.formats import BUFFER_BYTES, FileFormat, store_errors
 from hygge.files.generations import open_generation
+from hygge.files.patterns import PLACEHOLDER
 from hygge.files.place import Place
 from hygge.files.record import load_record
 from hygge.files.splits import Layout
 from hygge.files.target import FileTarget
-from hygge.model import Commit, Finding
+from hygge.model import Commit, Finding, Mode
 from hygge.settings import Bytes, Names
 from hygge.unfit import UnfitError
 
@@ -44,6 +46,7 @@ class FileStoreConfig(StoreConfig):
     partition_by: Names = ()
     """Columns whose values become directories, `country=NO/`, instead of columns in the files."""
 
+    modes: ClassVar[frozenset[Mode]] = frozenset(Mode)
     suffixes: ClassVar[tuple[str, ...]] = ()
     """How names of single files of this format end."""
 
@@ -71,6 +74,15 @@ class FileStoreConfig(StoreConfig):
         except UnfitError:
             return None
         return fitted, str(fitted.type)
+
+    def read_files_by(self, home: type[HomeConfig], **more: object) -> HomeConfig:
+        """Return the home of a class that reads these files; see `StoreConfig.read_by`."""
+        path = (
+            self.path
+            if glob.escape(self.path) == self.path
+            else f"{glob.escape(self.path)}/{PLACEHOLDER}"
+        )
+        return self.read_by(home, path=path, **more)
 
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the directory of entity `name`."""
@@ -135,7 +147,8 @@ class FileStore(Store):
             with store_errors(f"write to {self.root / request.into}"):
                 generation = stack.enter_context(open_generation(self.root, request))
                 check_adoption(generation, request)
-            yield FileTarget(generation, request, self._layout(request.buffer_bytes))
+            layout = self._layout(request.buffer_bytes)
+            yield FileTarget(generation, request, layout, self.config)
 
     def _layout(self, buffer_bytes: int) -> Layout:
         config = self.config

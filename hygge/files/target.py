@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hygge.connector import Target, WriteRequest
+from hygge.connector import StoreConfig, Target, WriteRequest
 from hygge.errors import HomeError, StoreError
 from hygge.files.adoption import adopted_parts, foreign_files
 from hygge.files.formats import store_errors
 from hygge.files.generations import Generation
+from hygge.files.merging import first_double
 from hygge.files.partitions import check_partitions
 from hygge.files.record import PartFile, Record
+from hygge.files.rereading import PartReader
 from hygge.files.schemas import unify
+from hygge.files.settling import Settling
 from hygge.files.splits import Layout, SplitWriter
 from hygge.model import Commit, Mode, Part, Split
 from hygge.unfit import fit_schema
@@ -26,7 +29,15 @@ if TYPE_CHECKING:
 class FileTarget(Target):
     """Stages data files into the next generation of a directory and swaps it in."""
 
-    def __init__(self, generation: Generation, request: WriteRequest, layout: Layout) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        request: WriteRequest,
+        layout: Layout,
+        config: StoreConfig,
+    ) -> None:
+        self._config = config
+        self._gone: tuple[str, ...] = ()
         self._generation = generation
         self._request = request
         self._layout = layout
@@ -50,7 +61,7 @@ class FileTarget(Target):
         """
         live = self._generation.live
         held = [] if live is None else [(str(self._generation.place.live), live.commit.schema)]
-        if self._request.adopt and self._request.mode is Mode.APPEND:
+        if self._request.adopt and self._request.mode is not Mode.REPLACE:
             held += self._adopted_schemas()
         try:
             return unify(held) if held else None
@@ -121,6 +132,15 @@ class FileTarget(Target):
         new = [file for part in sorted(parts, key=lambda part: part.split) for file in part.detail]
         with store_errors(f"publish {self._generation.place.live}"):
             kept = self._kept()
+            if self._request.mode is Mode.MERGE or self._request.clears is not None:
+                settling = Settling(
+                    self._generation,
+                    self._layout,
+                    config=self._config,
+                    request=self._request,
+                    commit=commit,
+                )
+                kept, new = settling.settle(kept, new, self._gone)
             files = [file for file in (*kept, *new) if file.rows] or [*kept, *new][:1]
             self._drop_others(files)
             names = {file.name for file in kept}
@@ -128,6 +148,19 @@ class FileTarget(Target):
             total = sum(file.rows for file in files)
             record = Record(replace(commit, total_rows=total), self._request.attempt, tuple(files))
             self._generation.publish(record)
+
+    def keep(self, columns: Sequence[str]) -> None:
+        """Hear which columns a merge leaves as they are; see `Target.keep`."""
+        self._gone = tuple(columns)
+
+    def duplicate(self, columns: Sequence[str]) -> Mapping[str, Any] | None:
+        """Look for staged rows with the same values; see `Target.duplicate`."""
+        schema = self._schema
+        staged = [file for files in self._staged.values() for file in files if file.rows]
+        if schema is None or not staged:
+            return None
+        reader = PartReader(self._config, self._generation.path, schema)
+        return first_double(reader, staged, columns, self._request.buffer_bytes)
 
     def _check_commit(self, parts: Sequence[Part], commit: Commit) -> None:
         generation = self._generation
@@ -146,7 +179,7 @@ class FileTarget(Target):
             )
 
     def _kept(self) -> list[PartFile]:
-        if self._request.mode is not Mode.APPEND:
+        if self._request.mode is Mode.REPLACE:
             return []
         generation = self._generation
         own = () if generation.live is None else generation.live.parts
