@@ -109,7 +109,7 @@ class Increment:
             self._judge("future", late, "is more than a day ahead, or infinite", values)
         kept = self._kept(values, missing, late)
         if not (kept.null_count == 0 and pc.all(kept).as_py()):
-            batch = batch.filter(kept)
+            batch = _filtered(batch, kept)
         return self._without_ties(batch) if batch.num_rows else batch
 
     def _values(self, batch: pa.RecordBatch) -> pa.Array:
@@ -188,7 +188,7 @@ class Increment:
             tied = pc.fill_null(pc.equal(values, self._reached), False)
             if not pc.any(tied).as_py():
                 return batch
-            return batch.filter(pc.invert(self._old.moved(batch, tied)))
+            return _filtered(batch, pc.invert(self._old.moved(batch, tied)))
 
     def _settled(self, values: pa.Array) -> pa.Array:
         """Return the values that may be the watermark: a merge moves rows of the future again."""
@@ -208,7 +208,7 @@ class Increment:
             self._top, self._at_top, self._too_many = top, [], False
         if self._is_closed or self._too_many:
             return
-        rows = batch.filter(pc.equal(values, top)).select(self._columns)
+        rows = _filtered(batch, pc.equal(values, top)).select(self._columns)
         self._too_many = len(self._at_top) + rows.num_rows > MOST_TIES
         self._at_top += [] if self._too_many else digests(rows)
 
@@ -254,6 +254,17 @@ class Increment:
             )
 
 
+def _filtered(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:
+    """Return the wanted rows; Arrow filters no views, so these come as what they are views of."""
+    import pyarrow as pa
+
+    plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    columns = [
+        array.cast(plain[array.type]) if array.type in plain else array for array in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names).filter(wanted)
+
+
 class _Ties:
     """The rows at the watermark that were moved before."""
 
@@ -279,7 +290,7 @@ class _Ties:
         import pyarrow as pa
 
         mask = tied.to_pylist()
-        rows = iter(digests(batch.filter(tied).select(self._columns)))
+        rows = iter(digests(_filtered(batch, tied).select(self._columns)))
         for number, is_tied in enumerate(mask):
             if is_tied:
                 row = next(rows)
