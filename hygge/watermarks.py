@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     import pyarrow as pa
 
 _EPOCH = "epoch "
@@ -129,13 +131,33 @@ def before(value: pa.Scalar, distance: float) -> pa.Scalar:
     if is_.is_date64(kind):
         return _moved(value, pa.int64(), math.ceil(distance / 86_400) * 86_400_000)
     if is_.is_integer(kind):
-        least = 0 if is_.is_unsigned_integer(kind) else -(2 ** (kind.bit_width - 1))
-        return pa.scalar(max(value.as_py() - math.ceil(distance), least), kind)
+        lower = value.as_py() - math.ceil(distance)
+        return pa.scalar(max(lower, lowest(kind).as_py()), kind)
     if is_.is_decimal(kind):
         return _lower(value, math.ceil(distance))
     if is_.is_floating(kind):
         return pa.scalar(value.as_py() - distance, kind)
     raise ValueError(f"a value of type {kind} has no distance to another, so lookback cannot be")
+
+
+def lowest(kind: pa.DataType) -> pa.Scalar:
+    """Return a value of a number's or text's type that no other is below."""
+    import pyarrow as pa
+
+    is_ = pa.types
+    if is_.is_string(kind):
+        return pa.scalar("", kind)
+    if is_.is_floating(kind):
+        return pa.scalar(float("-inf"), kind)
+    if is_.is_decimal(kind):
+        return pa.scalar(_least(kind), kind)
+    return pa.scalar(0 if is_.is_unsigned_integer(kind) else -(2 ** (kind.bit_width - 1)), kind)
+
+
+def _least(kind: pa.DataType) -> Decimal:
+    from decimal import Decimal
+
+    return Decimal((1, (9,) * kind.precision, -kind.scale))
 
 
 def _lower(value: pa.Scalar, distance: int) -> pa.Scalar:
@@ -146,8 +168,7 @@ def _lower(value: pa.Scalar, distance: int) -> pa.Scalar:
 
     kind = value.type
     exact = Context(prec=100)
-    least = Decimal((1, (9,) * kind.precision, -kind.scale))
-    return pa.scalar(max(exact.subtract(value.as_py(), Decimal(distance)), least), kind)
+    return pa.scalar(max(exact.subtract(value.as_py(), Decimal(distance)), _least(kind)), kind)
 
 
 def _moved(value: pa.Scalar, storage: pa.DataType, steps: int) -> pa.Scalar:
