@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -237,6 +238,25 @@ def test_moves_of_one_process_do_not_hold_each_other_up(tmp_path: Path, postgres
         postgres.run(f"INSERT INTO t VALUES ({number})")
         assert flow.moved() == 1
     assert flow.ids() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("column", ["id", "at"])
+@pytest.mark.parametrize("source", ["table", "view"])
+def test_a_store_in_the_same_database_holds_nothing_up(
+    tmp_path: Path, postgres: Postgres, column: str, source: str
+) -> None:
+    postgres.run("CREATE SCHEMA kept")
+    postgres.run("CREATE TABLE base (id serial, at timestamptz DEFAULT clock_timestamp())")
+    postgres.run(f"CREATE {source} t AS SELECT * FROM base" if source == "view" else "ALTER TABLE "
+                 "base RENAME TO t")  # fmt: skip
+    flow = Flow(tmp_path, postgres.settings(), column)
+    flow.move = replace(
+        flow.move, store=StoreConfig.create(postgres.settings(schema="kept", url=postgres.url))
+    )
+    for number in range(1, 4):
+        postgres.run(f"INSERT INTO {'base' if source == 'view' else 't'} DEFAULT VALUES")
+        assert flow.moved() == 1
+        assert postgres.run("SELECT count(*) FROM kept.t") == [(number,)]
 
 
 def test_lookback_waits_for_nobody(tmp_path: Path, postgres: Postgres) -> None:

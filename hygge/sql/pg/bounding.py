@@ -39,12 +39,14 @@ FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'virtu
   AND l.mode = 'ExclusiveLock' AND l.granted
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
   AND coalesce(a.backend_type, '') NOT IN ('autovacuum worker', 'walsender', 'parallel worker')
+  AND (a.xact_start IS NOT NULL OR coalesce(a.usesysid, 0) <> 0)
   AND coalesce(a.state, '') <> 'idle in transaction (aborted)' AND a.application_name <> 'pg_dump'
   AND NOT EXISTS (SELECT FROM pg_locks r WHERE r.pid = a.pid AND r.locktype = 'advisory'
     AND r.classid = 1752786791 AND r.objid = 1 AND r.objsubid = 2 AND r.granted)
 UNION ALL SELECT NULL, NULL, 'prepared ' || gid FROM pg_prepared_xacts
 WHERE database = current_database()
 """
+"""Of sessions whose begin may not be seen, those without a user are the server's own."""
 _WALL = """
 SELECT min((extract(epoch FROM (timestamptz 'epoch' + $1 * interval '1 microsecond')
   AT TIME ZONE zone) * 1000000)::int8)
