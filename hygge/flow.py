@@ -250,8 +250,7 @@ class _Moving:
                 if shape.sources:  # rows without any column could not be counted by their bytes
                     source.narrow([*shape.sources, *past.columns])
                 if increment is not None:
-                    source.within(increment.span)
-                    increment.until(source.upper)
+                    _take_range(source, increment, is_limited=scope.limit is not None)
                 with blaming(StoreError, f"cannot write {move.into}"):
                     return self._fill(target, _Read(request, source, shape, past, increment))
 
@@ -374,6 +373,14 @@ class _Moving:
         self._scope.emit(
             MoveRetried(self._scope.run_id, move.flow, move.entity, attempt, str(error), wait)
         )
+
+
+def _take_range(source: Source, increment: Increment, *, is_limited: bool) -> None:
+    """Have the home leave out what it can, and hear up to where it lacks no row."""
+    if is_limited:
+        increment.cut_short()
+    source.within(increment.span)
+    increment.until(source.upper)
 
 
 @contextmanager

@@ -39,6 +39,7 @@ class Increment:
         last: Watermark | None,
         now: datetime,
     ) -> None:
+        _check_mode(wanted, settings.mode)
         self._wanted = wanted
         self._mode = settings.mode
         self._shown = shown
@@ -52,6 +53,7 @@ class Increment:
         self._at_top: list[str] = []
         self._columns: tuple[str, ...] = ()
         self._too_many = False
+        self._is_cut = False
         self._upper: pa.Scalar | None = None
         self._counts: Counter[str] = Counter()
         self.span = Span(wanted.column, self._low())
@@ -82,11 +84,25 @@ class Increment:
         """Hear the home's own bound: rows above it wait for the next move."""
         self._upper = None if upper is None else upper.cast(self._kind)
 
+    def cut_short(self) -> None:
+        """Hear that not all rows will be read, so that none is taken for the last.
+
+        Raises `FlowError` for an append, which could not go on from there.
+        """
+        if self._mode is Mode.APPEND:
+            raise FlowError(
+                "an append of what is new cannot be limited: rows come in any order, so those left "
+                "out could not be told from those that were moved",
+                hint="move without --limit, or less with  where  or  incremental: {initial: …}",
+                code="HG539",
+            )
+        self._is_cut = True
+
     def new(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows of a batch that are to be moved. Raises `FlowError` by the policies."""
         import pyarrow.compute as pc
 
-        values = batch.column(self._wanted.column)
+        values = self._values(batch)
         missing = pc.is_null(values, nan_is_null=True)
         self._judge("nulls", missing, "has no value")
         late = self._beyond(values)
@@ -94,8 +110,12 @@ class Increment:
             self._judge("future", late, "is more than a day ahead, or infinite", values)
         kept = self._kept(values, missing, late)
         if not (kept.null_count == 0 and pc.all(kept).as_py()):
-            batch = batch.filter(kept)
+            batch = _filtered(batch, kept)
         return self._without_ties(batch) if batch.num_rows else batch
+
+    def _values(self, batch: pa.RecordBatch) -> pa.Array:
+        values = batch.column(self._wanted.column)
+        return values if values.type.equals(self._kind) else values.cast(self._kind)
 
     def _beyond(self, values: pa.Array) -> pa.Array | None:
         import pyarrow as pa
@@ -161,16 +181,24 @@ class Increment:
         """Return a batch without the rows that were moved before, and remember its highest."""
         import pyarrow.compute as pc
 
-        values = batch.column(self._wanted.column)
+        values = self._values(batch)
         with self._lock:
-            self._remember(batch, values)
+            self._remember(batch, self._settled(values))
             if self._is_closed or not self._old.left:
                 return batch
             tied = pc.fill_null(pc.equal(values, self._reached), False)
             if not pc.any(tied).as_py():
                 return batch
-            rows = self._shown(batch.filter(tied))
-            return batch.filter(pc.invert(self._old.moved(rows, tied)))
+            rows = self._shown(_filtered(batch, tied))
+            return _filtered(batch, pc.invert(self._old.moved(rows, tied)))
+
+    def _settled(self, values: pa.Array) -> pa.Array:
+        """Return the values that may be the watermark: a merge moves rows of the future again."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        late = self._beyond(values) if self._mode is not Mode.APPEND else None
+        return values if late is None else pc.if_else(late, pa.scalar(None, values.type), values)
 
     def _remember(self, batch: pa.RecordBatch, values: pa.Array) -> None:
         import pyarrow.compute as pc
@@ -182,7 +210,7 @@ class Increment:
             self._top, self._at_top, self._too_many = top, [], False
         if self._is_closed or self._too_many:
             return
-        rows = self._shown(batch.filter(pc.equal(values, top)))
+        rows = self._shown(_filtered(batch, pc.equal(values, top)))
         self._columns = tuple(rows.schema.names)
         self._too_many = len(self._at_top) + rows.num_rows > MOST_TIES
         self._at_top += [] if self._too_many else digests(rows)
@@ -195,7 +223,11 @@ class Increment:
         import pyarrow.compute as pc
 
         top = self._top
-        if top is None or (self._reached is not None and pc.less(top, self._reached).as_py()):
+        if (
+            self._is_cut
+            or top is None
+            or (self._reached is not None and pc.less(top, self._reached).as_py())
+        ):
             return self._last
         if self._too_many and self._mode is Mode.APPEND:
             raise FlowError(
@@ -223,6 +255,17 @@ class Increment:
                 f"{count:,} rows with a '{column}' above {text_of(self._upper)} wait for the next "
                 "move, since transactions are open in the home that may add rows below them"
             )
+
+
+def _filtered(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:
+    """Return the wanted rows; Arrow filters no views, so these come as what they are views of."""
+    import pyarrow as pa
+
+    plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    columns = [
+        array.cast(plain[array.type]) if array.type in plain else array for array in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names).filter(wanted)
 
 
 class _Ties:
@@ -260,11 +303,26 @@ class _Ties:
 
 
 def _kind(column: str, offered: pa.Schema) -> pa.DataType:
+    """Return the type in which values are compared: Arrow compares some in a like one only."""
+    import pyarrow as pa
+
     kind = offered.field(column).type
     reason = reason_against(kind)
     if reason is not None:
         raise _unfit(column, reason)
-    return kind
+    return {pa.string_view(): pa.string(), pa.float16(): pa.float32()}.get(kind, kind)
+
+
+def _check_mode(wanted: Incremental, mode: Mode) -> None:
+    """Raise for what reads rows again, which an append would double."""
+    again = "lookback" if wanted.lookback is not None else ""
+    again = "nulls: include" if wanted.nulls == "include" else again
+    if again and mode is Mode.APPEND:
+        raise FlowError(
+            f"incremental: with {again} rows are moved again, which an append would double",
+            hint="merge by a key:  mode: merge  and  primary_key: …",
+            code="HG539",
+        )
 
 
 def _unfit(column: str, reason: str) -> FlowError:

@@ -202,6 +202,7 @@ class Settling:
         These values of the rows that are merged into are held in memory.
         """
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         from hygge.files.keys import keys_of
 

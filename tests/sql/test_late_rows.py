@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import duckdb
 import psycopg
 import pytest
-from servers import Postgres, schema_name
+from servers import Mysql, Postgres, mysql_login, schema_name
 
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
 from hygge.coordinator import Stop, run
@@ -239,6 +240,25 @@ def test_moves_of_one_process_do_not_hold_each_other_up(tmp_path: Path, postgres
     assert flow.ids() == [1, 2, 3]
 
 
+@pytest.mark.parametrize("column", ["id", "at"])
+@pytest.mark.parametrize("source", ["table", "view"])
+def test_a_store_in_the_same_database_holds_nothing_up(
+    tmp_path: Path, postgres: Postgres, column: str, source: str
+) -> None:
+    postgres.run("CREATE SCHEMA kept")
+    postgres.run("CREATE TABLE base (id serial, at timestamptz DEFAULT clock_timestamp())")
+    postgres.run(f"CREATE {source} t AS SELECT * FROM base" if source == "view" else "ALTER TABLE "
+                 "base RENAME TO t")  # fmt: skip
+    flow = Flow(tmp_path, postgres.settings(), column)
+    flow.move = replace(
+        flow.move, store=StoreConfig.create(postgres.settings(schema="kept", url=postgres.url))
+    )
+    for number in range(1, 4):
+        postgres.run(f"INSERT INTO {'base' if source == 'view' else 't'} DEFAULT VALUES")
+        assert flow.moved() == 1
+        assert postgres.run("SELECT count(*) FROM kept.t") == [(number,)]
+
+
 def test_lookback_waits_for_nobody(tmp_path: Path, postgres: Postgres) -> None:
     postgres.run("CREATE TABLE t (id int PRIMARY KEY, at timestamptz DEFAULT now())")
     settings = {"mode": "merge", "primary_key": "id"}
@@ -297,3 +317,88 @@ def test_who_may_not_see_when_others_began_waits_for_them(
         threading.Timer(0.5, late.commit).start()
         assert flow.moved() == 2
     assert flow.ids() == [1, 2]
+
+
+@contextmanager
+def also_writing(server: Mysql, sql: str, zone: str = "+00:00") -> Iterator[Any]:
+    """Begin a transaction in MySQL, run a statement in it, and leave it open."""
+    with server.connect(server.database) as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"SET time_zone = '{zone}'")
+        cursor.execute("START TRANSACTION")
+        cursor.execute(sql)
+        yield connection
+
+
+@pytest.mark.parametrize("kind", ["timestamp", "timestamp(6)", "datetime(3)"])
+def test_a_time_of_mysql_that_is_committed_late_comes_once(
+    tmp_path: Path, mysql: Mysql, kind: str
+) -> None:
+    precision = kind.partition("(")[2].rstrip(")") or "0"
+    mysql.run(f"CREATE TABLE t (id int, at {kind} DEFAULT CURRENT_TIMESTAMP({precision}))")
+    mysql.run("INSERT INTO t VALUES (1, '2020-01-01')")
+    flow = Flow(tmp_path, mysql.settings(), "at")
+    assert flow.moved() == 1
+    with also_writing(mysql, "INSERT INTO t (id) VALUES (2)") as late:
+        time.sleep(1.1)
+        mysql.run("INSERT INTO t (id) VALUES (3)")
+        outcome = flow.go()
+        assert outcome.result is Result.OK
+        assert flow.ids() == [1]
+        assert "wait for the next move" in " ".join(outcome.notes)
+        late.commit()
+    for _ in range(50):
+        # Others write to this server too, and hold up what is newer than they are.
+        time.sleep(0.3)
+        flow.go()
+        if len(flow.ids()) > 2:
+            break
+    assert flow.ids() == [1, 2, 3]
+    assert flow.moved() == 0
+
+
+@pytest.mark.parametrize("kind", ["int", "bigint unsigned"])
+def test_a_number_of_mysql_that_is_committed_late_is_waited_for(
+    tmp_path: Path, mysql: Mysql, kind: str
+) -> None:
+    mysql.run(f"CREATE TABLE t (id {kind} AUTO_INCREMENT PRIMARY KEY, name text)")
+    flow = Flow(tmp_path, mysql.settings(), "id", retries=3)
+    assert flow.moved() == 0
+    with also_writing(mysql, "INSERT INTO t (name) VALUES ('late')") as late:
+        mysql.run("INSERT INTO t (name) VALUES ('early')")
+        threading.Timer(1.0, late.commit).start()
+        assert flow.moved() == 2
+    assert flow.ids() == [1, 2]
+    assert flow.moved() == 0
+
+
+def test_a_writer_of_mysql_that_does_not_end_is_named(
+    tmp_path: Path, mysql: Mysql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 0.5)
+    mysql.run("CREATE TABLE t (id varchar(9) PRIMARY KEY)")
+    flow = Flow(tmp_path, mysql.settings(), "id")
+    with also_writing(mysql, "INSERT INTO t VALUES ('a')"):
+        failure = flow.go().failure
+        assert failure is not None
+        assert failure.code == "HG509"
+        assert "connection " in failure.message
+
+
+def test_a_user_of_mysql_without_process_is_warned(
+    tmp_path: Path, mysql: Mysql, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = mysql.database[:30]
+    mysql.run("CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY)")
+    mysql.run("INSERT INTO t VALUES ()")
+    mysql.run(f"CREATE USER '{name}'@'%' IDENTIFIED BY 'p'")
+    mysql.run(f"GRANT SELECT ON {mysql.database}.* TO '{name}'@'%'")
+    try:
+        login = mysql_login(mysql.url)
+        url = f"mysql://{name}@{login['host']}:{login['port']}/{mysql.database}"
+        flow = Flow(tmp_path, {"type": "mysql", "url": url, "password": "p"}, "id")
+        assert flow.moved() == 1
+        assert "GRANT PROCESS" in caplog.text
+    finally:
+        close_all()
+        mysql.run(f"DROP USER '{name}'@'%'")

@@ -10,12 +10,12 @@ from hygge.connector import ReadRequest, Source
 from hygge.errors import HomeError
 from hygge.model import Span, Split
 from hygge.sql.literals import where
-from hygge.sql.maria import catalog
+from hygge.sql.maria import bounding, catalog
 from hygge.sql.maria.connecting import Rows
 from hygge.sql.maria.faults import fault
 from hygge.sql.maria.types import Column, Reading, reading_of, shape
 from hygge.sql.maria.values import decoded
-from hygge.sql.maria.window import condition
+from hygge.sql.maria.window import condition, in_order
 from hygge.sql.maria.wire import Block, DesyncError, Stream
 from hygge.sql.names import TableName, quote
 
@@ -84,6 +84,19 @@ class MariaSource(Source):
         """Ask the server for these columns only."""
         kept = [one for one in self._readings if one.field.name in columns]
         self._take(kept or self._readings[:1])
+
+    def watermark_column(self) -> bounding.Column | None:
+        """Return what tells up to where rows are complete; None for a column of an odd order."""
+        name = self._request.watermark or ""
+        reading = next((one for one in self._readings if one.field.name == name), None)
+        if reading is None or reading.sql != quote(name, "`"):
+            return None
+        base, _, _ = shape(self._columns[name].type)
+        compared = in_order(reading.sql, base)
+        if compared is None:
+            return None
+        highest = f"SELECT MAX({compared}) FROM {self._from}{where(self._request.where)}"
+        return bounding.Column(self._request.entity, highest, reading.field.type)
 
     def within(self, span: Span) -> None:
         """Leave out rows outside of a range where the column itself is read, in its own order."""

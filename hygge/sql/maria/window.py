@@ -26,11 +26,15 @@ def condition(span: Span, column: str, base: str) -> str | None:
     Texts are compared by their bytes in UTF-8, as Arrow does: no collation of the server does so,
     for those of bytes take spaces at the end for nothing.
     """
-    literal = partial(_literal, base=base)
-    if base not in _TEXTS:
-        return literals.within(span, column, literal)
-    compared = f"CAST(CONVERT({column} USING utf8mb4) AS BINARY)"
-    return literals.within(span, column, literal, compared=compared)
+    compared = in_order(column, base)
+    return literals.within(span, column, partial(_literal, base=base), compared=compared)
+
+
+def in_order(column: str, base: str) -> str | None:
+    """Return the expression whose order is that of the values read; None where none is known."""
+    if base in _TEXTS:
+        return f"CAST(CONVERT({column} USING utf8mb4) AS BINARY)"
+    return column if base in _NUMBERS | {"double", "date", "datetime", "timestamp"} else None
 
 
 def _literal(value: pa.Scalar, base: str) -> str | None:

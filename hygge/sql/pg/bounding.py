@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from hygge.sql.pg.connecting import Rows
 from hygge.sql.waiting import StillWritingError, until_ended
-from hygge.watermarks import value_of
+from hygge.watermarks import lowest, value_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,12 +39,14 @@ FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'virtu
   AND l.mode = 'ExclusiveLock' AND l.granted
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
   AND coalesce(a.backend_type, '') NOT IN ('autovacuum worker', 'walsender', 'parallel worker')
+  AND (a.xact_start IS NOT NULL OR coalesce(a.usesysid, 0) <> 0)
   AND coalesce(a.state, '') <> 'idle in transaction (aborted)' AND a.application_name <> 'pg_dump'
   AND NOT EXISTS (SELECT FROM pg_locks r WHERE r.pid = a.pid AND r.locktype = 'advisory'
     AND r.classid = 1752786791 AND r.objid = 1 AND r.objsubid = 2 AND r.granted)
 UNION ALL SELECT NULL, NULL, 'prepared ' || gid FROM pg_prepared_xacts
 WHERE database = current_database()
 """
+"""Of sessions whose begin may not be seen, those without a user are the server's own."""
 _WALL = """
 SELECT min((extract(epoch FROM (timestamptz 'epoch' + $1 * interval '1 microsecond')
   AT TIME ZONE zone) * 1000000)::int8)
@@ -200,22 +202,8 @@ def _after_writers(run: Rows, column: Column) -> pa.Scalar:
     oids = None if column.table is None else [oid for (oid,) in run(_PARTS, (column.table,))]
     writers = partial(_writers, run, oids)
     until_ended(writers, writers(), column.entity, _END)
-    return _lowest(column.kind) if highest is None else value_of(highest, column.kind)
+    return lowest(column.kind) if highest is None else value_of(highest, column.kind)
 
 
 def _writers(run: Rows, oids: list[int] | None) -> dict[str, str]:
     return {str(name): str(who) for name, who in run(_WRITERS, (oids,))}
-
-
-def _lowest(kind: pa.DataType) -> pa.Scalar:
-    """Return a value that no row is below: of a table without rows, all rows wait."""
-    import pyarrow as pa
-
-    if pa.types.is_string(kind):
-        return pa.scalar("", kind)
-    if pa.types.is_floating(kind):
-        return pa.scalar(float("-inf"), kind)
-    if pa.types.is_decimal(kind):
-        digits = "9" * (kind.precision - kind.scale) or "0"
-        return value_of(f"-{digits}.{'9' * kind.scale or '0'}", kind)
-    return pa.scalar(-(2 ** (kind.bit_width - 1)), kind)
