@@ -331,6 +331,12 @@ class Target(ABC):
         """Return the rows of a query on what is staged, which it calls `{staged}`."""
         raise StoreError("this store answers no SQL", code="HG528")
 
+    def keep(self, columns: Sequence[str]) -> None:  # noqa: B027  (a choice, not a duty)
+        """Hear, before `commit`, which columns are staged as null since the home lacks them now.
+
+        A merge leaves them as they are in rows that it updates.
+        """
+
     def previous(self) -> Commit | None:
         """Return the commit whose rows `undo` would bring back; None when they were not kept."""
         return None

@@ -17,12 +17,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_AFTER_DROP = {
+    Mode.REPLACE: "and leaves the store",
+    Mode.APPEND: "and is filled with nulls",
+    Mode.MERGE: "and stays as it is in the store",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """The schema that will be staged, and what a person should know about it."""
 
     schema: pa.Schema
     notes: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    """Columns of the schema that the home no longer has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,8 @@ def agree(
     fields = [_held_field(field, offered) for field in held]
     # What was appended before has no such column, so it is null there.
     fields += [field.with_nullable(True) for field in offered if field.name not in held.names]
-    return Agreement(pa.schema(fields), notes)
+    gone = tuple(name for name in held.names if name not in offered.names)
+    return Agreement(pa.schema(fields), notes, gone)
 
 
 def _held_field(held: pa.Field, offered: pa.Schema) -> pa.Field:
@@ -109,7 +119,7 @@ def _differences(
     for name in held.names:
         if name.casefold() not in spelled:
             refusal = None if contract.drop == "keep" else "drop: fail"
-            after = "and leaves the store" if mode is Mode.REPLACE else "and is filled with nulls"
+            after = _AFTER_DROP[mode]
             yield _Difference(
                 "gone", name, f"column '{name}' is no longer in the home {after}", refusal
             )

@@ -255,6 +255,7 @@ class _Moving:
         offered = target.accept(typed(read.shape.schema, held))
         agreement = agree(offered, held, settings.schema_contract, settings.mode)
         schema = target.accept(agreement.schema)
+        target.keep(agreement.gone)
         parts, rows = self._stage(target, read, schema)
         last = target.last_commit()
         seen = read.notes()
