@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target, WriteRequest
 from hygge.errors import StoreError
-from hygge.model import Commit
+from hygge.model import Commit, Mode
 from hygge.sql import chain
 from hygge.sql.duck import catalog, types
 from hygge.sql.duck.examining import examine_file
@@ -28,6 +28,8 @@ class DuckdbStoreConfig(DuckSettings, StoreConfig, type="duckdb"):
     """Writes tables of a DuckDB file, each published in one transaction."""
 
     extra: ClassVar = "duckdb"
+    modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
     drivers: ClassVar = ("duckdb",)
 
     replace: Replacing = "auto"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target, WriteRequest
 from hygge.errors import StoreError
-from hygge.model import Commit
+from hygge.model import Commit, Mode
 from hygge.sql import chain
 from hygge.sql.names import TableName, quote, readings
 from hygge.sql.pg import catalog, types
@@ -27,6 +27,8 @@ class PostgresStoreConfig(PgSettings, StoreConfig, type="postgres"):
     """Writes tables of PostgreSQL by COPY, each published in one short transaction."""
 
     extra: ClassVar = "postgres"
+    modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
     schemes: ClassVar = ("postgresql", "postgres")
 
     replace: Replacing = "auto"

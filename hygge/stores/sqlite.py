@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target, WriteRequest
 from hygge.errors import StoreError
-from hygge.model import Commit
+from hygge.model import Commit, Mode
 from hygge.sql import chain
 from hygge.sql.embedded import FileSettings, make_folder, place_lock
 from hygge.sql.lite import catalog, types
@@ -27,6 +27,8 @@ class SqliteStoreConfig(FileSettings, StoreConfig, type="sqlite"):
     """Writes tables of a SQLite file, each published in one transaction."""
 
     extra: ClassVar = "sqlite"
+    modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
     drivers: ClassVar = ("adbc_driver_sqlite",)
 
     replace: Replacing = "auto"
