@@ -203,14 +203,22 @@ class SqlTarget(Target):
             if swaps:
                 self.run(f"DROP TABLE {self.table}")
             self.rename_staging(schema)
-            return commit.rows
+            return self.rows_staged(commit)
         if self.request.mode is Mode.REPLACE:
             self.run(f"DELETE FROM {self.table}")
             self.evolve(schema, is_empty=True)
             self.insert_staged(commit, schema)
             return commit.rows
-        before = self.rows_before()
         self.evolve(schema, is_empty=False)
+        return self.add_staged(commit, schema)
+
+    def rows_staged(self, commit: Commit) -> int:
+        """Return how many rows a table has that was the staging table."""
+        return commit.rows
+
+    def add_staged(self, commit: Commit, schema: pa.Schema) -> int:
+        """Bring the staged rows into the table that is there; return how many it has then."""
+        before = self.rows_before()
         self.insert_staged(commit, schema)
         return before + commit.rows
 
@@ -294,13 +302,14 @@ class SqlTarget(Target):
     def fill(self, schema: pa.Schema) -> int:
         """Copy the staged rows into the table, by the names of columns; return how many went in."""
         names = ", ".join(map(self.quote, schema.names))
-        return self.insert(
+        return self.change(
             f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
         )
 
-    def insert(self, sql: str) -> int:
-        """Run an INSERT … SELECT; return how many rows went in."""
-        return int(self.run(f"WITH moved AS ({sql} RETURNING 1) SELECT count(*) FROM moved")[0][0])
+    def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run a statement that changes rows; return how many it changed."""
+        rows = self.run(f"WITH moved AS ({sql} RETURNING 1) SELECT count(*) FROM moved", values)
+        return int(rows[0][0])
 
     def differs(self, column: LiveColumn, field: pa.Field) -> bool:
         """Return whether a column must change its type to hold a fitted field.

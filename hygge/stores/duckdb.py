@@ -16,7 +16,7 @@ from hygge.connector import (
     WriteRequest,
 )
 from hygge.errors import StoreError
-from hygge.model import Commit
+from hygge.model import Commit, Mode
 from hygge.sql import chain
 from hygge.sql.duck import catalog, types
 from hygge.sql.duck.examining import examine_file
@@ -36,6 +36,8 @@ class DuckdbStoreConfig(DuckSettings, StoreConfig, type="duckdb"):
     """Writes tables of a DuckDB file, each published in one transaction."""
 
     extra: ClassVar = "duckdb"
+    modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
     drivers: ClassVar = ("duckdb",)
 
     replace: Replacing = "auto"

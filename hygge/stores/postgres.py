@@ -16,7 +16,7 @@ from hygge.connector import (
     WriteRequest,
 )
 from hygge.errors import StoreError
-from hygge.model import Commit
+from hygge.model import Commit, Mode
 from hygge.sql import chain
 from hygge.sql.names import TableName, quote, readings
 from hygge.sql.pg import catalog, types
@@ -35,6 +35,8 @@ class PostgresStoreConfig(PgSettings, StoreConfig, type="postgres"):
     """Writes tables of PostgreSQL by COPY, each published in one short transaction."""
 
     extra: ClassVar = "postgres"
+    modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
     schemes: ClassVar = ("postgresql", "postgres")
 
     replace: Replacing = "auto"

@@ -16,7 +16,7 @@ from hygge.connector import (
     WriteRequest,
 )
 from hygge.errors import StoreError
-from hygge.model import Commit
+from hygge.model import Commit, Mode
 from hygge.sql import chain
 from hygge.sql.embedded import FileSettings, make_folder, place_lock
 from hygge.sql.lite import catalog, types
@@ -35,6 +35,8 @@ class SqliteStoreConfig(FileSettings, StoreConfig, type="sqlite"):
     """Writes tables of a SQLite file, each published in one transaction."""
 
     extra: ClassVar = "sqlite"
+    modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
     drivers: ClassVar = ("adbc_driver_sqlite",)
 
     replace: Replacing = "auto"

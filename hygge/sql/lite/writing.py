@@ -20,16 +20,17 @@ from hygge.sql.lite import catalog, types
 from hygge.sql.lite.connecting import Rows, cursor_of
 from hygge.sql.lite.faults import fault
 from hygge.sql.lite.lanes import Lanes, dead_files, remove_files
+from hygge.sql.lite.merging import LiteMerging
 from hygge.sql.lite.values import stored_schema, to_stored
 from hygge.sql.metering import Meter
 from hygge.sql.names import TableName, quote
-from hygge.sql.target import LiveColumn, Replacing, SqlTarget
+from hygge.sql.target import LiveColumn, Replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class LiteTarget(SqlTarget):
+class LiteTarget(LiteMerging):
     """A table of a SQLite file, for one attempt."""
 
     def __init__(
@@ -43,7 +44,7 @@ class LiteTarget(SqlTarget):
         self._turn = turn_of(file)
         self._prefix = beside(file, place)
         run = self.staging.name.rpartition("_")[2]
-        self._lanes = Lanes(Path(f"{self._prefix}-{run}"), f"cannot write {place}")
+        self.lanes = Lanes(Path(f"{self._prefix}-{run}"), f"cannot write {place}")
         self._nulls: set[str] = set()
         self._declared: dict[str, catalog.Column] = {}
 
@@ -133,8 +134,8 @@ class LiteTarget(SqlTarget):
 
         schema = self.begin_staging(batches.schema)
         meter = Meter(batches, stored_schema(schema), self._stored)
-        with self._lanes.lend() as lane:
-            table = self._lanes.new_table()
+        with self.lanes.lend() as lane:
+            table = self.lanes.new_table()
             lane.run(f"CREATE TABLE {table} ({', '.join(map(quote, schema.names))})")
             try:
                 with cursor_of(lane.run.connection) as cursor:
@@ -147,7 +148,7 @@ class LiteTarget(SqlTarget):
                 # Outside of the `except`, so that it keeps the cause by which a home knows it.
                 raise meter.error
             rows = int(lane.run(f"SELECT count(*) FROM {table}")[0][0])
-            self._lanes.keep(split.number, lane, table)
+            self.lanes.keep(split.number, lane, table)
         return Part(split.number, rows, meter.bytes)
 
     def _stored(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -179,12 +180,12 @@ class LiteTarget(SqlTarget):
 
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Let the database read the staging files."""
-        self._lanes.attach(self.run)
+        self.lanes.attach(self.run)
 
     def drop_staging(self) -> None:
         """Remove the staging files."""
-        self._lanes.detach(self.run)
-        self._lanes.remove()
+        self.lanes.detach(self.run)
+        self.lanes.remove()
         self.staged = None
 
     # Publishing
@@ -222,9 +223,8 @@ class LiteTarget(SqlTarget):
         """Copy the staged rows into the table, split by split; return how many went in."""
         names = ", ".join(map(quote, schema.names))
         rows = 0
-        for table in self._lanes.tables():
-            self.run(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {table}")
-            rows += int(self.run("SELECT changes()")[0][0])
+        for table in self.lanes.tables():
+            rows += self.change(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {table}")
         return rows
 
     def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
