@@ -45,6 +45,7 @@ from hygge.model import (
     Span,
     Watermark,
 )
+from hygge.pinned import check_pinned
 from hygge.plan import Move
 from hygge.retry import attempts
 from hygge.shape import Shape, stored_dedupe, stored_key
@@ -238,6 +239,7 @@ class _Moving:
             with opening as source:
                 if last is not None and past.knows(source.ledger):
                     return _Published(Result.OK, seq=last.seq, notes=("nothing new",))
+                check_pinned(source.schema, move.pinned, move.flow)
                 shape = Shape(
                     move.settings,
                     source.schema,
@@ -255,14 +257,10 @@ class _Moving:
                     return self._fill(target, _Read(request, source, shape, past, increment))
 
     def _request(self, past: Past, *, thorough: bool) -> ReadRequest:
-        settings = self._move.settings
-        return ReadRequest(
-            self._move.entity,
+        return replace(
+            self._move.request(),
             batch_bytes=self._scope.batch_bytes,
             thorough=thorough,
-            query=settings.query,
-            where=settings.where if Ability.WHERE in self._move.home.can else None,
-            types={name: one.type for name, one in settings.columns.items() if one.type},
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
             watermark=past.bounded,
             moved=past.moved,

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from hygge.backfill import Ends
-from hygge.connector import HomeConfig, ProjectContext, StoreConfig
+from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
 from hygge.errors import ConfigError, HomeError, HyggeError, UsageError
-from hygge.model import Mode
+from hygge.model import Ability, Mode
 from hygge.settings import Incremental, MoveSettings
 
 if TYPE_CHECKING:
@@ -34,6 +34,18 @@ class Move:
     """The file and line that ask for it, e.g. `flows/users.yml:1`."""
     shares_snapshot: bool = False
     """Whether all entities of the flow are read at one instant."""
+    pinned: Mapping[str, str] | None = None
+    """The columns that the flow's lock file holds fast; none for an entity it does not know."""
+
+    def request(self) -> ReadRequest:
+        """Return what the home is asked for, whatever was moved before."""
+        settings = self.settings
+        return ReadRequest(
+            self.entity,
+            query=settings.query,
+            where=settings.where if Ability.WHERE in self.home.can else None,
+            types={name: one.type for name, one in settings.columns.items() if one.type},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +266,7 @@ def _move(flow: FlowSpec, spec: EntitySpec, name: str) -> Move:
         settings=spec.settings,
         where=f"{flow.file}:{spec.line}",
         shares_snapshot=flow.shares_snapshot,
+        pinned=None if flow.lock is None else flow.lock.get(name, {}),
     )
 
 

@@ -51,10 +51,11 @@ LAYERS = {
         "backfill",
         "checks",
         "derived",
+        "pinned",
     ],
     4: ["catalog", "journal", "journal_rows", "project", "runs", "survey"],
     5: ["plan", "snapshots", "staging", "flow"],
-    6: ["engines", "coordinator", "doctor", "recall"],
+    6: ["engines", "coordinator", "locking", "doctor", "recall"],
     7: ["scaffold", "console"],
     8: ["cli", "__main__"],
 }

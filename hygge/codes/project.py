@@ -118,6 +118,13 @@ CODES = (
         right="# flows/all.yml\nentities:\n  - {name: users, into: people}\n  - orders\n",
     ),
     Code(
+        "HG215",
+        "lock of what is gone",
+        "A lock file, `flows/NAME.lock.yml`, tells the columns of an entity that its flow no "
+        "longer has, or it belongs to no flow at all. `hygge schema lock` writes it anew.",
+        is_warning=True,
+    ),
+    Code(
         "HG216",
         "file that nobody reads",
         "Only hygge.yml, homes/, stores/, flows/ and environments/ are read, and in them only "
@@ -138,6 +145,15 @@ CODES = (
         "new (`incremental: files`); others cannot. `hygge types TYPE` tells which.",
         wrong="# flows/users.yml, whose home is a folder of files\nquery: select id from users\n",
         right="# flows/users.yml\nselect: [id, status]\n",
+    ),
+    Code(
+        "HG219",
+        "column that the lock does not know",
+        "`select`, `columns`, `primary_key`, `incremental` and `dedupe_by` name columns of the "
+        "home as the home spells them. The flow's lock file tells which there are, so a misspelt "
+        "one is found offline. `hygge schema lock` takes a column over that is new in the home.",
+        wrong="# flows/users.yml, whose lock file knows id, name and email\nselect: [id, emial]\n",
+        right="# flows/users.yml\nselect: [id, email]\n",
     ),
     Code(
         "HG220",

@@ -14,6 +14,7 @@ from hygge.project.diagnostics import Diagnostic, Report, did_you_mean
 from hygge.project.excerpts import gathered
 from hygge.project.layers import Layers, base, overlaid
 from hygge.project.layout import Files, read_files
+from hygge.project.lockfile import check_locks, check_lonely
 from hygge.project.rules import Places, Uses, check_flows, check_order
 from hygge.project.tree import Node, Span
 from hygge.project.variables import Variables
@@ -130,6 +131,8 @@ def check_layers(layers: Layers, shared: Shared) -> tuple[Assembly, list[Diagnos
     found = [
         *check_flows(drafts, shared.places, has_salt=assembly.has_salt),
         *check_order(drafts, layers.flows),
+        *check_locks(drafts, layers.locks),
+        *check_lonely(layers.locks, layers.flows),
     ]
     shared.uses.add(maybe)
     return assembly, [*assembly.found, *assembly.variables.found, *found]
