@@ -140,6 +140,16 @@ CODES = (
         right="# flows/users.yml\nselect: [id, status]\n",
     ),
     Code(
+        "HG219",
+        "name the store cannot have",
+        "What moves gets a name in the store: that of `into:`, or its own. In a store of files it "
+        "is the name of a directory, so it holds no `/` and does not begin with `.` or `_`; a "
+        "database has names of a certain length, and those that begin with `_hygge_` are for "
+        "hygge's own tables.",
+        wrong="# flows/users.yml\ninto: crm/users\n",
+        right="# flows/users.yml\ninto: crm_users\n",
+    ),
+    Code(
         "HG220",
         "asked for what is not there",
         "The command line names something that does not exist or does not fit; nothing was "

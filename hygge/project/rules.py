@@ -14,6 +14,7 @@ from hygge.connector import Ability, ConnectorConfig, HomeConfig, ProjectContext
 from hygge.model import Mode
 from hygge.project.assembly import Draft, EntityDraft, Side
 from hygge.project.diagnostics import Diagnostic, diagnostic
+from hygge.project.models import is_entity_name
 from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked, unmarked
 
@@ -71,6 +72,7 @@ def check_flows(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]
         yield from _queries(draft)
         yield from _abilities(draft)
         yield from _modes(draft)
+        yield from _names(draft)
         yield from _overlap(draft, places)
         yield from _nowhere(draft, places)
     yield from _two_writers(drafts, places)
@@ -166,6 +168,22 @@ def _mode(entity: EntityDraft, node: Node | None) -> Mode | None:
 def _has_key(entity: EntityDraft) -> bool:
     settings = entity.settings
     return bool(settings.primary_key) if settings else "primary_key" in entity.settings_nodes
+
+
+def _names(draft: Draft) -> Iterator[Diagnostic]:
+    """Yield names that the store cannot give to what it holds."""
+    store = draft.store.config
+    if not isinstance(store, StoreConfig):
+        return
+    for entity in draft.entities:
+        name = entity.target
+        if entity.is_glob or is_marked(name) or not is_entity_name(name):
+            continue  # told elsewhere, or not known yet
+        reason = store.refuse_name(name)
+        if reason is not None:
+            message = f"'{name}' cannot be a name in store {_called(draft.store, store)}: {reason}"
+            span = entity.named.anchor if entity.named else entity.span
+            yield diagnostic("HG219", message, span, "into: another_name")
 
 
 def _nowhere(draft: Draft, places: Places) -> Iterator[Diagnostic]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit
-from hygge.sql.names import TableName, readings
+from hygge.sql.names import TableName, readings, refuse_table
 from hygge.sql.target import Replacing
 from hygge.sql.tds import catalog, types
 from hygge.sql.tds.connecting import Rows, control
 from hygge.sql.tds.faults import is_passing
 from hygge.sql.tds.settings import TdsSettings
-from hygge.sql.tds.writing import TdsTarget, chain_of
+from hygge.sql.tds.writing import TdsTarget, chain_of, refuse_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +43,11 @@ class MssqlStoreConfig(TdsSettings, StoreConfig, type="mssql"):
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
         """Return the column that holds `field`; see `StoreConfig.held_as`."""
         return types.held_as(field)
+
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no table can be called `into`; see `StoreConfig.refuse_name`."""
+        name = readings(into, "")[0].name
+        return refuse_table(name) or refuse_name(name)
 
     def store(self, context: ProjectContext) -> MssqlStore:
         """Return the store; connects to nothing."""

@@ -16,8 +16,8 @@ from hygge.sql.maria.examining import examine_writing
 from hygge.sql.maria.faults import is_passing
 from hygge.sql.maria.pending import TABLE, Pending
 from hygge.sql.maria.settings import MariaSettings
-from hygge.sql.maria.writing import MariaTarget, beside
-from hygge.sql.names import TableName, readings
+from hygge.sql.maria.writing import MariaTarget, beside, refuse_name
+from hygge.sql.names import TableName, readings, refuse_table
 from hygge.sql.target import Replacing
 
 
@@ -33,6 +33,11 @@ class MysqlStoreConfig(MariaSettings, StoreConfig, type="mysql"):
     bulk: Literal["auto", "insert"] = "auto"
     """How rows get in: by LOAD DATA LOCAL where the server lets it, or always by INSERT, for what
     stands between and does not know LOAD DATA, such as some proxies."""
+
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no table can be called `into`; see `StoreConfig.refuse_name`."""
+        name = readings(into, "")[0].name
+        return refuse_table(name) or refuse_name(name)
 
     def store(self, context: ProjectContext) -> MysqlStore:
         """Return the store; connects to nothing."""

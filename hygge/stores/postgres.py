@@ -10,13 +10,13 @@ from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target,
 from hygge.errors import StoreError
 from hygge.model import Commit
 from hygge.sql import chain
-from hygge.sql.names import TableName, quote, readings
+from hygge.sql.names import TableName, quote, readings, refuse_table
 from hygge.sql.pg import catalog, types
 from hygge.sql.pg.connecting import Rows, control
 from hygge.sql.pg.examining import examine_writing
 from hygge.sql.pg.faults import is_passing
 from hygge.sql.pg.settings import PgSettings
-from hygge.sql.pg.writing import PgTarget
+from hygge.sql.pg.writing import PgTarget, refuse_name
 from hygge.sql.target import Replacing
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ class PostgresStoreConfig(PgSettings, StoreConfig, type="postgres"):
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
         """Return the column that holds `field`; see `StoreConfig.held_as`."""
         return types.held_as(field)
+
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no table can be called `into`; see `StoreConfig.refuse_name`."""
+        name = readings(into, "")[0].name
+        return refuse_table(name) or refuse_name(name)
 
     def store(self, context: ProjectContext) -> PostgresStore:
         """Return the store; connects to nothing."""

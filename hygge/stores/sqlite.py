@@ -15,8 +15,8 @@ from hygge.sql.lite import catalog, types
 from hygge.sql.lite.connecting import Access, Rows, connect
 from hygge.sql.lite.examining import examine_writing
 from hygge.sql.lite.faults import is_passing
-from hygge.sql.lite.writing import LiteTarget
-from hygge.sql.names import quote
+from hygge.sql.lite.writing import LiteTarget, refuse_name
+from hygge.sql.names import quote, refuse_table
 from hygge.sql.target import Replacing
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ class SqliteStoreConfig(FileSettings, StoreConfig, type="sqlite"):
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
         """Return the column that holds `field`; see `StoreConfig.held_as`."""
         return types.held_as(field)
+
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no table can be called `into`; see `StoreConfig.refuse_name`."""
+        return refuse_table(into) or refuse_name(into)
 
     def store(self, context: ProjectContext) -> SqliteStore:
         """Return the store; opens nothing."""
