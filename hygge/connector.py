@@ -127,11 +127,7 @@ class StoreConfig(ConnectorConfig, ABC):
 
     @classmethod
     def create(cls, data: Mapping[str, Any] | StoreConfig) -> StoreConfig:
-        """Return the config that `data` describes: `{"type": "…", …}`, or a config as it is.
-
-        Raises `ConfigError` for a missing or unknown type and pydantic's `ValidationError` for
-        anything the type refuses.
-        """
+        """Return the config that `data` describes; see `HomeConfig.create`."""
         if isinstance(data, StoreConfig):
             return data
         return StoreConfig.registry.find(_type_of(data, "store")).model_validate(dict(data))
@@ -154,6 +150,10 @@ class StoreConfig(ConnectorConfig, ABC):
         said = {name: getattr(self, name) for name in known}
         return home.model_validate({**said, **more, "type": home.type_name})
 
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no entity can be called `into` here; None when one can. Asks nobody."""
+        return None
+
     @abstractmethod
     def store(self, context: ProjectContext) -> Store:
         """Return the store these settings describe. Connects to nothing."""
@@ -163,9 +163,8 @@ def _type_of(data: Mapping[str, Any], kind: str) -> str:
     type_name = data.get("type")
     if not isinstance(type_name, str):
         names = (HomeConfig if kind == "home" else StoreConfig).registry.names()
-        raise ConfigError(
-            f"a {kind} needs a type", hint=f"one of: {', '.join(names)}", code="HG103"
-        )
+        hint = f"one of: {', '.join(names)}"
+        raise ConfigError(f"a {kind} needs a type", hint=hint, code="HG103")
     return type_name
 
 

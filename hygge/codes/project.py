@@ -188,4 +188,14 @@ CODES = (
         "checks: [{sql: select id from {staged} where id < 0}]\n",
         right="# flows/users.yml\nchecks: [{not_null: id}]\n",
     ),
+    Code(
+        "HG225",
+        "name the store cannot have",
+        "What moves gets a name in the store: that of `into:`, or its own. In a store of files it "
+        "is the name of a directory, so it holds no `/` and does not begin with `.` or `_`; a "
+        "database has names of a certain length, and those that begin with `_hygge_` are for "
+        "hygge's own tables.",
+        wrong="# flows/users.yml\ninto: crm/users\n",
+        right="# flows/users.yml\ninto: crm_users\n",
+    ),
 )

@@ -74,7 +74,7 @@ class Place:
 
 def check_name(into: str) -> None:
     """Raise `StoreError` when an entity's name cannot be the name of a directory."""
-    reason = _unfit(into)
+    reason = refuse_name(into)
     if reason is not None:
         raise StoreError(
             f"{into!r} cannot be the name of a directory in a store of files: {reason}",
@@ -82,7 +82,8 @@ def check_name(into: str) -> None:
         )
 
 
-def _unfit(into: str) -> str | None:
+def refuse_name(into: str) -> str | None:
+    """Return why an entity's name cannot be the name of a directory; None when it can."""
     if not into or into[0] in "._":
         return "it is empty or begins with '.' or '_', which readers of data directories skip"
     if "/" in into or "\\" in into:

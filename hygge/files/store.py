@@ -20,7 +20,7 @@ from hygge.files.adoption import check_adoption
 from hygge.files.formats import BUFFER_BYTES, FileFormat, store_errors
 from hygge.files.generations import open_generation
 from hygge.files.patterns import PLACEHOLDER
-from hygge.files.place import Place
+from hygge.files.place import Place, refuse_name
 from hygge.files.record import load_record
 from hygge.files.splits import Layout
 from hygge.files.target import FileTarget
@@ -87,6 +87,10 @@ class FileStoreConfig(StoreConfig):
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the directory of entity `name`."""
         return [os.path.normpath(context.path(self.path) / name)]
+
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no directory can be called `into`; see `StoreConfig.refuse_name`."""
+        return refuse_name(into)
 
     def store(self, context: ProjectContext) -> Store:
         """Return the store; touches nothing."""

@@ -15,7 +15,8 @@ from hygge.project.excerpts import gathered
 from hygge.project.layers import Layers, base, overlaid
 from hygge.project.layout import Files, read_files
 from hygge.project.lockfile import check_locks, check_lonely
-from hygge.project.rules import Places, Uses, check_flows, check_order
+from hygge.project.order import check_order
+from hygge.project.rules import Places, Uses, check_flows
 from hygge.project.tree import Node, Span
 from hygge.project.variables import Variables
 

@@ -32,10 +32,18 @@ def _printable(value: str) -> str:
     return value
 
 
-EntityName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+_MOST_LETTERS = 255
+EntityName = Annotated[
+    str, Field(min_length=1, max_length=_MOST_LETTERS), AfterValidator(_printable)
+]
 """The name of an entity: any printable text."""
 Reference = Annotated[Any, BeforeValidator(_reference, json_schema_input_type=str | dict[str, Any])]
 """The name of a home or store, or a mapping that describes one in place."""
+
+
+def is_entity_name(text: str) -> bool:
+    """Return whether a text is an `EntityName`."""
+    return 0 < len(text) <= _MOST_LETTERS and text.isprintable()
 
 
 class ProjectSettings(Settings):

@@ -10,9 +10,10 @@ from itertools import takewhile
 from os.path import realpath, split
 from pathlib import Path
 
-from hygge.connector import Ability, ConnectorConfig, HomeConfig, ProjectContext
+from hygge.connector import Ability, ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
 from hygge.project.assembly import Draft, EntityDraft
-from hygge.project.diagnostics import GUESSES, Diagnostic, diagnostic, near
+from hygge.project.diagnostics import Diagnostic, diagnostic
+from hygge.project.models import is_entity_name
 from hygge.project.modes import called, check_modes
 from hygge.project.shaping import check_shaping
 from hygge.project.tree import Node, Span
@@ -74,76 +75,10 @@ def check_flows(drafts: Sequence[Draft], places: Places, *, has_salt: bool) -> I
         yield from _abilities(draft)
         yield from check_modes(draft)
         yield from check_shaping(draft, has_salt=has_salt)
+        yield from _names(draft)
         yield from _overlap(draft, places)
         yield from _nowhere(draft, places)
     yield from _two_writers(drafts, places)
-
-
-def check_order(drafts: Sequence[Draft], known: Mapping[str, object]) -> Iterator[Diagnostic]:
-    """Yield every `after:` that leads nowhere, and every circle of them."""
-    for draft in drafts:
-        nodes = [node for node in _after_nodes(draft) if node.text not in known]
-        for number, node in enumerate(n for n in nodes if not is_marked(n.text)):
-            guess = near(node.text or "", known) if number < GUESSES else None
-            message = f"there is no flow '{node.text}'"
-            message += f"; did you mean '{guess}'?" if guess else ""
-            hint = f"after: {guess}" if guess else f"flows: {', '.join(sorted(known)[:10])}"
-            yield diagnostic("HG205", message, node.span, hint)
-    yield from _circles({draft.name: draft for draft in drafts})
-
-
-def _after_nodes(draft: Draft) -> list[Node]:
-    node = draft.node.entries.get("after")
-    return [item for item in (node, *node.items) if item.text is not None] if node else []
-
-
-def _circles(drafts: Mapping[str, Draft]) -> Iterator[Diagnostic]:
-    """Yield each circle once, told at the flow whose name comes first."""
-    told: set[str] = set()
-    for name in sorted(_never_ready(drafts)):
-        if name in drafts[name].after:
-            place = _where_it_waits(drafts[name], name)
-            yield diagnostic("HG206", f"flow '{name}' waits for itself", place, "remove it")
-        way = _way_back(name, drafts) if name not in told else None
-        if way is not None:
-            told.update(way)
-            place = _where_it_waits(drafts[name], way[1])
-            message = f"these flows wait for each other: {' → '.join(way)}"
-            yield diagnostic("HG206", message, place, "remove one `after:` of the circle")
-
-
-def _where_it_waits(draft: Draft, other: str) -> Span:
-    return next(node.span for node in _after_nodes(draft) if node.text == other)
-
-
-def _never_ready(drafts: Mapping[str, Draft]) -> set[str]:
-    """Return the flows that could not start even if all others had run."""
-    waits = {name: {a for a in one.after if a in drafts} for name, one in drafts.items()}
-    before: dict[str, list[str]] = {}
-    for name, others in waits.items():
-        for other in others:
-            before.setdefault(other, []).append(name)
-    ready = [name for name, others in waits.items() if not others]
-    for name in ready:
-        for later in before.get(name, ()):
-            waits[later].discard(name)
-            if not waits[later]:
-                ready.append(later)
-    return set(waits) - set(ready)
-
-
-def _way_back(start: str, drafts: Mapping[str, Draft]) -> list[str] | None:
-    """Return the shortest way from a flow along `after:` of other flows back to it."""
-    ways = [[start]]
-    seen: set[str] = set()
-    for way in ways:
-        for name in drafts[way[-1]].after:
-            if name == start and len(way) > 1:
-                return [*way, start]
-            if name != start and name in drafts and name not in seen:
-                seen.add(name)
-                ways.append([*way, name])
-    return None
 
 
 def _entities(draft: Draft) -> Iterator[Diagnostic]:
@@ -213,6 +148,22 @@ def _by_files(draft: Draft) -> Iterator[Node]:
         node = entity.settings_nodes.get("incremental")
         if node is not None and node.text == FILES:
             yield node
+
+
+def _names(draft: Draft) -> Iterator[Diagnostic]:
+    """Yield names that the store cannot give to what it holds."""
+    store = draft.store.config
+    if not isinstance(store, StoreConfig):
+        return
+    for entity in draft.entities:
+        name = entity.target
+        if entity.is_glob or is_marked(name) or not is_entity_name(name):
+            continue  # told elsewhere, or not known yet
+        reason = store.refuse_name(name)
+        if reason is not None:
+            message = f"'{name}' cannot be a name in store {called(draft.store, store)}: {reason}"
+            span = entity.named.anchor if entity.named else entity.span
+            yield diagnostic("HG225", message, span, "into: another_name")
 
 
 def _nowhere(draft: Draft, places: Places) -> Iterator[Diagnostic]:

@@ -21,7 +21,7 @@ from hygge.connector import Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part
 from hygge.sql.chain import Chain
-from hygge.sql.names import TableName, quote
+from hygge.sql.names import TableName, quote, refuse_table
 from hygge.unfit import fit_schema
 
 if TYPE_CHECKING:
@@ -114,6 +114,9 @@ class SqlTarget(Target):
 
     def begin(self) -> None:
         """Read the chain and the table; raise `StoreError` when the place belongs to others."""
+        if reason := refuse_table(self.place.name):
+            hint = "give the table another name with  into: <name>"
+            raise StoreError(f"{self.place.name} cannot be written: {reason}", hint=hint)
         self.last = self.chain.last(self.run)
         self.live = self.find_live()
         self._check_owner()

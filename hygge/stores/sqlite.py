@@ -23,8 +23,8 @@ from hygge.sql.lite import catalog, types
 from hygge.sql.lite.connecting import Access, Rows, connect
 from hygge.sql.lite.examining import examine_writing
 from hygge.sql.lite.faults import is_passing
-from hygge.sql.lite.writing import LiteTarget
-from hygge.sql.names import quote
+from hygge.sql.lite.writing import LiteTarget, refuse_name
+from hygge.sql.names import quote, refuse_table
 from hygge.sql.target import Replacing
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ class SqliteStoreConfig(FileSettings, StoreConfig, type="sqlite"):
         from hygge.homes.sqlite import SqliteHomeConfig
 
         return self.read_by(SqliteHomeConfig)
+
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no table can be called `into`; see `StoreConfig.refuse_name`."""
+        return refuse_table(into) or refuse_name(into)
 
     def store(self, context: ProjectContext) -> SqliteStore:
         """Return the store; opens nothing."""

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+def refuse_name(name: str) -> str | None:
+    """Return what is wrong with the name of a table; None when nothing is."""
+    if name.casefold().startswith("sqlite_"):
+        return "names that begin with 'sqlite_' are those of SQLite's own tables"
+    return None
+
+
 class LiteTarget(LiteMerging):
     """A table of a SQLite file, for one attempt."""
 
@@ -72,6 +79,9 @@ class LiteTarget(LiteMerging):
 
     def take(self) -> None:
         """Make what hygge keeps in the file, remove what dead runs staged, look at the table."""
+        if reason := refuse_name(self.place.name):
+            hint = "give the table another name with  into: <name>"
+            raise StoreError(f"{self.place.name} cannot be written: {reason}", hint=hint)
         remove_files(dead_files(self._prefix))
         if not self.run("SELECT 1 FROM sqlite_schema WHERE name = ?", (chain.TABLE,)):
             columns = chain.columns("TEXT", "INTEGER")

@@ -32,6 +32,13 @@ _OUTCOME_SECONDS = 60.0
 _POLL_SECONDS = 0.5
 
 
+def refuse_name(name: str) -> str | None:
+    """Return what is wrong with the name of a table or column; None when nothing is."""
+    if len(name.encode()) > _LONGEST_NAME:
+        return f"it is longer than the {_LONGEST_NAME} bytes that a name may have"
+    return None
+
+
 class PgTarget(PgMerging):
     """A table of PostgreSQL, for one attempt."""
 
@@ -97,9 +104,9 @@ class PgTarget(PgMerging):
             self.run(f"CREATE TABLE IF NOT EXISTS {self.chain.table} ({columns})")
 
     def _check_name(self, name: str) -> None:
-        if len(name.encode()) > _LONGEST_NAME:
+        if reason := refuse_name(name):
             raise StoreError(
-                f"'{name}' is longer than the {_LONGEST_NAME} bytes that a name may have",
+                f"'{name}' cannot be a name here: {reason}",
                 hint="give it a shorter one with into: for a table, columns: {…: {rename: …}} for "
                 "a column",
             )
