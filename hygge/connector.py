@@ -141,9 +141,18 @@ class StoreConfig(ConnectorConfig, ABC):
         """Return the field staged for `field` and the store's name of its type; None if refused."""
         return field, str(field.type)
 
-    def as_home(self) -> HomeConfig | None:
-        """Return the home that reads this store's entities by their names; None when none can."""
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig | None:
+        """Return the home that reads this store's entities by their names; None when none can.
+
+        `held` is the schema of an entity's newest commit, for files that do not tell their columns.
+        """
         return None
+
+    def read_by(self, home: type[HomeConfig], **more: object) -> HomeConfig:
+        """Return a home of a class with what this store says of all that both know, and `more`."""
+        known = self.model_fields_set & home.model_fields.keys() - {"type"}
+        said = {name: getattr(self, name) for name in known}
+        return home.model_validate({**said, **more, "type": home.type_name})
 
     @abstractmethod
     def store(self, context: ProjectContext) -> Store:

@@ -16,6 +16,9 @@ LAYERS = {
     0: ["codes", "errors", "model", "private", "processes", "redact", "signals", "stop"],
     1: [
         "registry",
+        "checksums",
+        "tallies",
+        "verdict",
         "candidates",
         "connector",
         "digests",
@@ -36,9 +39,9 @@ LAYERS = {
     ],
     2: ["files", "sql"],
     3: ["homes", "stores", "shape", "contract", "guards", "history", "increment"],
-    4: ["catalog", "journal", "journal_rows", "project", "runs", "survey"],
+    4: ["catalog", "finding", "journal", "journal_rows", "project", "runs", "sides", "survey"],
     5: ["plan", "snapshots", "staging", "flow"],
-    6: ["engines", "coordinator", "doctor", "recall"],
+    6: ["engines", "coordinator", "doctor", "recall", "verifying"],
     7: ["scaffold", "console"],
     8: ["cli", "__main__"],
 }

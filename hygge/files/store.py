@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from hygge.connector import ProjectContext, Store, StoreConfig, Target, WriteRequest
+from hygge.connector import HomeConfig, ProjectContext, Store, StoreConfig, Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.files.adoption import check_adoption
 from hygge.files.formats import BUFFER_BYTES, FileFormat, store_errors
 from hygge.files.generations import open_generation
+from hygge.files.patterns import PLACEHOLDER
 from hygge.files.place import Place
 from hygge.files.record import load_record
 from hygge.files.splits import Layout
@@ -71,6 +73,15 @@ class FileStoreConfig(StoreConfig):
         except UnfitError:
             return None
         return fitted, str(fitted.type)
+
+    def read_files_by(self, home: type[HomeConfig], **more: object) -> HomeConfig:
+        """Return the home of a class that reads these files; see `StoreConfig.read_by`."""
+        path = (
+            self.path
+            if glob.escape(self.path) == self.path
+            else f"{glob.escape(self.path)}/{PLACEHOLDER}"
+        )
+        return self.read_by(home, path=path, **more)
 
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the directory of entity `name`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from hygge.connector import HomeConfig
 from hygge.files.formats import BatchWriter, FileFormat, Sink, map_type
 from hygge.files.store import FileStoreConfig
 
@@ -19,6 +20,12 @@ class ArrowStoreConfig(FileStoreConfig, type="arrow"):
 
     compression: Literal["none", "lz4", "zstd"] = "none"
     """How buffers are compressed; uncompressed files can be mapped into memory."""
+
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
+        """Return the home that reads these files."""
+        from hygge.homes.arrow import ArrowHomeConfig
+
+        return self.read_files_by(ArrowHomeConfig)
 
     def format(self) -> FileFormat:
         """Return the format."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from hygge.connector import HomeConfig
 from hygge.errors import StoreError
 from hygge.files.formats import BatchWriter, FileFormat, Sink
 from hygge.files.store import FileStoreConfig
@@ -62,6 +63,16 @@ class CsvStoreConfig(FileStoreConfig, type="csv"):
         if set(marks) & set(self.null_text):
             raise ValueError("null_text cannot hold the delimiter or the quote")
         return self
+
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
+        """Return the home that reads these files."""
+        from hygge.homes.csv import CsvHomeConfig
+
+        inside = [] if held is None else [n for n in held.names if n not in self.partition_by]
+        names = [] if self.header else inside
+        return self.read_files_by(
+            CsvHomeConfig, names=names, infer=False, null_values=[self.null_text]
+        )
 
     def format(self) -> FileFormat:
         """Return the format."""

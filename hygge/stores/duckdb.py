@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target, WriteRequest
+from hygge.connector import (
+    Finding,
+    HomeConfig,
+    ProjectContext,
+    Store,
+    StoreConfig,
+    Target,
+    WriteRequest,
+)
 from hygge.errors import StoreError
 from hygge.model import Commit
 from hygge.sql import chain
@@ -39,6 +47,12 @@ class DuckdbStoreConfig(DuckSettings, StoreConfig, type="duckdb"):
         """Return the column that holds `field`; see `StoreConfig.held_as`."""
         with in_memory() as cursor:
             return types.held_as(cursor, field)
+
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
+        """Return the home that reads these tables."""
+        from hygge.homes.duckdb import DuckdbHomeConfig
+
+        return self.read_by(DuckdbHomeConfig)
 
     def store(self, context: ProjectContext) -> DuckdbStore:
         """Return the store; opens nothing."""

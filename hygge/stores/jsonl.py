@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hygge.connector import HomeConfig
 from hygge.files.formats import BatchWriter, FileFormat, Sink
 from hygge.files.json_text import fit_json, rows_text
 from hygge.files.store import FileStoreConfig
@@ -34,6 +35,12 @@ class JsonlStoreConfig(FileStoreConfig, type="jsonl"):
 
     compression: Compression = "none"
     """How files are compressed: none, gzip (`.jsonl.gz`) or zstd (`.jsonl.zst`)."""
+
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
+        """Return the home that reads these files."""
+        from hygge.homes.jsonl import JsonlHomeConfig
+
+        return self.read_files_by(JsonlHomeConfig)
 
     def format(self) -> FileFormat:
         """Return the format."""

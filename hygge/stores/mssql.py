@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target, WriteRequest
+from hygge.connector import (
+    Finding,
+    HomeConfig,
+    ProjectContext,
+    Store,
+    StoreConfig,
+    Target,
+    WriteRequest,
+)
 from hygge.errors import StoreError
 from hygge.model import Commit
 from hygge.sql.names import TableName, readings
@@ -43,6 +51,12 @@ class MssqlStoreConfig(TdsSettings, StoreConfig, type="mssql"):
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
         """Return the column that holds `field`; see `StoreConfig.held_as`."""
         return types.held_as(field)
+
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
+        """Return the home that reads these tables."""
+        from hygge.homes.mssql import MssqlHomeConfig
+
+        return self.read_by(MssqlHomeConfig)
 
     def store(self, context: ProjectContext) -> MssqlStore:
         """Return the store; connects to nothing."""

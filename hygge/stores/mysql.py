@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from hygge.connector import Finding, ProjectContext, Store, StoreConfig, Target, WriteRequest
+from hygge.connector import (
+    Finding,
+    HomeConfig,
+    ProjectContext,
+    Store,
+    StoreConfig,
+    Target,
+    WriteRequest,
+)
 from hygge.errors import StoreError
 from hygge.model import Commit
 from hygge.sql import chain
@@ -19,6 +27,9 @@ from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.writing import MariaTarget, beside
 from hygge.sql.names import TableName, readings
 from hygge.sql.target import Replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class MysqlStoreConfig(MariaSettings, StoreConfig, type="mysql"):
@@ -33,6 +44,12 @@ class MysqlStoreConfig(MariaSettings, StoreConfig, type="mysql"):
     bulk: Literal["auto", "insert"] = "auto"
     """How rows get in: by LOAD DATA LOCAL where the server lets it, or always by INSERT, for what
     stands between and does not know LOAD DATA, such as some proxies."""
+
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
+        """Return the home that reads these tables."""
+        from hygge.homes.mysql import MysqlHomeConfig
+
+        return self.read_by(MysqlHomeConfig)
 
     def store(self, context: ProjectContext) -> MysqlStore:
         """Return the store; connects to nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from hygge.connector import HomeConfig
 from hygge.files.formats import BatchWriter, FileFormat, Sink, map_type
 from hygge.files.store import FileStoreConfig
 from hygge.unfit import UnfitError
@@ -28,6 +29,12 @@ class OrcStoreConfig(FileStoreConfig, type="orc"):
 
     compression: Literal["zstd", "snappy", "zlib", "lz4", "none"] = "zstd"
     """How stripes are compressed."""
+
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
+        """Return the home that reads these files."""
+        from hygge.homes.orc import OrcHomeConfig
+
+        return self.read_files_by(OrcHomeConfig)
 
     def format(self) -> FileFormat:
         """Return the format."""

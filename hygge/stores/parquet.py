@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from hygge.batches import data_bytes
+from hygge.connector import HomeConfig
 from hygge.files.formats import BatchWriter, FileFormat, Sink, map_type
 from hygge.files.store import FileStoreConfig
 from hygge.unfit import UnfitError
@@ -28,6 +29,12 @@ class ParquetStoreConfig(FileStoreConfig, type="parquet"):
     """How hard to compress, for zstd (1-22), gzip (1-9) and brotli (1-11); the codec's own else."""
     row_group_size: Annotated[int, Field(ge=1, le=2**30)] = 131072
     """Rows of a row group at most; fewer where rows are so wide that memory would grow."""
+
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
+        """Return the home that reads these files."""
+        from hygge.homes.parquet import ParquetHomeConfig
+
+        return self.read_files_by(ParquetHomeConfig)
 
     def format(self) -> FileFormat:
         """Return the format."""
