@@ -16,6 +16,9 @@ LAYERS = {
     0: ["codes", "errors", "model", "private", "processes", "redact", "signals", "stop"],
     1: [
         "registry",
+        "checksums",
+        "tallies",
+        "verdict",
         "candidates",
         "connector",
         "digests",
@@ -53,9 +56,9 @@ LAYERS = {
         "derived",
         "pinned",
     ],
-    4: ["catalog", "journal", "journal_rows", "project", "runs", "survey"],
+    4: ["catalog", "finding", "journal", "journal_rows", "project", "runs", "sides", "survey"],
     5: ["plan", "snapshots", "staging", "flow"],
-    6: ["engines", "coordinator", "locking", "doctor", "recall"],
+    6: ["engines", "coordinator", "locking", "doctor", "recall", "verifying"],
     7: ["scaffold", "console"],
     8: ["cli", "__main__"],
 }

@@ -22,6 +22,7 @@ from hygge.cli.schema import schema
 from hygge.cli.show import show
 from hygge.cli.types import types
 from hygge.cli.validate import validate
+from hygge.cli.verify import verify
 
 app = typer.Typer(
     name="hygge",
@@ -75,5 +76,6 @@ app.add_typer(schema, name="schema")
 app.command()(completion)
 app.command()(types)
 app.command()(validate)
+app.command()(verify)
 app.command("list")(listing)
 app.command()(show)

@@ -275,6 +275,13 @@ CODES = (
         "and goes on from there.",
     ),
     Code(
+        "HG552",
+        "cannot be compared",
+        "`hygge verify` compares what the newest commit of a flow wrote with its home. Nothing was "
+        "moved there yet, or the place has changed so much that what is left cannot be compared, "
+        "or another move was published meanwhile. The message says which.",
+    ),
+    Code(
         "HG561",
         "journal of a newer hygge",
         "The journal in .hygge/ was written by a newer hygge. Use that one, or move the file "

@@ -1,0 +1,55 @@
+"""`hygge verify`: compares what stores hold with their homes, in full."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+_Names = Annotated[list[str] | None, typer.Argument(metavar="FLOW", help="Flows; globs work.")]
+_Entity = Annotated[list[str] | None, typer.Option("--entity", help="Only these entities.")]
+_Limit = Annotated[
+    int,
+    typer.Option("--limit-differences", min=1, help="Name at most N differing rows of each."),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def verify(
+    ctx: typer.Context,
+    names: _Names = None,
+    *,
+    entity: _Entity = None,
+    as_json: _Json = False,
+    limit_differences: _Limit = 10,
+) -> None:
+    """Compare homes with what their stores hold, value by value; moves nothing.
+
+    Ends with 0 where they are equal and with 1 where they are not, or where that cannot be told.
+    """
+    from datetime import UTC, datetime
+
+    from hygge.console.output import standard_output
+    from hygge.console.verdicts import show_unplanned, show_verdict, write_verdicts
+    from hygge.plan import Selection, make_plan
+    from hygge.project import Project, find_root
+    from hygge.verifying import Verifying
+
+    given = ctx.obj
+    root = find_root(given.directory)
+    project = Project.load(root, env=given.env, env_file=given.env_file)
+    selection = Selection(flows=tuple(names or ()), entities=tuple(entity or ()))
+    plan = make_plan(project, selection)
+    output = standard_output(given.color)
+    verifying = Verifying(plan.context, datetime.now(UTC), salt=plan.salt, limit=limit_differences)
+    verdicts = []
+    for move in plan.moves:
+        verdicts.append(verifying.verify(move))
+        if not as_json:
+            show_verdict(verdicts[-1], output)
+    if as_json:
+        write_verdicts(verdicts, plan.unplanned, output)
+    else:
+        show_unplanned(plan.unplanned, output)
+    is_well = not plan.unplanned and all(verdict.state == "equal" for verdict in verdicts)
+    raise typer.Exit(0 if is_well else 1)
