@@ -50,7 +50,7 @@ LAYERS = {
     ],
     4: ["catalog", "journal", "journal_rows", "project", "runs", "survey"],
     5: ["plan", "snapshots", "staging", "flow"],
-    6: ["engines", "coordinator", "doctor", "recall"],
+    6: ["engines", "coordinator", "doctor", "recall", "undoing"],
     7: ["scaffold", "console"],
     8: ["cli", "__main__"],
 }
