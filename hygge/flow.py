@@ -199,6 +199,7 @@ class _Moving:
             dedupe_by=stored_dedupe(move.settings),
             delete_missing=move.settings.delete_missing,
             max_shrink=move.settings.max_shrink,
+            keep_generations=move.settings.keep_generations,
             clears=self._clears(),
         )
         with (

@@ -339,6 +339,8 @@ class DefaultSettings(Settings):
     """Stop when more rows than this would be put aside."""
     checks: tuple[Check, ...] = ()
     """What must be true of the rows before they are published."""
+    keep_generations: Annotated[int, Field(ge=0, le=1000)] = 1
+    """How many commits `hygge undo` can take back; 0 keeps nothing for it."""
     parallel: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
     """Splits of one entity that are read at once."""
     retries: Annotated[int, Field(ge=0, le=100)] = 3

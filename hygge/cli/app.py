@@ -21,6 +21,7 @@ from hygge.cli.new import new
 from hygge.cli.schema import schema
 from hygge.cli.show import show
 from hygge.cli.types import types
+from hygge.cli.undo import undo
 from hygge.cli.validate import validate
 from hygge.cli.verify import verify
 
@@ -75,6 +76,7 @@ app.command()(history)
 app.add_typer(schema, name="schema")
 app.command()(completion)
 app.command()(types)
+app.command()(undo)
 app.command()(validate)
 app.command()(verify)
 app.command("list")(listing)

@@ -47,10 +47,9 @@ class Place:
         """The file whose flock is held while a target is open."""
         return self.state / "lock"
 
-    @property
-    def previous(self) -> Path:
-        """The generation before the live one."""
-        return self.state / "previous"
+    def previous(self, seq: int) -> Path:
+        """The generation of commit `seq` once it is live no more; 0 is what hygge did not write."""
+        return self.state / f"previous-{seq}"
 
     @property
     def claims(self) -> Path:

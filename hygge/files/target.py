@@ -14,7 +14,7 @@ from hygge.files.formats import store_errors
 from hygge.files.generations import Generation
 from hygge.files.merging import first_double
 from hygge.files.partitions import check_partitions
-from hygge.files.record import PartFile, Record
+from hygge.files.record import PartFile, Record, load_record
 from hygge.files.rereading import PartReader
 from hygge.files.schemas import unify
 from hygge.files.settling import Settling
@@ -162,7 +162,7 @@ class FileTarget(Target):
         reader = PartReader(self._config, self._generation.path, schema)
         return first_double(reader, staged, columns, self._request.buffer_bytes)
 
-    def _check_commit(self, parts: Sequence[Part], commit: Commit) -> None:
+    def _check_seq(self, commit: Commit) -> None:
         generation = self._generation
         if commit.seq != generation.seq:
             raise StoreError(
@@ -171,6 +171,10 @@ class FileTarget(Target):
                 hint="start this run again; it begins from the newest commit",
                 code="HG514",
             )
+
+    def _check_commit(self, parts: Sequence[Part], commit: Commit) -> None:
+        generation = self._generation
+        self._check_seq(commit)
         rows = sum(part.rows for part in parts)
         if not parts or rows != commit.rows:
             raise StoreError(
@@ -191,6 +195,40 @@ class FileTarget(Target):
             for file in staged:
                 if file.name not in names:
                     (self._generation.path / file.name).unlink()
+
+    def previous(self) -> Commit | None:
+        """Return the commit of the newest generation that is kept; see `Target.previous`.
+
+        Raises `StoreError` when somebody changed the live files since.
+        """
+        generation = self._generation
+        with store_errors(f"read {generation.place.state}"):
+            record = generation.previous and load_record(generation.previous)
+            for part in generation.live.parts if record and generation.live else ():
+                path = generation.place.live / part.name
+                if not path.is_file() or path.stat().st_size != part.bytes:
+                    raise StoreError(
+                        f"{path} was changed or removed since the last commit, so to undo that "
+                        "would lose more than the commit",
+                        hint="put the file back, or move everything again with  "
+                        f"hygge go {self._request.flow} --full-refresh",
+                        code="HG529",
+                    )
+        return None if record is None else record.commit
+
+    def undo(self, commit: Commit) -> None:
+        """Swap in the files of the previous generation, linked; see `Target.undo`."""
+        generation = self._generation
+        self._check_seq(commit)
+        with store_errors(f"publish {generation.place.live}"):
+            folder = generation.previous
+            record = folder and load_record(folder)
+            if folder is None or record is None or record.commit.seq + 1 != commit.undoes:
+                raise StoreError(f"the files before commit {commit.undoes} are gone", code="HG529")
+            generation.keep(record.parts, of=folder)
+            total = sum(part.rows for part in record.parts)
+            commit = replace(commit, total_rows=total, schema=record.commit.schema)
+            generation.publish(Record(commit, self._request.attempt, record.parts))
 
     def owner(self, seq: int) -> str | None:
         """Return the run of commit `seq`, as far back as the previous generation."""

@@ -46,6 +46,15 @@ class Chain:
         )
         return self._commit(rows[0][0]) if rows else None
 
+    def at(self, run: Run, seq: int) -> Commit | None:
+        """Return commit `seq`; None when there is none."""
+        rows = run(
+            f"SELECT state FROM {self.table} WHERE target = {self.numbered(1)} "
+            f"AND seq = {self.numbered(2)}",
+            (self.target, seq),
+        )
+        return self._commit(rows[0][0]) if rows else None
+
     def owner(self, run: Run, seq: int) -> str | None:
         """Return the run that wrote commit `seq`; None when nobody has."""
         rows = run(

@@ -43,6 +43,11 @@ class MergingTarget(SqlTarget):
         """Return the staged rows, with their types, as FROM wants them."""
         return self.name(self.staging)
 
+    def staged_tables(self) -> list[str]:
+        """Return the tables that hold what is staged; of a merge one row of each key."""
+        is_merge = self.request.mode is Mode.MERGE
+        return [self.staged_rows()] if is_merge else super().staged_tables()
+
     def gather(self, schema: pa.Schema) -> str:
         """Bring all staged rows into one table, to be found by their key; return its name."""
         return self.staged_rows()

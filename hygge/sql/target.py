@@ -21,6 +21,7 @@ from hygge.connector import Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part
 from hygge.sql.chain import Chain
+from hygge.sql.keeping import Keeping
 from hygge.sql.names import TableName, quote, refuse_table
 from hygge.unfit import fit_schema
 
@@ -62,6 +63,7 @@ class SqlTarget(Target):
         self.staged: pa.Schema | None = None
         self.is_published = False
         self.lock = threading.Lock()
+        self.keeping = Keeping(self)
 
     # What a database brings
 
@@ -167,7 +169,9 @@ class SqlTarget(Target):
         self.finish_staging(schema, becomes_table=self.live is None or swaps)
         with self.transaction():
             self.chain.check_next(self.run, commit.seq)
+            self.keeping.begin(commit, swaps=swaps)
             total = self.publish(commit, schema, swaps=swaps)
+            self.keeping.end(commit)
             self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
         self.is_published = True
 
@@ -190,6 +194,17 @@ class SqlTarget(Target):
                 self.staged = fitted
             return self.staged
 
+    def previous(self) -> Commit | None:
+        """Return the commit before the newest one that no undo took back."""
+        return self.keeping.previous()
+
+    def undo(self, commit: Commit) -> None:
+        """Publish the rows of before in one transaction with the commit; see `Target.undo`."""
+        with self.transaction():
+            self.chain.check_next(self.run, commit.seq)
+            self.chain.add(self.run, self.keeping.bring_back(commit), self.request.attempt)
+        self.is_published = True
+
     def owner(self, seq: int) -> str | None:
         """Return the run of commit `seq`."""
         return self.chain.owner(self.run, seq)
@@ -204,7 +219,7 @@ class SqlTarget(Target):
         """Make the staged rows visible; return how many rows the table has then."""
         if self.live is None or swaps:
             if swaps:
-                self.run(f"DROP TABLE {self.table}")
+                self.keeping.put_away(commit.seq)
             self.rename_staging(schema)
             return self.rows_staged(commit)
         if self.request.mode is Mode.REPLACE:
@@ -313,6 +328,10 @@ class SqlTarget(Target):
         """Run a statement that changes rows; return how many it changed."""
         rows = self.run(f"WITH moved AS ({sql} RETURNING 1) SELECT count(*) FROM moved", values)
         return int(rows[0][0])
+
+    def staged_tables(self) -> list[str]:
+        """Return the tables that hold what is staged, quoted."""
+        return [self.name(self.staging)]
 
     def differs(self, column: LiveColumn, field: pa.Field) -> bool:
         """Return whether a column must change its type to hold a fitted field.

@@ -13,6 +13,7 @@ from hygge.model import Part, Split
 from hygge.sql import chain
 from hygge.sql.duck import catalog, types
 from hygge.sql.duck.faults import Rows, fault
+from hygge.sql.duck.keeping import DuckKeeping
 from hygge.sql.duck.reading import DuckSource
 from hygge.sql.embedded import turn_of
 from hygge.sql.merging import MergingTarget
@@ -45,6 +46,7 @@ class DuckTarget(MergingTarget):
         commits = f"{quote(place.schema)}.{quote(chain.TABLE)}"
         super().__init__(request, place, chain.Chain(commits, place.name, "?"))
         self.replacing = replacing
+        self.keeping = DuckKeeping(self)
         self._rows = rows
         self._turn = turn_of(file)
         self._stem = self.staging.name
@@ -176,6 +178,10 @@ class DuckTarget(MergingTarget):
             # Outside of the `except`, so that it keeps the cause by which a home knows it.
             raise meter.error
 
+    def staged_tables(self) -> list[str]:
+        """Return the tables of all splits, quoted."""
+        return [self.name(table) for table in self._tables()]
+
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Make one table of all splits where it is to become the table, with its key."""
         if not becomes_table:
@@ -230,10 +236,8 @@ class DuckTarget(MergingTarget):
         """Copy the staged rows into the table, split by split; return how many went in."""
         names = ", ".join(map(quote, schema.names))
         return sum(
-            self.change(
-                f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(table)}"
-            )
-            for table in self._tables()
+            self.change(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {table}")
+            for table in self.staged_tables()
         )
 
     def change(self, sql: str, values: Sequence[Any] = ()) -> int:

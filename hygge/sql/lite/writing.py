@@ -19,6 +19,7 @@ from hygge.sql.embedded import beside, turn_of
 from hygge.sql.lite import catalog, types
 from hygge.sql.lite.connecting import Rows, cursor_of
 from hygge.sql.lite.faults import fault
+from hygge.sql.lite.keeping import LiteKeeping
 from hygge.sql.lite.lanes import Lanes, dead_files, remove_files
 from hygge.sql.lite.merging import LiteMerging
 from hygge.sql.lite.values import stored_schema, to_stored
@@ -47,6 +48,7 @@ class LiteTarget(LiteMerging):
             request, TableName("", place), chain.Chain(f"main.{quote(chain.TABLE)}", place, "?")
         )
         self.replacing = replacing
+        self.keeping = LiteKeeping(self)
         self._rows = rows
         self._turn = turn_of(file)
         self._prefix = beside(file, place)
@@ -192,6 +194,10 @@ class LiteTarget(LiteMerging):
         """Let the database read the staging files."""
         self.lanes.attach(self.run)
 
+    def staged_tables(self) -> list[str]:
+        """Return the tables of all splits, quoted."""
+        return self._lanes.tables()
+
     def drop_staging(self) -> None:
         """Remove the staging files."""
         self.lanes.detach(self.run)
@@ -233,7 +239,7 @@ class LiteTarget(LiteMerging):
         """Copy the staged rows into the table, split by split; return how many went in."""
         names = ", ".join(map(quote, schema.names))
         rows = 0
-        for table in self.lanes.tables():
+        for table in self.staged_tables():
             rows += self.change(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {table}")
         return rows
 

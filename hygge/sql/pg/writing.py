@@ -19,6 +19,7 @@ from hygge.sql.pg import catalog, types
 from hygge.sql.pg.connecting import Rows, bulk, control, cursor_of
 from hygge.sql.pg.dependants import reason_to_keep
 from hygge.sql.pg.faults import fault, is_passing, said, state_of
+from hygge.sql.pg.keeping import PgKeeping, name_key
 from hygge.sql.pg.merging import PgMerging
 from hygge.sql.pg.settings import PgSettings
 from hygge.sql.target import LiveColumn, Replacing, staging_prefix
@@ -54,6 +55,7 @@ class PgTarget(PgMerging):
         commits = f"{quote(place.schema)}.{quote(chain.TABLE)}"
         super().__init__(request, place, chain.Chain(commits, place.name, "$"))
         self.replacing = replacing
+        self.keeping = PgKeeping(self)
         self._settings = settings
         self._rows = rows
         self._pid = rows.connection.info.backend_pid
@@ -268,17 +270,7 @@ class PgTarget(PgMerging):
     def rename_staging(self, schema: pa.Schema) -> None:
         """Make the staging table the table, and give its key the usual name."""
         super().rename_staging(schema)
-        if self.request.primary_key:
-            name = f"{self.place.name}_pkey".encode()[:_LONGEST_NAME].decode(errors="ignore")
-            rows = self.run(
-                "SELECT conname FROM pg_constraint WHERE conrelid = to_regclass($1) "
-                "AND contype = 'p' AND to_regclass($2) IS NULL",
-                (self.table, f"{quote(self.place.schema)}.{quote(name)}"),
-            )
-            for (old,) in rows:
-                self.run(
-                    f"ALTER TABLE {self.table} RENAME CONSTRAINT {quote(old)} TO {quote(name)}"
-                )
+        name_key(self.run, self.place)
 
     def drop_staging(self) -> None:
         """Drop what this attempt staged."""
