@@ -6,9 +6,10 @@ import re
 from math import isfinite
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 
 from hygge.datatypes import TypeName
+from hygge.described import Described
 from hygge.model import Mode
 
 _DURATION = r"\s*([0-9]+(?:\.[0-9]+)?)\s*([smhd])?\s*"
@@ -103,12 +104,10 @@ Names = Annotated[
 """A list of names; one name may stand alone."""
 
 
-class Settings(BaseModel):
+class Settings(Described):
     """A block of YAML whose unknown keys are errors."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class ColumnSettings(Settings):

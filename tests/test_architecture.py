@@ -18,6 +18,7 @@ LAYERS = {
         "registry",
         "candidates",
         "connector",
+        "described",
         "casting",
         "commits",
         "unfit",
