@@ -27,8 +27,9 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from hygge.described import Described
 from hygge.errors import ConfigError, StoreError
 from hygge.model import Ability, Commit, EntityFacts, Finding, Mode, Part, Span, Split, Watermark
 from hygge.registry import Registry
@@ -38,15 +39,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class ConnectorConfig(BaseModel):
+class ConnectorConfig(Described):
     """What a file in `homes/` or `stores/` says. A field's docstring is its documentation."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        use_attribute_docstrings=True,
-        populate_by_name=True,
+        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
     )
 
     type: str

@@ -8,7 +8,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -18,6 +17,7 @@ from pydantic import (
 )
 
 from hygge.datatypes import TypeName
+from hygge.described import Described
 from hygge.expressions import parse
 from hygge.masks import Mask
 from hygge.model import Mode
@@ -114,12 +114,10 @@ Names = Annotated[
 """A list of names; one name may stand alone."""
 
 
-class Settings(BaseModel):
+class Settings(Described):
     """A block of YAML whose unknown keys are errors."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def check_expression(text: str) -> str:

@@ -21,6 +21,7 @@ LAYERS = {
         "verdict",
         "candidates",
         "connector",
+        "described",
         "digests",
         "evaluation",
         "expressions",

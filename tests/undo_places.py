@@ -14,10 +14,10 @@ import duckdb
 import pyarrow.ipc as ipc
 import yaml
 from pyarrow import orc
-from servers import Mysql, Postgres, postgres_url, schema_name
+from servers import Postgres, postgres_url, schema_name
 
 Rows = list[tuple[Any, ...]]
-KINDS = ["parquet", "csv", "jsonl", "arrow", "orc", "sqlite", "duckdb", "postgres", "mysql"]
+KINDS = ["parquet", "csv", "jsonl", "arrow", "orc", "sqlite", "duckdb", "postgres"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Place:
 
 @contextmanager
 def open_place(kind: str, root: Path) -> Iterator[Place]:
-    maker = {"sqlite": _sqlite, "duckdb": _duckdb, "postgres": _postgres, "mysql": _mysql}
-    with maker.get(kind, lambda root: _files(kind, root))(root) as place:
+    maker = {"sqlite": _sqlite, "duckdb": _duckdb, "postgres": _postgres}
+    with maker[kind](root) if kind in maker else _files(kind, root) as place:
         yield place
 
 
@@ -102,7 +102,7 @@ def _duckdb(root: Path) -> Iterator[Place]:
 
     def leftovers() -> list[str]:
         found = ask(
-            "select table_name from duckdb_tables() where table_name like '!_hygge!_undo%' escape '!'"
+            "select table_name from duckdb_tables() where starts_with(table_name, '_hygge_undo')"
         )
         return [name for (name,) in found]
 
@@ -131,36 +131,6 @@ def _postgres(root: Path) -> Iterator[Place]:
             server.run,
             leftovers,
             lambda: server.run("delete from users where id = 1"),
-        )
-    finally:
-        server.drop()
-
-
-@contextmanager
-def _mysql(root: Path) -> Iterator[Place]:
-    server = Mysql(schema_name(root))
-    server.make()
-
-    def leftovers() -> list[str]:
-        found = server.run(
-            "select table_name from information_schema.tables "
-            f"where table_schema = '{server.database}' and left(table_name, 11) = '_hygge_undo'"
-        )
-        return [name for (name,) in found]
-
-    def meddle() -> None:
-        with server.connect(server.database) as connection, connection.cursor() as cursor:
-            cursor.execute("delete from users where id = 1")
-            connection.commit()
-
-    yaml_text = yaml.safe_dump(server.settings())
-    try:
-        yield Place(
-            root,
-            yaml_text,
-            lambda sql: list(server.run(sql)),
-            leftovers,
-            meddle,
         )
     finally:
         server.drop()

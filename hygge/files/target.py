@@ -203,7 +203,8 @@ class FileTarget(Target):
         """
         generation = self._generation
         with store_errors(f"read {generation.place.state}"):
-            record = generation.previous and load_record(generation.previous)
+            before = generation.previous
+            record = None if before is None else load_record(before)
             for part in generation.live.parts if record and generation.live else ():
                 path = generation.place.live / part.name
                 if not path.is_file() or path.stat().st_size != part.bytes:
@@ -222,7 +223,7 @@ class FileTarget(Target):
         self._check_seq(commit)
         with store_errors(f"publish {generation.place.live}"):
             folder = generation.previous
-            record = folder and load_record(folder)
+            record = None if folder is None else load_record(folder)
             if folder is None or record is None or record.commit.seq + 1 != commit.undoes:
                 raise StoreError(f"the files before commit {commit.undoes} are gone", code="HG529")
             generation.keep(record.parts, of=folder)

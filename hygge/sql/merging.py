@@ -88,6 +88,17 @@ class MergingTarget(SqlTarget):
 
     # The contract
 
+    def previous(self) -> Commit | None:
+        """Return the commit before the newest one that no undo took back."""
+        return self.keeping.previous()
+
+    def undo(self, commit: Commit) -> None:
+        """Publish the rows of before in one transaction with the commit; see `Target.undo`."""
+        with self.transaction():
+            self.chain.check_next(self.run, commit.seq)
+            self.chain.add(self.run, self.keeping.bring_back(commit), self.request.attempt)
+        self.is_published = True
+
     def keep(self, columns: Sequence[str]) -> None:
         """Remember columns that an update leaves alone; see `Target.keep`."""
         self.kept = frozenset(columns)

@@ -194,17 +194,6 @@ class SqlTarget(Target):
                 self.staged = fitted
             return self.staged
 
-    def previous(self) -> Commit | None:
-        """Return the commit before the newest one that no undo took back."""
-        return self.keeping.previous()
-
-    def undo(self, commit: Commit) -> None:
-        """Publish the rows of before in one transaction with the commit; see `Target.undo`."""
-        with self.transaction():
-            self.chain.check_next(self.run, commit.seq)
-            self.chain.add(self.run, self.keeping.bring_back(commit), self.request.attempt)
-        self.is_published = True
-
     def owner(self, seq: int) -> str | None:
         """Return the run of commit `seq`."""
         return self.chain.owner(self.run, seq)

@@ -23,7 +23,7 @@ class DuckKeeping(Keeping):
 
     def row(self, names: Sequence[str]) -> str:
         """Return columns as one value: DuckDB compares several as a struct."""
-        return f"row({self.listed(names)})"
+        return self.listed(names) if len(names) == 1 else f"row({self.listed(names)})"
 
     def chosen(self, names: Sequence[str]) -> str:
         """Return columns as a subquery of IN selects them: as one struct, too."""

@@ -196,7 +196,7 @@ class LiteTarget(LiteMerging):
 
     def staged_tables(self) -> list[str]:
         """Return the tables of all splits, quoted."""
-        return self._lanes.tables()
+        return self.lanes.tables()
 
     def drop_staging(self) -> None:
         """Remove the staging files."""
