@@ -44,8 +44,7 @@ class LiveColumn:
     type: str
     """The database's own name of its type, written as `SqlTarget.sql_type` would."""
     fills_itself: bool = False
-    """Whether it has a default, or is an identity or generated column: left out where no row
-    brings it."""
+    """Whether it has a default, or is an identity or generated column."""
 
 
 class SqlTarget(Target):
@@ -99,10 +98,7 @@ class SqlTarget(Target):
 
     @abstractmethod
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
-        """Give the staged rows their types; happens once, before the short transaction.
-
-        When the staging table `becomes_table`, also give it the key and what must not be null.
-        """
+        """Give the staged rows their types, once; a table that is to be `becomes_table` its key."""
 
     @abstractmethod
     def drop_staging(self) -> None:
