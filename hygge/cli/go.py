@@ -28,6 +28,9 @@ _RetryFailed = Annotated[
 _FullRefresh = Annotated[
     bool, typer.Option("--full-refresh", help="Replace what the stores hold, whatever the mode.")
 ]
+_AllowProtected = Annotated[
+    bool, typer.Option("--allow-protected", help="Full refresh where that is protected, too.")
+]
 _Limit = Annotated[
     int | None, typer.Option("--limit", min=1, help="Move at most N rows of each entity.")
 ]
@@ -65,6 +68,7 @@ def go(
     fail_fast: _FailFast = False,
     retry_failed: _RetryFailed = False,
     full_refresh: _FullRefresh = False,
+    allow_protected: _AllowProtected = False,
     limit: _Limit = None,
     low: _From = None,
     high: _To = None,
@@ -82,6 +86,7 @@ def go(
         concurrency=concurrency,
         fail_fast=fail_fast,
         full_refresh=full_refresh,
+        allow_protected=allow_protected,
         limit=limit,
         again=None if low is None and high is None else (low, high),
         adopt=adopt,

@@ -15,6 +15,7 @@ from hygge.console.listeners import Listeners
 from hygge.console.output import standard_error, standard_output
 from hygge.console.progress import Progress, choose, open_renderer
 from hygge.console.summary import show_summary
+from hygge.errors import UsageError
 from hygge.logs import Format, setup
 from hygge.model import Outcome, Result, RunFinished
 from hygge.plan import Plan, Selection, make_plan
@@ -46,6 +47,7 @@ class Options:
     concurrency: int | None
     fail_fast: bool
     full_refresh: bool
+    allow_protected: bool
     limit: int | None
     again: tuple[str | None, str | None] | None
     adopt: bool
@@ -65,6 +67,8 @@ class Going:
         self._set_up_logs(options.logs, settings)
         self._root = find_root(settings.directory)
         self._project = Project.load(self._root, env=options.env, env_file=settings.env_file)
+        if options.full_refresh and not options.allow_protected:
+            _check_protected(self._project)
 
     def show(self, selection: Selection, *, retry_failed: bool) -> int:
         """Print what would be moved, and move nothing."""
@@ -178,6 +182,18 @@ class Going:
         if traces:
             what = traces[-1].rstrip().splitlines()[-1]
             show_crash(what, "\n".join(traces), self._root, self._notes)
+
+
+def _check_protected(project: Project) -> None:
+    """Raise `UsageError` where stores may not be replaced just so."""
+    if project.protected:
+        where = f"environment '{project.env}'" if project.env else "this project"
+        raise UsageError(
+            f"{where} is protected, and --full-refresh would replace what its stores hold; "
+            "nothing was moved",
+            hint="look at  hygge plan --full-refresh , and if it is right, add --allow-protected",
+            code="HG221",
+        )
 
 
 def exit_code(outcomes: Sequence[Outcome], stop: Stop) -> int:
