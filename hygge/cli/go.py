@@ -79,23 +79,21 @@ def go(
     log_format: _LogFormat = "text",
 ) -> None:
     """Move data: every enabled flow, or those that are named."""
-    from hygge.cli.going import Going, Logs, Options
+    from hygge.cli.going import Failures, Going, Logs, Options, Refresh
 
     options = Options(
         env=env or ctx.obj.env,
         concurrency=concurrency,
-        fail_fast=fail_fast,
-        full_refresh=full_refresh,
-        allow_protected=allow_protected,
+        refresh=Refresh(full_refresh, allow_protected),
         limit=limit,
         again=None if low is None and high is None else (low, high),
         adopt=adopt,
+        failures=Failures(fail_fast, retry_failed),
         progress=progress,
         logs=Logs(log_level, log_file, log_format),
     )
-    selection = _selection((*(names or ()), *(flow or ())), tag, exclude, entity)
-    act = Going.show if dry_run else Going.move
-    raise typer.Exit(act(Going(ctx.obj, options), selection, retry_failed=retry_failed))
+    selected = _selection((*(names or ()), *(flow or ())), tag, exclude, entity)
+    raise typer.Exit((Going.show if dry_run else Going.move)(Going(ctx.obj, options), selected))
 
 
 def _selection(

@@ -165,7 +165,8 @@ CODES = (
         "HG221",
         "protected environment",
         "With `protected: true`, in an environment or in hygge.yml, `hygge go --full-refresh` "
-        "needs `--allow-protected` as well: it replaces what the stores hold, whatever the flows' modes.",
+        "needs `--allow-protected` as well: it replaces what the stores hold, whatever the "
+        "flows' modes.",
     ),
     Code(
         "HG222",
