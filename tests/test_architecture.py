@@ -55,10 +55,11 @@ LAYERS = {
         "checks",
         "derived",
         "pinned",
+        "promises",
     ],
     4: ["catalog", "finding", "journal", "journal_rows", "project", "runs", "sides", "survey"],
     5: ["plan", "snapshots", "staging", "flow"],
-    6: ["engines", "coordinator", "locking", "doctor", "recall", "verifying"],
+    6: ["engines", "coordinator", "locking", "planning", "doctor", "recall", "verifying"],
     7: ["scaffold", "console"],
     8: ["cli", "__main__"],
 }
