@@ -18,6 +18,7 @@ from hygge.cli.history import history
 from hygge.cli.init import init
 from hygge.cli.listing import listing
 from hygge.cli.new import new
+from hygge.cli.plan import plan
 from hygge.cli.schema import schema
 from hygge.cli.show import show
 from hygge.cli.types import types
@@ -73,6 +74,7 @@ app.command()(discover)
 app.command()(doctor)
 app.command()(go)
 app.command()(history)
+app.command()(plan)
 app.add_typer(schema, name="schema")
 app.command()(completion)
 app.command()(types)

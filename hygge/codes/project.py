@@ -162,6 +162,13 @@ CODES = (
         "done. The message says what there is instead, and `--help` what can be asked.",
     ),
     Code(
+        "HG221",
+        "protected environment",
+        "With `protected: true`, in an environment or in hygge.yml, `hygge go --full-refresh` "
+        "needs `--allow-protected` as well: it replaces what the stores hold, whatever the "
+        "flows' modes.",
+    ),
+    Code(
         "HG222",
         "keys that cannot be together",
         "Two keys of a flow ask for what cannot be had at once: `incremental` with `mode: "

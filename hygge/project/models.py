@@ -59,6 +59,8 @@ class ProjectSettings(Settings):
     """Memory for the data of the whole run, in Arrow bytes, written like `1GB`."""
     mask_salt: Annotated[SecretStr, Field(min_length=8)] | None = None
     """The secret of `mask: hash`: with another one, equal values get other hashes."""
+    protected: bool = False
+    """Whether `hygge go --full-refresh`, which replaces what stores hold, must be allowed."""
 
 
 class EntitySettings(MoveSettings):
@@ -109,6 +111,8 @@ class OverlaySettings(Settings):
     """Moves that run at once."""
     memory_limit: Bytes | None = None
     """Memory for the data of the whole run, written like `1GB`."""
+    protected: bool | None = None
+    """Whether `hygge go --full-refresh`, which replaces what stores hold, must be allowed."""
     homes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Keys laid over homes/<name>.yml, by the home's name."""
     stores: dict[str, dict[str, Any]] = Field(default_factory=dict)

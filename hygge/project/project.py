@@ -141,6 +141,11 @@ class Project:
         salt = self._lenient.settings().mask_salt
         return None if salt is None else salt.get_secret_value().encode()
 
+    @property
+    def protected(self) -> bool:
+        """Whether stores may be replaced against a flow's mode only when that is allowed."""
+        return self._lenient.settings().protected
+
     @cached_property
     def homes(self) -> Mapping[str, ConnectorOutline]:
         """The homes by name, sorted."""
