@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hygge.connector import WriteRequest
 from hygge.errors import StoreError
@@ -22,38 +22,47 @@ from hygge.files.rereading import PartReader
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Sized = TypeVar("Sized", "pa.Array", "pa.RecordBatch")
 _LEAST_BYTES = 16 * 2**20
 _SAMPLED = 1000
 """Keys of each batch that ranges are chosen by."""
+_ROW_BYTES = 16
+"""Bytes of a row's place, held beside its key."""
+_PIECE_ROWS = 2**20
 
 
 @dataclass(slots=True)
 class Dropped:
-    """Rows of some files that do not stay, by the number of the file: row numbers, ascending."""
+    """Rows of some files that do not stay, by the number of the file: one bit a row."""
 
-    rows: dict[int, list[pa.Array]] = field(default_factory=lambda: defaultdict(list))
+    masks: dict[int, pa.Array] = field(default_factory=dict)
+    counts: dict[int, int] = field(default_factory=dict)
 
-    def add(self, file: int, rows: pa.Array) -> None:
-        """Note rows of a file."""
-        if len(rows):
-            self.rows[file].append(rows)
+    def add(self, file: int, mask: pa.Array) -> None:
+        """Note rows of a file, by a mask of all its rows; none of them was noted before."""
+        import pyarrow.compute as pc
+
+        count = pc.sum(mask).as_py()
+        if count:
+            known = self.masks.get(file)
+            self.masks[file] = mask if known is None else pc.or_(known, mask)
+            self.counts[file] = self.count(file) + count
 
     def count(self, file: int) -> int:
         """Return how many rows of a file do not stay."""
-        return sum(map(len, self.rows.get(file, ())))
+        return self.counts.get(file, 0)
 
     @property
     def total(self) -> int:
         """How many rows of all files do not stay."""
-        return sum(map(self.count, self.rows))
+        return sum(self.counts.values())
 
-    def of(self, file: int) -> pa.Array:
-        """Return the row numbers of a file, ascending."""
-        import pyarrow as pa
+    def staying(self, file: int, batch: pa.RecordBatch, first: int) -> pa.Array | None:
+        """Return which rows of a batch, that begins at row `first`, stay; None when all do."""
         import pyarrow.compute as pc
 
-        found = pa.chunked_array(self.rows[file], pa.int64()).combine_chunks()
-        return found.take(pc.sort_indices(found)) if len(self.rows[file]) > 1 else found
+        mask = self.masks.get(file)
+        return None if mask is None else pc.invert(mask.slice(first, batch.num_rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +83,37 @@ class Range:
         return tests[0] if len(tests) == 1 else pc.and_(*tests)
 
 
-def ranges(arrays: Iterable[pa.Array], most: int) -> list[Range]:
-    """Return ranges that hold about `most` bytes of some keys each."""
+def ranges(arrays: Iterable[tuple[pa.Array, int]], most: int) -> list[Range]:
+    """Return ranges of some keys, given with the bytes held for them, of about `most` each."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     size, samples = 0, []
-    for keys in arrays:
-        size += keys.nbytes
+    for keys, held in arrays:
+        size += held + _ROW_BYTES * len(keys)
         step = max(len(keys) // _SAMPLED, 1)
         samples.append(keys.take(pa.array(range(0, len(keys), step), pa.int64())))
     number = -(-size // max(most, _LEAST_BYTES))
     if number < 2:
         return [Range()]
-    found = pa.chunked_array(samples).combine_chunks()
+    found = pa.chunked_array(samples).combine_chunks().drop_null()
     ordered = pc.unique(found.take(pc.sort_indices(found)))
     places = sorted({len(ordered) * n // number for n in range(1, number)} - {0})
     bounds = [None, *(ordered[place] for place in places), None]
     return [Range(low, high) for low, high in pairwise(bounds)]
+
+
+def grouped(items: Iterable[tuple[int, Sized]], most: int) -> Iterator[list[tuple[int, Sized]]]:
+    """Yield arrays or batches, each with its number, in lists of about `most` bytes."""
+    group, size = [], 0
+    for item in items:
+        group.append(item)
+        size += item[1].nbytes
+        if size >= max(most, _LEAST_BYTES):
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def first_double(
@@ -105,7 +127,7 @@ def first_double(
         for part in parts:
             yield from ((rows, keys_of(rows, columns)) for rows in reader.batches(part, columns))
 
-    for span in ranges((one for _, one in keys()), most):
+    for span in ranges(((one, one.nbytes) for _, one in keys()), most):
         held = []
         for _, found in keys():
             inside = span.holds(found)
@@ -143,6 +165,7 @@ class Merge:
     ) -> None:
         self._request = request
         self._key = request.primary_key
+        self._by = [name for name in request.dedupe_by if name not in request.primary_key]
         self._most = request.buffer_bytes
         self._staged, self._live = staged, live
         self._new, self._old = new, old
@@ -156,13 +179,14 @@ class Merge:
         if not any(part.rows for part in self._staged):
             return
         for span in self._ranges():
-            keys = self._staged_keys(span)
-            self._look_up(keys, span)
+            self._look_up(self._staged_keys(span))
 
     def _ranges(self) -> list[Range]:
         """Return ranges whose staged keys fit into memory."""
-        batches = self._batches(self._new, self._staged, self._key)
-        return ranges((keys_of(batch, self._key) for _, _, batch in batches), self._most)
+        batches = self._batches(self._new, self._staged, [*self._key, *self._by])
+        return ranges(
+            ((keys_of(batch, self._key), batch.nbytes) for _, _, batch in batches), self._most
+        )
 
     def _batches(
         self, reader: PartReader, parts: Sequence[PartFile], columns: Sequence[str]
@@ -179,24 +203,23 @@ class Merge:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        by = [name for name in self._request.dedupe_by if name not in self._key]
         tables = []
-        for file, row, batch in self._batches(self._new, self._staged, [*self._key, *by]):
+        for file, row, batch in self._batches(self._new, self._staged, [*self._key, *self._by]):
             keys = keys_of(batch, self._key)
-            numbers = pa.array(range(row, row + len(keys)), pa.int64())
+            numbers = _counted(row, len(keys))
             columns = {"key": keys, "row": numbers, "file": pa.repeat(file, len(keys))}
             # Dedupe columns are sorted by; their own names may be anything.
-            columns |= {f"by{n}": batch.column(name) for n, name in enumerate(by)}
+            columns |= {f"by{n}": batch.column(name) for n, name in enumerate(self._by)}
             table, held = pa.table(columns), span.holds(keys)
             tables.append(table if held is None else table.filter(held))
         whole = pa.concat_tables(tables).combine_chunks()
         keys = whole.column("key").combine_chunks()
         different = pc.unique(keys)
         if len(different) < len(keys):
-            self._choose(whole, keys, len(by))
+            self._choose(whole, keys)
         return different
 
-    def _choose(self, rows: pa.Table, keys: pa.Array, by: int) -> None:
+    def _choose(self, rows: pa.Table, keys: pa.Array) -> None:
         """Tell which of the rows with equal keys lose: the highest stays, nulls are lowest."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -204,7 +227,7 @@ class Merge:
         counts = pc.value_counts(keys)
         several = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
         rows = rows.filter(pc.is_in(keys, several))
-        names = [f"by{n}" for n in range(by)]
+        names = [f"by{n}" for n in range(len(self._by))]
         order = pc.sort_indices(
             rows,
             sort_keys=[("key", "ascending"), *((name, "descending") for name in names)],
@@ -220,7 +243,7 @@ class Merge:
         lost = rows.filter(same)
         for file in pc.unique(lost.column("file")).to_pylist():
             mine = lost.filter(pc.equal(lost.column("file"), file)).column("row").combine_chunks()
-            self.losers.add(file, mine.take(pc.sort_indices(mine)))
+            self.losers.add(file, _mask(mine, self._staged[file].rows))
 
     def _refuse(self, rows: pa.Table, place: int) -> None:
         import pyarrow.compute as pc
@@ -238,23 +261,28 @@ class Merge:
             row -= batch.num_rows
         return {}
 
-    def _look_up(self, keys: pa.Array, span: Range) -> None:
+    def _look_up(self, keys: pa.Array) -> None:
         """Find the live rows whose key is among the staged ones."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        hits = []
-        for file, row, batch in self._batches(self._old, self._live, self._key):
-            found = keys_of(batch, self._key)
+        hits, masks = [], defaultdict(list)
+        batches = self._batches(self._old, self._live, self._key)
+        live = ((file, keys_of(batch, self._key)) for file, _, batch in batches)
+        for group in grouped(live, self._most):  # each look-up lays the staged keys out anew
+            found = pa.chunked_array([one for _, one in group])
             is_hit = pc.is_in(found, keys)
-            if not pc.any(is_hit).as_py():
-                continue
-            self.replaced.add(file, pc.add(pc.indices_nonzero(is_hit).cast(pa.int64()), row))
             hits.append(found.filter(is_hit))
-        if sum(map(len, hits)) > len(keys):
-            self._refuse_live(pa.chunked_array(hits))
-        whole = pa.chunked_array(hits, keys.type)
-        if len(pc.unique(whole)) < len(whole):
+            row = 0
+            for file, one in group:
+                masks[file].append(is_hit.slice(row, len(one)).combine_chunks())
+                row += len(one)
+            for file in [done for done in masks if done != group[-1][0]]:
+                self.replaced.add(file, pa.concat_arrays(masks.pop(file)))
+        for file, found in masks.items():
+            self.replaced.add(file, pa.concat_arrays(found))
+        whole = pa.chunked_array([one for hit in hits for one in hit.chunks], keys.type)
+        if len(whole) > len(keys) or len(pc.unique(whole)) < len(whole):
             self._refuse_live(whole)
 
     def _refuse_live(self, hits: pa.ChunkedArray) -> None:
@@ -281,8 +309,32 @@ def _as_before(rows: pa.Table, names: Sequence[str]) -> pa.Array:
         one, other = column[1:], column[:-1]
         both_null = pc.and_(pc.is_null(one), pc.is_null(other))
         equal = pc.or_(pc.fill_null(pc.equal(one, other), False), both_null)
+        if pa.types.is_floating(column.type):
+            both_nan = pc.and_(pc.is_nan(one), pc.is_nan(other))
+            equal = pc.or_(equal, pc.fill_null(both_nan, False))
         same = pc.and_(same, equal)
     return pa.concat_arrays([pa.array([False]), same]) if rows.num_rows else same
+
+
+def _counted(first: int, count: int) -> pa.Array:
+    """Return whole numbers from `first` on."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), count), start=first - 1)
+
+
+def _mask(rows: pa.Array, count: int) -> pa.Array:
+    """Return which of `count` rows are among some row numbers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    masks = []
+    for first in range(0, count, _PIECE_ROWS):
+        piece = _counted(first, min(_PIECE_ROWS, count - first))
+        inside = pc.and_(pc.greater_equal(rows, first), pc.less(rows, first + _PIECE_ROWS))
+        masks.append(pc.is_in(piece, rows.filter(inside)))
+    return pa.concat_arrays(masks)
 
 
 def _several(key: dict[str, str], count: int, where: str, hint: str) -> StoreError:

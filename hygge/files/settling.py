@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from hygge.connector import StoreConfig, WriteRequest
 from hygge.errors import StoreError
 from hygge.files.generations import Generation
-from hygge.files.merging import Dropped, Merge
+from hygge.files.keys import keys_of
+from hygge.files.merging import Dropped, Merge, grouped
 from hygge.files.record import PartFile
 from hygge.files.rereading import PartReader
 from hygge.files.splits import Layout, SplitWriter
-from hygge.model import Commit, Mode
+from hygge.model import Commit, Mode, Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 DELETED_AT = "_hygge_deleted_at"
 _MOST_MISSING = 0.5
 """The share of the rows that may be missing where the flow says nothing."""
-Change = Callable[["pa.RecordBatch", int], "pa.RecordBatch"]
-"""Returns what stays of rows, told the number of the first one in its file."""
+_KEY = "hygge key"
 
 
 class Settling:
@@ -61,31 +61,26 @@ class Settling:
     def _clear(
         self, live: Sequence[PartFile], staged: Sequence[PartFile]
     ) -> tuple[list[PartFile], list[PartFile]]:
-        import pyarrow.compute as pc
+        import pyarrow as pa
 
         span = self._request.clears
         cleared = Dropped()
-        for number, part in enumerate(live if span is not None else ()):
-            assert span is not None
-            row = 0
-            for batch in self._old.batches(part, [span.column]):
-                values = batch.column(0)
-                ends = [] if span.low is None else [pc.greater_equal(values, span.low)]
-                ends += [] if span.high is None else [pc.less(values, span.high)]
-                inside = ends[0] if len(ends) == 1 else pc.and_(*ends)
-                cleared.add(number, _indices(inside, row))
-                row += batch.num_rows
+        for number, part in enumerate(live):
+            if span is not None and part.rows:
+                batches = self._old.batches(part, [span.column])
+                masks = [_inside(batch.column(0), span) for batch in batches]
+                cleared.add(number, pa.concat_arrays(masks))
         kept, rewritten = self._without(self._old, live, cleared)
         return kept, [*rewritten, *staged]
 
     def _merge(
         self, live: Sequence[PartFile], staged: Sequence[PartFile], gone: Sequence[str]
     ) -> tuple[list[PartFile], list[PartFile]]:
+        blank = [part for part in staged if not part.rows]
         staged = [part for part in staged if part.rows]
-        reachable = [part for part in live if self._can_hold(part, staged)]
+        others, reachable = self._apart(live, staged)
         merge = Merge(self._request, staged=staged, live=reachable, new=self._new, old=self._old)
         merge.find()
-        others = [part for part in live if part not in reachable]
         losers, replaced = merge.losers, merge.replaced
         if gone and replaced.total:
             losers, staged = Dropped(), self._with_old(merge, reachable, staged, gone)
@@ -99,15 +94,20 @@ class Settling:
             kept, rewritten = [], []
         else:
             kept, rewritten = self._marked(reachable, replaced)
-        return [*others, *kept], [*rewritten, *own, *chosen]
+        # A file without rows holds the schema, should nothing else be left.
+        return [*others, *kept], [*rewritten, *own, *chosen, *blank]
 
-    def _can_hold(self, part: PartFile, staged: Sequence[PartFile]) -> bool:
-        """Return whether a live file may hold a staged key: not where partitions tell it apart."""
+    def _apart(
+        self, live: Sequence[PartFile], staged: Sequence[PartFile]
+    ) -> tuple[list[PartFile], list[PartFile]]:
+        """Return the live files whose partitions cannot hold a staged key, and the others."""
         names = self._layout.partition_by
         is_apart = names and set(names) <= set(self._request.primary_key)
         if not is_apart or self._request.delete_missing:
-            return True
-        return _folder(part) in {_folder(one) for one in staged}
+            return [], list(live)
+        folders = {_folder(part) for part in staged}
+        others = [part for part in live if _folder(part) not in folders]
+        return others, [part for part in live if _folder(part) in folders]
 
     def _without(
         self, reader: PartReader, parts: Sequence[PartFile], dropped: Dropped
@@ -120,21 +120,27 @@ class Settling:
             if not count:
                 kept.append(part)
             elif count < part.rows:
-                rows = dropped.of(number)
-                rewritten += self._rewrite(reader, part, partial(_left, rows))
+                rewritten += self._write(self._left(reader, part, dropped, number))
         return kept, rewritten
 
-    def _rewrite(self, reader: PartReader, part: PartFile, change: Change) -> tuple[PartFile, ...]:
+    def _left(
+        self, reader: PartReader, part: PartFile, dropped: Dropped, number: int
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a file that stay."""
+        row = 0
+        for batch in reader.batches(part):
+            stay = dropped.staying(number, batch, row)
+            row += batch.num_rows
+            yield batch if stay is None else batch.filter(stay)
+
+    def _write(self, batches: Iterable[pa.RecordBatch]) -> tuple[PartFile, ...]:
+        """Write rows, of which there is one at least, into files of this generation."""
         stem = f"{self._generation.stem}-m{next(self._numbers):05d}"
-        schema = self._commit.schema
-        writer = SplitWriter(self._generation.path, stem, self._layout, schema)
+        writer = SplitWriter(self._generation.path, stem, self._layout, self._commit.schema)
         try:
-            row = 0
-            for batch in reader.batches(part):
-                kept = change(batch, row)
-                row += batch.num_rows
-                if kept.num_rows:
-                    writer.write(kept)
+            for batch in batches:
+                if batch.num_rows:
+                    writer.write(batch)
             return writer.close()
         except BaseException:
             writer.abort()
@@ -146,14 +152,12 @@ class Settling:
         """Mark the rows whose key is no longer staged; a row that has a mark keeps it."""
         missing, present = [], 0
         for number, part in enumerate(parts):
-            rows, unmarked = replaced.of(number) if replaced.count(number) else None, 0
-            row = 0
+            row = unmarked = 0
             for batch in self._old.batches(part, [DELETED_AT]):
                 is_live = batch.column(0).is_null()
                 present += _count(is_live)
-                if rows is not None:
-                    is_live = _both(is_live, _others(rows, row, batch))
-                unmarked += _count(is_live)
+                stay = replaced.staying(number, batch, row)
+                unmarked += _count(is_live if stay is None else _both(is_live, stay))
                 row += batch.num_rows
             missing.append(unmarked)
         self._check_missing(sum(missing), present)
@@ -162,17 +166,15 @@ class Settling:
         for number, part in enumerate(parts):
             if not missing[number] and not replaced.count(number):
                 kept.append(part)
-                continue
-            rows = replaced.of(number) if replaced.count(number) else None
-            rewritten += self._rewrite(self._old, part, partial(self._mark, rows))
-        return kept, [part for part in rewritten if part.rows]
+            elif replaced.count(number) < part.rows:
+                left = self._left(self._old, part, replaced, number)
+                rewritten += self._write(map(self._mark, left))
+        return kept, rewritten
 
-    def _mark(self, replaced: pa.Array | None, batch: pa.RecordBatch, row: int) -> pa.RecordBatch:
+    def _mark(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if replaced is not None:
-            batch = batch.filter(_others(replaced, row, batch))
         place = batch.schema.get_field_index(DELETED_AT)
         kind = batch.schema.field(place).type
         now = pa.scalar(datetime.fromisoformat(self._commit.committed_at)).cast(kind)
@@ -199,37 +201,56 @@ class Settling:
     ) -> list[PartFile]:
         """Return staged files written again with the values that live rows have in some columns.
 
-        These values of the rows that are merged into are held in memory.
+        As many staged rows at once as fit into memory; for each such group the live files with
+        rows that are merged into are read again.
         """
+        found: list[PartFile] = []
+        for number, part in enumerate(staged):
+            if merge.losers.count(number) < part.rows:
+                left = self._left(self._new, part, merge.losers, number)
+                found += self._write(self._refilled(left, merge.replaced, live, gone))
+        return found
+
+    def _refilled(
+        self,
+        staged: Iterable[pa.RecordBatch],
+        replaced: Dropped,
+        live: Sequence[PartFile],
+        gone: Sequence[str],
+    ) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        from hygge.files.keys import keys_of
+        key = self._request.primary_key
+        for group in grouped(((0, batch) for batch in staged), self._request.buffer_bytes):
+            keys = pa.chunked_array([keys_of(batch, key) for _, batch in group]).combine_chunks()
+            old = self._held(keys, replaced, live, gone)
+            places, row = pc.index_in(keys, old.column(_KEY).combine_chunks()), 0
+            for _, batch in group:
+                here = places.slice(row, batch.num_rows)
+                row += batch.num_rows
+                yield _filled(batch, old.select(gone).take(here))
+
+    def _held(
+        self, keys: pa.Array, replaced: Dropped, live: Sequence[PartFile], gone: Sequence[str]
+    ) -> pa.Table:
+        """Return the values that live rows with these keys have in some columns."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
         key = self._request.primary_key
-        held = []
+        found = []
         for number, part in enumerate(live):
-            if merge.replaced.count(number):
-                row = 0
-                rows = merge.replaced.of(number)
-                for batch in self._old.batches(part, list(dict.fromkeys([*key, *gone]))):
-                    hits = batch.filter(_not(_others(rows, row, batch)))
-                    held.append(hits.append_column("hygge key", keys_of(hits, key)))
-                    row += batch.num_rows
-        old = pa.Table.from_batches(held).combine_chunks()
-        keys = old.column("hygge key").combine_chunks()
-
-        def change(rows: pa.Array | None, batch: pa.RecordBatch, row: int) -> pa.RecordBatch:
-            if rows is not None:
-                batch = batch.filter(_others(rows, row, batch))
-            places = pc.index_in(keys_of(batch, key), keys)
-            return _filled(batch, old.select(gone).take(places))
-
-        found: list[PartFile] = []
-        for number, part in enumerate(staged):
-            rows = merge.losers.of(number) if merge.losers.count(number) else None
-            found += self._rewrite(self._new, part, partial(change, rows))
-        return found
+            if not replaced.count(number):
+                continue
+            batches = self._old.batches(part, list(dict.fromkeys([*key, *gone])))
+            numbered = ((0, batch) for batch in batches)
+            for group in grouped(numbered, self._request.buffer_bytes):
+                rows = pa.Table.from_batches([batch for _, batch in group])
+                own = pa.chunked_array([keys_of(batch, key) for _, batch in group])
+                is_wanted = pc.is_in(own, keys)
+                found.append(rows.select(gone).append_column(_KEY, own).filter(is_wanted))
+        return pa.concat_tables(found).combine_chunks()
 
 
 def _filled(batch: pa.RecordBatch, values: pa.Table) -> pa.RecordBatch:
@@ -245,35 +266,15 @@ def _folder(part: PartFile) -> str:
     return part.name.rpartition("/")[0]
 
 
-@lru_cache(maxsize=4)
-def _numbers(count: int) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array(range(count), pa.int64())
-
-
-def _indices(mask: pa.Array, first: int) -> pa.Array:
+def _inside(values: pa.Array, span: Span) -> pa.Array:
+    """Return which values are in a range; a null is in none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.add(pc.indices_nonzero(mask).cast(pa.int64()), first)
-
-
-def _others(rows: pa.Array, first: int, batch: pa.RecordBatch) -> pa.Array:
-    """Return which rows of a batch, that begins at row `first`, are not among some rows."""
-    import pyarrow.compute as pc
-
-    return pc.invert(pc.is_in(_numbers(batch.num_rows), pc.subtract(rows, first)))
-
-
-def _left(rows: pa.Array, batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
-    return batch.filter(_others(rows, first, batch))
-
-
-def _not(mask: pa.Array) -> pa.Array:
-    import pyarrow.compute as pc
-
-    return pc.invert(mask)
+    ends = [] if span.low is None else [pc.greater_equal(values, span.low)]
+    ends += [] if span.high is None else [pc.less(values, span.high)]
+    inside = reduce(pc.and_, ends) if ends else pa.repeat(False, len(values))
+    return pc.fill_null(inside, False)
 
 
 def _both(one: pa.Array, other: pa.Array) -> pa.Array:

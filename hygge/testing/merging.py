@@ -92,6 +92,12 @@ class MergeCases(ABC):
         assert self.held(tmp_path) == [(1, "a", 1)]
         assert self.total(store) == 1
 
+    def test_a_first_merge_of_no_rows_makes_the_place(self, tmp_path: Path, store: Store) -> None:
+        write(store, [things()], merging())
+        assert self.held(tmp_path) == []
+        write(store, [things((1, "a", 1))], merging())
+        assert self.held(tmp_path) == [(1, "a", 1)]
+
     def test_merging_again_changes_nothing(self, tmp_path: Path, store: Store) -> None:
         for _ in range(3):
             write(store, [plain_table(300)], merging())
@@ -217,6 +223,10 @@ class MergeCases(ABC):
         # The mark that is there stays; a row that comes back has none.
         assert go((2, "b", 1)) == [(1, first), (2, None), (3, first.replace("2+", "3+"))]
         assert go((1, "a", 1), (2, "b", 1))[0] == (1, None)
+        assert self.total(store) == 3
+        # Every row of the store is replaced, which leaves nothing behind.
+        everything = [(1, "a", 1), (2, "b", 1), (3, "c", 1)]
+        assert go(*everything) == go(*everything) == [(1, None), (2, None), (3, None)]
         assert self.total(store) == 3
 
     @pytest.mark.parametrize("how", ["hard", "soft"])
