@@ -27,18 +27,25 @@ def store_at(root: Path, kind: str, **settings: object) -> Store:
 
 def a_request(mode: Mode, run_id: str | None = None, *, adopt: bool = False) -> WriteRequest:
     """Return what a new run of the flow `users` asks."""
-    return WriteRequest("users", "users", "users", run_id or uuid4().hex, 1, mode, adopt)
+    key = ("row",) if mode is Mode.MERGE else ()
+    run_id = run_id or uuid4().hex
+    return WriteRequest("users", "users", "users", run_id, 1, mode, adopt, primary_key=key)
+
+
+def moved_rows(mode: Mode, seq: int) -> list[int]:
+    """Return which rows commit `seq` brings: a merge leaves others of each file as they are."""
+    return [row for row in range(ROWS) if mode is not Mode.MERGE or (row + seq) % 4]
 
 
 def move(store: Store, request: WriteRequest) -> Commit:
-    """Commit `ROWS` rows in `SPLITS` splits, each row saying which commit brought it."""
+    """Commit rows in `SPLITS` splits, each row saying which commit brought it."""
     with store.open(request) as target:
         last = target.last_commit()
         seq = 1 if last is None else last.seq + 1
-        parts = []
+        parts, moved = [], moved_rows(request.mode, seq)
         for number in range(SPLITS):
-            rows = range(number, ROWS, SPLITS)
-            table = pa.table({"row": list(rows), "seq": [seq] * len(rows)})
+            rows = [row for row in moved if row % SPLITS == number]
+            table = pa.table({"row": rows, "seq": [seq] * len(rows)})
             reader = table.cast(target.accept(table.schema)).to_reader()
             parts.append(target.stage(reader, Split(number, str(number))))
         commit = Commit(
@@ -47,7 +54,7 @@ def move(store: Store, request: WriteRequest) -> Commit:
             seq=seq,
             run_id=request.run_id,
             mode=request.mode,
-            rows=ROWS,
+            rows=len(moved),
             total_rows=0,
             schema=table.schema,
             committed_at="2024-02-29T12:00:00Z",
@@ -58,8 +65,10 @@ def move(store: Store, request: WriteRequest) -> Commit:
 
 def expected_rows(mode: Mode, seq: int) -> list[tuple[int, int]]:
     """Return the rows after commit `seq`, sorted, when all commits were of one mode."""
-    commits = range(1, seq + 1) if mode is Mode.APPEND else [seq]
-    return sorted((row, n) for row in range(ROWS) for n in commits if n)
+    brought = [(row, n) for n in range(1, seq + 1) for row in moved_rows(mode, n)]
+    if mode is Mode.REPLACE:
+        brought = [(row, n) for row, n in brought if n == seq]
+    return sorted(dict(brought).items() if mode is Mode.MERGE else brought)
 
 
 def main(root: str, kind: str, mode: str, count: str) -> None:

@@ -41,7 +41,7 @@ def child(script: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("how", ["exchange", "swap"])
-@pytest.mark.parametrize("mode", [Mode.REPLACE, Mode.APPEND])
+@pytest.mark.parametrize("mode", [Mode.REPLACE, Mode.APPEND, Mode.MERGE])
 def test_a_kill_at_any_call_leaves_one_whole_generation(
     fast_place: Path, mode: Mode, how: str
 ) -> None:
@@ -60,7 +60,7 @@ def rows_in(place: Path) -> list[tuple[int, int]]:
         return duck.execute(f"SELECT row, seq FROM '{files}' ORDER BY ALL").fetchall()
 
 
-@pytest.mark.parametrize("mode", [Mode.REPLACE, Mode.APPEND])
+@pytest.mark.parametrize("mode", [Mode.REPLACE, Mode.APPEND, Mode.MERGE])
 def test_kills_at_random_times_never_tear_a_commit(tmp_path: Path, mode: Mode) -> None:
     dice = random.Random(7)
     store = store_at(tmp_path, "parquet")
@@ -78,4 +78,4 @@ def test_kills_at_random_times_never_tear_a_commit(tmp_path: Path, mode: Mode) -
         commit = move(store, a_request(mode))
         assert commit.seq == newest + 1
         assert rows_in(tmp_path) == expected_rows(mode, commit.seq)
-    assert len(rows_in(tmp_path)) == (ROWS if mode is Mode.REPLACE else ROWS * commit.seq)
+    assert len(rows_in(tmp_path)) == (ROWS * commit.seq if mode is Mode.APPEND else ROWS)
