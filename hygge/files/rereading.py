@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from hygge.casting import exact_cast
 from hygge.connector import ProjectContext, ReadRequest, StoreConfig
-from hygge.errors import HomeError, StoreError
+from hygge.errors import HomeError, LateTypeError, StoreError
 from hygge.files.home import FileHome, FileSource
 from hygge.files.layout import DataFile, read_partitions
 from hygge.files.record import PartFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger(__name__)
 
 _BATCH_BYTES = 4 * 2**20
 
@@ -55,7 +58,24 @@ class PartReader:
             )
 
     def _read(self, path: Path, names: Sequence[str]) -> Generator[pa.RecordBatch]:
-        request = ReadRequest(path.name, batch_bytes=_BATCH_BYTES, thorough=True)
+        """Yield rows with types from a sample, from where that does not do with the file's own."""
+        done = 0
+        try:
+            for batch in self._rows(path, names, thorough=False):
+                done += batch.num_rows
+                yield batch
+            return
+        except LateTypeError as error:
+            log.info("%s; reading %s again with types taken from all of it", error.message, path)
+        for batch in self._rows(path, names, thorough=True):
+            known = min(done, batch.num_rows)
+            done -= known
+            yield batch.slice(known)
+
+    def _rows(
+        self, path: Path, names: Sequence[str], *, thorough: bool
+    ) -> Generator[pa.RecordBatch]:
+        request = ReadRequest(path.name, batch_bytes=_BATCH_BYTES, thorough=thorough)
         source = cast("FileSource", self._home.source(request, [self._data_file(path)]))
         held = [name for name in source.schema.names if name in names]
         source.narrow(held or source.schema.names[:1])

@@ -15,7 +15,8 @@ import test_parquet_store
 
 from hygge.connector import Store
 from hygge.testing import FileStoreSuite
-from hygge.testing.merging import MergeCases
+from hygge.testing.merging import MergeCases, merging
+from hygge.testing.moving import write
 
 
 class Merges(MergeCases):
@@ -39,6 +40,22 @@ class TestCsvMerges(Merges):
 
 class TestJsonlMerges(Merges):
     suite = test_jsonl_store.TestJsonlStore
+
+    def test_a_value_of_another_kind_far_down_is_read_all_the_same(
+        self, tmp_path: Path, store: Store
+    ) -> None:
+        schema = pa.schema([("id", pa.int64()), ("some", pa.float64()), ("late", pa.string())])
+        many = range(150_000)
+        values = [0.5 if n > 149_000 else float(n) for n in many]
+        late = ["x" if n > 149_000 else None for n in many]
+        write(store, [pa.table([list(many), values, late], schema=schema)], merging())
+        new = pa.table([[3], [-1.0], ["y"]], schema=schema)
+        write(store, [new], merging())
+        rows = {id: rest for id, *rest in self.held(tmp_path, schema)}
+        assert len(rows) == 150_000
+        assert rows[3] == [-1.0, "y"]
+        assert rows[4] == [4.0, None]
+        assert rows[149_999] == [0.5, "x"]
 
 
 class TestOrcMerges(Merges):
