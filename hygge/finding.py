@@ -46,7 +46,8 @@ def find_differences(
 
 def _chosen(groups: Mapping[int, int]) -> list[int]:
     """Return as many groups as may be looked into at once, at least one."""
-    chosen, total = [], 0
+    chosen: list[int] = []
+    total = 0
     for group, rows in groups.items():
         total += rows
         if chosen and total > _MOST_ROWS:
