@@ -30,7 +30,7 @@ docs: .venv/.installed-dev ## Write docs/connectors/, docs/flows.md and docs/err
 	$(IN_VENV) docs/connectors.py
 	$(IN_VENV) docs/errors.py
 	$(IN_VENV) docs/flows.py
-	for example in quickstart flights warehouse; do $(IN_VENV) -m hygge -C examples/$$example schema; done
+	for example in quickstart flights warehouse incremental; do $(IN_VENV) -m hygge -C examples/$$example schema; done
 
 clean: ## Remove .venv and what tools left behind
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

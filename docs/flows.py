@@ -12,7 +12,14 @@ from pydantic import BaseModel
 
 from hygge.catalog import options_of
 from hygge.project.models import EntitySettings, FlowSettings
-from hygge.settings import ColumnSettings, DefaultSettings, MoveSettings, SchemaContract
+from hygge.settings import (
+    Check,
+    ColumnSettings,
+    DefaultSettings,
+    Incremental,
+    MoveSettings,
+    SchemaContract,
+)
 
 PAGE = Path(__file__).resolve().parent / "flows.md"
 _HEAD = """<!-- Made by `make docs` from the keys themselves; changes here are lost. -->
@@ -36,9 +43,42 @@ entities:
     where: total > 1000
 ```
 
-`where`, `query` and `snapshot: shared` need a home that speaks SQL; `hygge types TYPE` tells which
-of them a home knows, and `hygge validate` refuses the others. `where` and `query` may stand
-together: the condition then chooses among the rows of the query.
+`query` and `snapshot: shared` need a home that speaks SQL; `hygge types TYPE` tells which of them a
+home knows, and `hygge validate` refuses the others. `where` and `query` may stand together: the
+condition then chooses among the rows of the query.
+
+## Only what is new
+
+```yaml
+# flows/orders.yml
+home: shop
+store: lake
+mode: merge                        # a changed order takes the place of the old one
+primary_key: id
+incremental: updated_at            # only what is newer than the newest that was moved
+columns:
+  email: {mask: hash}              # needs  mask_salt  in hygge.yml
+  total: {compute: price * quantity}
+checks:
+  - not_null: customer
+  - accepted_values: {column: status, values: [open, paid, sent]}
+on_bad_row: quarantine             # bad rows go to .hygge/quarantine/, the others move
+```
+
+How far a flow has come is written in the commit of its rows, so the two cannot disagree; `hygge go
+--full-refresh` begins anew, `--from` and `--to` move a range again, `hygge undo` takes the newest
+commit back, and `hygge verify` compares home and store in full. Rows that share the highest value
+moved are told apart, so that one that comes later is neither lost nor doubled. A row that comes
+late, with a value below that, is found by `lookback`, which reads back and therefore needs a merge.
+
+## Conditions and computed columns
+
+`compute`, and `where` for homes that speak no SQL, know: `and or not`, `= <> < <= > >=`, `is null`,
+`in (…)`, `between … and …`, `+ - * /`, `||` for texts, parentheses; numbers, `'texts'`, `true`,
+`false`, `null`, `date '2026-01-31'`, `timestamp '2026-01-31T12:00:00Z'`; columns by their names in
+the home, in `"double quotes"` where they are no plain words; and the functions `lower upper trim
+length abs coalesce`. Nulls are as in SQL. A sum that overflows fails the move, or puts the row
+aside with `on_bad_row: quarantine`.
 """
 _TABLES: tuple[tuple[str, str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("Keys of a flow", "Beside them every key of an entity.", FlowSettings, EntitySettings),
@@ -51,6 +91,8 @@ _TABLES: tuple[tuple[str, str, type[BaseModel], type[BaseModel] | None], ...] = 
     ),
     ("Keys of a column", "By the column's name in the home: `columns: {…}`.", ColumnSettings, None),
     ("Keys of `schema_contract`", "", SchemaContract, None),
+    ("Keys of `incremental`", "A name alone is the `column`.", Incremental, None),
+    ("Keys of a check", "Each has one rule, and a severity.", Check, None),
 )
 
 

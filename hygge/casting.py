@@ -48,6 +48,9 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if _is_text(array.type) and is_.is_time(kind):
         return _read_times(array, kind)
     kinds = (array.type, kind)
+    if is_.is_integer(array.type) and is_.is_decimal(kind):
+        # Arrow asks for room for every integer, also where the values are small.
+        array = array.cast(pa.decimal256(min(20 + kind.scale, 76), kind.scale))
     if any(map(is_.is_floating, kinds)) and any(map(is_.is_decimal, kinds)):
         array = array.cast(pa.string())
     return array.cast(kind)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
+from hygge.described import description_of
 from hygge.errors import ConfigError, UsageError
 from hygge.registry import Registry
 from hygge.settings import parse_bytes, parse_seconds, parse_share
@@ -124,15 +125,16 @@ def _notes(config: type) -> str:
 
 def options_of(model: type[BaseModel]) -> tuple[Option, ...]:
     """Return the keys of a block of YAML."""
-    return tuple(_option(name, field) for name, field in model.model_fields.items())
+    return tuple(_option(model, name) for name in model.model_fields)
 
 
-def _option(name: str, field: FieldInfo) -> Option:
+def _option(model: type[BaseModel], name: str) -> Option:
+    field = model.model_fields[name]
     return Option(
         name=field.alias or name,
         type=_type_text(field.annotation, field.metadata),
         default=None if field.is_required() else _default_text(field),
-        description=" ".join((field.description or "").split()),
+        description=" ".join((description_of(model, name) or "").split()),
     )
 
 

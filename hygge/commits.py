@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,9 @@ from hygge.model import Commit, Mode, Watermark
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_READABLE = 100
+"""Files in a ledger that is written out."""
+
 
 def dump_commit(commit: Commit) -> dict[str, Any]:
     """Return a commit as values that JSON can hold."""
@@ -20,7 +25,7 @@ def dump_commit(commit: Commit) -> dict[str, Any]:
     if commit.primary_key:
         later["primary_key"] = list(commit.primary_key)
     if commit.ledger:
-        later["ledger"] = dict(commit.ledger)
+        later["ledger"] = _dump_ledger(commit.ledger)
     if commit.undoes is not None:
         later["undoes"] = commit.undoes
     return {
@@ -56,7 +61,7 @@ def load_commit(data: Mapping[str, Any]) -> Commit:
         committed_at=data["committed_at"],
         watermark=None if watermark is None else _load_watermark(watermark),
         primary_key=tuple(data.get("primary_key", ())),
-        ledger=dict(data.get("ledger", {})),
+        ledger=_load_ledger(data.get("ledger", {})),
         undoes=data.get("undoes"),
     )
 
@@ -64,6 +69,23 @@ def load_commit(data: Mapping[str, Any]) -> Commit:
 def _load_watermark(data: Mapping[str, Any]) -> Watermark:
     ties = {name: tuple(data.get(name, ())) for name in ("ties", "ties_of")}
     return Watermark(data["column"], data["value"], data["type"], **ties)
+
+
+def _dump_ledger(ledger: Mapping[str, str]) -> dict[str, str] | str:
+    """Return a ledger as it is while a person might read it, and packed where it is long."""
+    if len(ledger) <= _READABLE:
+        return dict(ledger)
+    text = json.dumps(ledger, ensure_ascii=True, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(text.encode())).decode()
+
+
+def _load_ledger(data: Mapping[str, str] | str) -> dict[str, str]:
+    if not isinstance(data, str):
+        return dict(data)
+    try:
+        return dict(json.loads(zlib.decompress(base64.b64decode(data, validate=True))))
+    except zlib.error as error:
+        raise ValueError(f"its ledger is damaged: {error}") from error
 
 
 def _dump_schema(schema: pa.Schema) -> dict[str, Any]:

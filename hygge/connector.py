@@ -27,8 +27,9 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from hygge.described import Described
 from hygge.errors import ConfigError, StoreError
 from hygge.model import Ability, Commit, EntityFacts, Finding, Mode, Part, Span, Split, Watermark
 from hygge.registry import Registry
@@ -38,15 +39,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class ConnectorConfig(BaseModel):
+class ConnectorConfig(Described):
     """What a file in `homes/` or `stores/` says. A field's docstring is its documentation."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        use_attribute_docstrings=True,
-        populate_by_name=True,
+        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
     )
 
     type: str
@@ -127,11 +124,7 @@ class StoreConfig(ConnectorConfig, ABC):
 
     @classmethod
     def create(cls, data: Mapping[str, Any] | StoreConfig) -> StoreConfig:
-        """Return the config that `data` describes: `{"type": "…", …}`, or a config as it is.
-
-        Raises `ConfigError` for a missing or unknown type and pydantic's `ValidationError` for
-        anything the type refuses.
-        """
+        """Return the config that `data` describes; see `HomeConfig.create`."""
         if isinstance(data, StoreConfig):
             return data
         return StoreConfig.registry.find(_type_of(data, "store")).model_validate(dict(data))
@@ -154,6 +147,10 @@ class StoreConfig(ConnectorConfig, ABC):
         said = {name: getattr(self, name) for name in known}
         return home.model_validate({**said, **more, "type": home.type_name})
 
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no entity can be called `into` here; None when one can. Asks nobody."""
+        return None
+
     @abstractmethod
     def store(self, context: ProjectContext) -> Store:
         """Return the store these settings describe. Connects to nothing."""
@@ -163,9 +160,8 @@ def _type_of(data: Mapping[str, Any], kind: str) -> str:
     type_name = data.get("type")
     if not isinstance(type_name, str):
         names = (HomeConfig if kind == "home" else StoreConfig).registry.names()
-        raise ConfigError(
-            f"a {kind} needs a type", hint=f"one of: {', '.join(names)}", code="HG103"
-        )
+        hint = f"one of: {', '.join(names)}"
+        raise ConfigError(f"a {kind} needs a type", hint=hint, code="HG103")
     return type_name
 
 
@@ -339,6 +335,12 @@ class Target(ABC):
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on what is staged, which it calls `{staged}`."""
         raise StoreError("this store answers no SQL", code="HG528")
+
+    def keep(self, columns: Sequence[str]) -> None:  # noqa: B027  (a choice, not a duty)
+        """Hear, before `commit`, which columns are staged as null since the home lacks them now.
+
+        A merge leaves them as they are in rows that it updates.
+        """
 
     def previous(self) -> Commit | None:
         """Return the commit whose rows `undo` would bring back; None when they were not kept."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hygge.datatypes import NATIVE_TYPE
@@ -16,6 +16,27 @@ from hygge.widening import wider
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_INEXACT = "no type holds both exactly"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One way in which a column of the home is not as the store has it."""
+
+    kind: str
+    """`new`, `gone`, `changed`, `native`, `nulls`, or `spelling`."""
+    column: str
+    held: str
+    """Its type in the store; `-` where it is not there."""
+    offered: str
+    """Its type as the home offers it; `-` where it is not there."""
+    text: str
+    """The difference as a sentence."""
+    deed: str
+    """What becomes of it where nothing refuses it: how `text` goes on."""
+    refusal: str | None = None
+    """The key of the contract, or the reason, that refuses it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -23,14 +44,8 @@ class Agreement:
 
     schema: pa.Schema
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Difference:
-    kind: str
-    column: str
-    text: str
-    refusal: str | None
+    gone: tuple[str, ...] = ()
+    """Columns of the schema that the home no longer has."""
 
 
 def typed(offered: pa.Schema, held: pa.Schema | None) -> pa.Schema:
@@ -54,77 +69,155 @@ def agree(
 
     `offered` is what the store would make of the home's columns (see `typed`, `Target.accept`):
     a type that every commit changes in the same way is no difference. Columns are matched by
-    name, never by position. A replace mirrors the home; an append keeps the store's column order
-    and metadata, puts new columns last and fills dropped ones with nulls. An offered type is
-    widened only where every value of both sides stays exact; two types of a database that are one
-    in Arrow have no wider one. Raises one `FlowError` that lists every difference the contract
-    refuses.
+    name, never by position. A replace mirrors the home, as far as the contract keeps nothing; any
+    other mode keeps the store's column order and metadata, puts new columns last and fills
+    dropped ones with nulls. An offered type is widened only where every value of both sides stays
+    exact; two types of a database that are one in Arrow have no wider one. Raises one `FlowError`
+    that lists every difference the contract refuses.
     """
-    import pyarrow as pa
-
     if held is None:
         return Agreement(offered)
-    differences = list(_differences(offered, held, contract, mode))
-    if any(difference.refusal for difference in differences):
-        raise _refused(differences)
-    notes = tuple(difference.text for difference in differences)
+    found = differences(offered, held, contract, mode)
+    alike = [like_a_rename(*pair) for pair in renames(found, offered, held)]
+    if any(difference.refusal for difference in found):
+        raise _refused(found, alike)
+    notes = [one.text + one.deed for one in found] + alike
+    schema = _agreed(offered, held, contract, mode)
+    gone = tuple(name for name in schema.names if name not in offered.names)
+    return Agreement(schema, tuple(notes), gone)
+
+
+def _agreed(offered: pa.Schema, held: pa.Schema, contract: SchemaContract, mode: Mode) -> pa.Schema:
+    import pyarrow as pa
+
+    known = {name.casefold() for name in held.names}
+    taken = [field for field in offered if contract.add != "keep" or field.name.casefold() in known]
     if mode is Mode.REPLACE:
-        return Agreement(offered, notes)
-    fields = [_held_field(field, offered) for field in held]
+        if contract.change == "keep":
+            taken = [held.field(one.name) if one.name in held.names else one for one in taken]
+        spelled = {name.casefold() for name in offered.names}
+        gone = [one for one in held if one.name.casefold() not in spelled]
+        kept = gone if contract.drop == "keep" else []
+        fields = [*taken, *(one.with_nullable(True) for one in kept)]
+        return pa.schema(fields, metadata=offered.metadata)
+    fields = [_held_field(one, offered, contract) for one in held]
     # What was appended before has no such column, so it is null there.
-    fields += [field.with_nullable(True) for field in offered if field.name not in held.names]
-    return Agreement(pa.schema(fields), notes)
+    fields += [one.with_nullable(True) for one in taken if one.name not in held.names]
+    return pa.schema(fields)
 
 
-def _held_field(held: pa.Field, offered: pa.Schema) -> pa.Field:
+def _held_field(held: pa.Field, offered: pa.Schema, contract: SchemaContract) -> pa.Field:
     if held.name not in offered.names:
         return held.with_nullable(True)
+    if contract.change == "keep":
+        return held
     field = offered.field(held.name)
     both = wider(held.type, field.type)
     known = next((one for one in (held, field) if one.type.equals(both)), held.remove_metadata())
     return known.with_type(both).with_nullable(held.nullable or field.nullable)
 
 
-def _differences(
+def differences(
     offered: pa.Schema, held: pa.Schema, contract: SchemaContract, mode: Mode
-) -> Iterator[_Difference]:
+) -> list[Difference]:
+    """Return every difference between the home's columns and the store's, as in `agree`."""
+    rules = _Rules(contract, mode)
     twins = {name.casefold(): name for name in held.names}
+    found = []
     for field in offered:
-        name = field.name
-        twin = twins.get(name.casefold(), name)
-        if name not in held.names and twin != name:
-            refusal = None if mode is Mode.REPLACE else "names differ only in case"
-            yield _Difference("spelling", name, f"'{name}' is '{twin}' in the store", refusal)
-        elif name not in held.names:
-            refusal = None if contract.add == "evolve" else "add: fail"
-            yield _Difference("new", name, f"column '{name}' ({field.type}) is new", refusal)
-        elif not field.type.equals(held.field(name).type):
-            yield _changed(held.field(name), field, contract, mode)
-        elif _differ_natively(held.field(name), field):
-            yield _renamed(held.field(name), field, contract, mode)
-        elif field.nullable and not held.field(name).nullable:
-            refusal = "change: fail" if contract.change == "fail" else None
-            yield _Difference("nulls", name, f"column '{name}' had no nulls and may have", refusal)
+        twin = twins.get(field.name.casefold())
+        if twin is None:
+            found.append(rules.new(field))
+        elif field.name not in held.names:
+            found.append(rules.spelled(field, held.field(twin)))
+        else:
+            found += rules.compared(held.field(field.name), field)
     spelled = {name.casefold() for name in offered.names}
-    for name in held.names:
-        if name.casefold() not in spelled:
-            refusal = None if contract.drop == "keep" else "drop: fail"
-            after = "and leaves the store" if mode is Mode.REPLACE else "and is filled with nulls"
-            yield _Difference(
-                "gone", name, f"column '{name}' is no longer in the home {after}", refusal
-            )
+    found += [rules.gone(field) for field in held if field.name.casefold() not in spelled]
+    return found
 
 
-def _changed(
-    held: pa.Field, offered: pa.Field, contract: SchemaContract, mode: Mode
-) -> _Difference:
-    refusal = None
-    if contract.change == "fail":
-        refusal = "change: fail"
-    elif mode is not Mode.REPLACE and wider(held.type, offered.type) is None:
-        refusal = "no type holds both exactly"
-    text = f"column '{held.name}' was {held.type} and is {offered.type}"
-    return _Difference("changed", held.name, text, refusal)
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What a contract says of each kind of difference."""
+
+    contract: SchemaContract
+    mode: Mode
+
+    @property
+    def _mirrors(self) -> bool:
+        return self.mode is Mode.REPLACE
+
+    def new(self, field: pa.Field) -> Difference:
+        text = f"column '{field.name}' ({field.type}) is new"
+        deed = ", left out (add: keep)" if self.contract.add == "keep" else ""
+        refusal = "add: fail" if self.contract.add == "fail" else None
+        return Difference("new", field.name, "-", _told(field), text, deed, refusal)
+
+    def gone(self, field: pa.Field) -> Difference:
+        text = f"column '{field.name}' is no longer in the home"
+        leaves = self._mirrors and self.contract.drop == "evolve"
+        deed = " and leaves the store" if leaves else " and is filled with nulls"
+        refusal = "drop: fail" if self.contract.drop == "fail" else None
+        return Difference("gone", field.name, _told(field), "-", text, deed, refusal)
+
+    def spelled(self, field: pa.Field, twin: pa.Field) -> Difference:
+        text = f"'{field.name}' is '{twin.name}' in the store"
+        refusal = None if self._mirrors else "names differ only in case"
+        return Difference("spelling", field.name, _told(twin), _told(field), text, "", refusal)
+
+    def compared(self, held: pa.Field, field: pa.Field) -> Iterator[Difference]:
+        change = self.contract.change
+        difference = Difference("changed", field.name, _told(held), _told(field), "", "")
+        frozen = "change: fail" if change == "fail" else None
+        if not field.type.equals(held.type):
+            text = f"column '{held.name}' was {held.type} and is {field.type}"
+            is_lost = not self._mirrors and change == "evolve"
+            lossy = _INEXACT if is_lost and wider(held.type, field.type) is None else None
+            deed = f", cast to {held.type} (change: keep)" if change == "keep" else ""
+            yield replace(difference, text=text, deed=deed, refusal=frozen or lossy)
+        elif _differ_natively(held, field):
+            text = f"column '{held.name}' was {_native(held)} and is {_native(field)}"
+            lossy = None if self._mirrors and change == "evolve" else _INEXACT
+            yield replace(difference, kind="native", text=text, refusal=frozen or lossy)
+        elif field.nullable and not held.nullable:
+            text = f"column '{field.name}' had no nulls and may have"
+            deed = ", and none is let in (change: keep)" if change == "keep" else ""
+            yield replace(difference, kind="nulls", text=text, deed=deed, refusal=frozen)
+
+
+def renames(
+    found: Iterable[Difference], offered: pa.Schema, held: pa.Schema
+) -> list[tuple[str, str]]:
+    """Return a column that is gone and the new one that looks like it under another name.
+
+    Only where it is the only one of its type on both sides, so that nothing is guessed at random.
+    """
+    found = list(found)
+    gone = [held.field(one.column) for one in found if one.kind == "gone"]
+    new = [offered.field(one.column) for one in found if one.kind == "new"]
+    pairs = []
+    for field in gone:
+        like = [one for one in new if one.type.equals(field.type)]
+        rivals = [one for one in gone if one.type.equals(field.type)]
+        if len(like) == len(rivals) == 1:
+            pairs.append((field.name, like[0].name))
+    return pairs
+
+
+def like_a_rename(old: str, new: str) -> str:
+    """Return how to say that a new column is an old one."""
+    way = f"columns: {{{_quoted(new)}: {{rename: {_quoted(old)}}}}}"
+    return f"'{new}' looks like '{old}' renamed; if it is, write  {way}"
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _told(field: pa.Field) -> str:
+    """Return a column's type as a person compares it, a database's own name of it first."""
+    return f"{_native(field) or field.type}{'' if field.nullable else ' not null'}"
 
 
 def _native(field: pa.Field) -> str | None:
@@ -138,44 +231,42 @@ def _differ_natively(held: pa.Field, offered: pa.Field) -> bool:
     return len(names) > 1
 
 
-def _renamed(
-    held: pa.Field, offered: pa.Field, contract: SchemaContract, mode: Mode
-) -> _Difference:
-    """Return the difference of two types of a database that are one type in Arrow."""
-    refusal = None
-    if contract.change == "fail":
-        refusal = "change: fail"
-    elif mode is not Mode.REPLACE:
-        refusal = "no type holds both exactly"
-    text = f"column '{held.name}' was {_native(held)} and is {_native(offered)}"
-    return _Difference("native", held.name, text, refusal)
-
-
-def _refused(differences: list[_Difference]) -> FlowError:
-    lines = [
-        f"  {difference.kind:8}  {difference.text}"
-        + (f"   [refused: {difference.refusal}]" if difference.refusal else "")
-        for difference in differences
+def table(found: Sequence[Difference], *sides: str) -> list[str]:
+    """Return differences column by column, aligned; `sides` names what is compared."""
+    rows = [("", "column", *sides, "")]
+    for one in found:
+        verdict = (
+            f"refused: {one.refusal}" if one.refusal else one.deed.strip(", ").removeprefix("and ")
+        )
+        rows.append((one.kind, one.column, one.held, one.offered, verdict))
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
     ]
+
+
+def _refused(found: list[Difference], alike: list[str]) -> FlowError:
     ways: dict[str, str] = {}
-    for difference in differences:
+    for difference in found:
         if difference.refusal:
             ways.setdefault(difference.kind, _way_out(difference))
     return FlowError(
         "the home's columns differ from the store's in a way the flow does not allow:\n"
-        + "\n".join(lines),
-        hint="; ".join(ways.values()),
+        + "\n".join(table(found, "store", "home")),
+        hint="; ".join([*alike, *ways.values()]),
         code="HG522",
     )
 
 
-def _way_out(difference: _Difference) -> str:
-    name = json.dumps(difference.column, ensure_ascii=False)
+def _way_out(difference: Difference) -> str:
+    name = _quoted(difference.column)
     if difference.kind == "new":
         out = json.dumps([f"-{difference.column}"], ensure_ascii=False)
         return f"leave it out with  select: {out}, or let it in:  schema_contract: {{add: evolve}}"
     if difference.kind == "gone":
-        return "let columns go:  schema_contract: {drop: keep}"
+        return "let columns go:  schema_contract: {drop: evolve}"
     if difference.kind == "spelling":
         return f"call it as the store does with  columns: {{{name}: {{rename: …}}}}"
     if difference.kind == "native":

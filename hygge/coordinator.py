@@ -126,6 +126,8 @@ class _Run:
             splits=splits,
             adopt=plan.adopt,
             limit=plan.limit,
+            again=plan.again,
+            salt=plan.salt,
             snapshots=Snapshots(plan.moves),
         )
 

@@ -35,15 +35,31 @@ def _texts(array: pa.Array) -> list[str | None]:
         array = array.storage
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
+    if pa.types.is_floating(array.type):
+        array = array.cast(pa.float64())
     try:
         if not _is_bytes(array.type):
-            texts: list[str | None] = array.cast(pa.string()).to_pylist()
-            return texts
+            return _shortest(array)
         return [None if value is None else value.hex() for value in array.to_pylist()]
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         # Lists and structs have no text in Arrow; as arrays of one they are printed in full.
         ones = (array.slice(row, 1) for row in range(len(array)))
         return [None if one.null_count else one.to_string(**_WHOLE) for one in ones]
+
+
+def _shortest(array: pa.Array) -> list[str | None]:
+    """Return values as texts; decimals and times without zeros at the end, as a wider type adds."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_ = pa.types
+    tests = (is_.is_decimal, is_.is_timestamp, is_.is_time)
+    texts = array.cast(pa.string())
+    if any(test(array.type) for test in tests):
+        texts = pc.replace_substring_regex(texts, r"^-?0E-\d+$", "0")
+        texts = pc.replace_substring_regex(texts, r"(\.\d*?)0+(Z|E.*)?$", r"\1\2")
+        texts = pc.replace_substring_regex(texts, r"\.(Z|E.*)?$", r"\1")
+    return texts.to_pylist()  # type: ignore[no-any-return]
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

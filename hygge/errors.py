@@ -7,6 +7,7 @@
     │   └── LateTypeError     a sample was too small to tell a column's type  (never reaches a user)
     ├── StoreError            the system that is written                      exit 1
     ├── FlowError             what one refuses of the other, guards, limits   exit 1
+    │   ├── BadRowError       a row that a cast or the flow's rules refuse
     │   ├── TimeoutExceeded   a move took longer than its `timeout`
     │   └── Cancelled         the run was asked to stop                       exit 130 or 143
     └── CommitUnknownError    nobody can say whether a commit landed          exit 1
@@ -81,6 +82,20 @@ class FlowError(HyggeError):
     """Home and store work, but hygge refuses to move one into the other."""
 
     code = "HG521"
+
+
+class BadRowError(FlowError):
+    """A row cannot be moved as it is; `on_bad_row: quarantine` puts it aside."""
+
+    column: str = ""
+    """The column that it fails by, by its name in the store."""
+
+    @classmethod
+    def by(cls, column: str, message: str, *, hint: str, code: str) -> BadRowError:
+        """Return the error of a row that fails by a column."""
+        error = cls(message, hint=hint, code=code)
+        error.column = column
+        return error
 
 
 class TimeoutExceeded(FlowError):

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hygge.connector import ReadRequest, Source, Target, WriteRequest
+from hygge.backfill import clearing
+from hygge.connector import Ability, ReadRequest, Source, Target, WriteRequest
 from hygge.contract import agree, typed
 from hygge.errors import (
     Cancelled,
@@ -29,29 +30,31 @@ from hygge.errors import (
     StoreError,
 )
 from hygge.guards import reason_to_keep
-from hygge.history import Past
+from hygge.history import Past, next_commit
 from hygge.increment import Increment
 from hygge.locks import move_lock
 from hygge.logs import context
 from hygge.model import (
     Commit,
     Failure,
-    Mode,
     MoveRetried,
     MoveStarted,
     Outcome,
     Part,
     Result,
+    Span,
     Watermark,
 )
+from hygge.pinned import check_pinned
 from hygge.plan import Move
 from hygge.retry import attempts
 from hygge.shape import Shape, stored_dedupe, stored_key
+from hygge.sifting import Sieve
 from hygge.staging import Progress, RunScope, Staging, blaming
 from hygge.stop import Watch
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +72,15 @@ class _Published:
 class _Read:
     """An open source, and what becomes of its rows."""
 
+    request: WriteRequest
     source: Source
     shape: Shape
+    past: Past
     increment: Increment | None
 
     def notes(self) -> tuple[str, ...]:
-        return () if self.increment is None else tuple(self.increment.notes())
+        seen = () if self.increment is None else self.increment.notes()
+        return (*seen, *self.past.notes(self.source.ledger))
 
     def watermark(self) -> Watermark | None:
         return None if self.increment is None else self.increment.watermark()
@@ -193,13 +199,21 @@ class _Moving:
             dedupe_by=stored_dedupe(move.settings),
             delete_missing=move.settings.delete_missing,
             max_shrink=move.settings.max_shrink,
+            keep_generations=move.settings.keep_generations,
+            clears=self._clears(),
         )
         with (
             blaming(StoreError, f"cannot write {move.into}"),
             self._store.open(request) as target,
             _discarding(target),
         ):
-            return self._landed(target) or self._open_source(target, thorough=thorough)
+            return self._landed(target) or self._open_source(target, request, thorough=thorough)
+
+    def _clears(self) -> Span | None:
+        if self._scope.again is None:
+            return None
+        last = self._store.last_commit(self._move.into)
+        return clearing(self._move.settings, self._scope.again, last)
 
     @property
     def _workers(self) -> int:
@@ -217,74 +231,82 @@ class _Moving:
         note = "an earlier attempt had published it, though its answer was lost"
         return _Published(Result.OK, last.rows, seq=last.seq, notes=(note,))
 
-    def _open_source(self, target: Target, *, thorough: bool) -> _Published:
+    def _open_source(self, target: Target, request: WriteRequest, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
         with blaming(HomeError, f"cannot read {move.entity}"):
-            past = Past.of(move.settings, target.last_commit())
+            last = target.last_commit()
+            past = Past.of(move.settings, last)
             opening = self._home.open(self._request(past, thorough=thorough))
             with opening as source:
+                if last is not None and past.knows(source.ledger):
+                    return _Published(Result.OK, seq=last.seq, notes=("nothing new",))
+                check_pinned(source.schema, move.pinned, move.flow)
                 shape = Shape(
-                    move.settings, source.schema, run_id=scope.run_id, loaded_at=scope.started_at
+                    move.settings,
+                    source.schema,
+                    run_id=scope.run_id,
+                    loaded_at=scope.started_at,
+                    salt=scope.salt,
+                    filters=Ability.WHERE not in move.home.can,
                 )
-                increment = past.increment(shape, source.schema, scope.started_at)
+                increment = past.increment(shape, source.schema, scope.started_at, scope.again)
                 if shape.sources:  # rows without any column could not be counted by their bytes
                     source.narrow([*shape.sources, *past.columns])
                 if increment is not None:
-                    source.within(increment.span)
-                    increment.until(source.upper)
+                    _take_range(source, increment, is_limited=scope.limit is not None)
                 with blaming(StoreError, f"cannot write {move.into}"):
-                    return self._fill(target, _Read(source, shape, increment))
+                    return self._fill(target, _Read(request, source, shape, past, increment))
 
     def _request(self, past: Past, *, thorough: bool) -> ReadRequest:
-        settings = self._move.settings
-        return ReadRequest(
-            self._move.entity,
+        return replace(
+            self._move.request(),
             batch_bytes=self._scope.batch_bytes,
             thorough=thorough,
-            query=settings.query,
-            where=settings.where,
-            types={name: one.type for name, one in settings.columns.items() if one.type},
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
-            watermark=next(iter(past.columns), None),
+            watermark=past.bounded,
             moved=past.moved,
         )
 
     def _fill(self, target: Target, read: _Read) -> _Published:
-        move, settings = self._move, self._move.settings
+        settings = self._move.settings
         held = target.schema()
         offered = target.accept(typed(read.shape.schema, held))
         agreement = agree(offered, held, settings.schema_contract, settings.mode)
         schema = target.accept(agreement.schema)
-        parts, rows = self._stage(target, read, schema)
+        target.keep(agreement.gone)
+        root, request = self._scope.context.root, read.request
+        with Sieve(settings, read.shape, schema, root=root, request=request) as sieve:
+            return self._publish(target, read, sieve, agreement.notes)
+
+    def _publish(
+        self, target: Target, read: _Read, sieve: Sieve, notes: tuple[str, ...]
+    ) -> _Published:
+        settings = self._move.settings
+        parts, rows = self._stage(target, read, sieve)
         last = target.last_commit()
         seen = read.notes()
-        kept = reason_to_keep(settings, move.entity, rows, last, adopts=self._scope.adopt)
+        kept = reason_to_keep(settings, read.request, rows, last, again=self._scope.again)
         if kept is not None:
-            notes = (kept.note, *seen)
+            notes = (kept.note, *seen, *sieve.finish())
             return _Published(kept.result, seq=last.seq if last else None, notes=notes)
-        commit = Commit(
-            flow=move.flow,
-            entity=move.entity,
-            seq=(last.seq if last else 0) + 1,
-            run_id=self._scope.run_id,
-            mode=settings.mode,
+        seen = (*seen, *sieve.judge(target, self._scope.started_at))
+        commit = next_commit(
+            read.request,
+            last,
             rows=rows,
-            total_rows=rows
-            + (last.total_rows if last and settings.mode is not Mode.REPLACE else 0),
-            schema=schema,
-            committed_at=datetime.now(self._scope.started_at.tzinfo).isoformat(),
+            schema=sieve.schema,
+            at=datetime.now(self._scope.started_at.tzinfo),
             watermark=read.watermark(),
-            primary_key=stored_key(settings),
             ledger=read.source.ledger or {},
         )
-        notes = (*agreement.notes, *seen, *self._commit(target, parts, commit))
+        notes = (*notes, *seen, *self._commit(target, parts, commit))
         if rows == self._scope.limit:
             notes = (*notes, f"moved the first {rows:,} rows only, as the limit asks")
         size = sum(part.bytes for part in parts)
         self._published = _Published(Result.OK, rows, size, commit.seq, notes)
         return self._published
 
-    def _stage(self, target: Target, read: _Read, schema: pa.Schema) -> tuple[list[Part], int]:
+    def _stage(self, target: Target, read: _Read, sieve: Sieve) -> tuple[list[Part], int]:
         move, scope = self._move, self._scope
         scope.emit(
             MoveStarted(scope.run_id, move.flow, move.entity, self.attempt, read.source.total_rows)
@@ -293,8 +315,7 @@ class _Moving:
         staging = Staging(
             source=read.source,
             target=target,
-            shape=read.shape,
-            schema=schema,
+            sieve=sieve,
             entity=move.entity,
             scope=scope,
             watch=self._watch,
@@ -351,6 +372,14 @@ class _Moving:
         self._scope.emit(
             MoveRetried(self._scope.run_id, move.flow, move.entity, attempt, str(error), wait)
         )
+
+
+def _take_range(source: Source, increment: Increment, *, is_limited: bool) -> None:
+    """Have the home leave out what it can, and hear up to where it lacks no row."""
+    if is_limited:
+        increment.cut_short()
+    source.within(increment.span)
+    increment.until(source.upper)
 
 
 @contextmanager

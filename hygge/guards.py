@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hygge.backfill import Ends
 from hygge.errors import FlowError
 from hygge.model import Commit, Mode, Result
+from hygge.requests import WriteRequest
 from hygge.settings import MoveSettings
 
 _NOT_ADOPTED = (
@@ -23,20 +25,27 @@ class Kept:
 
 
 def reason_to_keep(
-    settings: MoveSettings, entity: str, rows: int, last: Commit | None, *, adopts: bool = False
+    settings: MoveSettings,
+    request: WriteRequest,
+    rows: int,
+    last: Commit | None,
+    *,
+    again: Ends | None = None,
 ) -> Kept | None:
     """Return why `rows` staged rows are not published after `last`; None when they may be.
 
-    With `adopts` the place may hold rows of others that nobody has counted. Raises `FlowError`
+    A place that is adopted may hold rows of others that nobody has counted; with `again` the rows
+    of a range were to take the place of others. Raises `FlowError`
     when `on_empty` or `max_shrink` forbids it.
     """
+    entity = request.entity
     if settings.mode is Mode.REPLACE:
-        if adopts and last is None and rows == 0 and settings.on_empty == "keep":
+        if request.adopt and last is None and rows == 0 and settings.on_empty == "keep":
             return Kept(Result.KEPT, _NOT_ADOPTED.format(entity=entity))
         return _reason_not_to_replace(settings, entity, rows, last)
     if rows > 0 or last is None:
         return None
-    if settings.mode is Mode.MERGE and settings.delete_missing:
+    if settings.delete_missing or again is not None:
         return _reason_not_to_replace(settings, entity, rows, last)
     if settings.incremental is not None:
         return Kept(Result.OK, "nothing new")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from hygge.backfill import Backfill, Ends
 from hygge.errors import FlowError
 from hygge.increment import Increment
 from hygge.model import Commit, Mode, Watermark
+from hygge.requests import WriteRequest
 from hygge.settings import Incremental, MoveSettings
 from hygge.shape import Shape, check_known, stored_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_SHOWN = 5
+"""Names of files in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +56,80 @@ class Past:
         wanted = self.settings.incremental
         return (wanted.column,) if isinstance(wanted, Incremental) else ()
 
-    def increment(self, shape: Shape, offered: pa.Schema, now: datetime) -> Increment | None:
-        """Return what sorts out the rows that were moved before; None when no column tells."""
+    @property
+    def bounded(self) -> str | None:
+        """The column of which the home is to say up to where no row is missing.
+
+        With `lookback` nothing need wait: rows that come late are found by reading back.
+        """
+        wanted = self.settings.incremental
+        if not isinstance(wanted, Incremental) or wanted.lookback is not None:
+            return None
+        return wanted.column
+
+    def knows(self, ledger: Mapping[str, str] | None) -> bool:
+        """Return whether a source has no file that was not moved before."""
+        if not self.moved or ledger is None:
+            return False
+        return ledger.items() <= self.moved.items()
+
+    def notes(self, ledger: Mapping[str, str] | None) -> Iterator[str]:
+        """Tell which files are moved again, where that doubles rows: a merge only updates them."""
+        if not self.moved or ledger is None or self.settings.mode is not Mode.APPEND:
+            return
+        moved = self.moved
+        again = [name for name, stamp in ledger.items() if moved.get(name, stamp) != stamp]
+        if again:
+            more = f" and {len(again) - _SHOWN} more" if len(again) > _SHOWN else ""
+            yield (
+                f"changed after they were moved, so all their rows were added again: "
+                f"{', '.join(again[:_SHOWN])}{more}"
+            )
+
+    def increment(
+        self, shape: Shape, offered: pa.Schema, now: datetime, again: Ends | None = None
+    ) -> Increment | None:
+        """Return what sorts out the rows that are not wanted; None when no column tells.
+
+        Wanted is what was not moved before, or, with `again`, a range.
+        """
         wanted = self.settings.incremental
         if not isinstance(wanted, Incremental):
             return None
         check_known(wanted.column, offered, "incremental")
-        return Increment(
-            wanted, self.settings, offered, columns=shape.sources, last=self.watermark, now=now
+        kind = Increment if again is None else Backfill
+        increment = kind(
+            wanted, self.settings, offered, shown=shape.masked, last=self.watermark, now=now
         )
+        return increment.over(again) if isinstance(increment, Backfill) and again else increment
+
+
+def next_commit(
+    request: WriteRequest,
+    last: Commit | None,
+    *,
+    rows: int,
+    schema: pa.Schema,
+    at: datetime,
+    watermark: Watermark | None,
+    ledger: Mapping[str, str],
+) -> Commit:
+    """Return the record of `rows` staged rows that follow `last`, all of them new."""
+    kept = last.total_rows if last is not None and request.mode is not Mode.REPLACE else 0
+    return Commit(
+        flow=request.flow,
+        entity=request.entity,
+        seq=(last.seq if last else 0) + 1,
+        run_id=request.run_id,
+        mode=request.mode,
+        rows=rows,
+        total_rows=kept + rows,
+        schema=schema,
+        committed_at=at.isoformat(),
+        watermark=watermark,
+        primary_key=request.primary_key,
+        ledger=ledger,
+    )
 
 
 def _check_key(settings: MoveSettings, last: Commit) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -35,13 +35,14 @@ class Increment:
         settings: MoveSettings,
         offered: pa.Schema,
         *,
-        columns: Sequence[str],
+        shown: Callable[[pa.RecordBatch], pa.RecordBatch],
         last: Watermark | None,
         now: datetime,
     ) -> None:
+        _check_mode(wanted, settings.mode)
         self._wanted = wanted
         self._mode = settings.mode
-        self._columns = tuple(columns)
+        self._shown = shown
         self._kind = _kind(wanted.column, offered)
         self._last = last
         self._reached = _known(last, self._kind, wanted.column)
@@ -50,7 +51,9 @@ class Increment:
         self._lock = threading.Lock()
         self._top: pa.Scalar | None = None
         self._at_top: list[str] = []
+        self._columns: tuple[str, ...] = ()
         self._too_many = False
+        self._is_cut = False
         self._upper: pa.Scalar | None = None
         self._counts: Counter[str] = Counter()
         self.span = Span(wanted.column, self._low())
@@ -81,11 +84,25 @@ class Increment:
         """Hear the home's own bound: rows above it wait for the next move."""
         self._upper = None if upper is None else upper.cast(self._kind)
 
+    def cut_short(self) -> None:
+        """Hear that not all rows will be read, so that none is taken for the last.
+
+        Raises `FlowError` for an append, which could not go on from there.
+        """
+        if self._mode is Mode.APPEND:
+            raise FlowError(
+                "an append of what is new cannot be limited: rows come in any order, so those left "
+                "out could not be told from those that were moved",
+                hint="move without --limit, or less with  where  or  incremental: {initial: …}",
+                code="HG539",
+            )
+        self._is_cut = True
+
     def new(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows of a batch that are to be moved. Raises `FlowError` by the policies."""
         import pyarrow.compute as pc
 
-        values = batch.column(self._wanted.column)
+        values = self._values(batch)
         missing = pc.is_null(values, nan_is_null=True)
         self._judge("nulls", missing, "has no value")
         late = self._beyond(values)
@@ -93,8 +110,12 @@ class Increment:
             self._judge("future", late, "is more than a day ahead, or infinite", values)
         kept = self._kept(values, missing, late)
         if not (kept.null_count == 0 and pc.all(kept).as_py()):
-            batch = batch.filter(kept)
+            batch = _filtered(batch, kept)
         return self._without_ties(batch) if batch.num_rows else batch
+
+    def _values(self, batch: pa.RecordBatch) -> pa.Array:
+        values = batch.column(self._wanted.column)
+        return values if values.type.equals(self._kind) else values.cast(self._kind)
 
     def _beyond(self, values: pa.Array) -> pa.Array | None:
         import pyarrow as pa
@@ -136,12 +157,21 @@ class Increment:
             compare = pc.greater if is_open else pc.greater_equal
             tests.append(compare(values, self.span.low))
         if self._upper is not None:
-            tests.append(pc.less_equal(values, self._upper))
+            tests.append(self._not_held(values))
         if late is not None and wanted.future == "skip":
             tests.append(pc.invert(late))
         kept = reduce(pc.and_kleene, tests, pc.invert(missing))
         kept = pc.and_kleene(kept, pc.invert(missing))
         return pc.or_kleene(kept, missing) if wanted.nulls == "include" else kept
+
+    def _not_held(self, values: pa.Array) -> pa.Array:
+        """Return which rows need not wait for others, and count those that do."""
+        import pyarrow.compute as pc
+
+        found = pc.less_equal(values, self._upper)
+        with self._lock:
+            self._counts["held"] += pc.sum(pc.invert(found)).as_py() or 0
+        return found
 
     @property
     def _is_closed(self) -> bool:
@@ -151,15 +181,24 @@ class Increment:
         """Return a batch without the rows that were moved before, and remember its highest."""
         import pyarrow.compute as pc
 
-        values = batch.column(self._wanted.column)
+        values = self._values(batch)
         with self._lock:
-            self._remember(batch, values)
+            self._remember(batch, self._settled(values))
             if self._is_closed or not self._old.left:
                 return batch
             tied = pc.fill_null(pc.equal(values, self._reached), False)
             if not pc.any(tied).as_py():
                 return batch
-            return batch.filter(pc.invert(self._old.moved(batch, tied)))
+            rows = self._shown(_filtered(batch, tied))
+            return _filtered(batch, pc.invert(self._old.moved(rows, tied)))
+
+    def _settled(self, values: pa.Array) -> pa.Array:
+        """Return the values that may be the watermark: a merge moves rows of the future again."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        late = self._beyond(values) if self._mode is not Mode.APPEND else None
+        return values if late is None else pc.if_else(late, pa.scalar(None, values.type), values)
 
     def _remember(self, batch: pa.RecordBatch, values: pa.Array) -> None:
         import pyarrow.compute as pc
@@ -171,7 +210,8 @@ class Increment:
             self._top, self._at_top, self._too_many = top, [], False
         if self._is_closed or self._too_many:
             return
-        rows = batch.filter(pc.equal(values, top)).select(self._columns)
+        rows = self._shown(_filtered(batch, pc.equal(values, top)))
+        self._columns = tuple(rows.schema.names)
         self._too_many = len(self._at_top) + rows.num_rows > MOST_TIES
         self._at_top += [] if self._too_many else digests(rows)
 
@@ -183,7 +223,11 @@ class Increment:
         import pyarrow.compute as pc
 
         top = self._top
-        if top is None or (self._reached is not None and pc.less(top, self._reached).as_py()):
+        if (
+            self._is_cut
+            or top is None
+            or (self._reached is not None and pc.less(top, self._reached).as_py())
+        ):
             return self._last
         if self._too_many and self._mode is Mode.APPEND:
             raise FlowError(
@@ -206,6 +250,22 @@ class Increment:
             if count := self._counts[policy]:
                 done = "left out" if getattr(self._wanted, policy) == "skip" else "moved"
                 yield f"{count:,} rows with {what} in '{column}' were {done}"
+        if count := self._counts["held"]:
+            yield (
+                f"{count:,} rows with a '{column}' above {text_of(self._upper)} wait for the next "
+                "move, since transactions are open in the home that may add rows below them"
+            )
+
+
+def _filtered(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:
+    """Return the wanted rows; Arrow filters no views, so these come as what they are views of."""
+    import pyarrow as pa
+
+    plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    columns = [
+        array.cast(plain[array.type]) if array.type in plain else array for array in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names).filter(wanted)
 
 
 class _Ties:
@@ -228,26 +288,41 @@ class _Ties:
                 code="HG538",
             )
 
-    def moved(self, batch: pa.RecordBatch, tied: pa.Array) -> pa.Array:
-        """Return which of the tied rows have been moved; each is taken for one moved row."""
+    def moved(self, rows: pa.RecordBatch, tied: pa.Array) -> pa.Array:
+        """Return which of a batch's tied rows have been moved; each stands for one moved row."""
         import pyarrow as pa
 
         mask = tied.to_pylist()
-        rows = iter(digests(batch.filter(tied).select(self._columns)))
+        known = iter(digests(rows.select(self._columns)))
         for number, is_tied in enumerate(mask):
             if is_tied:
-                row = next(rows)
+                row = next(known)
                 mask[number] = self.left[row] > 0
                 self.left[row] -= mask[number]
         return pa.array(mask, pa.bool_())
 
 
 def _kind(column: str, offered: pa.Schema) -> pa.DataType:
+    """Return the type in which values are compared: Arrow compares some in a like one only."""
+    import pyarrow as pa
+
     kind = offered.field(column).type
     reason = reason_against(kind)
     if reason is not None:
         raise _unfit(column, reason)
-    return kind
+    return {pa.string_view(): pa.string(), pa.float16(): pa.float32()}.get(kind, kind)
+
+
+def _check_mode(wanted: Incremental, mode: Mode) -> None:
+    """Raise for what reads rows again, which an append would double."""
+    again = "lookback" if wanted.lookback is not None else ""
+    again = "nulls: include" if wanted.nulls == "include" else again
+    if again and mode is Mode.APPEND:
+        raise FlowError(
+            f"incremental: with {again} rows are moved again, which an append would double",
+            hint="merge by a key:  mode: merge  and  primary_key: …",
+            code="HG539",
+        )
 
 
 def _unfit(column: str, reason: str) -> FlowError:

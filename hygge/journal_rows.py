@@ -170,7 +170,7 @@ def save_outcome(
         "into_name": outcome.into,
         "home": outcome.home,
         "store": outcome.store,
-        "mode": outcome.mode.value,
+        "mode": outcome.mode.value if outcome.undoes is None else "undo",
         "state": _state(outcome),
         "rows": outcome.rows,
         "bytes": outcome.bytes,
@@ -227,7 +227,7 @@ def insert_commit(
     db: sqlite3.Connection, flow: str, entity: str, *, into: str, commit: Commit
 ) -> None:
     """Remember a commit that a store told of, where its run is not known yet."""
-    at = commit.committed_at
+    at, mode = commit.committed_at, commit.mode.value if commit.undoes is None else "undo"
     db.execute(
         "INSERT OR IGNORE INTO runs (run_id, state, started_at, finished_at)"
         " VALUES (?, 'known', ?, ?)",
@@ -237,7 +237,7 @@ def insert_commit(
         "INSERT OR IGNORE INTO moves"
         " (run_id, flow, entity, into_name, mode, state, rows, seq, ended_at)"
         " VALUES (?, ?, ?, ?, ?, 'committed', ?, ?, ?)",
-        (commit.run_id, flow, entity, into, commit.mode.value, commit.rows, commit.seq, at),
+        (commit.run_id, flow, entity, into, mode, commit.rows, commit.seq, at),
     )
 
 

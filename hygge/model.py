@@ -177,6 +177,8 @@ class Outcome:
     failure: Failure | None = None
     notes: tuple[str, ...] = ()
     """Things a person should know although nothing failed."""
+    undoes: int | None = None
+    """The commit that was taken back, when this was no move but an undo."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from hygge.connector import HomeConfig, ProjectContext, StoreConfig
+from hygge.backfill import Ends
+from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
 from hygge.errors import ConfigError, HomeError, HyggeError, UsageError
-from hygge.model import Mode
-from hygge.settings import MoveSettings
+from hygge.model import Ability, Mode
+from hygge.settings import Incremental, MoveSettings
 
 if TYPE_CHECKING:
     from hygge.project import EntitySpec, FlowOutline, FlowSpec, Project
@@ -33,6 +34,18 @@ class Move:
     """The file and line that ask for it, e.g. `flows/users.yml:1`."""
     shares_snapshot: bool = False
     """Whether all entities of the flow are read at one instant."""
+    pinned: Mapping[str, str] | None = None
+    """The columns that the flow's lock file holds fast; none for an entity it does not know."""
+
+    def request(self) -> ReadRequest:
+        """Return what the home is asked for, whatever was moved before."""
+        settings = self.settings
+        return ReadRequest(
+            self.entity,
+            query=settings.query,
+            where=settings.where if Ability.WHERE in self.home.can else None,
+            types={name: one.type for name, one in settings.columns.items() if one.type},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,10 @@ class Plan:
     """Whether stores may take over places that hold data hygge did not write."""
     limit: int | None = None
     """Move at most this many rows of each entity, to try a flow out."""
+    salt: bytes | None = field(default=None, repr=False)
+    """The key of masks by hash."""
+    again: Ends | None = None
+    """Move this range of the watermark columns again, instead of what is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +102,14 @@ def make_plan(
     adopt: bool = False,
     full_refresh: bool = False,
     limit: int | None = None,
+    again: Ends | None = None,
 ) -> Plan:
     """Return the moves that `selection` picks from `project`.
 
-    With `full_refresh` every move replaces what its store holds, whatever its mode. Asks homes
-    for their entities only where a flow names them by a glob. Raises `UsageError` when nothing
-    is selected and `ConfigError` when variables or drivers are missing or two moves would write
-    one place.
+    With `full_refresh` every move replaces what its store holds, whatever its mode; with `again`
+    each moves a range of its watermark column. Asks homes for their entities only where a flow
+    names them by a glob. Raises `UsageError` when nothing is selected and `ConfigError` when
+    variables or drivers are missing or two moves would write one place.
     """
     names = select_flows(project.flows, selection)
     found = [item for flow in project.resolve(names) for item in _moves(flow, project.context)]
@@ -103,6 +121,7 @@ def make_plan(
     if not kept and not unplanned:
         raise _nothing_selected(selection, [move.entity for move in moves])
     _check_places(kept, project.context)
+    _check_asked(kept, again=again, limit=limit)
     return Plan(
         context=project.context,
         moves=kept,
@@ -112,7 +131,45 @@ def make_plan(
         memory_limit=project.memory_limit,
         adopt=adopt,
         limit=limit,
+        again=again,
+        salt=project.mask_salt,
     )
+
+
+def _check_asked(moves: Sequence[Move], *, again: Ends | None, limit: int | None) -> None:
+    if again is not None:
+        _check_ranges(moves)
+    if limit is not None:
+        _check_limit(moves)
+
+
+def _check_ranges(moves: Iterable[Move]) -> None:
+    """Raise `UsageError` unless every move has a column whose range can be moved again."""
+    for move in moves:
+        if move.settings.mode is Mode.REPLACE:
+            raise UsageError(
+                f"a range of {move.flow} ({move.entity}) cannot be moved again by a replace, which "
+                "would leave nothing but the range",
+                hint="leave out --full-refresh, or leave out --from and --to",
+            )
+        if not isinstance(move.settings.incremental, Incremental):
+            raise UsageError(
+                f"{move.flow} ({move.entity}) has no watermark column, so no range of it can be "
+                "moved again",
+                hint="name the flows that are meant, or set  incremental: <column>  in it",
+            )
+
+
+def _check_limit(moves: Iterable[Move]) -> None:
+    """Raise `UsageError` for moves that could never bring what a limit leaves out."""
+    for move in moves:
+        if move.settings.incremental is not None or move.settings.delete_missing:
+            key = "incremental" if move.settings.incremental is not None else "delete_missing"
+            raise UsageError(
+                f"--limit would leave out rows of {move.flow} ({move.entity}) as if they were "
+                f"not there, and '{key}' would take that for true",
+                hint="name other flows, or look at what would move with  hygge go --dry-run",
+            )
 
 
 def _after(flow: FlowOutline, names: Sequence[str]) -> tuple[str, ...]:
@@ -209,6 +266,7 @@ def _move(flow: FlowSpec, spec: EntitySpec, name: str) -> Move:
         settings=spec.settings,
         where=f"{flow.file}:{spec.line}",
         shares_snapshot=flow.shares_snapshot,
+        pinned=None if flow.lock is None else flow.lock.get(name, {}),
     )
 
 

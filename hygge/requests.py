@@ -87,5 +87,7 @@ class WriteRequest:
     """
     max_shrink: float | None = None
     """The largest share of the store's rows that `delete_missing` may take away."""
+    keep_generations: int = 1
+    """How many commits back `undo` must be able to go."""
     clears: Span | None = None
     """Take away the rows of the store in this range, in the same commit; for an append."""

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 from math import isfinite
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    WithJsonSchema,
+    model_validator,
+)
 
 from hygge.datatypes import TypeName
+from hygge.described import Described
+from hygge.expressions import parse
+from hygge.masks import Mask
 from hygge.model import Mode
 
 _DURATION = r"\s*([0-9]+(?:\.[0-9]+)?)\s*([smhd])?\s*"
@@ -103,12 +114,16 @@ Names = Annotated[
 """A list of names; one name may stand alone."""
 
 
-class Settings(BaseModel):
+class Settings(Described):
     """A block of YAML whose unknown keys are errors."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def check_expression(text: str) -> str:
+    """Return `text`; raise `ValueError` with the place when it is no expression."""
+    parse(text)
+    return text
 
 
 class ColumnSettings(Settings):
@@ -120,17 +135,32 @@ class ColumnSettings(Settings):
     """The column's name in the store."""
     nullable: bool | None = None
     """Whether nulls may be in it; with `false` a null fails the move, naming its row."""
+    mask: Mask | None = None
+    """What the store may see: hash (with `mask_salt`), redact, partial (the end) or null."""
+    value: str | int | float | bool | None = None
+    """Add this column, with this value in every row."""
+    compute: Annotated[str, AfterValidator(check_expression)] | None = None
+    """Add this column, computed from others: `price * quantity`, `lower(email)`."""
+
+    @property
+    def is_added(self) -> bool:
+        """Whether the column is none of the home's."""
+        return self.value is not None or self.compute is not None
 
 
 class SchemaContract(Settings):
     """What a flow allows when the home's columns differ from the store's."""
 
-    add: Literal["evolve", "fail"] = "evolve"
-    """A column the store lacks: add it there, or stop."""
-    drop: Literal["keep", "fail"] = "keep"
-    """A column the home lacks: keep it and fill it with nulls, or stop."""
-    change: Literal["evolve", "fail"] = "evolve"
-    """Another type: widen where every value stays exact (and stop elsewhere), or always stop."""
+    add: Literal["evolve", "keep", "fail"] = "evolve"
+    """A column the store lacks: add it there, keep the store as it is and leave it out, or stop."""
+    drop: Literal["evolve", "keep", "fail"] = "evolve"
+    """A column the home lacks: a replace drops it, or, `keep`, fills it with nulls; or stop.
+
+    Every other mode fills it with nulls.
+    """
+    change: Literal["evolve", "keep", "fail"] = "evolve"
+    """Another type, or nulls that may come now: widen where every value stays exact (and stop
+    elsewhere), keep the store's type and cast exactly, or always stop."""
 
 
 _CONTRACTS: dict[str, dict[str, str]] = {
@@ -165,6 +195,84 @@ class Incremental(Settings):
     """Rows that later get the highest value moved: told apart, or, `closed`, never coming."""
 
 
+class RowCount(Settings):
+    """How many rows there must be."""
+
+    min: Annotated[int, Field(ge=0)] | None = None
+    """At least so many."""
+    max: Annotated[int, Field(ge=0)] | None = None
+    """At most so many."""
+
+
+class AcceptedValues(Settings):
+    """The values that a column may have."""
+
+    column: str = Field(min_length=1)
+    """The column's name in the store."""
+    values: tuple[str | int | float | bool, ...] = Field(min_length=1)
+    """Its values; nulls are always accepted."""
+
+
+class Freshness(Settings):
+    """How old the newest row may be."""
+
+    column: str = Field(min_length=1)
+    """A column of times or dates, by its name in the store."""
+    max_age: Seconds
+    """The greatest age of its newest value."""
+
+
+class Check(Settings):
+    """What must be true of the staged rows, one rule each; columns by their names in the store."""
+
+    not_null: Names = ()
+    """Columns without nulls."""
+    unique: Names = ()
+    """Columns whose values together are different in every row; nulls are no values."""
+    row_count: RowCount | None = None
+    """How many rows there must be: {min: 1}."""
+    accepted_values: AcceptedValues | None = None
+    """The values that a column may have: {column: status, values: [open, closed]}."""
+    freshness: Freshness | None = None
+    """How old the newest row may be: {column: updated_at, max_age: 24h}."""
+    sql: Annotated[str, Field(min_length=1)] | None = None
+    """A query that must find no row; it calls the staged rows `{staged}`."""
+    severity: Literal["error", "warn"] = "error"
+    """Whether the move fails, or goes on and says so."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self._kinds()) != 1:
+            raise ValueError(f"a check has one rule: {', '.join(CHECKS)}; and a severity")
+        return self
+
+    def _kinds(self) -> list[str]:
+        return [kind for kind in CHECKS if getattr(self, kind) not in (None, ())]
+
+    @property
+    def is_of_single_rows(self) -> bool:
+        """Whether single rows can be against it, and an error."""
+        return bool(self.not_null or self.accepted_values) and self.severity == "error"
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that the check looks at."""
+        single = (self.accepted_values, self.freshness)
+        return (*self.not_null, *self.unique, *(one.column for one in single if one is not None))
+
+    def told(self) -> str:
+        """Return the check in a few words, such as `not_null: id`."""
+        kind = self._kinds()[0]
+        return f"{kind}: {', '.join(self.columns()) or self._bounds()}"
+
+    def _bounds(self) -> str:
+        if self.sql is not None:
+            return self.sql
+        wanted = self.row_count or RowCount()
+        return ", ".join(f"{name} {value}" for name, value in wanted if value is not None)
+
+
+CHECKS = ("not_null", "unique", "row_count", "accepted_values", "freshness", "sql")
+"""The rules that a check may have."""
 FILES = "files"
 """`incremental: files`: what is new is told by the files, not by a column."""
 
@@ -184,7 +292,10 @@ class DefaultSettings(Settings):
     incremental: (
         Annotated[
             Literal["files"] | Incremental,
-            BeforeValidator(parse_incremental, json_schema_input_type=str | Incremental),
+            BeforeValidator(
+                parse_incremental,
+                json_schema_input_type=Annotated[str, Field(min_length=1)] | Incremental,
+            ),
         ]
         | None
     ) = None
@@ -197,11 +308,14 @@ class DefaultSettings(Settings):
     delete_missing: Literal["soft", "hard"] | None = None
     """Rows that are gone from the home: `soft` marks them when merging, `hard` deletes them."""
     where: str | None = Field(default=None, min_length=1)
-    """Move only rows that meet this condition, in the SQL of a home that speaks it."""
+    """Move only rows that meet this condition, in the SQL of a home that speaks it.
+
+    For other homes in the language of `compute`: `status <> 'test' and amount > 0`.
+    """
     select: Names = ()
     """Columns to move, in this order; or columns to leave out, each with a `-` in front."""
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
-    """Casts and new names, by the column's name in the home."""
+    """Casts, new names and masks, by the column's name in the home; and columns to add."""
     column_casing: Literal["source", "snake", "lower", "upper"] = "source"
     """How column names are written in the store."""
     metadata_columns: tuple[Literal["loaded_at", "run_id"], ...] = ()
@@ -217,6 +331,14 @@ class DefaultSettings(Settings):
     """When a replace finds no rows at home: keep what is there and say so, replace, or fail."""
     max_shrink: Share | None = None
     """Refuse a replace that would lose more than this share of the rows in the store."""
+    on_bad_row: Literal["fail", "quarantine"] = "fail"
+    """A row that a cast or a check of single rows refuses: stop, or put it into a file aside."""
+    max_bad_rows: Annotated[int, Field(ge=0)] = 1000
+    """Stop when more rows than this would be put aside."""
+    checks: tuple[Check, ...] = ()
+    """What must be true of the rows before they are published."""
+    keep_generations: Annotated[int, Field(ge=0, le=1000)] = 1
+    """How many commits `hygge undo` can take back; 0 keeps nothing for it."""
     parallel: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
     """Splits of one entity that are read at once."""
     retries: Annotated[int, Field(ge=0, le=100)] = 3

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from hygge.casting import exact_cast
 from hygge.datatypes import arrow_type
-from hygge.errors import FlowError
+from hygge.derived import chosen_rows, computed_columns, condition, mask_column
+from hygge.errors import BadRowError, FlowError
+from hygge.masks import Mask, masked_type
 from hygge.model import Mode
 from hygge.settings import Incremental, MoveSettings
 
@@ -28,6 +30,7 @@ DELETED_AT = "_hygge_deleted_at"
 class _Column:
     source: str
     field: pa.Field
+    mask: Mask | None
     filled: _Filled | None
     """Why no null may be in it."""
 
@@ -47,17 +50,30 @@ _BY_FLOW = _Filled(
 _BY_HOME = _Filled(
     "the home declares that it has none", "mend the home, or allow them with  nullable: true"
 )
+_BY_STORE = _Filled(
+    "the store takes none", "fill it in the home, or allow them with  schema_contract: evolve"
+)
 
 
 class Shape:
     """The columns of one move: where each comes from, its name and its type."""
 
     def __init__(
-        self, settings: MoveSettings, offered: pa.Schema, *, run_id: str, loaded_at: datetime
+        self,
+        settings: MoveSettings,
+        offered: pa.Schema,
+        *,
+        run_id: str,
+        loaded_at: datetime,
+        salt: bytes | None = None,
+        filters: bool = False,
     ) -> None:
         import pyarrow as pa
 
+        self._salt = salt
         self._columns = list(_columns(settings, offered))
+        self._computed = list(computed_columns(settings, offered))
+        self._condition = condition(settings.where, offered) if filters else None
         self._added = [
             _metadata_column(name, run_id, loaded_at) for name in settings.metadata_columns
         ]
@@ -65,6 +81,7 @@ class Shape:
             kind = pa.timestamp("us", tz="UTC")
             self._added.append((pa.field(DELETED_AT, kind), pa.scalar(None, kind)))
         fields = [column.field for column in self._columns]
+        fields += [one.field for one in self._computed]
         fields += [field for field, _ in self._added]
         _check_names(fields)
         _check_key(settings, self._columns, offered)
@@ -74,8 +91,31 @@ class Shape:
         }
         self.schema: pa.Schema = pa.schema(fields, metadata=offered.metadata)
         """What `apply` returns, before the schema contract has its say."""
-        self.sources = tuple(column.source for column in self._columns)
-        """The columns of the home that `apply` needs."""
+        self.moved = tuple(column.source for column in self._columns)
+        """The columns of the home that are moved."""
+        needed = {name for one in self._computed for name in one.needs}
+        needed |= self._condition.columns if self._condition else set()
+        self.sources = (*self.moved, *sorted(needed - set(self.moved)))
+        """The columns of the home that `chosen` and `apply` need."""
+
+    def chosen(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows of a batch that meet the flow's own condition, if it has one."""
+        return batch if self._condition is None else chosen_rows(batch, self._condition)
+
+    def masked(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the moved columns of a batch, by their names in the home, fit to be seen."""
+        import pyarrow as pa
+
+        arrays = [self._masked(batch, column) for column in self._columns]
+        return pa.RecordBatch.from_arrays(arrays, names=list(self.moved))
+
+    def _masked(self, batch: pa.RecordBatch, column: _Column) -> pa.Array:
+        array = batch.column(column.source)
+        return (
+            array
+            if column.mask is None
+            else mask_column(array, column.source, column.mask, self._salt)
+        )
 
     def apply(self, batch: pa.RecordBatch, schema: pa.Schema, first_row: int) -> pa.RecordBatch:
         """Return `batch` with exactly the columns of `schema`, missing ones filled with nulls.
@@ -87,8 +127,10 @@ class Shape:
         import pyarrow as pa
 
         arrays: dict[str, pa.Array] = {
-            column.field.name: batch.column(column.source) for column in self._columns
+            column.field.name: self._masked(batch, column) for column in self._columns
         }
+        for one in self._computed:
+            arrays[one.field.name] = one.values(batch)
         for field, value in self._added:
             arrays[field.name] = pa.repeat(value, batch.num_rows)
         columns = []
@@ -96,23 +138,27 @@ class Shape:
             array = arrays.get(field.name)
             if array is None:
                 array = pa.nulls(batch.num_rows, field.type)
-            if filled := self._filled.get(field.name):
+            if filled := self._filled.get(field.name, None if field.nullable else _BY_STORE):
                 _check_filled(array, field.name, filled, first_row)
             columns.append(_cast(array, field, first_row))
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _columns(settings: MoveSettings, offered: pa.Schema) -> Iterator[_Column]:
-    for name in list(settings.columns):
-        check_known(name, offered, "columns")
+    for name, one in settings.columns.items():
+        if not one.is_added:
+            check_known(name, offered, "columns")
     for name in _selected(settings.select, offered):
         field = offered.field(name)
         wanted = settings.columns.get(name)
+        mask = wanted.mask if wanted is not None else None
+        if mask is not None:
+            field = _with_type(field, masked_type(field.type, mask))
         if wanted is not None and wanted.type is not None:
             field = _with_type(field, arrow_type(wanted.type))
         filled = _filled(name, field, settings)
         field = field.with_name(stored_name(name, settings))
-        yield _Column(name, _with_nullable(field, nullable=filled is None), filled)
+        yield _Column(name, _with_nullable(field, nullable=filled is None), mask, filled)
 
 
 def _with_type(field: pa.Field, kind: pa.DataType) -> pa.Field:
@@ -261,7 +307,8 @@ def _cast(array: pa.Array, field: pa.Field, first_row: int) -> pa.Array:
         ) from error
     except pa.ArrowInvalid as error:
         row = _first_refused(array, field.type)
-        raise FlowError(
+        raise BadRowError.by(
+            field.name,
             f"column '{field.name}', row {first_row + row + 1}: {_shown(array, row)} "
             f"is not exact as {field.type}",
             hint=f"choose another type in columns: {{{field.name}: {{type: …}}}}",
@@ -272,7 +319,8 @@ def _cast(array: pa.Array, field: pa.Field, first_row: int) -> pa.Array:
 def _check_filled(array: pa.Array, name: str, filled: _Filled, first_row: int) -> None:
     row = _first_null(array)
     if row is not None:
-        raise FlowError(
+        raise BadRowError.by(
+            name,
             f"column '{name}', row {first_row + row + 1}: null, but {filled.reason}",
             hint=filled.hint,
             code="HG527",

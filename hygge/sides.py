@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 OWN = "_hygge_"
 """How the names of columns begin that hygge adds."""
 Check = Callable[[], None]
+Shown = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
+"""Returns the moved columns of rows, masked; see `Shape.masked`."""
 
 
 def comparable(shape: Shape, commit: Commit) -> pa.Schema:
@@ -54,6 +56,7 @@ class HomeSide:
         if self.moved is not None:
             self.moved.begin()
         for number, batch in _batches(self.source, self.check):
+            batch = self.shape.chosen(batch)
             waiting = None if self.moved is None else self.moved.waiting(batch)
             staged = _plain(self.shape.apply(batch, self.schema, number))
             numbered = Numbered.of(staged, self.key)
@@ -144,7 +147,10 @@ def _plain_as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 class Moved:
     """Tells the rows that were moved up to a watermark from those that wait."""
 
-    def __init__(self, wanted: Incremental, last: Watermark, offered: pa.Schema) -> None:
+    def __init__(
+        self, wanted: Incremental, last: Watermark, offered: pa.Schema, shown: Shown
+    ) -> None:
+        self._shown = shown
         kind = offered.field(last.column).type
         self.column = last.column
         self._nulls_are_moved = wanted.nulls == "include"
@@ -162,14 +168,16 @@ class Moved:
         self._left = Counter(self._known)
 
     @classmethod
-    def of(cls, settings: MoveSettings, commit: Commit, offered: pa.Schema) -> Moved | None:
+    def of(
+        cls, settings: MoveSettings, commit: Commit, offered: pa.Schema, shown: Shown
+    ) -> Moved | None:
         """Return what tells by the newest commit's watermark; None where all rows are moved."""
         wanted, last = settings.incremental, commit.watermark
         is_told = isinstance(wanted, Incremental) and settings.mode is not Mode.REPLACE
         if not is_told or last is None or last.column not in offered.names:
             return None
         assert isinstance(wanted, Incremental)
-        return cls(wanted, last, offered)
+        return cls(wanted, last, offered, shown)
 
     def begin(self) -> None:
         """Hear that all rows are read once more."""
@@ -194,7 +202,7 @@ class Moved:
         mask: list[bool] = tied.to_pylist()
         if not any(mask):
             return mask
-        rows = iter(digests(batch.filter(tied).select(self._columns)))
+        rows = iter(digests(self._shown(batch.filter(tied)).select(self._columns)))
         for number, is_tied in enumerate(mask):
             if is_tied:
                 row = next(rows)

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from hygge.backfill import Ends
 from hygge.batches import MemoryBudget, ReadAhead
 from hygge.connector import ProjectContext, Source, Target
 from hygge.errors import FlowError, HomeError, HyggeError
 from hygge.increment import Increment
 from hygge.model import Event, MoveProgress, Part, Split
 from hygge.plan import Move
-from hygge.shape import Shape
+from hygge.sifting import Sieve
 from hygge.snapshots import Snapshots
 from hygge.stop import Stop, Watch
 
@@ -48,6 +49,10 @@ class RunScope:
     adopt: bool = False
     limit: int | None = None
     """Move at most this many rows of each entity."""
+    salt: bytes | None = field(default=None, repr=False)
+    """The key of masks by hash."""
+    again: Ends | None = None
+    """Move this range of the watermark columns again, instead of what is new."""
     snapshots: Snapshots = field(default_factory=Snapshots)
     """The instants at which flows with `snapshot: shared` read."""
     committing: set[tuple[str, str]] = field(default_factory=set)
@@ -128,8 +133,7 @@ class Staging:
 
     source: Source
     target: Target
-    shape: Shape
-    schema: pa.Schema
+    sieve: Sieve
     entity: str
     scope: RunScope
     watch: Watch
@@ -156,7 +160,7 @@ class Staging:
         first: list[Exception] = []
         with ahead:
             batches = _remembering(self._shaped(ahead, split), first)
-            reader = pa.RecordBatchReader.from_batches(self.schema, batches)
+            reader = pa.RecordBatchReader.from_batches(self.sieve.schema, batches)
             try:
                 return self.target.stage(reader, split)
             except BaseException as error:
@@ -171,11 +175,14 @@ class Staging:
         with blaming(HomeError, f"cannot read {self.entity}"):
             for batch in self._limited(ahead.batches()):
                 offered += batch.num_rows
+                batch = self.sieve.shape.chosen(batch)
                 if self.increment is not None:
                     batch = self.increment.new(batch)
-                yield self.shape.apply(batch, self.schema, rows)
+                size = batch.nbytes
+                batch = self.sieve.sift(batch, rows)
+                yield batch
                 rows += batch.num_rows
-                self.progress.add(batch.num_rows, batch.nbytes)
+                self.progress.add(batch.num_rows, size)
         self._read[split.number] = rows
         self._offered[split.number] = offered
 

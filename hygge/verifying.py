@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from hygge.connector import HomeConfig, ProjectContext, ReadRequest, Source
+from hygge.connector import Ability, HomeConfig, ProjectContext, ReadRequest, Source
 from hygge.errors import FlowError, HomeError, LateTypeError, StoreError
 from hygge.finding import find_differences
 from hygge.flow import failure_of
@@ -41,6 +41,8 @@ class Verifying:
 
     context: ProjectContext
     now: datetime
+    salt: bytes | None = field(default=None, repr=False)
+    """The key of masks by hash."""
     limit: int = 10
     """Name at most so many differing rows of each entity."""
     check: Callable[[], None] = lambda: None
@@ -144,12 +146,19 @@ class _Comparison:
             batch_bytes=_BATCH_BYTES,
             thorough=thorough,
             query=settings.query,
-            where=settings.where,
+            where=settings.where if Ability.WHERE in move.home.can else None,
             types={name: one.type for name, one in settings.columns.items() if one.type},
         )
         source = self._open(stack, move.home, request)
-        shape = Shape(settings, source.schema, run_id="verify", loaded_at=verifying.now)
-        moved = Moved.of(settings, self.commit, source.schema)
+        shape = Shape(
+            settings,
+            source.schema,
+            run_id="verify",
+            loaded_at=verifying.now,
+            salt=verifying.salt,
+            filters=Ability.WHERE not in move.home.can,
+        )
+        moved = Moved.of(settings, self.commit, source.schema, shape.masked)
         schema = comparable(shape, self.commit)
         if not schema.names:
             raise FlowError("home and store have no column in common", code="HG552")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     import pyarrow as pa
 
 _EPOCH = "epoch "
-"""Begins the text of an instant that Arrow could not read: one of a year beyond four digits."""
+"""Begins the text of a time or day that Arrow could not read: of a year beyond four digits."""
 
 
 def reason_against(kind: pa.DataType) -> str | None:
@@ -34,23 +37,29 @@ def text_of(value: pa.Scalar) -> str:
     import pyarrow as pa
 
     kind = value.type
-    if pa.types.is_timestamp(kind):
-        return _text_of_instant(value)
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return _text_of_time(value)
     if pa.types.is_floating(kind):
         return repr(value.as_py())
     return str(value.cast(pa.string()).as_py())
 
 
-def _text_of_instant(value: pa.Scalar) -> str:
+def _text_of_time(value: pa.Scalar) -> str:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind = value.type
-    if kind.tz is not None:
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
         value = value.cast(pa.timestamp(kind.unit, "UTC"))
     if 0 < pc.year(value).as_py() < 10_000:
         return str(value.cast(pa.string()).as_py())
-    return f"{_EPOCH}{value.cast(pa.int64()).as_py()}"
+    return f"{_EPOCH}{value.cast(_storage(kind)).as_py()}"
+
+
+def _storage(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    return pa.int32() if pa.types.is_date32(kind) else pa.int64()
 
 
 def value_of(text: str, kind: pa.DataType) -> pa.Scalar:
@@ -60,6 +69,9 @@ def value_of(text: str, kind: pa.DataType) -> pa.Scalar:
     """
     import pyarrow as pa
 
+    is_time = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+    if is_time and re.fullmatch(_EPOCH + r"-?\d+", text):
+        return pa.scalar(int(text.removeprefix(_EPOCH)), _storage(kind)).cast(kind)
     if pa.types.is_timestamp(kind):
         return _instant(text, kind)
     try:
@@ -71,8 +83,6 @@ def value_of(text: str, kind: pa.DataType) -> pa.Scalar:
 def _instant(text: str, kind: pa.TimestampType) -> pa.Scalar:
     import pyarrow as pa
 
-    if text.startswith(_EPOCH):
-        return pa.scalar(int(text.removeprefix(_EPOCH)), pa.int64()).cast(kind)
     zoned = pa.timestamp(kind.unit, "UTC")
     # Arrow reads a text with a zone as a zoned time only, and one without as a naive one only.
     for wanted in (zoned, pa.timestamp(kind.unit)):
@@ -120,12 +130,45 @@ def before(value: pa.Scalar, distance: float) -> pa.Scalar:
         return _moved(value, pa.int32(), math.ceil(distance / 86_400))
     if is_.is_date64(kind):
         return _moved(value, pa.int64(), math.ceil(distance / 86_400) * 86_400_000)
-    if is_.is_integer(kind) or is_.is_decimal(kind):
+    if is_.is_integer(kind):
         lower = value.as_py() - math.ceil(distance)
-        return pa.scalar(max(lower, 0) if is_.is_unsigned_integer(kind) else lower, kind)
+        return pa.scalar(max(lower, lowest(kind).as_py()), kind)
+    if is_.is_decimal(kind):
+        return _lower(value, math.ceil(distance))
     if is_.is_floating(kind):
         return pa.scalar(value.as_py() - distance, kind)
     raise ValueError(f"a value of type {kind} has no distance to another, so lookback cannot be")
+
+
+def lowest(kind: pa.DataType) -> pa.Scalar:
+    """Return a value of a number's or text's type that no other is below."""
+    import pyarrow as pa
+
+    is_ = pa.types
+    if is_.is_string(kind):
+        return pa.scalar("", kind)
+    if is_.is_floating(kind):
+        return pa.scalar(float("-inf"), kind)
+    if is_.is_decimal(kind):
+        return pa.scalar(_least(kind), kind)
+    return pa.scalar(0 if is_.is_unsigned_integer(kind) else -(2 ** (kind.bit_width - 1)), kind)
+
+
+def _least(kind: pa.DataType) -> Decimal:
+    from decimal import Decimal
+
+    return Decimal((1, (9,) * kind.precision, -kind.scale))
+
+
+def _lower(value: pa.Scalar, distance: int) -> pa.Scalar:
+    """Return a decimal so much lower, or the lowest of its type."""
+    from decimal import Context, Decimal
+
+    import pyarrow as pa
+
+    kind = value.type
+    exact = Context(prec=100)
+    return pa.scalar(max(exact.subtract(value.as_py(), Decimal(distance)), _least(kind)), kind)
 
 
 def _moved(value: pa.Scalar, storage: pa.DataType, steps: int) -> pa.Scalar:

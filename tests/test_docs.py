@@ -23,8 +23,9 @@ def test_the_pages_that_are_made_are_fresh(script: str) -> None:
     assert checked.returncode == 0
 
 
-def test_the_flow_that_is_shown_is_sound() -> None:
+def test_the_flows_that_are_shown_are_sound() -> None:
     text = (ROOT / "docs/flows.md").read_text("utf-8")
-    (shown,) = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
-    flow = FlowSettings.model_validate(yaml.safe_load(shown))
-    assert [entity.where for entity in flow.entities] == [None, None, "total > 1000"]
+    shown = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
+    several, new = (FlowSettings.model_validate(yaml.safe_load(one)) for one in shown)
+    assert [entity.where for entity in several.entities] == [None, None, "total > 1000"]
+    assert (new.mode, new.primary_key) == ("merge", ("id",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from servers import postgres_url
+from test_readme import plain, steps
 
 from hygge.project.checking import check
 
@@ -47,10 +49,10 @@ def rows(query: str) -> list[tuple[object, ...]]:
 
 def test_every_example_is_tested() -> None:
     names = {path.name for path in EXAMPLES.iterdir() if (path / "hygge.yml").is_file()}
-    assert names == {"quickstart", "flights", "warehouse"}
+    assert names == {"quickstart", "flights", "warehouse", "incremental"}
 
 
-@pytest.mark.parametrize("name", ["quickstart", "flights", "warehouse"])
+@pytest.mark.parametrize("name", ["quickstart", "flights", "warehouse", "incremental"])
 def test_an_example_has_no_mistakes(name: str) -> None:
     assert check(EXAMPLES / name).diagnostics == ()
 
@@ -108,3 +110,24 @@ def test_the_warehouse_is_the_shop_in_all_three_places(tmp_path: Path) -> None:
     assert "orders        30,000 rows  same in all three" in checked
     columns = [row[0] for row in rows(f"describe from '{project}/data/lake/customers/*.parquet'")]
     assert columns == ["id", "country", "preferences", "signed_up", "loyalty"]
+
+
+def test_the_story_of_three_days_goes_as_its_readme_tells(tmp_path: Path) -> None:
+    project = tmp_path / "incremental"
+    shutil.copytree(
+        EXAMPLES / "incremental", project, ignore=shutil.ignore_patterns("data", "lake")
+    )
+    told = steps((project / "README.md").read_text("utf-8"))
+    assert [command for command, _ in told].count("hygge verify") == 2
+    for command, shown in told:
+        words = command.split()
+        if words[0] in ("cp", "mkdir"):
+            subprocess.run(words, cwd=project, check=True)
+            continue
+        assert timeless(run(project, "-m", *words).splitlines()) == timeless(shown), command
+    total = f"select count(*), sum(amount)::varchar from '{project}/lake/orders/*.parquet'"
+    assert rows(total) == [(6, "257.40")]
+
+
+def timeless(lines: list[str]) -> list[str]:
+    return [re.sub(r" of [0-9T:-]+\)", " of …)", line) for line in plain(lines)]

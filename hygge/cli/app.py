@@ -18,9 +18,11 @@ from hygge.cli.history import history
 from hygge.cli.init import init
 from hygge.cli.listing import listing
 from hygge.cli.new import new
+from hygge.cli.plan import plan
 from hygge.cli.schema import schema
 from hygge.cli.show import show
 from hygge.cli.types import types
+from hygge.cli.undo import undo
 from hygge.cli.validate import validate
 from hygge.cli.verify import verify
 
@@ -72,9 +74,11 @@ app.command()(discover)
 app.command()(doctor)
 app.command()(go)
 app.command()(history)
-app.command()(schema)
+app.command()(plan)
+app.add_typer(schema, name="schema")
 app.command()(completion)
 app.command()(types)
+app.command()(undo)
 app.command()(validate)
 app.command()(verify)
 app.command("list")(listing)

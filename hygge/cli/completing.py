@@ -159,6 +159,7 @@ def _stems(folder: str) -> Callable[[Path, Sequence[str]], list[str]]:
 
     def names(root: Path, given: Sequence[str]) -> list[str]:
         files = [*(root / folder).rglob("*.yml"), *(root / folder).rglob("*.yaml")]
+        files = [path for path in files if not path.name.endswith(".lock.yml")]
         return sorted({file.stem for file in files if file.stem.isidentifier()})
 
     return names

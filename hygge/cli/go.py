@@ -28,9 +28,17 @@ _RetryFailed = Annotated[
 _FullRefresh = Annotated[
     bool, typer.Option("--full-refresh", help="Replace what the stores hold, whatever the mode.")
 ]
+_AllowProtected = Annotated[
+    bool, typer.Option("--allow-protected", help="Full refresh where that is protected, too.")
+]
 _Limit = Annotated[
     int | None, typer.Option("--limit", min=1, help="Move at most N rows of each entity.")
 ]
+_From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="VALUE", help="Move again from this watermark value on."),
+]
+_To = Annotated[str | None, typer.Option("--to", metavar="VALUE", help="… to before this one.")]
 _Adopt = Annotated[
     bool, typer.Option("--adopt", help="Take over places with data hygge did not write.")
 ]
@@ -60,7 +68,10 @@ def go(
     fail_fast: _FailFast = False,
     retry_failed: _RetryFailed = False,
     full_refresh: _FullRefresh = False,
+    allow_protected: _AllowProtected = False,
     limit: _Limit = None,
+    low: _From = None,
+    high: _To = None,
     adopt: _Adopt = False,
     progress: _Progress = "auto",
     log_level: _LogLevel = None,
@@ -68,23 +79,21 @@ def go(
     log_format: _LogFormat = "text",
 ) -> None:
     """Move data: every enabled flow, or those that are named."""
-    from hygge.cli.going import Going, Logs, Options
+    from hygge.cli.going import Failures, Going, Logs, Options, Refresh
 
-    logs = Logs(log_level, log_file, log_format)
     options = Options(
         env=env or ctx.obj.env,
         concurrency=concurrency,
-        fail_fast=fail_fast,
-        full_refresh=full_refresh,
+        refresh=Refresh(full_refresh, allow_protected),
         limit=limit,
+        again=None if low is None and high is None else (low, high),
         adopt=adopt,
+        failures=Failures(fail_fast, retry_failed),
         progress=progress,
-        logs=logs,
+        logs=Logs(log_level, log_file, log_format),
     )
-    going = Going(ctx.obj, options)
-    act = going.show if dry_run else going.move
-    selection = _selection((*(names or ()), *(flow or ())), tag, exclude, entity)
-    raise typer.Exit(act(selection, retry_failed=retry_failed))
+    selected = _selection((*(names or ()), *(flow or ())), tag, exclude, entity)
+    raise typer.Exit((Going.show if dry_run else Going.move)(Going(ctx.obj, options), selected))
 
 
 def _selection(

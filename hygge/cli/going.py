@@ -15,6 +15,7 @@ from hygge.console.listeners import Listeners
 from hygge.console.output import standard_error, standard_output
 from hygge.console.progress import Progress, choose, open_renderer
 from hygge.console.summary import show_summary
+from hygge.errors import UsageError
 from hygge.logs import Format, setup
 from hygge.model import Outcome, Result, RunFinished
 from hygge.plan import Plan, Selection, make_plan
@@ -38,16 +39,33 @@ class Logs:
     format: Literal["text", "json"]
 
 
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Whether all moves replace what stores hold, and may also where that is protected."""
+
+    is_full: bool
+    is_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Whether the first failure stops everything, and whether only those of before run again."""
+
+    are_fatal: bool
+    are_retried: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What `hygge go` was told, apart from what to move."""
 
     env: str | None
     concurrency: int | None
-    fail_fast: bool
-    full_refresh: bool
+    refresh: Refresh
     limit: int | None
+    again: tuple[str | None, str | None] | None
     adopt: bool
+    failures: Failures
     progress: str
     logs: Logs
 
@@ -64,21 +82,23 @@ class Going:
         self._set_up_logs(options.logs, settings)
         self._root = find_root(settings.directory)
         self._project = Project.load(self._root, env=options.env, env_file=settings.env_file)
+        if options.refresh.is_full and not options.refresh.is_allowed:
+            _check_protected(self._project)
 
-    def show(self, selection: Selection, *, retry_failed: bool) -> int:
+    def show(self, selection: Selection) -> int:
         """Print what would be moved, and move nothing."""
         from hygge.console.plans import show_plan, write_plan
 
-        plan = self._plan(selection, retry_failed=retry_failed)
+        plan = self._plan(selection)
         if plan is None:
             return 0
         show = write_plan if self._progress is Progress.JSON else show_plan
         show(plan, self._answer)
         return 1 if plan.unplanned else 0
 
-    def move(self, selection: Selection, *, retry_failed: bool) -> int:
+    def move(self, selection: Selection) -> int:
         """Move what is selected, print the summary and return the exit code."""
-        plan = self._plan(selection, retry_failed=retry_failed)
+        plan = self._plan(selection)
         if plan is None:
             return 0
         stop = Stop()
@@ -106,11 +126,11 @@ class Going:
         """Whether a person reads of each move anyway, so that log lines would say it twice."""
         return self._is_quiet or self._progress in (Progress.PLAIN, Progress.RICH)
 
-    def _plan(self, selection: Selection, *, retry_failed: bool) -> Plan | None:
+    def _plan(self, selection: Selection) -> Plan | None:
         """Return what to move; None, and a note, when nothing is left to run again."""
         from hygge.recall import without_committed
 
-        if not retry_failed:
+        if not self._options.failures.are_retried:
             return self._make_plan(selection)
         report = load_latest(self._root)
         pairs = report.unfinished()
@@ -130,8 +150,9 @@ class Going:
             selection,
             concurrency=self._options.concurrency,
             adopt=self._options.adopt,
-            full_refresh=self._options.full_refresh,
+            full_refresh=self._options.refresh.is_full,
             limit=self._options.limit,
+            again=self._options.again,
         )
 
     def _run(self, plan: Plan, stop: Stop) -> RunFinished:
@@ -153,9 +174,8 @@ class Going:
             listeners = Listeners(renderer.listen, reports.listen, journal.listen, eventlog.listen)
             is_live = self._progress is Progress.RICH
             with renderer, watch_signals(interrupt, restores_cursor=is_live):
-                finished = run(
-                    plan, stop=stop, listen=listeners.listen, fail_fast=self._options.fail_fast
-                )
+                is_fatal = self._options.failures.are_fatal
+                finished = run(plan, stop=stop, listen=listeners.listen, fail_fast=is_fatal)
         if reports.error is not None:
             self._warn(f"the report of this run could not be written: {reports.error}")
         for error in listeners.errors:
@@ -176,6 +196,18 @@ class Going:
         if traces:
             what = traces[-1].rstrip().splitlines()[-1]
             show_crash(what, "\n".join(traces), self._root, self._notes)
+
+
+def _check_protected(project: Project) -> None:
+    """Raise `UsageError` where stores may not be replaced just so."""
+    if project.protected:
+        where = f"environment '{project.env}'" if project.env else "this project"
+        raise UsageError(
+            f"{where} is protected, and --full-refresh would replace what its stores hold; "
+            "nothing was moved",
+            hint="look at  hygge plan --full-refresh , and if it is right, add --allow-protected",
+            code="HG221",
+        )
 
 
 def exit_code(outcomes: Sequence[Outcome], stop: Stop) -> int:

@@ -1,4 +1,4 @@
-"""`hygge schema`."""
+"""`hygge schema` and `hygge schema lock`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ import typer
 
 from hygge.cli.writing import DryRun, Json, Writing, write
 
+schema = typer.Typer(
+    help="Write the JSON Schemas of the project's files; `lock` holds a home's columns fast."
+)
 
-def schema(
+_Flows = Annotated[list[str] | None, typer.Argument(metavar="FLOW", help="Flows; globs work.")]
+
+
+@schema.callback(invoke_without_command=True)
+def schemas(
     ctx: typer.Context,
     *,
     output: Annotated[
@@ -27,6 +34,8 @@ def schema(
     from hygge.scaffold.changes import compare
     from hygge.scaffold.schemas import schema_files
 
+    if ctx.invoked_subcommand is not None:
+        return
     if output is None:
         root = find_root(ctx.obj.directory)
         changes = compare(root, schema_files())
@@ -34,3 +43,32 @@ def schema(
         root = Path(ctx.obj.directory, output).expanduser().resolve()
         changes = compare(root, schema_files(""))
     write(ctx.obj, root, changes, Writing(dry_run=dry_run, json=as_json))
+
+
+@schema.command()
+def lock(
+    ctx: typer.Context,
+    names: _Flows = None,
+    *,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Write flows/NAME.lock.yml: the columns that the home offers, for review and for `validate`.
+
+    A move of a locked flow stops, before anything is staged, when the home offers other columns.
+    Without names every enabled flow is locked.
+    """
+    from hygge.locking import locked
+    from hygge.plan import Selection
+    from hygge.project import Project, find_root
+    from hygge.scaffold.changes import compare
+    from hygge.scaffold.lock import lock_file
+
+    given = ctx.obj
+    root = find_root(given.directory)
+    project = Project.load(root, env=given.env, env_file=given.env_file)
+    found = locked(project, Selection(flows=tuple(names or ())))
+    wanted = [
+        lock_file(flow, project.flows[flow].file, entities) for flow, entities in found.items()
+    ]
+    write(given, root, compare(root, wanted), Writing(dry_run=dry_run, json=as_json))

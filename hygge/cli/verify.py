@@ -41,7 +41,7 @@ def verify(
     selection = Selection(flows=tuple(names or ()), entities=tuple(entity or ()))
     plan = make_plan(project, selection)
     output = standard_output(given.color)
-    verifying = Verifying(plan.context, datetime.now(UTC), limit_differences)
+    verifying = Verifying(plan.context, datetime.now(UTC), salt=plan.salt, limit=limit_differences)
     verdicts = []
     for move in plan.moves:
         verdicts.append(verifying.verify(move))

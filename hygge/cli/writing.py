@@ -54,23 +54,22 @@ class Writing:
 def write(settings: Globals, root: Path, changes: Sequence[Change], writing: Writing) -> None:
     """Settle conflicts, make the changes and print a line for each of them.
 
-    Raises `HyggeError` when a conflict is left without an answer; nothing is written then.
+    Raises `HyggeError` when a conflict is left without an answer; nothing is written then. A dry
+    run asks nobody, so it ends as the same command would where no terminal is.
     """
     from hygge.console.output import standard_output
     from hygge.errors import HyggeError
     from hygge.scaffold.changes import apply, settle
 
     output = standard_output(settings.color)
-    always = writing.always
-    settled: Sequence[Change] = changes
-    if always or not writing.dry_run:
-        ask = None if writing.json else _asker(settings)
-        try:
-            settled = settle(changes, always, ask)
-        except HyggeError:
-            left = [change for change in changes if change.status == "conflict"]
-            _answer_with(output, root, left, writing, written=False)
-            raise
+    ask = None if writing.json or writing.dry_run else _asker(settings)
+    try:
+        settled = settle(changes, writing.always, ask)
+    except HyggeError:
+        is_shown = writing.dry_run and (writing.json or settings.verbosity >= 0)
+        left = [change for change in changes if is_shown or change.status == "conflict"]
+        _answer_with(output, root, left, writing, written=False)
+        raise
     if not writing.dry_run:
         apply(root, settled)
     if writing.json or settings.verbosity >= 0:

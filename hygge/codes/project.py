@@ -118,6 +118,13 @@ CODES = (
         right="# flows/all.yml\nentities:\n  - {name: users, into: people}\n  - orders\n",
     ),
     Code(
+        "HG215",
+        "lock of what is gone",
+        "A lock file, `flows/NAME.lock.yml`, tells the columns of an entity that its flow no "
+        "longer has, or it belongs to no flow at all. `hygge schema lock` writes it anew.",
+        is_warning=True,
+    ),
+    Code(
         "HG216",
         "file that nobody reads",
         "Only hygge.yml, homes/, stores/, flows/ and environments/ are read, and in them only "
@@ -133,16 +140,69 @@ CODES = (
     Code(
         "HG218",
         "ability the home does not have",
-        "Some homes can be asked by a query (`query:`), choose rows by a condition (`where:`) or "
-        "read all entities of a flow at one instant (`snapshot: shared`); others, files among "
-        "them, cannot. `hygge types TYPE` tells which.",
-        wrong="# flows/users.yml, whose home is a folder of files\nwhere: status <> 'test'\n",
+        "Some homes can be asked by a query (`query:`), "
+        "read all entities of a flow at one instant (`snapshot: shared`) or tell which files are "
+        "new (`incremental: files`); others cannot. `hygge types TYPE` tells which.",
+        wrong="# flows/users.yml, whose home is a folder of files\nquery: select id from users\n",
         right="# flows/users.yml\nselect: [id, status]\n",
+    ),
+    Code(
+        "HG219",
+        "column that the lock does not know",
+        "`select`, `columns`, `primary_key`, `incremental` and `dedupe_by` name columns of the "
+        "home as the home spells them. The flow's lock file tells which there are, so a misspelt "
+        "one is found offline. `hygge schema lock` takes a column over that is new in the home.",
+        wrong="# flows/users.yml, whose lock file knows id, name and email\nselect: [id, emial]\n",
+        right="# flows/users.yml\nselect: [id, email]\n",
     ),
     Code(
         "HG220",
         "asked for what is not there",
         "The command line names something that does not exist or does not fit; nothing was "
         "done. The message says what there is instead, and `--help` what can be asked.",
+    ),
+    Code(
+        "HG221",
+        "protected environment",
+        "With `protected: true`, in an environment or in hygge.yml, `hygge go --full-refresh` "
+        "needs `--allow-protected` as well: it replaces what the stores hold, whatever the "
+        "flows' modes.",
+    ),
+    Code(
+        "HG222",
+        "keys that cannot be together",
+        "Two keys of a flow ask for what cannot be had at once: `incremental` with `mode: "
+        "replace`, rows that are read again with `mode: append`, `dedupe_by` or `delete_missing` "
+        "without `mode: merge`.",
+        wrong="# flows/events.yml\nmode: replace\nincremental: created_at\n",
+        right="# flows/events.yml\nmode: append\nincremental: created_at\n",
+    ),
+    Code(
+        "HG223",
+        "mask by hash without a salt",
+        "A hash that anybody can compute hides nothing: whoever has a list of addresses finds them "
+        "again. `mask: hash` therefore uses the project's own secret, `mask_salt`. Keep it: with "
+        "another one, equal values get other hashes than before.",
+        wrong="# flows/users.yml, and no mask_salt in hygge.yml\ncolumns: {email: {mask: hash}}\n",
+        right="# hygge.yml\nmask_salt: ${MASK_SALT}\n",
+    ),
+    Code(
+        "HG224",
+        "check the store cannot make",
+        "A check by `sql:` asks the store about the staged rows; stores of files answer no SQL. "
+        "The other checks are made by hygge itself, in every store.",
+        wrong="# flows/users.yml, whose store is a folder of files\n"
+        "checks: [{sql: select id from {staged} where id < 0}]\n",
+        right="# flows/users.yml\nchecks: [{not_null: id}]\n",
+    ),
+    Code(
+        "HG225",
+        "name the store cannot have",
+        "What moves gets a name in the store: that of `into:`, or its own. In a store of files it "
+        "is the name of a directory, so it holds no `/` and does not begin with `.` or `_`; a "
+        "database has names of a certain length, and those that begin with `_hygge_` are for "
+        "hygge's own tables.",
+        wrong="# flows/users.yml\ninto: crm/users\n",
+        right="# flows/users.yml\ninto: crm_users\n",
     ),
 )

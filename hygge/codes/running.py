@@ -60,6 +60,14 @@ CODES = (
         "`columns: {x: {type: string}}` reads the column as text.",
     ),
     Code(
+        "HG509",
+        "others are still writing",
+        "Transactions in the home are open that may add rows below the newest value of the "
+        "watermark column, such as numbers of a sequence that were taken and not committed. To "
+        "move now could lose these rows, so hygge waited for them, in vain. The move is tried "
+        "again; the message names the sessions.",
+    ),
+    Code(
         "HG511",
         "store failed",
         "The system that is written refused, or cannot hold what it was given. The message has "
@@ -100,8 +108,9 @@ CODES = (
         "HG522",
         "columns differ",
         "The columns of the home differ from those in the store in a way that the flow's "
-        "`schema_contract` does not allow. Each difference is listed. Declare the type of a "
-        "column under `columns:`, or allow the change.",
+        "`schema_contract` does not allow, or from what the flow's lock file says. Each difference "
+        "is listed, and nothing was staged. Declare the type of a column under `columns:`, or "
+        "allow the change; `hygge schema lock` takes over what the home offers now.",
     ),
     Code(
         "HG523",
@@ -251,6 +260,13 @@ CODES = (
         wrong="# flows/users.yml, whose home has two rows of id 7\nmode: merge\n"
         "primary_key: [id]\n",
         right="# flows/users.yml\nmode: merge\nprimary_key: [id]\ndedupe_by: [updated_at]\n",
+    ),
+    Code(
+        "HG548",
+        "too many bad rows",
+        "`on_bad_row: quarantine` puts rows aside that a cast or a check refuses, but only up to "
+        "`max_bad_rows`: beyond that it is likely that something else is wrong. Nothing was "
+        "published.",
     ),
     Code(
         "HG551",

@@ -21,6 +21,8 @@ from hygge.files.place import RUN_ID, Place, check_name, locked, prepare
 from hygge.files.record import RECORD_NAME, PartFile, Record, load_record
 from hygge.files.recovery import (
     finish_swap,
+    kept,
+    prune,
     recover,
     retire,
     sweep,
@@ -34,9 +36,10 @@ logger = logging.getLogger(__name__)
 class Generation:
     """The next generation of an entity's directory, built by one attempt under the lock."""
 
-    def __init__(self, place: Place, owner: Owner) -> None:
+    def __init__(self, place: Place, owner: Owner, keep: int) -> None:
         self.place = place
         self.owner = owner
+        self._keep = keep
         self.path = place.staging(owner.run_id, owner.attempt)
         self.live = load_record(place.live)
         self.seq = 1 if self.live is None else self.live.commit.seq + 1
@@ -62,11 +65,19 @@ class Generation:
     def _is_own(self, record: Record) -> bool:
         return (record.commit.run_id, record.attempt) == (self.owner.run_id, self.owner.attempt)
 
-    def keep(self, parts: Sequence[PartFile]) -> None:
-        """Link live files into this generation; raise when one is not what its record says."""
+    @property
+    def previous(self) -> Path | None:
+        """The generation before the live one, where it is kept and a commit of hygge's."""
+        return next((path for seq, path in kept(self.place)[:1] if seq > 0), None)
+
+    def keep(self, parts: Sequence[PartFile], *, of: Path | None = None) -> None:
+        """Link files of the live generation, or `of` another one, into this one.
+
+        Raises `StoreError` when one is not what its record says.
+        """
         for part in parts:
-            source, target = self.place.live / part.name, self.path / part.name
-            _check_kept(source, part)
+            source, target = (of or self.place.live) / part.name, self.path / part.name
+            check_kept(source, part)
             target.parent.mkdir(parents=True, exist_ok=True)
             durable.link_file(source, target)
 
@@ -147,18 +158,20 @@ class Generation:
         try:
             if replaced is not None:
                 retire(self.place, replaced)
+            prune(self.place, self._keep)
             claim.unlink(missing_ok=True)
             Place.sidecar(self.path).unlink(missing_ok=True)
             durable.sync_directory(self.place.state)
             sweep(self.place)
-        except OSError as error:
+        except (OSError, StoreError) as error:
             logger.warning("the next run will tidy %s: %s", self.place.state, error)
 
     def committer(self, seq: int) -> str | None:
-        """Return the run that published commit `seq`, as far back as the previous generation."""
+        """Return the run that published commit `seq`, as far back as generations are kept."""
         finish_swap(self.place)
-        older = self.path if self.is_published else self.place.previous
-        for folder in (self.place.live, older, self.place.previous):
+        replaced = [self.path] if self.is_published else []
+        previous = [path for _, path in kept(self.place)]
+        for folder in (self.place.live, *replaced, *previous):
             record = load_record(folder)
             if record is not None and record.commit.seq == seq:
                 return record.commit.run_id
@@ -175,7 +188,8 @@ class Generation:
             logger.warning("the next run will remove %s: %s", self.path, error)
 
 
-def _check_kept(source: Path, part: PartFile) -> None:
+def check_kept(source: Path, part: PartFile) -> None:
+    """Raise `StoreError` unless a file is as its commit record says."""
     size = source.lstat().st_size if source.is_file() and not source.is_symlink() else None
     if size != part.bytes:
         found = "it is missing" if size is None else f"it has {size} bytes"
@@ -207,7 +221,7 @@ def open_generation(root: Path, request: WriteRequest) -> Iterator[Generation]:
     prepare(place)
     with locked(place, request) as owner:
         recover(place, owner.lock)
-        generation = Generation(place, owner)
+        generation = Generation(place, owner, request.keep_generations)
         generation.begin()
         try:
             yield generation

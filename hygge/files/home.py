@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Source
+from hygge.connector import Ability, Home, HomeConfig, ProjectContext, ReadRequest, Source
 from hygge.errors import HomeError
 from hygge.files.faults import BusyDiskError, FileChangedError
 from hygge.files.fitting import Fitting, add_partitions, sliced
 from hygge.files.layout import DataFile, Layout
+from hygge.files.ledger import Listing, NothingNew
 from hygge.files.patterns import PathPattern
 from hygge.files.pieces import FileFacts, Piece, pack, pieces_of, reading
 from hygge.files.schemas import unify
@@ -38,6 +39,8 @@ _MOST_CLOSED = 5
 
 class FileHomeConfig(HomeConfig, ABC):
     """Settings of every home that reads files below a path."""
+
+    can: ClassVar = frozenset({Ability.FILES})
 
     path: str = Field(min_length=1)
     """Directory that holds the entities, relative to the project's root.
@@ -105,8 +108,21 @@ class FileHome(Home, ABC):
 
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
-        """List an entity's files once and take their schema; all splits read that listing."""
-        yield self.source(request, self._find(request.entity))
+        """List an entity's files once and take their schema; all splits read that listing.
+
+        Of `moved` only files are read that are new; with nothing new no file is opened.
+        """
+        if request.moved is None:
+            yield self.source(request, self._find(request.entity))
+            return
+        found = self.layout.find(request.entity, may_be_gone=bool(request.moved))
+        listing = Listing.of(found, request.moved, str(self.layout.pattern.fixed))
+        if not listing.new and request.moved:
+            yield NothingNew(listing.ledger)
+            return
+        source = self.source(request, listing.new or self._find(request.entity))
+        source.ledger = listing.ledger
+        yield source
 
     def _find(self, entity: str) -> list[DataFile]:
         files = self.layout.find(entity)

@@ -94,16 +94,17 @@ class Layout:
         names = self._plain_names() if self.pattern.is_plain else self._pattern_names()
         return sorted((n for n in names if fnmatchcase(n, wanted)), key=natural_key)
 
-    def find(self, entity: str) -> list[DataFile]:
+    def find(self, entity: str, *, may_be_gone: bool = False) -> list[DataFile]:
         """Return the files of `entity` in natural order; an empty list for an empty directory.
 
-        Raises `HomeError` for a name that is no entity, with the nearest one, for a name that
-        leads out of the home's path, and when both a file and a directory carry the name.
+        Raises `HomeError` for a name that is no entity, with the nearest one, unless it
+        `may_be_gone`; for a name that leads out of the home's path, and when both a file and a
+        directory carry the name.
         """
         self._check_name(entity)
         self.check()
         found = self._plain_places(entity) if self.pattern.is_plain else self._matches(entity)
-        if not found:
+        if not found and not may_be_gone:
             raise self._unknown(entity)
         files: dict[str, DataFile] = {}
         for path in found:

@@ -47,10 +47,9 @@ class Place:
         """The file whose flock is held while a target is open."""
         return self.state / "lock"
 
-    @property
-    def previous(self) -> Path:
-        """The generation before the live one."""
-        return self.state / "previous"
+    def previous(self, seq: int) -> Path:
+        """The generation of commit `seq` once it is live no more; 0 is what hygge did not write."""
+        return self.state / f"previous-{seq}"
 
     @property
     def claims(self) -> Path:
@@ -74,7 +73,7 @@ class Place:
 
 def check_name(into: str) -> None:
     """Raise `StoreError` when an entity's name cannot be the name of a directory."""
-    reason = _unfit(into)
+    reason = refuse_name(into)
     if reason is not None:
         raise StoreError(
             f"{into!r} cannot be the name of a directory in a store of files: {reason}",
@@ -82,7 +81,8 @@ def check_name(into: str) -> None:
         )
 
 
-def _unfit(into: str) -> str | None:
+def refuse_name(into: str) -> str | None:
+    """Return why an entity's name cannot be the name of a directory; None when it can."""
     if not into or into[0] in "._":
         return "it is empty or begins with '.' or '_', which readers of data directories skip"
     if "/" in into or "\\" in into:

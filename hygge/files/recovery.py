@@ -18,7 +18,8 @@ from hygge.files.record import load_record
 logger = logging.getLogger(__name__)
 
 READER_GRACE = 30.0
-"""Seconds that a generation older than `previous` stays after it ceased to be live."""
+"""Seconds that a generation that is not kept stays after it ceased to be live."""
+_PREVIOUS = re.compile(r"previous-(\d{1,20})")
 _RETIRED = re.compile(r"old-(\d{1,20})-[0-9a-f]{8}")
 _GONE = re.compile(r"gone-[0-9a-f]{16}")
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
@@ -34,6 +35,7 @@ def recover(place: Place, lock: int) -> None:
         _clear_claim(place, claim, seq, lock)
     finish_swap(place)
     _finish_exchange(place)
+    prune(place)
     for path in sorted(place.state.iterdir()):
         _clear(path, lock)
     for sidecar in sorted(place.state.glob("*.owner")):
@@ -98,19 +100,51 @@ def _finish_exchange(place: Place) -> None:
 
 
 def retire(place: Place, generation: Path) -> None:
-    """Make the generation that ceased to be live the previous one.
+    """Put the generation that ceased to be live among the previous ones."""
+    record = load_record(generation)
+    previous = place.previous(0 if record is None else record.commit.seq)
+    if is_directory(previous):  # of a chain that was begun anew since
+        _let_go(place, previous)
+    rename_new(generation, previous)
 
-    The one before it keeps its time of death in its name: a reader that has just listed it may
-    be opening its files.
+
+def kept(place: Place) -> list[tuple[int, Path]]:
+    """Return the previous generations and the numbers of their commits, the newest first."""
+    found = []
+    for path in place.state.iterdir():
+        match = _PREVIOUS.fullmatch(path.name)
+        if match and is_directory(path):
+            found.append((int(match[1]), path))
+    return sorted(found, reverse=True)
+
+
+def prune(place: Place, keep: int | None = None) -> None:
+    """Let go of generations that an undo brought back or passed over, and of all but `keep`.
+
+    What hygge did not write stays until the commit after the one that moved it aside.
     """
-    if is_directory(place.previous):
-        ceased = place.previous.lstat().st_ctime_ns
-        rename_new(place.previous, place.state / f"old-{ceased}-{secrets.token_hex(4)}")
-    rename_new(generation, place.previous)
+    live = load_record(place.live)
+    if live is None:
+        return
+    undoes = live.commit.undoes
+    end = live.commit.seq if undoes is None else undoes - 1
+    found = kept(place)
+    good = [seq for seq, _ in found if seq < end]
+    if keep is not None:
+        good = good[: max(keep, 1) if good[:1] == [0] else keep]
+    for seq, path in found:
+        if seq not in good:
+            _let_go(place, path)
+
+
+def _let_go(place: Place, generation: Path) -> None:
+    """Name a generation by when it ceased: a reader that has just listed it may open its files."""
+    ceased = generation.lstat().st_ctime_ns
+    rename_new(generation, place.state / f"old-{ceased}-{secrets.token_hex(4)}")
 
 
 def sweep(place: Place) -> None:
-    """Remove the generations before the previous one that no reader can be opening any more."""
+    """Remove the generations that are not kept and that no reader can be opening any more."""
     now = time.time_ns()
     for path in place.state.iterdir():
         match = _RETIRED.fullmatch(path.name)

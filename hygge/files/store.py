@@ -20,11 +20,11 @@ from hygge.files.adoption import check_adoption
 from hygge.files.formats import BUFFER_BYTES, FileFormat, store_errors
 from hygge.files.generations import open_generation
 from hygge.files.patterns import PLACEHOLDER
-from hygge.files.place import Place
+from hygge.files.place import Place, refuse_name
 from hygge.files.record import load_record
 from hygge.files.splits import Layout
 from hygge.files.target import FileTarget
-from hygge.model import Commit, Finding
+from hygge.model import Commit, Finding, Mode
 from hygge.settings import Bytes, Names
 from hygge.unfit import UnfitError
 
@@ -46,6 +46,7 @@ class FileStoreConfig(StoreConfig):
     partition_by: Names = ()
     """Columns whose values become directories, `country=NO/`, instead of columns in the files."""
 
+    modes: ClassVar[frozenset[Mode]] = frozenset(Mode)
     suffixes: ClassVar[tuple[str, ...]] = ()
     """How names of single files of this format end."""
 
@@ -86,6 +87,10 @@ class FileStoreConfig(StoreConfig):
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the directory of entity `name`."""
         return [os.path.normpath(context.path(self.path) / name)]
+
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no directory can be called `into`; see `StoreConfig.refuse_name`."""
+        return refuse_name(into)
 
     def store(self, context: ProjectContext) -> Store:
         """Return the store; touches nothing."""
@@ -146,7 +151,8 @@ class FileStore(Store):
             with store_errors(f"write to {self.root / request.into}"):
                 generation = stack.enter_context(open_generation(self.root, request))
                 check_adoption(generation, request)
-            yield FileTarget(generation, request, self._layout(request.buffer_bytes))
+            layout = self._layout(request.buffer_bytes)
+            yield FileTarget(generation, request, layout, self.config)
 
     def _layout(self, buffer_bytes: int) -> Layout:
         config = self.config

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hygge.connector import Target, WriteRequest
+from hygge.connector import StoreConfig, Target, WriteRequest
 from hygge.errors import HomeError, StoreError
 from hygge.files.adoption import adopted_parts, foreign_files
 from hygge.files.formats import store_errors
 from hygge.files.generations import Generation
+from hygge.files.merging import first_double
 from hygge.files.partitions import check_partitions
-from hygge.files.record import PartFile, Record
+from hygge.files.record import PartFile, Record, load_record
+from hygge.files.rereading import PartReader
 from hygge.files.schemas import unify
+from hygge.files.settling import Settling
 from hygge.files.splits import Layout, SplitWriter
 from hygge.model import Commit, Mode, Part, Split
 from hygge.unfit import fit_schema
@@ -26,7 +29,15 @@ if TYPE_CHECKING:
 class FileTarget(Target):
     """Stages data files into the next generation of a directory and swaps it in."""
 
-    def __init__(self, generation: Generation, request: WriteRequest, layout: Layout) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        request: WriteRequest,
+        layout: Layout,
+        config: StoreConfig,
+    ) -> None:
+        self._config = config
+        self._gone: tuple[str, ...] = ()
         self._generation = generation
         self._request = request
         self._layout = layout
@@ -35,12 +46,13 @@ class FileTarget(Target):
         self._schema: pa.Schema | None = None
 
     def last_commit(self) -> Commit | None:
-        """Return the commit of the live directory, without the watermark of another flow."""
+        """Return the commit of the live directory, without what another flow has moved."""
         record = self._generation.live
         if record is None:
             return None
         commit = record.commit
-        return commit if commit.flow == self._request.flow else replace(commit, watermark=None)
+        is_own = commit.flow == self._request.flow
+        return commit if is_own else replace(commit, watermark=None, ledger={})
 
     def schema(self) -> pa.Schema | None:
         """Return the schema of the newest commit and of the files that are about to be taken over.
@@ -49,7 +61,7 @@ class FileTarget(Target):
         """
         live = self._generation.live
         held = [] if live is None else [(str(self._generation.place.live), live.commit.schema)]
-        if self._request.adopt and self._request.mode is Mode.APPEND:
+        if self._request.adopt and self._request.mode is not Mode.REPLACE:
             held += self._adopted_schemas()
         try:
             return unify(held) if held else None
@@ -120,6 +132,15 @@ class FileTarget(Target):
         new = [file for part in sorted(parts, key=lambda part: part.split) for file in part.detail]
         with store_errors(f"publish {self._generation.place.live}"):
             kept = self._kept()
+            if self._request.mode is Mode.MERGE or self._request.clears is not None:
+                settling = Settling(
+                    self._generation,
+                    self._layout,
+                    config=self._config,
+                    request=self._request,
+                    commit=commit,
+                )
+                kept, new = settling.settle(kept, new, self._gone)
             files = [file for file in (*kept, *new) if file.rows] or [*kept, *new][:1]
             self._drop_others(files)
             names = {file.name for file in kept}
@@ -128,7 +149,20 @@ class FileTarget(Target):
             record = Record(replace(commit, total_rows=total), self._request.attempt, tuple(files))
             self._generation.publish(record)
 
-    def _check_commit(self, parts: Sequence[Part], commit: Commit) -> None:
+    def keep(self, columns: Sequence[str]) -> None:
+        """Hear which columns a merge leaves as they are; see `Target.keep`."""
+        self._gone = tuple(columns)
+
+    def duplicate(self, columns: Sequence[str]) -> Mapping[str, Any] | None:
+        """Look for staged rows with the same values; see `Target.duplicate`."""
+        schema = self._schema
+        staged = [file for files in self._staged.values() for file in files if file.rows]
+        if schema is None or not staged:
+            return None
+        reader = PartReader(self._config, self._generation.path, schema)
+        return first_double(reader, staged, columns, self._request.buffer_bytes)
+
+    def _check_seq(self, commit: Commit) -> None:
         generation = self._generation
         if commit.seq != generation.seq:
             raise StoreError(
@@ -137,6 +171,10 @@ class FileTarget(Target):
                 hint="start this run again; it begins from the newest commit",
                 code="HG514",
             )
+
+    def _check_commit(self, parts: Sequence[Part], commit: Commit) -> None:
+        generation = self._generation
+        self._check_seq(commit)
         rows = sum(part.rows for part in parts)
         if not parts or rows != commit.rows:
             raise StoreError(
@@ -145,7 +183,7 @@ class FileTarget(Target):
             )
 
     def _kept(self) -> list[PartFile]:
-        if self._request.mode is not Mode.APPEND:
+        if self._request.mode is Mode.REPLACE:
             return []
         generation = self._generation
         own = () if generation.live is None else generation.live.parts
@@ -157,6 +195,41 @@ class FileTarget(Target):
             for file in staged:
                 if file.name not in names:
                     (self._generation.path / file.name).unlink()
+
+    def previous(self) -> Commit | None:
+        """Return the commit of the newest generation that is kept; see `Target.previous`.
+
+        Raises `StoreError` when somebody changed the live files since.
+        """
+        generation = self._generation
+        with store_errors(f"read {generation.place.state}"):
+            before = generation.previous
+            record = None if before is None else load_record(before)
+            for part in generation.live.parts if record and generation.live else ():
+                path = generation.place.live / part.name
+                if not path.is_file() or path.stat().st_size != part.bytes:
+                    raise StoreError(
+                        f"{path} was changed or removed since the last commit, so to undo that "
+                        "would lose more than the commit",
+                        hint="put the file back, or move everything again with  "
+                        f"hygge go {self._request.flow} --full-refresh",
+                        code="HG529",
+                    )
+        return None if record is None else record.commit
+
+    def undo(self, commit: Commit) -> None:
+        """Swap in the files of the previous generation, linked; see `Target.undo`."""
+        generation = self._generation
+        self._check_seq(commit)
+        with store_errors(f"publish {generation.place.live}"):
+            folder = generation.previous
+            record = None if folder is None else load_record(folder)
+            if folder is None or record is None or record.commit.seq + 1 != commit.undoes:
+                raise StoreError(f"the files before commit {commit.undoes} are gone", code="HG529")
+            generation.keep(record.parts, of=folder)
+            total = sum(part.rows for part in record.parts)
+            commit = replace(commit, total_rows=total, schema=record.commit.schema)
+            generation.publish(Record(commit, self._request.attempt, record.parts))
 
     def owner(self, seq: int) -> str | None:
         """Return the run of commit `seq`, as far back as the previous generation."""

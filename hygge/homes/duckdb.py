@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class DuckdbHomeConfig(DuckSettings, HomeConfig, type="duckdb"):
     """Reads tables, views and queries of a DuckDB file."""
 
-    can: ClassVar = frozenset(Ability)
+    can: ClassVar = frozenset(Ability) - {Ability.FILES}
     extra: ClassVar = "duckdb"
     drivers: ClassVar = ("duckdb",)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import (
     Ability,
@@ -18,6 +18,7 @@ from hygge.connector import (
 )
 from hygge.errors import HomeError
 from hygge.sql.maria import catalog
+from hygge.sql.maria.bounding import upper_of
 from hygge.sql.maria.connecting import Rows, session
 from hygge.sql.maria.examining import examine_reading
 from hygge.sql.maria.faults import is_passing
@@ -25,6 +26,10 @@ from hygge.sql.maria.reading import SNAPSHOT, MariaSource
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.types import reading_of
 from hygge.sql.names import matching, nearest, readings
+from hygge.sql.waiting import StillWritingError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class MysqlHomeConfig(MariaSettings, HomeConfig, type="mysql"):
@@ -86,16 +91,26 @@ class MysqlHome(Home):
     def open(self, request: ReadRequest) -> Iterator[Source]:
         """Take a snapshot, and find the table in it."""
         with self._session(f"cannot read {request.entity}") as run:
+            upper = self._upper(run, request) if request.watermark else None
             run(SNAPSHOT)
-            source = MariaSource(request, run)
-            if request.query is not None:
-                yield source.over_query(request.query)
-            else:
-                yield source.over_table(self._find(run, request.entity))
+            source = self._source(run, request)
+            source.upper = upper
+            yield source
+
+    def _source(self, run: Rows, request: ReadRequest) -> MariaSource:
+        source = MariaSource(request, run)
+        if request.query is not None:
+            return source.over_query(request.query)
+        return source.over_table(self._find(run, request.entity))
+
+    def _upper(self, run: Rows, request: ReadRequest) -> pa.Scalar | None:
+        """Return up to where the snapshot, which is to be taken after this, lacks no row."""
+        column = self._source(run, request).watermark_column()
+        return None if column is None else upper_of(run, column)
 
     def is_transient(self, error: BaseException) -> bool:
         """Return true for lost connections, deadlocks and servers that are starting or full."""
-        return is_passing(error)
+        return isinstance(error, StillWritingError) or is_passing(error)
 
     def _find(self, run: Rows, entity: str) -> catalog.Table:
         for name in readings(entity, self._database):

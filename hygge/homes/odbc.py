@@ -9,12 +9,13 @@ from typing import ClassVar
 
 from hygge.connector import Ability, Home, HomeConfig, ProjectContext, ReadRequest, Source
 from hygge.errors import HomeError
+from hygge.sql.literals import where
 from hygge.sql.names import TableName, matching, nearest, quote, readings
 from hygge.sql.odb.asking import Asking, Column, DriverError, asking
 from hygge.sql.odb.dialects import Dialect, dialect_of
 from hygge.sql.odb.faults import fault, is_passing
 from hygge.sql.odb.settings import OdbcSettings
-from hygge.sql.odb.source import OdbcSource, condition
+from hygge.sql.odb.source import OdbcSource
 
 
 class OdbcHomeConfig(OdbcSettings, HomeConfig, type="odbc"):
@@ -136,4 +137,4 @@ class OdbcHome(Home):
 
 def _columns(asked: Asking, from_: str, request: ReadRequest) -> list[Column]:
     nothing = replace(request, where=f"1 = 0 AND ({request.where}\n)" if request.where else "1 = 0")
-    return asked.columns(f"SELECT * FROM {from_}{condition(nothing)}")
+    return asked.columns(f"SELECT * FROM {from_}{where(nothing.where)}")

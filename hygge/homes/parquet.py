@@ -12,6 +12,7 @@ from hygge.files.fitting import row_width
 from hygge.files.home import ColumnarSource, FileHome, FileHomeConfig
 from hygge.files.layout import DataFile
 from hygge.files.pieces import FileFacts, Piece
+from hygge.model import Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +45,16 @@ class ParquetHome(FileHome):
 class ParquetSource(ColumnarSource):
     """Parquet files under one schema; their row groups are the blocks."""
 
+    def __init__(self, request: ReadRequest, files: Sequence[DataFile]) -> None:
+        super().__init__(request, files)
+        self._span: Span | None = None
+
+    def within(self, span: Span) -> None:
+        """Leave out row groups that, by their statistics, have no row of a range."""
+        self._span = span
+        if span.low is not None or span.high is not None:
+            self.total_rows = None
+
     def look(self, file: DataFile) -> FileFacts:
         """Read the footer."""
         with _opened(file) as parquet:
@@ -60,12 +71,18 @@ class ParquetSource(ColumnarSource):
 
         with _opened(piece.file) as parquet:
             _check_old_timestamps(parquet, piece, self.schema.names)
+            apart = self._apart(parquet, piece.file)
             for number in piece.blocks(parquet.num_row_groups):
+                if number in apart:
+                    continue
                 try:
                     yield from self._group(parquet, number, piece.file)
                 except (OSError, pa.ArrowException) as error:
                     error.add_note(f"row group {number}")
                     raise
+
+    def _apart(self, parquet: pq.ParquetFile, file: DataFile) -> frozenset[int]:
+        return frozenset() if self._span is None else _groups_apart(file.path, parquet, self._span)
 
     def _group(
         self, parquet: pq.ParquetFile, number: int, file: DataFile
@@ -162,3 +179,49 @@ def _loses(coarse: pa.Array, fine: pa.Array) -> bool:
     )
     differs = pc.not_equal(pc.multiply(coarse.view(pa.int64()), 1000), fine.view(pa.int64()))
     return bool(pc.any(pc.and_(in_reach, differs)).as_py())
+
+
+def _groups_apart(path: str, parquet: pq.ParquetFile, span: Span) -> frozenset[int]:
+    """Return the row groups of an open file that surely have no row of a range.
+
+    A group with a null is never one of them, nor one whose nulls were not counted. Floats are
+    read, since statistics leave out NaN; so is a column that the file has under another type.
+    """
+    import pyarrow.compute as pc
+    from pyarrow import dataset, fs
+
+    schema = parquet.schema_arrow
+    ends = [end for end in (span.low, span.high) if end is not None]
+    if schema.names.count(span.column) != 1 or not ends:
+        return frozenset()
+    kind = schema.field(span.column).type
+    if not _is_told(kind) or any(end.type != kind for end in ends):
+        return frozenset()
+    wanted = pc.scalar(True)
+    if span.low is not None:
+        wanted &= pc.field(span.column) >= span.low
+    if span.high is not None:
+        wanted &= pc.field(span.column) < span.high
+    fragment = dataset.ParquetFileFormat().make_fragment(path, fs.LocalFileSystem())
+    near = {group.id for group in fragment.subset(filter=wanted, schema=schema).row_groups}
+    return frozenset(_full(parquet, span.column) - near)
+
+
+def _is_told(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    is_ = pa.types
+    tests = (is_.is_integer, is_.is_decimal, is_.is_timestamp, is_.is_date32, is_.is_string)
+    return any(test(kind) for test in tests)
+
+
+def _full(parquet: pq.ParquetFile, column: str) -> set[int]:
+    """Return the row groups in which every row has a value, as far as that is known."""
+    leaves = [parquet.schema.column(n).path for n in range(len(parquet.schema))]
+    place = leaves.index(column)
+    found = set()
+    for number in range(parquet.num_row_groups):
+        told = parquet.metadata.row_group(number).column(place).statistics
+        if told is not None and told.has_null_count and told.null_count == 0:
+            found.add(number)
+    return found

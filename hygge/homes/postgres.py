@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import (
@@ -19,11 +20,13 @@ from hygge.connector import (
 from hygge.errors import HomeError
 from hygge.sql.names import matching, nearest, readings
 from hygge.sql.pg import catalog, types
+from hygge.sql.pg.bounding import SAYS_READ_ONLY, Opened, opened, upper_of
 from hygge.sql.pg.connecting import Rows, control
 from hygge.sql.pg.examining import examine_reading
 from hygge.sql.pg.faults import is_passing
 from hygge.sql.pg.reading import READ_ONLY, PgSource
 from hygge.sql.pg.settings import PgSettings
+from hygge.sql.waiting import StillWritingError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 class PostgresHomeConfig(PgSettings, HomeConfig, type="postgres"):
     """Reads tables, views and queries of PostgreSQL, all splits under one snapshot."""
 
-    can: ClassVar = frozenset(Ability)
+    can: ClassVar = frozenset(Ability) - {Ability.FILES}
     extra: ClassVar = "postgres"
     schemes: ClassVar = ("postgresql", "postgres")
 
@@ -48,6 +51,15 @@ class PostgresHomeConfig(PgSettings, HomeConfig, type="postgres"):
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the tables that entity `name` may be, as URLs without the user."""
         return self.urls(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """A snapshot that several connections take over."""
+
+    name: str
+    opened: Opened
+    """What was open before it was taken."""
 
 
 class PostgresHome(Home):
@@ -101,30 +113,43 @@ class PostgresHome(Home):
     def open(self, request: ReadRequest) -> Iterator[Source]:
         """Take a snapshot, or the one that the flow holds, and find the table in it."""
         with self._control(f"cannot read {request.entity}", rights=2) as run:
+            upper = self._upper(run, request) if request.watermark else None
             snapshot = _begin(run, request.snapshot)
-            source = PgSource(self.config, request, run, snapshot=snapshot)
-            with closing(source):
-                if request.query is not None:
-                    yield source.over_query(request.query)
-                else:
-                    yield source.over_table(self._find(run, request.entity))
+            with closing(self._source(run, request, snapshot)) as source:
+                source.upper = upper
+                yield source
+
+    def _source(self, run: Rows, request: ReadRequest, snapshot: str | None) -> PgSource:
+        source = PgSource(self.config, request, run, snapshot=snapshot)
+        if request.query is not None:
+            return source.over_query(request.query)
+        return source.over_table(self._find(run, request.entity))
+
+    def _upper(self, run: Rows, request: ReadRequest) -> pa.Scalar | None:
+        """Return up to where the snapshot, which is to be taken after this, lacks no row."""
+        run("BEGIN READ ONLY")
+        column = self._source(run, request, None).watermark_column()
+        run("ROLLBACK")
+        shared = request.snapshot.opened if isinstance(request.snapshot, _Shared) else None
+        return None if column is None else upper_of(run, column, shared)
 
     @contextmanager
     def snapshot(self) -> Iterator[object]:
         """Hold a transaction open, whose snapshot other connections take over by its name."""
         # Beyond the pool's limit: the moves that wait for its connections need it to go on.
         with self._control("cannot hold a snapshot", rights=0) as run:
+            before = opened(run)
             exported = _begin(run, None)
             if exported is None:
                 raise HomeError(
                     "a standby server cannot share its snapshot between connections",
                     hint="read from the primary server, or set snapshot: entity",
                 )
-            yield exported
+            yield _Shared(exported, before)
 
     def is_transient(self, error: BaseException) -> bool:
         """Return true for lost connections, deadlocks and servers that are starting or full."""
-        return is_passing(error)
+        return isinstance(error, StillWritingError) or is_passing(error)
 
     def _find(self, run: Rows, entity: str) -> catalog.Table:
         default = self._schema(run)
@@ -153,9 +178,11 @@ class PostgresHome(Home):
 def _begin(run: Rows, shared: object | None) -> str | None:
     """Begin to read at one instant; return the name by which other connections share it."""
     run(READ_ONLY)
-    if shared is not None:
-        run(f"SET TRANSACTION SNAPSHOT '{shared}'")
-        return str(shared)
+    if isinstance(shared, _Shared):
+        run(f"SET TRANSACTION SNAPSHOT '{shared.name}'")
+        run(SAYS_READ_ONLY)
+        return shared.name
+    run(SAYS_READ_ONLY)
     if run("SELECT pg_is_in_recovery()")[0][0]:
         return None
     return str(run("SELECT pg_export_snapshot()")[0][0])

@@ -35,7 +35,7 @@ _COUNTED_BYTES = 64 * 2**20
 class SqliteHomeConfig(FileSettings, HomeConfig, type="sqlite"):
     """Reads tables, views and queries of a SQLite file, their types by declaration."""
 
-    can: ClassVar = frozenset(Ability)
+    can: ClassVar = frozenset(Ability) - {Ability.FILES}
     extra: ClassVar = "sqlite"
     drivers: ClassVar = ("adbc_driver_sqlite",)
 

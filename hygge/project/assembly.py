@@ -29,7 +29,8 @@ class EntityDraft:
     """One item of a flow: an entity or a glob."""
 
     pattern: str
-    into: str | None
+    named: Node | None
+    """Its name in the store, where the flow gives it one with `into`."""
     settings: MoveSettings | None
     """None when a value is wrong or not known yet."""
     span: Span
@@ -40,6 +41,11 @@ class EntityDraft:
     def is_glob(self) -> bool:
         """Whether the pattern stands for entities that only the home can list."""
         return bool(_GLOB & set(self.pattern))
+
+    @property
+    def into(self) -> str | None:
+        """The name that the flow gives it in the store."""
+        return self.named.text if self.named else None
 
     @property
     def target(self) -> str:
@@ -114,12 +120,19 @@ class Assembly:
     def settings(self) -> ProjectSettings:
         """Return what hygge.yml and the environment say of the whole run."""
         if self._settings is None:
+            self._note_secrets(ProjectSettings, self.layers.settings)
             node = self.variables.fill(self.layers.settings, forbidden=frozenset())
+            _learn(ProjectSettings, node)
             model, found = validate(ProjectSettings, node, "hygge.yml")
             self.found += found
             self._settings = model or ProjectSettings()
             self._defaults = node.entries.get("defaults")
         return self._settings
+
+    @property
+    def has_salt(self) -> bool:
+        """Whether the project has a secret for masks by hash, known or not."""
+        return "mask_salt" in self.layers.settings.entries
 
     def home(self, name: str) -> ConnectorConfig | None:
         """Return the config of a home; None when something in it is wrong or not known yet."""
@@ -289,9 +302,8 @@ class Assembly:
         if many is None:
             entity = node.entries.get("entity")
             pattern = (entity.text if entity else None) or described.name
-            into = node.entries.get("into")
             span = entity.span if entity else described.start
-            return (EntityDraft(pattern, into.text if into else None, settings, span, nodes),)
+            return (EntityDraft(pattern, node.entries.get("into"), settings, span, nodes),)
         drafts = []
         for item in many.items or (many,):
             changed = _move_keys(item)
@@ -301,8 +313,7 @@ class Assembly:
                 continue
             mine = {**nodes, **changed}
             merged = _settings(mine) if changed else settings
-            into_text = into.text if into else None
-            drafts.append(EntityDraft(own_name, into_text, merged, item.span, mine))
+            drafts.append(EntityDraft(own_name, into, merged, item.span, mine))
         return tuple(drafts)
 
 

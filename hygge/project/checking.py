@@ -14,7 +14,9 @@ from hygge.project.diagnostics import Diagnostic, Report, did_you_mean
 from hygge.project.excerpts import gathered
 from hygge.project.layers import Layers, base, overlaid
 from hygge.project.layout import Files, read_files
-from hygge.project.rules import Places, Uses, check_flows, check_order
+from hygge.project.lockfile import check_locks, check_lonely
+from hygge.project.order import check_order
+from hygge.project.rules import Places, Uses, check_flows
 from hygge.project.tree import Node, Span
 from hygge.project.variables import Variables
 
@@ -127,6 +129,11 @@ def check_layers(layers: Layers, shared: Shared) -> tuple[Assembly, list[Diagnos
     )
     maybe = _build(assembly)
     drafts = [draft for draft in maybe if draft is not None]
-    found = [*check_flows(drafts, shared.places), *check_order(drafts, layers.flows)]
+    found = [
+        *check_flows(drafts, shared.places, has_salt=assembly.has_salt),
+        *check_order(drafts, layers.flows),
+        *check_locks(drafts, layers.locks),
+        *check_lonely(layers.locks, layers.flows),
+    ]
     shared.uses.add(maybe)
     return assembly, [*assembly.found, *assembly.variables.found, *found]

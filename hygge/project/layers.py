@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean
@@ -40,6 +40,8 @@ class Layers:
     stores: Mapping[str, Described]
     flows: Mapping[str, Described]
     env: str | None = None
+    locks: Mapping[str, Described] = field(default_factory=dict)
+    """The lock files of flows, by the flow's name."""
 
     def folder(self, name: str) -> Mapping[str, Described]:
         """Return the homes, stores or flows by the name of their folder."""
@@ -59,7 +61,11 @@ def base(files: Files) -> tuple[Layers, list[Diagnostic]]:
         }
 
     homes, stores, flows = (described(folder) for folder in _OVERLAID)
-    return Layers(settings or empty, homes, stores, flows), found
+    locks = {
+        name: Described(name, one.file, _mapping(one, "lock file", found))
+        for name, one in files.locks.items()
+    }
+    return Layers(settings or empty, homes, stores, flows, locks=locks), found
 
 
 def _mapping(file: Found, kind: str, found: list[Diagnostic]) -> Node | None:
@@ -93,7 +99,9 @@ def overlaid(layers: Layers, environment: Found) -> tuple[Layers, list[Diagnosti
     )
     known = {key: child for key, child in settings.items() if key in OverlaySettings.model_fields}
     merged = merge(layers.settings, Node(known, node.span)) if known else layers.settings
-    return Layers(merged, homes, stores, flows, env=environment.name), found
+    return replace(
+        layers, settings=merged, homes=homes, stores=stores, flows=flows, env=environment.name
+    ), found
 
 
 def _known(overlay: Node) -> Node:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hygge.errors import UsageError
@@ -17,6 +17,8 @@ from hygge.project.tree import Span
 
 ROOT_FILE = "hygge.yml"
 ENDINGS = frozenset({".yml", ".yaml"})
+LOCK_ENDING = ".lock.yml"
+"""How the names of lock files end: `flows/users.lock.yml`, beside `flows/users.yml`."""
 FOLDERS = {"homes": "home", "stores": "store", "flows": "flow", "environments": "environment"}
 """The folders of a project, each with what one of its files is."""
 
@@ -75,6 +77,8 @@ class Files:
     folders: dict[str, dict[str, Found]]
     diagnostics: tuple[Diagnostic, ...]
     texts: dict[str, str]
+    locks: dict[str, Found] = field(default_factory=dict)
+    """The lock files of flows, by the flow's name."""
 
 
 def read_files(root: Path) -> Files:
@@ -84,15 +88,37 @@ def read_files(root: Path) -> Files:
     roots = [root / name for name in (ROOT_FILE, "hygge.yaml") if os.path.lexists(root / name)]
     settings = _one_each(root, roots, "project", found).get("hygge")
     folders = {
-        folder: _one_each(root, _yaml_files(root, root / folder, found), kind, found)
+        folder: _one_each(root, _settings_files(root, root / folder, found), kind, found)
         for folder, kind in FOLDERS.items()
     }
-    everything = [f for files in folders.values() for f in files.values()]
+    locks = _lock_files(root)
+    everything = [f for files in (*folders.values(), locks) for f in files.values()]
     for file in (*everything, *([settings] if settings else [])):
         texts[file.file] = file.parsed.text
         found += file.parsed.diagnostics
     found += _strays(root)
-    return Files(settings, folders, tuple(found), texts)
+    return Files(settings, folders, tuple(found), texts, locks)
+
+
+def is_lock(path: Path) -> bool:
+    """Return whether a file in `flows/` is no flow but the lock of one."""
+    return path.name.endswith(LOCK_ENDING)
+
+
+def _lock_files(root: Path) -> dict[str, Found]:
+    """Return the lock files by the flow's name; of two of one name the first."""
+    found: dict[str, Found] = {}
+    for path in _yaml_files(root, root / "flows", []):
+        name, file = path.name.removesuffix(LOCK_ENDING), path.relative_to(root).as_posix()
+        if is_lock(path) and name not in found:
+            found[name] = Found(name, file, _read(path, file))
+    return found
+
+
+def _settings_files(root: Path, folder: Path, found: list[Diagnostic]) -> list[Path]:
+    """Return the YAML files below a folder that a person writes."""
+    files = _yaml_files(root, folder, found)
+    return [path for path in files if folder.name != "flows" or not is_lock(path)]
 
 
 def _yaml_files(root: Path, folder: Path, found: list[Diagnostic]) -> list[Path]:

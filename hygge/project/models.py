@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError as _WrongShape
 
 from hygge.settings import Bytes, DefaultSettings, MoveSettings, Names, Settings
@@ -32,10 +32,18 @@ def _printable(value: str) -> str:
     return value
 
 
-EntityName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+_MOST_LETTERS = 255
+EntityName = Annotated[
+    str, Field(min_length=1, max_length=_MOST_LETTERS), AfterValidator(_printable)
+]
 """The name of an entity: any printable text."""
 Reference = Annotated[Any, BeforeValidator(_reference, json_schema_input_type=str | dict[str, Any])]
 """The name of a home or store, or a mapping that describes one in place."""
+
+
+def is_entity_name(text: str) -> bool:
+    """Return whether a text is an `EntityName`."""
+    return 0 < len(text) <= _MOST_LETTERS and text.isprintable()
 
 
 class ProjectSettings(Settings):
@@ -49,6 +57,10 @@ class ProjectSettings(Settings):
     """Moves that run at once."""
     memory_limit: Bytes = 10**9
     """Memory for the data of the whole run, in Arrow bytes, written like `1GB`."""
+    mask_salt: Annotated[SecretStr, Field(min_length=8)] | None = None
+    """The secret of `mask: hash`: with another one, equal values get other hashes."""
+    protected: bool = False
+    """Whether `hygge go --full-refresh`, which replaces what stores hold, must be allowed."""
 
 
 class EntitySettings(MoveSettings):
@@ -99,6 +111,8 @@ class OverlaySettings(Settings):
     """Moves that run at once."""
     memory_limit: Bytes | None = None
     """Memory for the data of the whole run, written like `1GB`."""
+    protected: bool | None = None
+    """Whether `hygge go --full-refresh`, which replaces what stores hold, must be allowed."""
     homes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Keys laid over homes/<name>.yml, by the home's name."""
     stores: dict[str, dict[str, Any]] = Field(default_factory=dict)

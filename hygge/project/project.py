@@ -16,6 +16,7 @@ from hygge.project.diagnostics import Diagnostic, ProjectError, diagnostic, did_
 from hygge.project.excerpts import gathered
 from hygge.project.layers import Described, Layers
 from hygge.project.layout import Files, read_files
+from hygge.project.lockfile import Lock, lock_of
 from hygge.project.rules import Places, check_flows
 from hygge.project.tree import Span
 from hygge.project.variables import Layer, Variables, unmarked
@@ -51,6 +52,8 @@ class FlowSpec:
     after: tuple[str, ...]
     tags: tuple[str, ...]
     enabled: bool
+    lock: Lock | None = None
+    """The columns of each entity that its lock file holds fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,17 @@ class Project:
         """Memory for the data of the whole run, in Arrow bytes."""
         return self._lenient.settings().memory_limit
 
+    @property
+    def mask_salt(self) -> bytes | None:
+        """The key of masks by hash; None when the project has none."""
+        salt = self._lenient.settings().mask_salt
+        return None if salt is None else salt.get_secret_value().encode()
+
+    @property
+    def protected(self) -> bool:
+        """Whether stores may be replaced against a flow's mode only when that is allowed."""
+        return self._lenient.settings().protected
+
     @cached_property
     def homes(self) -> Mapping[str, ConnectorOutline]:
         """The homes by name, sorted."""
@@ -207,11 +221,11 @@ class Project:
         assembly.settings()
         found = [*assembly.found, *assembly.variables.found, *assembly.variables.missing]
         found += _missing_drivers(drafts)
-        found += check_flows(drafts, Places(self.context))
+        found += check_flows(drafts, Places(self.context), has_salt=assembly.has_salt)
         errors = [d for d in gathered(found, self.files.texts, assembly.secrets) if d.is_error]
         if errors:
             raise ProjectError(errors)
-        return [_spec(draft) for draft in drafts]
+        return [_spec(draft, lock_of(self.layers.locks.get(draft.name))) for draft in drafts]
 
 
 def _outlines(described: Mapping[str, Described]) -> dict[str, ConnectorOutline]:
@@ -253,7 +267,7 @@ def _no_driver(side: Side, config: ConnectorConfig, missing: Sequence[str]) -> D
     return diagnostic("HG306", message, span, f"pip install {extra}")
 
 
-def _spec(draft: Draft) -> FlowSpec:
+def _spec(draft: Draft, lock: Lock | None) -> FlowSpec:
     home, store = draft.home.config, draft.store.config
     assert isinstance(home, HomeConfig)
     assert isinstance(store, StoreConfig)
@@ -275,4 +289,5 @@ def _spec(draft: Draft) -> FlowSpec:
         after=draft.after,
         tags=draft.tags,
         enabled=draft.enabled,
+        lock=lock,
     )

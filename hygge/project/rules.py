@@ -11,11 +11,14 @@ from os.path import realpath, split
 from pathlib import Path
 
 from hygge.connector import Ability, ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
-from hygge.model import Mode
-from hygge.project.assembly import Draft, EntityDraft, Side
-from hygge.project.diagnostics import GUESSES, Diagnostic, diagnostic, near
+from hygge.project.assembly import Draft, EntityDraft
+from hygge.project.diagnostics import Diagnostic, diagnostic
+from hygge.project.models import is_entity_name
+from hygge.project.modes import called, check_modes
+from hygge.project.shaping import check_shaping
 from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked, unmarked
+from hygge.settings import FILES
 
 _GLOB = frozenset("*?[")
 
@@ -64,83 +67,18 @@ def _is_link(path: str) -> bool:
         return False
 
 
-def check_flows(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]:
+def check_flows(drafts: Sequence[Draft], places: Places, *, has_salt: bool) -> Iterator[Diagnostic]:
     """Yield what is wrong with flows that are fine by themselves."""
     for draft in drafts:
         yield from _entities(draft)
         yield from _queries(draft)
         yield from _abilities(draft)
-        yield from _modes(draft)
+        yield from check_modes(draft)
+        yield from check_shaping(draft, has_salt=has_salt)
+        yield from _names(draft)
         yield from _overlap(draft, places)
         yield from _nowhere(draft, places)
     yield from _two_writers(drafts, places)
-
-
-def check_order(drafts: Sequence[Draft], known: Mapping[str, object]) -> Iterator[Diagnostic]:
-    """Yield every `after:` that leads nowhere, and every circle of them."""
-    for draft in drafts:
-        nodes = [node for node in _after_nodes(draft) if node.text not in known]
-        for number, node in enumerate(n for n in nodes if not is_marked(n.text)):
-            guess = near(node.text or "", known) if number < GUESSES else None
-            message = f"there is no flow '{node.text}'"
-            message += f"; did you mean '{guess}'?" if guess else ""
-            hint = f"after: {guess}" if guess else f"flows: {', '.join(sorted(known)[:10])}"
-            yield diagnostic("HG205", message, node.span, hint)
-    yield from _circles({draft.name: draft for draft in drafts})
-
-
-def _after_nodes(draft: Draft) -> list[Node]:
-    node = draft.node.entries.get("after")
-    return [item for item in (node, *node.items) if item.text is not None] if node else []
-
-
-def _circles(drafts: Mapping[str, Draft]) -> Iterator[Diagnostic]:
-    """Yield each circle once, told at the flow whose name comes first."""
-    told: set[str] = set()
-    for name in sorted(_never_ready(drafts)):
-        if name in drafts[name].after:
-            place = _where_it_waits(drafts[name], name)
-            yield diagnostic("HG206", f"flow '{name}' waits for itself", place, "remove it")
-        way = _way_back(name, drafts) if name not in told else None
-        if way is not None:
-            told.update(way)
-            place = _where_it_waits(drafts[name], way[1])
-            message = f"these flows wait for each other: {' → '.join(way)}"
-            yield diagnostic("HG206", message, place, "remove one `after:` of the circle")
-
-
-def _where_it_waits(draft: Draft, other: str) -> Span:
-    return next(node.span for node in _after_nodes(draft) if node.text == other)
-
-
-def _never_ready(drafts: Mapping[str, Draft]) -> set[str]:
-    """Return the flows that could not start even if all others had run."""
-    waits = {name: {a for a in one.after if a in drafts} for name, one in drafts.items()}
-    before: dict[str, list[str]] = {}
-    for name, others in waits.items():
-        for other in others:
-            before.setdefault(other, []).append(name)
-    ready = [name for name, others in waits.items() if not others]
-    for name in ready:
-        for later in before.get(name, ()):
-            waits[later].discard(name)
-            if not waits[later]:
-                ready.append(later)
-    return set(waits) - set(ready)
-
-
-def _way_back(start: str, drafts: Mapping[str, Draft]) -> list[str] | None:
-    """Return the shortest way from a flow along `after:` of other flows back to it."""
-    ways = [[start]]
-    seen: set[str] = set()
-    for way in ways:
-        for name in drafts[way[-1]].after:
-            if name == start and len(way) > 1:
-                return [*way, start]
-            if name != start and name in drafts and name not in seen:
-                seen.add(name)
-                ways.append([*way, name])
-    return None
 
 
 def _entities(draft: Draft) -> Iterator[Diagnostic]:
@@ -181,8 +119,8 @@ def _queries(draft: Draft) -> Iterator[Diagnostic]:
 
 _CANNOT = {
     Ability.QUERY: "cannot be asked by a query",
-    Ability.WHERE: "cannot choose rows by a condition",
     Ability.SNAPSHOT: "cannot read several entities at one instant",
+    Ability.FILES: "has no files by which new rows could be told",
 }
 
 
@@ -191,48 +129,41 @@ def _abilities(draft: Draft) -> Iterator[Diagnostic]:
     home = draft.home.config
     if not isinstance(home, HomeConfig):
         return
-    keys = (Ability.QUERY, Ability.WHERE)
-    asked = [(key, entity.settings_nodes.get(key)) for entity in draft.entities for key in keys]
+    key = Ability.QUERY
+    asked = [(key, entity.settings_nodes.get(key)) for entity in draft.entities]
     if draft.shares_snapshot:
         asked.append((Ability.SNAPSHOT, draft.node.entries.get("snapshot")))
+    asked += [(Ability.FILES, node) for node in _by_files(draft)]
     for key, node in asked:
         if node is not None and node.value is not None and key not in home.can:
-            message = f"home {_called(draft.home, home)} {_CANNOT[key]}"
-            hint = f"remove '{key}', or read from a home of another type   (hygge types)"
+            message = f"home {called(draft.home, home)} {_CANNOT[key]}"
+            what = "incremental: files" if key is Ability.FILES else key
+            hint = f"remove '{what}', or read from a home of another type   (hygge types)"
             yield diagnostic("HG218", message, node.key or node.span, hint)
 
 
-def _called(side: Side, config: ConnectorConfig) -> str:
-    """Return a home or store by its name and type; one written in the flow has a type only."""
-    return f"({config.type_name})" if side.is_inline else f"{side.name} ({config.type_name})"
-
-
-def _modes(draft: Draft) -> Iterator[Diagnostic]:
-    store = draft.store.config
+def _by_files(draft: Draft) -> Iterator[Node]:
+    """Yield where entities tell new rows by files."""
     for entity in draft.entities:
-        node = entity.settings_nodes.get("mode")
-        mode = _mode(entity, node)
-        span = node.span if node else entity.span
-        if isinstance(store, StoreConfig) and mode and mode not in store.modes:
-            modes = ", ".join(sorted(store.modes))
-            message = f"store {_called(draft.store, store)} cannot {mode}"
-            yield diagnostic("HG209", message, span, f"modes of this store: {modes}")
-        elif mode is Mode.MERGE and not _has_key(entity):
-            message = f"merging {entity.pattern} needs the key of its rows"
-            yield diagnostic("HG210", message, span, "primary_key: [id]")
+        node = entity.settings_nodes.get("incremental")
+        if node is not None and node.text == FILES:
+            yield node
 
 
-def _mode(entity: EntityDraft, node: Node | None) -> Mode | None:
-    """Return the mode of an entity, also where another of its settings is wrong."""
-    if entity.settings is not None:
-        return entity.settings.mode
-    written = Mode.REPLACE if node is None else node.text
-    return next((mode for mode in Mode if mode == written), None)
-
-
-def _has_key(entity: EntityDraft) -> bool:
-    settings = entity.settings
-    return bool(settings.primary_key) if settings else "primary_key" in entity.settings_nodes
+def _names(draft: Draft) -> Iterator[Diagnostic]:
+    """Yield names that the store cannot give to what it holds."""
+    store = draft.store.config
+    if not isinstance(store, StoreConfig):
+        return
+    for entity in draft.entities:
+        name = entity.target
+        if entity.is_glob or is_marked(name) or not is_entity_name(name):
+            continue  # told elsewhere, or not known yet
+        reason = store.refuse_name(name)
+        if reason is not None:
+            message = f"'{name}' cannot be a name in store {called(draft.store, store)}: {reason}"
+            span = entity.named.anchor if entity.named else entity.span
+            yield diagnostic("HG225", message, span, "into: another_name")
 
 
 def _nowhere(draft: Draft, places: Places) -> Iterator[Diagnostic]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
+from hygge.described import description_of
 from hygge.project.diagnostics import (
     GUESSES,
     Diagnostic,
@@ -223,8 +224,9 @@ class _Findings:
         names = [step for step in loc if isinstance(step, str)]
         while names:
             model = _model_at(self.model, names[:-1])
-            infos = {i.alias or n: i for n, i in model.model_fields.items()} if model else {}
-            description = infos[names[-1]].description if names[-1] in infos else None
+            keys = {i.alias or n: n for n, i in model.model_fields.items()} if model else {}
+            key = keys.get(names[-1])
+            description = description_of(model, key) if model and key else None
             if description:
                 sentence = " ".join(description.split()).split(". ")[0].removesuffix(".")
                 return f"{names[-1]}: {sentence}"

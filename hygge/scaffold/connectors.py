@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
 from hygge.connector import HomeConfig, StoreConfig
+from hygge.described import description_of
 from hygge.errors import ConfigError, UsageError
 from hygge.project.parse import parse
 from hygge.project.scalars import resolve
@@ -161,15 +161,16 @@ def _text(
         "name": wanted.name,
         "type": wanted.type,
         "given": dict(given),
-        "fields": [_described(key, info) for key, info in model.model_fields.items()],
+        "fields": [_described(model, key) for key in model.model_fields],
     }
     return render(name, text, values, _functions(given)).rstrip() + "\n"
 
 
-def _described(key: str, info: FieldInfo) -> dict[str, object]:
+def _described(model: type[BaseModel], key: str) -> dict[str, object]:
     """Return what a template may know of a field."""
+    info = model.model_fields[key]
     default = None if info.is_required() else info.get_default(call_default_factory=True)
-    sentence = " ".join((info.description or "").split("\n\n")[0].split())
+    sentence = " ".join((description_of(model, key) or "").split("\n\n")[0].split())
     return {
         "name": info.alias or key,
         "required": info.is_required(),

@@ -36,7 +36,8 @@ def removals(project: Path, kind: str, name: str, *, force: bool = False) -> lis
             hint="remove or change these first, or --force",
             code="HG601",
         )
-    return [removal(project, known[name].file)]
+    lock = files.locks.get(name) if kind == "flow" else None
+    return [removal(project, one.file) for one in (known[name], lock) if one is not None]
 
 
 def _template(project: Path, name: str) -> Change:

@@ -40,17 +40,26 @@ class Chain:
     def last(self, run: Run) -> Commit | None:
         """Return the newest commit; None when there is none."""
         rows = run(
-            f"SELECT state FROM {self.table} WHERE target = {self._mark(1)} "
+            f"SELECT state FROM {self.table} WHERE target = {self.numbered(1)} "
             "ORDER BY seq DESC LIMIT 1",
             (self.target,),
+        )
+        return self._commit(rows[0][0]) if rows else None
+
+    def at(self, run: Run, seq: int) -> Commit | None:
+        """Return commit `seq`; None when there is none."""
+        rows = run(
+            f"SELECT state FROM {self.table} WHERE target = {self.numbered(1)} "
+            f"AND seq = {self.numbered(2)}",
+            (self.target, seq),
         )
         return self._commit(rows[0][0]) if rows else None
 
     def owner(self, run: Run, seq: int) -> str | None:
         """Return the run that wrote commit `seq`; None when nobody has."""
         rows = run(
-            f"SELECT run_id FROM {self.table} WHERE target = {self._mark(1)} "
-            f"AND seq = {self._mark(2)}",
+            f"SELECT run_id FROM {self.table} WHERE target = {self.numbered(1)} "
+            f"AND seq = {self.numbered(2)}",
             (self.target, seq),
         )
         return None if not rows else str(rows[0][0])
@@ -58,7 +67,7 @@ class Chain:
     def check_next(self, run: Run, seq: int) -> None:
         """Raise `StoreError` unless commit `seq` follows the newest one."""
         rows = run(
-            f"SELECT max(seq) FROM {self.table} WHERE target = {self._mark(1)}", (self.target,)
+            f"SELECT max(seq) FROM {self.table} WHERE target = {self.numbered(1)}", (self.target,)
         )
         newest = int(rows[0][0] or 0)
         if seq != newest + 1:
@@ -77,7 +86,7 @@ class Chain:
     def add(self, run: Run, commit: Commit, attempt: int) -> None:
         """Write the row of a commit; belongs into the transaction of its data."""
         names = "target, seq, flow, run_id, attempt, mode, rows_in, rows_out, schema_hash, state"
-        marks = ", ".join(self._mark(number) for number in range(1, 13))
+        marks = ", ".join(self.numbered(number) for number in range(1, 13))
         values = (
             self.target,
             commit.seq,
@@ -95,7 +104,8 @@ class Chain:
         sql = f"INSERT INTO {self.table} ({names}, committed_at, hygge) VALUES ({marks})"
         run(sql, values)
 
-    def _mark(self, number: int) -> str:
+    def numbered(self, number: int) -> str:
+        """Return how a statement marks the place of its parameter of that number, from 1."""
         return f"${number}" if self.mark == "$" else self.mark
 
     def _commit(self, state: str) -> Commit:

@@ -26,6 +26,17 @@ class TableName:
         return f"{self.schema}.{self.name}"
 
 
+OWN = "_hygge_"
+"""How the names of tables begin that hygge keeps beside those it writes."""
+
+
+def refuse_table(name: str) -> str | None:
+    """Return why no table that is moved can have this name in any database; None when one can."""
+    if name.casefold().startswith(OWN):
+        return f"names that begin with '{OWN}' are those of hygge's own tables"
+    return None
+
+
 def quote(name: str, sign: str = '"') -> str:
     """Return `name` as a quoted identifier: the only way that a name reaches SQL.
 

@@ -21,7 +21,8 @@ from hygge.connector import Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part
 from hygge.sql.chain import Chain
-from hygge.sql.names import TableName, quote
+from hygge.sql.keeping import Keeping
+from hygge.sql.names import TableName, quote, refuse_table
 from hygge.unfit import fit_schema
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ class LiveColumn:
     type: str
     """The database's own name of its type, written as `SqlTarget.sql_type` would."""
     fills_itself: bool = False
-    """Whether it has a default, or is an identity or generated column: left out where no row
-    brings it."""
+    """Whether it has a default, or is an identity or generated column."""
 
 
 class SqlTarget(Target):
@@ -62,6 +62,7 @@ class SqlTarget(Target):
         self.staged: pa.Schema | None = None
         self.is_published = False
         self.lock = threading.Lock()
+        self.keeping = Keeping(self)
 
     # What a database brings
 
@@ -97,10 +98,7 @@ class SqlTarget(Target):
 
     @abstractmethod
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
-        """Give the staged rows their types; happens once, before the short transaction.
-
-        When the staging table `becomes_table`, also give it the key and what must not be null.
-        """
+        """Give the staged rows their types, once; a table that is to be `becomes_table` its key."""
 
     @abstractmethod
     def drop_staging(self) -> None:
@@ -114,15 +112,18 @@ class SqlTarget(Target):
 
     def begin(self) -> None:
         """Read the chain and the table; raise `StoreError` when the place belongs to others."""
+        if reason := refuse_table(self.place.name):
+            hint = "give the table another name with  into: <name>"
+            raise StoreError(f"{self.place.name} cannot be written: {reason}", hint=hint)
         self.last = self.chain.last(self.run)
         self.live = self.find_live()
         self._check_owner()
 
     def last_commit(self) -> Commit | None:
-        """Return the newest commit, without the watermark of another flow."""
+        """Return the newest commit, without what another flow has moved."""
         if self.last is None or self.last.flow == self.request.flow:
             return self.last
-        return replace(self.last, watermark=None)
+        return replace(self.last, watermark=None, ledger={})
 
     def schema(self) -> pa.Schema | None:
         """Return the columns of the table, those that a commit wrote with the types it had.
@@ -164,7 +165,9 @@ class SqlTarget(Target):
         self.finish_staging(schema, becomes_table=self.live is None or swaps)
         with self.transaction():
             self.chain.check_next(self.run, commit.seq)
+            self.keeping.begin(commit, swaps=swaps)
             total = self.publish(commit, schema, swaps=swaps)
+            self.keeping.end(commit)
             self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
         self.is_published = True
 
@@ -201,16 +204,24 @@ class SqlTarget(Target):
         """Make the staged rows visible; return how many rows the table has then."""
         if self.live is None or swaps:
             if swaps:
-                self.run(f"DROP TABLE {self.table}")
+                self.keeping.put_away(commit.seq)
             self.rename_staging(schema)
-            return commit.rows
+            return self.rows_staged(commit)
         if self.request.mode is Mode.REPLACE:
             self.run(f"DELETE FROM {self.table}")
             self.evolve(schema, is_empty=True)
             self.insert_staged(commit, schema)
             return commit.rows
-        before = self.rows_before()
         self.evolve(schema, is_empty=False)
+        return self.add_staged(commit, schema)
+
+    def rows_staged(self, commit: Commit) -> int:
+        """Return how many rows a table has that was the staging table."""
+        return commit.rows
+
+    def add_staged(self, commit: Commit, schema: pa.Schema) -> int:
+        """Bring the staged rows into the table that is there; return how many it has then."""
+        before = self.rows_before()
         self.insert_staged(commit, schema)
         return before + commit.rows
 
@@ -294,13 +305,18 @@ class SqlTarget(Target):
     def fill(self, schema: pa.Schema) -> int:
         """Copy the staged rows into the table, by the names of columns; return how many went in."""
         names = ", ".join(map(self.quote, schema.names))
-        return self.insert(
+        return self.change(
             f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
         )
 
-    def insert(self, sql: str) -> int:
-        """Run an INSERT … SELECT; return how many rows went in."""
-        return int(self.run(f"WITH moved AS ({sql} RETURNING 1) SELECT count(*) FROM moved")[0][0])
+    def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run a statement that changes rows; return how many it changed."""
+        rows = self.run(f"WITH moved AS ({sql} RETURNING 1) SELECT count(*) FROM moved", values)
+        return int(rows[0][0])
+
+    def staged_tables(self) -> list[str]:
+        """Return the tables that hold what is staged, quoted."""
+        return [self.name(self.staging)]
 
     def differs(self, column: LiveColumn, field: pa.Field) -> bool:
         """Return whether a column must change its type to hold a fitted field.

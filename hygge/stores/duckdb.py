@@ -16,7 +16,7 @@ from hygge.connector import (
     WriteRequest,
 )
 from hygge.errors import StoreError
-from hygge.model import Commit
+from hygge.model import Commit, Mode
 from hygge.sql import chain
 from hygge.sql.duck import catalog, types
 from hygge.sql.duck.examining import examine_file
@@ -25,7 +25,7 @@ from hygge.sql.duck.instances import in_memory, place
 from hygge.sql.duck.settings import DuckSettings
 from hygge.sql.duck.writing import DuckTarget
 from hygge.sql.embedded import make_folder
-from hygge.sql.names import TableName, quote, readings
+from hygge.sql.names import TableName, quote, readings, refuse_table
 from hygge.sql.target import Replacing
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class DuckdbStoreConfig(DuckSettings, StoreConfig, type="duckdb"):
     """Writes tables of a DuckDB file, each published in one transaction."""
 
     extra: ClassVar = "duckdb"
+    modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
     drivers: ClassVar = ("duckdb",)
 
     replace: Replacing = "auto"
@@ -53,6 +55,10 @@ class DuckdbStoreConfig(DuckSettings, StoreConfig, type="duckdb"):
         from hygge.homes.duckdb import DuckdbHomeConfig
 
         return self.read_by(DuckdbHomeConfig)
+
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no table can be called `into`; see `StoreConfig.refuse_name`."""
+        return refuse_table(readings(into, "")[0].name)
 
     def store(self, context: ProjectContext) -> DuckdbStore:
         """Return the store; opens nothing."""

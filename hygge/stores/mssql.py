@@ -17,13 +17,13 @@ from hygge.connector import (
 )
 from hygge.errors import StoreError
 from hygge.model import Commit
-from hygge.sql.names import TableName, readings
+from hygge.sql.names import TableName, readings, refuse_table
 from hygge.sql.target import Replacing
 from hygge.sql.tds import catalog, types
 from hygge.sql.tds.connecting import Rows, control
 from hygge.sql.tds.faults import is_passing
 from hygge.sql.tds.settings import TdsSettings
-from hygge.sql.tds.writing import TdsTarget, chain_of
+from hygge.sql.tds.writing import TdsTarget, chain_of, refuse_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,6 +57,11 @@ class MssqlStoreConfig(TdsSettings, StoreConfig, type="mssql"):
         from hygge.homes.mssql import MssqlHomeConfig
 
         return self.read_by(MssqlHomeConfig)
+
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no table can be called `into`; see `StoreConfig.refuse_name`."""
+        name = readings(into, "")[0].name
+        return refuse_table(name) or refuse_name(name)
 
     def store(self, context: ProjectContext) -> MssqlStore:
         """Return the store; connects to nothing."""

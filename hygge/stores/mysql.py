@@ -24,8 +24,8 @@ from hygge.sql.maria.examining import examine_writing
 from hygge.sql.maria.faults import is_passing
 from hygge.sql.maria.pending import TABLE, Pending
 from hygge.sql.maria.settings import MariaSettings
-from hygge.sql.maria.writing import MariaTarget, beside
-from hygge.sql.names import TableName, readings
+from hygge.sql.maria.writing import MariaTarget, beside, refuse_name
+from hygge.sql.names import TableName, readings, refuse_table
 from hygge.sql.target import Replacing
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ class MysqlStoreConfig(MariaSettings, StoreConfig, type="mysql"):
         from hygge.homes.mysql import MysqlHomeConfig
 
         return self.read_by(MysqlHomeConfig)
+
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no table can be called `into`; see `StoreConfig.refuse_name`."""
+        name = readings(into, "")[0].name
+        return refuse_table(name) or refuse_name(name)
 
     def store(self, context: ProjectContext) -> MysqlStore:
         """Return the store; connects to nothing."""

@@ -16,15 +16,15 @@ from hygge.connector import (
     WriteRequest,
 )
 from hygge.errors import StoreError
-from hygge.model import Commit
+from hygge.model import Commit, Mode
 from hygge.sql import chain
-from hygge.sql.names import TableName, quote, readings
+from hygge.sql.names import TableName, quote, readings, refuse_table
 from hygge.sql.pg import catalog, types
 from hygge.sql.pg.connecting import Rows, control
 from hygge.sql.pg.examining import examine_writing
 from hygge.sql.pg.faults import is_passing
 from hygge.sql.pg.settings import PgSettings
-from hygge.sql.pg.writing import PgTarget
+from hygge.sql.pg.writing import PgTarget, refuse_name
 from hygge.sql.target import Replacing
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class PostgresStoreConfig(PgSettings, StoreConfig, type="postgres"):
     """Writes tables of PostgreSQL by COPY, each published in one short transaction."""
 
     extra: ClassVar = "postgres"
+    modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
     schemes: ClassVar = ("postgresql", "postgres")
 
     replace: Replacing = "auto"
@@ -51,6 +53,11 @@ class PostgresStoreConfig(PgSettings, StoreConfig, type="postgres"):
         from hygge.homes.postgres import PostgresHomeConfig
 
         return self.read_by(PostgresHomeConfig)
+
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no table can be called `into`; see `StoreConfig.refuse_name`."""
+        name = readings(into, "")[0].name
+        return refuse_table(name) or refuse_name(name)
 
     def store(self, context: ProjectContext) -> PostgresStore:
         """Return the store; connects to nothing."""

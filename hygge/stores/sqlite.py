@@ -16,15 +16,15 @@ from hygge.connector import (
     WriteRequest,
 )
 from hygge.errors import StoreError
-from hygge.model import Commit
+from hygge.model import Commit, Mode
 from hygge.sql import chain
 from hygge.sql.embedded import FileSettings, make_folder, place_lock
 from hygge.sql.lite import catalog, types
 from hygge.sql.lite.connecting import Access, Rows, connect
 from hygge.sql.lite.examining import examine_writing
 from hygge.sql.lite.faults import is_passing
-from hygge.sql.lite.writing import LiteTarget
-from hygge.sql.names import quote
+from hygge.sql.lite.writing import LiteTarget, refuse_name
+from hygge.sql.names import quote, refuse_table
 from hygge.sql.target import Replacing
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class SqliteStoreConfig(FileSettings, StoreConfig, type="sqlite"):
     """Writes tables of a SQLite file, each published in one transaction."""
 
     extra: ClassVar = "sqlite"
+    modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
     drivers: ClassVar = ("adbc_driver_sqlite",)
 
     replace: Replacing = "auto"
@@ -51,6 +53,10 @@ class SqliteStoreConfig(FileSettings, StoreConfig, type="sqlite"):
         from hygge.homes.sqlite import SqliteHomeConfig
 
         return self.read_by(SqliteHomeConfig)
+
+    def refuse_name(self, into: str) -> str | None:
+        """Return why no table can be called `into`; see `StoreConfig.refuse_name`."""
+        return refuse_table(into) or refuse_name(into)
 
     def store(self, context: ProjectContext) -> SqliteStore:
         """Return the store; opens nothing."""

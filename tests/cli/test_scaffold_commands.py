@@ -131,6 +131,37 @@ def test_a_dry_run_shows_and_writes_nothing(tmp_path: Path, flag: str) -> None:
     assert contents(tmp_path) == {}
 
 
+def test_a_dry_run_shows_all_and_ends_at_a_conflict_as_the_command_would(project: Path) -> None:
+    (project / "README.md").write_text("mine\n")
+    (project / "flows/users.yml").unlink()
+    before = contents(project)
+    text = hygge(project, "init", ".", "--dry-run")
+    assert {"conflict  README.md", "create  flows/users.yml"} <= {
+        line.strip() for line in text.stdout.splitlines()
+    }
+    answer = hygge(project, "init", ".", "--dry-run", "--json")
+    files = json.loads(answer.stdout)["files"]
+    assert {"status": "create", "path": "flows/users.yml"} in files
+    assert {"status": "conflict", "path": "README.md"} in files
+    quiet = hygge(project, "-q", "init", ".", "--dry-run")
+    for result in (text, answer, quiet):
+        assert isinstance(result.exception, HyggeError)
+        assert (result.exception.code, result.exception.exit_code) == ("HG602", 1)
+    for flag in ("--force", "--skip"):
+        assert hygge(project, "init", ".", "--dry-run", flag).exit_code == 0
+    assert contents(project) == before
+
+
+def test_a_dry_run_of_new_and_destroy_ends_as_the_command_would(project: Path) -> None:
+    new = ("new", "home", "sample_files", "--type", "csv", "path=elsewhere")
+    destroy = ("destroy", "home", "sample_files")
+    for command, code in ((new, "HG602"), (destroy, "HG601")):
+        for words in (command, (*command, "--dry-run")):
+            error = refused(project, *words)
+            assert (error.code, error.exit_code) == (code, 1)
+        assert hygge(project, *command, "--dry-run", "--force").exit_code == 0
+
+
 def test_json_lists_what_was_written(tmp_path: Path) -> None:
     answer = json.loads(hygge(tmp_path, "init", "demo", "--json").stdout)
     assert answer["written"] is True

@@ -25,7 +25,7 @@ from hygge.files import durable
 CALLS = (
     "open close fsync link rename replace mkdir unlink remove rmdir ftruncate pwrite fdopen scandir"
 )
-TIDY = re.compile(r"lock|claims|previous|old-\d+-[0-9a-f]{8}")
+TIDY = re.compile(r"lock|claims|previous-\d+|old-\d+-[0-9a-f]{8}")
 
 
 def kill_before_call(number: int) -> None:

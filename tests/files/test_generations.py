@@ -69,8 +69,8 @@ def test_the_layout_on_disk_is_the_documented_one(store: Store, live: Path, stat
     assert sum(part["bytes"] for part in record["parts"]) == sum(
         (live / name).stat().st_size for name in names
     )
-    assert json.loads((state / "previous" / "_hygge.json").read_text())["seq"] == 1
-    assert sorted(path.name for path in state.iterdir()) == ["claims", "lock", "previous"]
+    assert json.loads((state / "previous-1" / "_hygge.json").read_text())["seq"] == 1
+    assert sorted(path.name for path in state.iterdir()) == ["claims", "lock", "previous-1"]
 
 
 def test_appending_links_the_files_that_stay(store: Store, live: Path, state: Path) -> None:
@@ -224,7 +224,7 @@ def test_an_adopted_directory_is_moved_aside_by_a_replace(
     (live / "notes.txt").write_text("mine")
     move(store, a_request(Mode.REPLACE, adopt=True))
     assert rows_in(live) == expected_rows(Mode.REPLACE, 1)
-    assert (state / "previous" / "notes.txt").read_text() == "mine"
+    assert (state / "previous-0" / "notes.txt").read_text() == "mine"
 
 
 def test_a_file_put_among_those_of_hygge_is_not_lost(store: Store, live: Path) -> None:
@@ -488,7 +488,8 @@ def test_the_generation_before_is_kept_and_older_ones_go(
     monkeypatch.setattr("hygge.files.recovery.READER_GRACE", 0.0)
     for _ in range(4):
         move(store, a_request(Mode.REPLACE))
-    assert json.loads((state / "previous" / "_hygge.json").read_text())["seq"] == 3
+    assert json.loads((state / "previous-3" / "_hygge.json").read_text())["seq"] == 3
+    assert len(list(state.glob("previous-*"))) == 1
     assert not list(state.glob("old-*"))
 
 

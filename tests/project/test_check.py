@@ -3,7 +3,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
+from random import Random
+from time import process_time
 
 import pytest
 from boxes import SOUND, Write
@@ -213,6 +216,87 @@ def test_the_circle_of_waiting_flows_is_told_once(write: Write) -> None:
     code, where, message, _ = one(root)
     assert (code, where) == ("HG206", "flows/a.yml:1:9")
     assert "a → c → b → a" in message
+
+
+def test_circles_that_share_a_flow_are_all_told(write: Write) -> None:
+    root = write(
+        {
+            "flows/users.yml": "after: [a, c]\n",
+            "flows/a.yml": "after: [b]\n",
+            "flows/b.yml": "after: [c, a]\n",
+            "flows/c.yml": "after: [d]\n",
+            "flows/d.yml": "after: [a, users]\n",
+            "flows/e.yml": "after: [users]\n",
+            "flows/f.yml": "",
+        }
+    )
+    start = "these flows wait for each other: "
+    assert [(d.code, d.where, d.message.removeprefix(start)) for d in check(root).diagnostics] == [
+        ("HG206", "flows/a.yml:1:9", "a → b → a"),
+        ("HG206", "flows/b.yml:1:9", "b → c → d → a → b"),
+        ("HG206", "flows/d.yml:1:12", "d → users → c → d"),
+        ("HG206", "flows/users.yml:1:9", "users → a → b → c → d → users"),
+    ]
+
+
+def steps_in(text: str) -> set[tuple[str, str]]:
+    return set(pairwise(text.rpartition(": ")[2].split(" → ")))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_after_on_a_circle_is_told_with_one_and_no_other_is(write: Write, seed: int) -> None:
+    random = Random(seed)
+    names = [f"f{number}" for number in range(random.randint(3, 12))]
+    after = {n: random.sample(names, random.randint(0, min(3, len(names)))) for n in names}
+    graph = steps_of_circles(after)
+    root = write(
+        {f"flows/{n}.yml": f"entity: {n}\nafter: {others}\n" for n, others in after.items()}
+    )
+    messages = [d.message for d in check(root).diagnostics]
+    alone = {m.split("'")[1] for m in messages if "itself" in m}
+    assert alone == {name for name in names if name in after[name]}
+    told = [steps_in(m) for m in messages if "itself" not in m]
+    assert set().union(*told) == graph
+    assert all(step[1] in after[step[0]] for one in told for step in one)
+
+
+def steps_of_circles(after: dict[str, list[str]]) -> set[tuple[str, str]]:
+    """Return the steps from which one can come back, found by walking from each."""
+    found = set()
+    for name, others in after.items():
+        for other in others:
+            seen, todo = {other}, [other]
+            while todo:
+                todo += [one for one in after[todo.pop()] if one not in seen]
+                seen.update(todo)
+            if name in seen and name != other:
+                found.add((name, other))
+    return found
+
+
+def test_flows_that_all_wait_for_each_other_are_told_at_once(write: Write) -> None:
+    names = [f"f{number:02}" for number in range(60)]
+    root = write(
+        {
+            f"flows/{n}.yml": f"entity: {n}\nafter: [{', '.join(o for o in names if o != n)}]\n"
+            for n in names
+        }
+    )
+    start = process_time()
+    found = check(root).diagnostics
+    assert process_time() - start < 3
+    assert len(found) == 60 * 59 // 2
+    assert found[0].message == "these flows wait for each other: f00 → f01 → f00"
+
+
+def test_the_middle_of_a_very_long_circle_is_left_out(write: Write) -> None:
+    root = write(
+        {f"flows/f{n:02}.yml": f"entity: f{n}\nafter: f{(n + 1) % 60:02}\n" for n in range(60)}
+    )
+    _, where, message, _ = one(root)
+    assert where == "flows/f00.yml:2:8"
+    assert "f18 → f19 → (21 more) → f41 → f42" in message
+    assert message.endswith("f59 → f00")
 
 
 def test_a_flow_that_waits_for_itself_hides_no_circle(write: Write) -> None:

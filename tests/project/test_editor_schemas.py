@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from hygge import homes, stores
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
+from hygge.described import description_of
 from hygge.project.assembly import Assembly
 from hygge.project.checking import layers_of
 from hygge.project.diagnostics import Diagnostic
@@ -266,9 +267,9 @@ def test_every_option_is_explained_in_the_words_of_its_docstring(kind: str, type
     model = registry.find(type_name)
     for schema in (schemas()[kind], schemas()["flow"]):
         options = schema["definitions"][model.__name__]["properties"]
-        for name, info in model.model_fields.items():
-            assert info.description
-            assert options[name]["description"] == info.description
+        for name in model.model_fields:
+            assert description_of(model, name)
+            assert options[name]["description"] == description_of(model, name)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,14 @@ import pyarrow as pa
 from hygge.connector import ProjectContext, Store, StoreConfig
 from hygge.sql.duck.instances import cursor_of_open
 from hygge.testing import StoreSuite
+from hygge.testing.merging import MergeCases
 
 
 def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-class TestDuckdbStore(StoreSuite):
+class TestDuckdbStore(MergeCases, StoreSuite):
     exemptions: ClassVar = {"decimal(76,30)": "never: DuckDB keeps 38 digits"}
 
     def make_store(self, place: Path) -> Store:

@@ -11,11 +11,12 @@ from servers import Postgres, schema_name
 
 from hygge.connector import ProjectContext, Store, StoreConfig
 from hygge.testing import StoreSuite
+from hygge.testing.merging import MergeCases
 
 DIGITS = "never: PostgreSQL keeps microseconds"
 
 
-class TestPostgresStore(StoreSuite):
+class TestPostgresStore(MergeCases, StoreSuite):
     exemptions: ClassVar = {
         "time(ns)": DIGITS,
         "timestamp(ns)": DIGITS,

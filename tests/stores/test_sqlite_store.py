@@ -8,9 +8,10 @@ from lite_tables import fetch
 
 from hygge.connector import ProjectContext, Store, StoreConfig
 from hygge.testing import StoreSuite
+from hygge.testing.merging import MergeCases
 
 
-class TestSqliteStore(StoreSuite):
+class TestSqliteStore(MergeCases, StoreSuite):
     exemptions: ClassVar = {
         **dict.fromkeys(("float16", "float32", "float64"), "never: SQLite has no NaN and no -0.0"),
         "duration(us)": "never: SQLite has no such type",

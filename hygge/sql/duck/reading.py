@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest, Source
 from hygge.errors import HomeError, HyggeError
-from hygge.model import Split
+from hygge.model import Span, Split
 from hygge.sql.duck import catalog
 from hygge.sql.duck.faults import Rows, fault
 from hygge.sql.duck.types import TOO_LONG, Reading, field_of, reading_of
+from hygge.sql.duck.window import condition
+from hygge.sql.literals import where
 from hygge.sql.names import quote
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class DuckSource(Source):
         self._request = request
         self._run = run
         self._from = ""
+        self._within: str | None = None
 
     def over_table(self, table: catalog.Table) -> DuckSource:
         """Read a table or view."""
@@ -46,9 +49,7 @@ class DuckSource(Source):
     def _with(self, required: set[str], what: str) -> DuckSource:
         import duckdb
 
-        if self._request.where:
-            self._from += f"\nWHERE ({self._request.where}\n)"
-        sql = f"SELECT * FROM {self._from}"
+        sql = f"SELECT * FROM {self._from}{where(self._request.where)}"
         try:
             if len(self._run.cursor.extract_statements(sql)) != 1:
                 raise HomeError(f"{what}: it is more than one statement")
@@ -88,6 +89,12 @@ class DuckSource(Source):
         kept = [one for one in self._readings if one.name in columns]
         self._take(kept or self._readings[:1])
 
+    def within(self, span: Span) -> None:
+        """Leave out rows outside of a range where the column itself is read, in its own order."""
+        reading = next(one for one in self._readings if one.name == span.column)
+        if reading.sql == quote(span.column):
+            self._within = condition(span, reading.sql, self.schema.field(span.column).type)
+
     def splits(self, wanted: int) -> list[Split]:
         """Return one split: other connections would see other rows."""
         return [Split(0, self._request.entity)]
@@ -103,9 +110,9 @@ class DuckSource(Source):
         finally:
             batches.close()
 
-    def _select(self) -> str:
+    def _select(self, *more: str | None) -> str:
         columns = ", ".join(f"{one.sql} AS {quote(one.name)}" for one in self._readings)
-        return f"SELECT {columns} FROM {self._from}"
+        return f"SELECT {columns} FROM {self._from}{where(self._request.where, *more)}"
 
     def _batch_rows(self) -> int:
         """Return how many rows make a batch of the wanted bytes, by the first few."""
@@ -123,7 +130,7 @@ class DuckSource(Source):
         import pyarrow as pa
 
         try:
-            with self._run.cursor.sql(self._select()).to_arrow_reader(rows) as reader:
+            with self._run.cursor.sql(self._select(self._within)).to_arrow_reader(rows) as reader:
                 for batch in reader:
                     yield from self._sliced(self._convert(batch))
         except (duckdb.Error, OSError, pa.ArrowException) as error:

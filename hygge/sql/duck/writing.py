@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.connector import ReadRequest, WriteRequest
 from hygge.errors import StoreError
@@ -13,11 +13,13 @@ from hygge.model import Part, Split
 from hygge.sql import chain
 from hygge.sql.duck import catalog, types
 from hygge.sql.duck.faults import Rows, fault
+from hygge.sql.duck.keeping import DuckKeeping
 from hygge.sql.duck.reading import DuckSource
 from hygge.sql.embedded import turn_of
+from hygge.sql.merging import MergingTarget
 from hygge.sql.metering import Meter
 from hygge.sql.names import TableName, quote
-from hygge.sql.target import LiveColumn, Replacing, SqlTarget, staging_prefix
+from hygge.sql.target import LiveColumn, Replacing, staging_prefix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,8 +29,10 @@ _ROWS = "_hygge_rows"
 """The name under which a cursor sees the batches that come in."""
 
 
-class DuckTarget(SqlTarget):
+class DuckTarget(MergingTarget):
     """A table of a DuckDB file, for one attempt."""
+
+    row_id: ClassVar = "rowid"
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class DuckTarget(SqlTarget):
         commits = f"{quote(place.schema)}.{quote(chain.TABLE)}"
         super().__init__(request, place, chain.Chain(commits, place.name, "?"))
         self.replacing = replacing
+        self.keeping = DuckKeeping(self)
         self._rows = rows
         self._turn = turn_of(file)
         self._stem = self.staging.name
@@ -173,19 +178,40 @@ class DuckTarget(SqlTarget):
             # Outside of the `except`, so that it keeps the cause by which a home knows it.
             raise meter.error
 
+    def staged_tables(self) -> list[str]:
+        """Return the tables of all splits, quoted."""
+        return [self.name(table) for table in self._tables()]
+
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Make one table of all splits where it is to become the table, with its key."""
         if not becomes_table:
             return
-        self.staging, *others = self._tables()
-        for table in others:
-            self.run(f"INSERT INTO {self.name(self.staging)} SELECT * FROM {self.name(table)}")
+        self.gather(schema)
         keys = self.request.primary_key
         for field in schema:
             if not field.nullable or field.name in keys:
                 self._alter(self.staging, f"ALTER {quote(field.name)} SET NOT NULL")
         if keys:
             self._alter(self.staging, f"ADD PRIMARY KEY ({', '.join(map(quote, keys))})")
+
+    def gather(self, schema: pa.Schema) -> str:
+        """Bring the rows of all splits into one table; return its name."""
+        self.staging, *others = self._tables()
+        for table in others:
+            self.run(f"INSERT INTO {self.name(self.staging)} SELECT * FROM {self.name(table)}")
+        self._parts = {0: self.staging}
+        return self.name(self.staging)
+
+    def staged_rows(self) -> str:
+        """Return the rows of all splits, which are tables of their own."""
+        selects = [f"SELECT * FROM {self.name(table)}" for table in self._tables()]
+        return f"({' UNION ALL '.join(selects)})"
+
+    def content(self, field: pa.Field, column: str) -> str:
+        """Return what `min` takes of a column: texts of what has no order."""
+        import pyarrow as pa
+
+        return f"CAST({column} AS VARCHAR)" if pa.types.is_nested(field.type) else column
 
     def _alter(self, table: TableName, change: str) -> None:
         self.run(f"ALTER TABLE {self.name(table)} {change}")
@@ -210,13 +236,13 @@ class DuckTarget(SqlTarget):
         """Copy the staged rows into the table, split by split; return how many went in."""
         names = ", ".join(map(quote, schema.names))
         return sum(
-            int(
-                self.run(
-                    f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(table)}"
-                )[0][0]
-            )
-            for table in self._tables()
+            self.change(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {table}")
+            for table in self.staged_tables()
         )
+
+    def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run a statement that changes rows; return how many it changed."""
+        return int(self.run(sql, values)[0][0])
 
     def add_column(self, field: pa.Field) -> None:
         """Add a column; DuckDB adds none that must have a value."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _MOST = 8
 """SQLite attaches ten files at most, and a database may have one or two of its user's own."""
 
+_ALL = "part_all"
+
 
 @dataclass(frozen=True, slots=True)
 class Lane:
@@ -101,10 +103,29 @@ class Lanes:
         return [f"{lane.schema}.{table}" for lane, table in parts]
 
     def attach(self, run: Run) -> None:
-        """Let a connection read the files, which nobody fills any more."""
+        """Let a connection use the files, which nobody fills any more; once is enough."""
         self.close()
-        for lane in self._all:
+        attached = {name for _, name, _ in run("PRAGMA database_list")}
+        for lane in [lane for lane in self._all if lane.schema not in attached]:
             run(f"ATTACH ? AS {lane.schema}", (str(lane.path),))
+
+    def gather(self, run: Run, columns: str, key: str) -> str:
+        """Bring the rows of all splits into one table of an attached file; return its name.
+
+        They can be found by the columns of `key`.
+        """
+        table, *others = self.tables()
+        if others:
+            lane, parts = self._all[0], [table, *others]
+            table = f"{lane.schema}.{_ALL}"
+            run(f"CREATE TABLE {table} ({columns})")
+            for part in parts:
+                run(f"INSERT INTO {table} SELECT * FROM {part}")
+                run(f"DROP TABLE {part}")
+            self._parts = {0: (lane, _ALL)}
+        schema, _, name = table.partition(".")
+        run(f"CREATE INDEX IF NOT EXISTS {schema}.by_key ON {name} ({key})")
+        return table
 
     def detach(self, run: Run) -> None:
         """Take the files from a connection."""

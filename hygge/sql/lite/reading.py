@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from hygge.connector import ReadRequest, Source
 from hygge.errors import HomeError, LateTypeError
-from hygge.model import Split
+from hygge.model import Span, Split
+from hygge.sql import literals
 from hygge.sql.lite import catalog
 from hygge.sql.lite.connecting import Rows, cursor_of
 from hygge.sql.lite.faults import fault
@@ -18,6 +19,7 @@ from hygge.sql.lite.telling import Telling
 from hygge.sql.lite.types import Kind, declared_kind, stored_kind, text_kind
 from hygge.sql.lite.values import first_unreadable, from_stored
 from hygge.sql.lite.views import View
+from hygge.sql.literals import where
 from hygge.sql.names import quote
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class LiteSource(Source):
         self._keeps_view = keeps_view
         self._run = view.main
         self._from = ""
+        self._within: str | None = None
         self._rowid: str | None = None
         self._unread: set[int] = set()
 
@@ -96,9 +99,7 @@ class LiteSource(Source):
     def _with(self, columns: Sequence[catalog.Column]) -> LiteSource:
         if not columns:
             raise HomeError(f"{self._request.entity} has no columns")
-        if self._request.where:
-            self._from += f"\nWHERE ({self._request.where}\n)"
-        telling = Telling(self._run, self._from, thorough=self._request.thorough)
+        telling = Telling(self._run, self._rows(), thorough=self._request.thorough)
         guessed = telling.kinds([one for one in columns if self._kind(one) is None])
         self._take(
             [
@@ -137,10 +138,27 @@ class LiteSource(Source):
         kept = [one for one in self._readings if one.name in columns]
         self._take(kept or self._readings[:1])
 
+    def within(self, span: Span) -> None:
+        """Leave out whole numbers outside of a range; values of other types go by other rules."""
+        import pyarrow as pa
+
+        reading = next(one for one in self._readings if one.name == span.column)
+        kind, column = reading.kind, quote(span.column)
+        if kind.type != pa.int64() or kind.stored != "integer" or kind.sql != "{0}":
+            return
+        self._within = literals.within(span, column, literals.number)
+        if self._within is not None and span.high is not None:
+            # Texts and bytes, which no row may hold here, are above all numbers.
+            self._within += f" OR {column} >= ''"
+
+    def _rows(self, *more: str | None) -> str:
+        """Return what follows FROM."""
+        return f"{self._from}{where(self._request.where, self._within, *more)}"
+
     def splits(self, wanted: int) -> list[Split]:
-        """Return ranges of row numbers, or one split for what has none."""
+        """Return ranges of row numbers, or one split for what has none and for few rows."""
         entity = self._request.entity
-        low, high = self._ends() if wanted > 1 else (0, 0)
+        low, high = self._ends() if wanted > 1 and self._within is None else (0, 0)
         number = min(wanted, (high - low) // _SPLIT_ROWS)
         if number > 1:
             number = 1 + self._view.more(number - 1)
@@ -161,10 +179,9 @@ class LiteSource(Source):
     def _ends(self) -> tuple[int, int]:
         if self._rowid is None:
             return 0, 0
-        table = self._from.partition("\nWHERE")[0]
         row = self._run(
-            f"SELECT (SELECT min({self._rowid}) FROM {table}), "
-            f"(SELECT max({self._rowid}) FROM {table})"
+            f"SELECT (SELECT min({self._rowid}) FROM {self._from}), "
+            f"(SELECT max({self._rowid}) FROM {self._from})"
         )[0]
         return (0, 0) if row[0] is None else (int(row[0]), int(row[1]) + 1)
 
@@ -174,7 +191,7 @@ class LiteSource(Source):
         import pyarrow as pa
 
         with self._view.lend() as run:
-            size = Telling(run, self._from, thorough=False).batch_rows(
+            size = Telling(run, self._rows(), thorough=False).batch_rows(
                 [(one.name, one.kind.stored) for one in self._readings], self._request.batch_bytes
             )
             with cursor_of(run.connection, min(size, _MOST_ROWS)) as cursor:
@@ -220,11 +237,11 @@ class LiteSource(Source):
     def rows_of(self, split: Split) -> str:
         """Return what follows FROM for the rows of a split."""
         if split.detail is None:
-            return self._from
+            return self._rows()
         low, high = split.detail
         ends = [] if low is None else [f"{self._rowid} >= {low}"]
         ends += [] if high is None else [f"{self._rowid} < {high}"]
-        return f"{self._from} {'AND' if self._request.where else 'WHERE'} {' AND '.join(ends)}"
+        return self._rows(" AND ".join(ends))
 
     @property
     def rowid(self) -> str | None:

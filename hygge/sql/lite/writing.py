@@ -19,17 +19,26 @@ from hygge.sql.embedded import beside, turn_of
 from hygge.sql.lite import catalog, types
 from hygge.sql.lite.connecting import Rows, cursor_of
 from hygge.sql.lite.faults import fault
+from hygge.sql.lite.keeping import LiteKeeping
 from hygge.sql.lite.lanes import Lanes, dead_files, remove_files
+from hygge.sql.lite.merging import LiteMerging
 from hygge.sql.lite.values import stored_schema, to_stored
 from hygge.sql.metering import Meter
 from hygge.sql.names import TableName, quote
-from hygge.sql.target import LiveColumn, Replacing, SqlTarget
+from hygge.sql.target import LiveColumn, Replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class LiteTarget(SqlTarget):
+def refuse_name(name: str) -> str | None:
+    """Return what is wrong with the name of a table; None when nothing is."""
+    if name.casefold().startswith("sqlite_"):
+        return "names that begin with 'sqlite_' are those of SQLite's own tables"
+    return None
+
+
+class LiteTarget(LiteMerging):
     """A table of a SQLite file, for one attempt."""
 
     def __init__(
@@ -39,11 +48,12 @@ class LiteTarget(SqlTarget):
             request, TableName("", place), chain.Chain(f"main.{quote(chain.TABLE)}", place, "?")
         )
         self.replacing = replacing
+        self.keeping = LiteKeeping(self)
         self._rows = rows
         self._turn = turn_of(file)
         self._prefix = beside(file, place)
         run = self.staging.name.rpartition("_")[2]
-        self._lanes = Lanes(Path(f"{self._prefix}-{run}"), f"cannot write {place}")
+        self.lanes = Lanes(Path(f"{self._prefix}-{run}"), f"cannot write {place}")
         self._nulls: set[str] = set()
         self._declared: dict[str, catalog.Column] = {}
 
@@ -71,6 +81,9 @@ class LiteTarget(SqlTarget):
 
     def take(self) -> None:
         """Make what hygge keeps in the file, remove what dead runs staged, look at the table."""
+        if reason := refuse_name(self.place.name):
+            hint = "give the table another name with  into: <name>"
+            raise StoreError(f"{self.place.name} cannot be written: {reason}", hint=hint)
         remove_files(dead_files(self._prefix))
         if not self.run("SELECT 1 FROM sqlite_schema WHERE name = ?", (chain.TABLE,)):
             columns = chain.columns("TEXT", "INTEGER")
@@ -133,8 +146,8 @@ class LiteTarget(SqlTarget):
 
         schema = self.begin_staging(batches.schema)
         meter = Meter(batches, stored_schema(schema), self._stored)
-        with self._lanes.lend() as lane:
-            table = self._lanes.new_table()
+        with self.lanes.lend() as lane:
+            table = self.lanes.new_table()
             lane.run(f"CREATE TABLE {table} ({', '.join(map(quote, schema.names))})")
             try:
                 with cursor_of(lane.run.connection) as cursor:
@@ -147,7 +160,7 @@ class LiteTarget(SqlTarget):
                 # Outside of the `except`, so that it keeps the cause by which a home knows it.
                 raise meter.error
             rows = int(lane.run(f"SELECT count(*) FROM {table}")[0][0])
-            self._lanes.keep(split.number, lane, table)
+            self.lanes.keep(split.number, lane, table)
         return Part(split.number, rows, meter.bytes)
 
     def _stored(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -179,12 +192,16 @@ class LiteTarget(SqlTarget):
 
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Let the database read the staging files."""
-        self._lanes.attach(self.run)
+        self.lanes.attach(self.run)
+
+    def staged_tables(self) -> list[str]:
+        """Return the tables of all splits, quoted."""
+        return self.lanes.tables()
 
     def drop_staging(self) -> None:
         """Remove the staging files."""
-        self._lanes.detach(self.run)
-        self._lanes.remove()
+        self.lanes.detach(self.run)
+        self.lanes.remove()
         self.staged = None
 
     # Publishing
@@ -222,9 +239,8 @@ class LiteTarget(SqlTarget):
         """Copy the staged rows into the table, split by split; return how many went in."""
         names = ", ".join(map(quote, schema.names))
         rows = 0
-        for table in self._lanes.tables():
-            self.run(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {table}")
-            rows += int(self.run("SELECT changes()")[0][0])
+        for table in self.staged_tables():
+            rows += self.change(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {table}")
         return rows
 
     def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:

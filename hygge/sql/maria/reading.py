@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest, Source
 from hygge.errors import HomeError
-from hygge.model import Split
-from hygge.sql.maria import catalog
+from hygge.model import Span, Split
+from hygge.sql.literals import where
+from hygge.sql.maria import bounding, catalog
 from hygge.sql.maria.connecting import Rows
 from hygge.sql.maria.faults import fault
-from hygge.sql.maria.types import Column, Reading, reading_of
+from hygge.sql.maria.types import Column, Reading, reading_of, shape
 from hygge.sql.maria.values import decoded
+from hygge.sql.maria.window import condition, in_order
 from hygge.sql.maria.wire import Block, DesyncError, Stream
 from hygge.sql.names import TableName, quote
 
@@ -38,24 +40,23 @@ class MariaSource(Source):
         self._request = request
         self._run = run
         self._from = ""
+        self._within: str | None = None
+        self._columns: dict[str, Column] = {}
         self._is_left = False
 
     def over_table(self, table: catalog.Table) -> MariaSource:
         """Read a table or view."""
-        self._from = named(table.name) + self._where()
+        self._from = named(table.name)
         self.primary_key = catalog.primary_keys(self._run, table.name).get(table.name, ())
         return self._with(catalog.columns(self._run, table.name).get(table.name, []))
 
     def over_query(self, query: str) -> MariaSource:
         """Read what a query selects."""
-        self._from = f"(\n{query.strip().rstrip(';')}\n) AS q{self._where()}"
+        self._from = f"(\n{query.strip().rstrip(';')}\n) AS q"
         asking = Rows(
             self._run.connection, HomeError, f"the query of {self._request.entity} is refused"
         )
-        return self._with(catalog.query_columns(asking, self._from))
-
-    def _where(self) -> str:
-        return f"\nWHERE ({self._request.where}\n)" if self._request.where else ""
+        return self._with(catalog.query_columns(asking, self._from + where(self._request.where)))
 
     def _with(self, columns: Sequence[Column]) -> MariaSource:
         names = [column.name for column in columns]
@@ -63,6 +64,7 @@ class MariaSource(Source):
         if twice or not names:
             what = f"two columns called '{twice[0]}'" if twice else "no columns"
             raise HomeError(f"{self._request.entity} has {what}", hint="name columns with AS")
+        self._columns = {column.name: column for column in columns}
         wanted = self._request.types
         self._take(
             [
@@ -83,6 +85,26 @@ class MariaSource(Source):
         kept = [one for one in self._readings if one.field.name in columns]
         self._take(kept or self._readings[:1])
 
+    def watermark_column(self) -> bounding.Column | None:
+        """Return what tells up to where rows are complete; None for a column of an odd order."""
+        name = self._request.watermark or ""
+        reading = next((one for one in self._readings if one.field.name == name), None)
+        if reading is None or reading.sql != quote(name, "`"):
+            return None
+        base, _, _ = shape(self._columns[name].type)
+        compared = in_order(reading.sql, base)
+        if compared is None:
+            return None
+        highest = f"SELECT MAX({compared}) FROM {self._from}{where(self._request.where)}"
+        return bounding.Column(self._request.entity, highest, reading.field.type)
+
+    def within(self, span: Span) -> None:
+        """Leave out rows outside of a range where the column itself is read, in its own order."""
+        reading = next(one for one in self._readings if one.field.name == span.column)
+        if reading.sql == quote(span.column, "`"):
+            base, _, _ = shape(self._columns[span.column].type)
+            self._within = condition(span, reading.sql, base)
+
     def splits(self, wanted: int) -> list[Split]:
         """Return one split, whatever is wanted."""
         return [Split(0, self._request.entity)]
@@ -95,7 +117,8 @@ class MariaSource(Source):
         if self._is_left:
             raise HomeError(f"{self._request.entity} was left unread, and its snapshot is gone")
         columns = ", ".join(f"{one.sql} AS {quote(one.field.name, '`')}" for one in self._readings)
-        sql = f"SELECT {columns} FROM {self._from}"
+        rows = where(self._request.where, self._within)
+        sql = f"SELECT {columns} FROM {self._from}{rows}"
         stream = Stream(self._run.connection, sql, max(self._request.batch_bytes // 2, 1))
         batches = self._batches(stream)
         try:

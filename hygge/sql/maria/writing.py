@@ -39,6 +39,13 @@ _GHOST_SECONDS = 3
 """How long the server may take to notice that a process is gone, and to free its lock."""
 
 
+def refuse_name(name: str) -> str | None:
+    """Return what is wrong with the name of a table or column; None when nothing is."""
+    if len(name) > _LONGEST_NAME or name.endswith(" ") or any(ord(c) > 0xFFFF for c in name):
+        return f"it may have {_LONGEST_NAME} characters, no blank at its end, no sign beyond U+FFFF"
+    return None
+
+
 class MariaTarget(SqlTarget):
     """A table of MySQL or MariaDB, for one attempt."""
 
@@ -125,10 +132,9 @@ class MariaTarget(SqlTarget):
                 self.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) {_OPTIONS}")
 
     def _check_name(self, name: str) -> None:
-        if len(name) > _LONGEST_NAME or name.endswith(" ") or any(ord(c) > 0xFFFF for c in name):
+        if reason := refuse_name(name):
             raise StoreError(
-                f"'{name}' cannot be a name here: it may have {_LONGEST_NAME} characters, no blank "
-                "at its end and no sign beyond U+FFFF",
+                f"'{name}' cannot be a name here: {reason}",
                 hint="give it another one with into: for a table, columns: {…: {rename: …}} for a "
                 "column",
             )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from hygge.connector import ReadRequest, Source
 from hygge.datatypes import arrow_type
 from hygge.errors import HomeError
-from hygge.model import Split
+from hygge.model import Span, Split
+from hygge.sql.literals import number, where, within
 from hygge.sql.names import quote
 from hygge.sql.odb.asking import Column
 from hygge.sql.odb.dialects import Dialect
@@ -40,6 +41,7 @@ class OdbcSource(Source):
         self._dialect = dialect
         self._sign = sign
         self._from = ""
+        self._within: str | None = None
 
     def over(self, from_: str, columns: Sequence[Column]) -> OdbcSource:
         """Read `columns` from a quoted table or a query in brackets."""
@@ -97,6 +99,15 @@ class OdbcSource(Source):
         kept = [pair for pair in pairs if pair[0].name in columns] or pairs[:1]
         self._columns = [column for column, _ in kept]
         self._take([reading for _, reading in kept])
+
+    def within(self, span: Span) -> None:
+        """Leave out rows outside of a range of whole numbers, which all databases write alike."""
+        import pyarrow as pa
+
+        reading = next(one for one in self._readings if one.field.name == span.column)
+        column = quote(span.column, self._sign)
+        if reading.sql == column and pa.types.is_signed_integer(reading.bound):
+            self._within = within(span, column, number)
 
     def splits(self, wanted: int) -> list[Split]:
         """Return one split: no two connections of a driver see one instant."""
@@ -163,7 +174,7 @@ class OdbcSource(Source):
     def select(self) -> str:
         """Return the SELECT."""
         columns = select(self._readings, lambda name: quote(name, self._sign))
-        return f"{columns} FROM {self._from}{condition(self._request)}"
+        return f"{columns} FROM {self._from}{where(self._request.where, self._within)}"
 
     def _bound(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema that arrow-odbc is to fetch; it dies of binary values of fixed size."""
@@ -175,8 +186,3 @@ class OdbcSource(Source):
         if len(schema) != len(kinds):
             raise HomeError(f"{self._request.entity} has changed its columns; run again")
         return pa.schema([f.with_type(kind) for f, kind in zip(schema, kinds, strict=True)])
-
-
-def condition(request: ReadRequest) -> str:
-    """Return the WHERE of a request, or nothing."""
-    return f"\nWHERE ({request.where}\n)" if request.where else ""

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from hygge.connector import ReadRequest, Source
 from hygge.errors import HomeError
-from hygge.model import Split
+from hygge.model import Span, Split
+from hygge.sql.literals import where
 from hygge.sql.names import quote
-from hygge.sql.pg import catalog
+from hygge.sql.pg import bounding, catalog
+from hygge.sql.pg.bounding import SAYS_READ_ONLY
 from hygge.sql.pg.connecting import Rows, bulk, cursor_of
 from hygge.sql.pg.faults import fault
 from hygge.sql.pg.settings import PgSettings
 from hygge.sql.pg.types import Reading, reading_of
+from hygge.sql.pg.window import condition
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,22 +51,24 @@ class PgSource(Source):
         self._extra = 0
         self._table: catalog.Table | None = None
         self._from = ""
+        self._within: str | None = None
+        self._types: dict[str, str] = {}
 
     def over_table(self, table: catalog.Table) -> PgSource:
         """Read a table or view."""
         self._table = table
         name = f"{quote(table.name.schema)}.{quote(table.name.name)}"
-        where = f"\nWHERE ({self._request.where}\n)" if self._request.where else ""
-        self._from = f"{name}{where}"
+        self._from = name
         found = catalog.columns(self._run, [table.oid]).get(table.oid, [])
         self.primary_key = catalog.primary_keys(self._run, [table.oid]).get(table.oid, ())
         return self._with(found)
 
     def over_query(self, query: str) -> PgSource:
         """Read what a query selects."""
-        where = f"\nWHERE ({self._request.where}\n)" if self._request.where else ""
-        self._from = f"(\n{query.strip().rstrip(';')}\n) AS q{where}"
-        described = self._describe(f"SELECT * FROM {self._from} LIMIT 0")
+        self._from = f"(\n{query.strip().rstrip(';')}\n) AS q"
+        described = self._describe(
+            f"SELECT * FROM {self._from}{where(self._request.where)} LIMIT 0"
+        )
         return self._with(catalog.query_columns(self._run, described))
 
     def _describe(self, sql: str) -> list[tuple[str, int, int]]:
@@ -84,6 +89,7 @@ class PgSource(Source):
             what = f"two columns called '{twice[0]}'" if twice else "no columns"
             raise HomeError(f"{self._request.entity} has {what}", hint="name columns with AS")
         wanted = self._request.types
+        self._types = {column.name: column.type for column in columns}
         self._take(
             [
                 reading_of(
@@ -109,12 +115,49 @@ class PgSource(Source):
         kept = [one for one in self._readings if one.field.name in columns]
         self._take(kept or self._readings[:1])
 
+    def watermark_column(self) -> bounding.Column | None:
+        """Return what tells up to where rows are complete; None for a column of an odd order."""
+        name = self._request.watermark or ""
+        reading = next((one for one in self._readings if one.field.name == name), None)
+        if reading is None or reading.sql != quote(name) or self._is_foreign:
+            return None
+        kind, type_name, column = reading.field.type, self._types[name], reading.sql
+        highest = f'max({column} COLLATE "C")' if str(kind) == "string" else f"max({column})"
+        numbers = {"numeric": f"{column} <> 'NaN'", "real": f"{column} < 'Infinity'"}
+        numbers["double precision"] = numbers["real"]
+        rows = where(self._request.where, numbers.get(type_name.partition("(")[0]))
+        table = self._table
+        return bounding.Column(
+            self._request.entity,
+            f"SELECT ({highest})::text FROM {self._from}{rows}",
+            type_name,
+            kind,
+            table.oid if table is not None and "table" in table.kind else None,
+        )
+
+    @property
+    def _is_foreign(self) -> bool:
+        return self._table is not None and self._table.kind == "foreign table"
+
+    def within(self, span: Span) -> None:
+        """Leave out rows outside of a range where the column itself is read, in its own order."""
+        reading = next(one for one in self._readings if one.field.name == span.column)
+        column = quote(span.column)
+        encoding = self._run.connection.info.parameter_status("server_encoding")
+        if reading.sql == column:
+            self._within = condition(
+                span, column, self._types[span.column], is_utf8=encoding == "UTF8"
+            )
+        if self._within is not None:
+            self.total_rows = None
+
     def splits(self, wanted: int) -> list[Split]:
         """Return ranges of pages, as many as there are free connections for, or one split.
 
-        Views, queries and servers before version 14 cannot be read by pages.
+        Views, queries and servers before version 14 cannot be read by pages, and rows that the
+        server finds by an index are read by it.
         """
-        pages = self._pages()
+        pages = 0 if wanted < 2 or self._by_index() else self._pages()
         number = min(wanted, pages * _PAGE_BYTES // _SPLIT_BYTES)
         if number > 1:
             self._extra = self._settings.pool().spare(number - 1)
@@ -137,6 +180,13 @@ class PgSource(Source):
         if self._run.connection.info.server_version < _PAGES_SINCE:
             return 0
         return table.bytes // _PAGE_BYTES
+
+    def _by_index(self) -> bool:
+        """Return whether the server would find the rows of a range without a look at the others."""
+        if self._within is None:
+            return False
+        plan = self._run(f"EXPLAIN {self._select(Split(0, self._request.entity))}")
+        return any(" Scan" in line and "Index" in line for (line,) in plan)
 
     def close(self) -> None:
         """Give back the rights to connections that `splits` took."""
@@ -162,19 +212,15 @@ class PgSource(Source):
 
     def _select(self, split: Split) -> str:
         columns = ", ".join(f"{one.sql} AS {quote(one.field.name)}" for one in self._readings)
-        sql = f"SELECT {columns} FROM {self._from}"
-        if split.detail is None:
-            return sql
-        low, high = split.detail
-        pages = f"ctid >= '({low},0)'::tid"
-        pages += "" if high is None else f" AND ctid < '({high},0)'::tid"
-        return f"{sql} {'AND' if self._request.where else 'WHERE'} {pages}"
+        rows = where(self._request.where, self._within, _pages_of(split))
+        return f"SELECT {columns} FROM {self._from}{rows}"
 
     def begin(self, cursor: Any) -> None:  # noqa: ANN401
         """Look at the rows of the snapshot from here on."""
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if self._snapshot is not None:
             cursor.execute(f"SET TRANSACTION SNAPSHOT '{self._snapshot}'")
+        cursor.execute(SAYS_READ_ONLY)
 
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch of the driver with the types of `schema`, every value the same."""
@@ -193,6 +239,14 @@ class PgSource(Source):
             return _unreadable(self.schema.field(array[2]), f"an array {array[3]}")
         raised = fault(error, HomeError, f"cannot read {self._request.entity}")
         return HomeError(raised.message, hint=raised.hint, code=raised.code)
+
+
+def _pages_of(split: Split) -> str | None:
+    if split.detail is None:
+        return None
+    low, high = split.detail
+    pages = f"ctid >= '({low},0)'::tid"
+    return pages if high is None else f"{pages} AND ctid < '({high},0)'::tid"
 
 
 class _Stream:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,10 @@ from hygge.sql.pg import catalog, types
 from hygge.sql.pg.connecting import Rows, bulk, control, cursor_of
 from hygge.sql.pg.dependants import reason_to_keep
 from hygge.sql.pg.faults import fault, is_passing, said, state_of
+from hygge.sql.pg.keeping import PgKeeping, name_key
+from hygge.sql.pg.merging import PgMerging
 from hygge.sql.pg.settings import PgSettings
-from hygge.sql.target import LiveColumn, Replacing, SqlTarget, staging_prefix
+from hygge.sql.target import LiveColumn, Replacing, staging_prefix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +33,14 @@ _OUTCOME_SECONDS = 60.0
 _POLL_SECONDS = 0.5
 
 
-class PgTarget(SqlTarget):
+def refuse_name(name: str) -> str | None:
+    """Return what is wrong with the name of a table or column; None when nothing is."""
+    if len(name.encode()) > _LONGEST_NAME:
+        return f"it is longer than the {_LONGEST_NAME} bytes that a name may have"
+    return None
+
+
+class PgTarget(PgMerging):
     """A table of PostgreSQL, for one attempt."""
 
     def __init__(
@@ -46,10 +55,12 @@ class PgTarget(SqlTarget):
         commits = f"{quote(place.schema)}.{quote(chain.TABLE)}"
         super().__init__(request, place, chain.Chain(commits, place.name, "$"))
         self.replacing = replacing
+        self.keeping = PgKeeping(self)
         self._settings = settings
         self._rows = rows
         self._pid = rows.connection.info.backend_pid
         self._staged: dict[int, str] = {}
+        self._is_typed = False
         self._reserved = threading.Semaphore(1)
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -95,9 +106,9 @@ class PgTarget(SqlTarget):
             self.run(f"CREATE TABLE IF NOT EXISTS {self.chain.table} ({columns})")
 
     def _check_name(self, name: str) -> None:
-        if len(name.encode()) > _LONGEST_NAME:
+        if reason := refuse_name(name):
             raise StoreError(
-                f"'{name}' is longer than the {_LONGEST_NAME} bytes that a name may have",
+                f"'{name}' cannot be a name here: {reason}",
                 hint="give it a shorter one with into: for a table, columns: {…: {rename: …}} for "
                 "a column",
             )
@@ -229,36 +240,37 @@ class PgTarget(SqlTarget):
         columns = ", ".join(f"{quote(field.name)} {_staged_type(field)}" for field in schema)
         self.run(f"CREATE TABLE {self.name(self.staging)} ({columns})")
 
+    def staged_rows(self) -> str:
+        """Return the staging table, once its columns have the types they are to have."""
+        table = self.name(self.staging)
+        if self.staged is not None and not self._is_typed:
+            self._alter(
+                f"ALTER {quote(field.name)} TYPE {wanted} USING {quote(field.name)}::{wanted}"
+                for field in self.staged
+                if (wanted := self.sql_type(field)) != _staged_type(field)
+            )
+            self._is_typed = True
+        return table
+
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Turn texts into PostgreSQL's own types, then set what must not be null, and the key."""
-        changes = []
-        for field in schema:
-            wanted = self.sql_type(field)
-            name = quote(field.name)
-            if wanted != _staged_type(field):
-                changes.append(f"ALTER {name} TYPE {wanted} USING {name}::{wanted}")
-            if becomes_table and not field.nullable:
-                changes.append(f"ALTER {name} SET NOT NULL")
-        if becomes_table and self.request.primary_key:
+        self.staged_rows()
+        if not becomes_table:
+            return
+        changes = [f"ALTER {quote(one.name)} SET NOT NULL" for one in schema if not one.nullable]
+        if self.request.primary_key:
             names = ", ".join(map(quote, self.request.primary_key))
             changes.append(f"ADD PRIMARY KEY ({names})")
-        if changes:
-            self.run(f"ALTER TABLE {self.name(self.staging)} {', '.join(changes)}")
+        self._alter(changes)
+
+    def _alter(self, changes: Iterable[str]) -> None:
+        if text := ", ".join(changes):
+            self.run(f"ALTER TABLE {self.name(self.staging)} {text}")
 
     def rename_staging(self, schema: pa.Schema) -> None:
         """Make the staging table the table, and give its key the usual name."""
         super().rename_staging(schema)
-        if self.request.primary_key:
-            name = f"{self.place.name}_pkey".encode()[:_LONGEST_NAME].decode(errors="ignore")
-            rows = self.run(
-                "SELECT conname FROM pg_constraint WHERE conrelid = to_regclass($1) "
-                "AND contype = 'p' AND to_regclass($2) IS NULL",
-                (self.table, f"{quote(self.place.schema)}.{quote(name)}"),
-            )
-            for (old,) in rows:
-                self.run(
-                    f"ALTER TABLE {self.table} RENAME CONSTRAINT {quote(old)} TO {quote(name)}"
-                )
+        name_key(self.run, self.place)
 
     def drop_staging(self) -> None:
         """Drop what this attempt staged."""
@@ -266,6 +278,7 @@ class PgTarget(SqlTarget):
             self.run(f"DROP TABLE IF EXISTS {self.name(self.staging)}")
             self.staged = None
             self._staged.clear()
+            self._is_typed = False
 
     # After a lost reply
 

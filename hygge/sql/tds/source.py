@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest, Source
 from hygge.errors import HomeError
-from hygge.model import Split
+from hygge.model import Span, Split
+from hygge.sql.literals import where
 from hygge.sql.names import TableName
 from hygge.sql.reading import Reading, UnsafeError, convert, select
 from hygge.sql.tds import catalog
@@ -17,6 +18,7 @@ from hygge.sql.tds.connecting import Rows, connected
 from hygge.sql.tds.faults import drivers_errors, fault
 from hygge.sql.tds.settings import TdsSettings
 from hygge.sql.tds.types import reading_of
+from hygge.sql.tds.window import condition
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +42,8 @@ class TdsSource(Source):
         self._run = run
         self._is_versioned = is_versioned
         self._from = ""
+        self._within: str | None = None
+        self._types: dict[str, str] = {}
 
     def over_table(self, table: TableName) -> TdsSource:
         """Read a table or view."""
@@ -74,6 +78,7 @@ class TdsSource(Source):
             raise HomeError(
                 f"{self._request.entity} cannot be read: {why}", hint=hint, code="HG508"
             )
+        self._types = {column.name: column.type or "" for column in columns}
         self._take(found)
         return self
 
@@ -87,6 +92,12 @@ class TdsSource(Source):
         """Ask the server for these columns only."""
         kept = [one for one in self._readings if one.field.name in columns]
         self._take(kept or self._readings[:1])
+
+    def within(self, span: Span) -> None:
+        """Leave out rows outside of a range, by columns whose order is that of what is read."""
+        is_text = self._request.types.get(span.column) == "string"
+        if not is_text:
+            self._within = condition(span, bracketed(span.column), self._types[span.column])
 
     def splits(self, wanted: int) -> list[Split]:
         """Return one split: sessions of SQL Server cannot share a snapshot."""
@@ -120,8 +131,8 @@ class TdsSource(Source):
 
     def select(self) -> str:
         """Return the SELECT."""
-        where = f"\nWHERE ({self._request.where}\n)" if self._request.where else ""
-        return f"{select(self._readings, bracketed)} FROM {self._from}{where}"
+        rows = where(self._request.where, self._within)
+        return f"{select(self._readings, bracketed)} FROM {self._from}{rows}"
 
     def rows_at_once(self) -> int:
         """Return about how many rows make a batch of the wanted bytes."""

@@ -52,6 +52,13 @@ WHERE s.name = ? AND o.type = 'U' AND LEFT(o.name, ?) = ?
 _ROLLBACK = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 
 
+def refuse_name(name: str) -> str | None:
+    """Return what is wrong with the name of a table or column; None when nothing is."""
+    if len(name.encode("utf-16-le")) > 2 * _LONGEST_NAME:
+        return f"it is longer than the {_LONGEST_NAME} characters that a name may have"
+    return None
+
+
 class TdsChain(chain.Chain):
     """The commits of one table, in the words of SQL Server."""
 
@@ -129,9 +136,9 @@ class TdsTarget(SqlTarget):
             self.run(f"SELECT TOP (0) state FROM {self.chain.table}")
 
     def _check_name(self, name: str) -> None:
-        if len(name.encode("utf-16-le")) > 2 * _LONGEST_NAME:
+        if reason := refuse_name(name):
             raise StoreError(
-                f"'{name}' is longer than the {_LONGEST_NAME} characters that a name may have",
+                f"'{name}' cannot be a name here: {reason}",
                 hint="give it a shorter one with into: for a table, columns: {…: {rename: …}} for "
                 "a column",
             )

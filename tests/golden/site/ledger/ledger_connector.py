@@ -13,7 +13,7 @@ class GoldenLedgerConfig(HomeConfig, type="ledger"):
     host: str
     """Name of the server."""
 
-    can: ClassVar[frozenset[Ability]] = frozenset(Ability)
+    can: ClassVar[frozenset[Ability]] = frozenset(Ability) - {Ability.FILES}
 
     def home(self, context: ProjectContext) -> Home:
         raise NotImplementedError

@@ -1,0 +1,88 @@
+"""Data files of a store read again, with the types that its commits give the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from hygge.casting import exact_cast
+from hygge.connector import ProjectContext, ReadRequest, StoreConfig
+from hygge.errors import HomeError, StoreError
+from hygge.files.home import FileHome, FileSource
+from hygge.files.layout import DataFile, read_partitions
+from hygge.files.record import PartFile
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BATCH_BYTES = 4 * 2**20
+
+
+class PartReader:
+    """Reads the files of one entity by the home that belongs to its store."""
+
+    def __init__(self, config: StoreConfig, folder: Path, schema: pa.Schema) -> None:
+        home = config.as_home(schema)
+        if home is None:
+            raise StoreError(f"files of a {config.type_name} store cannot be read again")
+        self.schema = schema
+        """The columns of all rows; those that a file lacks are null."""
+        self._folder = folder
+        self._home = cast("FileHome", home.home(ProjectContext(folder)))
+
+    def batches(
+        self, part: PartFile, columns: Sequence[str] | None = None, folder: Path | None = None
+    ) -> Generator[pa.RecordBatch]:
+        """Yield the rows of a file in their order, with some columns or all, in small batches.
+
+        Raises `StoreError` naming the file when it is not what was written.
+        """
+        names = self.schema.names if columns is None else columns
+        rows = 0
+        try:
+            for batch in self._read((folder or self._folder) / part.name, names):
+                rows += batch.num_rows
+                yield self._fitted(batch, names)
+        except HomeError as error:
+            raise StoreError(f"cannot read what was written: {error.message}") from error
+        if rows != part.rows:
+            raise StoreError(
+                f"{self._folder / part.name} holds {rows:,} rows, its record says {part.rows:,}",
+                hint="put the file back, or write the entity anew with  hygge go --full-refresh",
+            )
+
+    def _read(self, path: Path, names: Sequence[str]) -> Generator[pa.RecordBatch]:
+        request = ReadRequest(path.name, batch_bytes=_BATCH_BYTES, thorough=True)
+        source = cast("FileSource", self._home.source(request, [self._data_file(path)]))
+        held = [name for name in source.schema.names if name in names]
+        source.narrow(held or source.schema.names[:1])
+        for split in source.splits(1):
+            with source.read(split) as batches:
+                yield from batches
+
+    def _data_file(self, path: Path) -> DataFile:
+        stat = path.stat()
+        lower = path.name.lower()
+        packings = self._home.layout.compressions
+        return DataFile(
+            path=str(path),
+            size=stat.st_size,
+            modified_ns=stat.st_mtime_ns,
+            inode=stat.st_ino,
+            compression=next((c for c in packings if lower.endswith(c)), ""),
+            partitions=read_partitions(str(path.parent), str(path)),
+        )
+
+    def _fitted(self, batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        fields = [self.schema.field(name) for name in names]
+        held = set(batch.schema.names)
+        arrays = [
+            exact_cast(batch.column(field.name), field.type)
+            if field.name in held
+            else pa.nulls(batch.num_rows, field.type)
+            for field in fields
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))

@@ -1,0 +1,123 @@
+"""`flows/NAME.lock.yml`: the columns that a flow's home offered when a person agreed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from pydantic import Field
+
+from hygge.project.assembly import Draft, EntityDraft
+from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean, near
+from hygge.project.layers import Described
+from hygge.project.schema import validate
+from hygge.project.tree import Node
+from hygge.project.variables import is_marked
+from hygge.settings import FILES, Settings
+
+_SHOWN = 20
+
+
+class LockSettings(Settings):
+    """What a lock file says; written by `hygge schema lock`."""
+
+    entities: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """For each entity, by its name in the home, its columns and their types."""
+
+
+Lock = Mapping[str, Mapping[str, str]]
+"""For each entity, its columns and their types."""
+
+
+def lock_of(described: Described | None) -> Lock | None:
+    """Return what a lock file says; None without one, or with one that is told to be wrong."""
+    if described is None or described.node is None:
+        return None
+    model, _ = validate(LockSettings, described.node, "a lock file")
+    return None if model is None else model.entities
+
+
+def check_locks(drafts: Sequence[Draft], locks: Mapping[str, Described]) -> Iterator[Diagnostic]:
+    """Yield what is wrong with lock files, and the columns of flows that these do not know."""
+    flows = {draft.name: draft for draft in drafts}
+    for name, described in locks.items():
+        if described.node is None:
+            continue
+        lock, found = validate(LockSettings, described.node, "a lock file")
+        yield from found
+        draft = flows.get(name)
+        if lock is not None and draft is not None:
+            yield from _unknown_entities(draft, described.node)
+            for entity in draft.entities:
+                yield from _unknown_columns(draft, entity, lock.entities)
+
+
+def check_lonely(locks: Mapping[str, Described], flows: Mapping[str, object]) -> list[Diagnostic]:
+    """Return which lock files belong to no flow."""
+    return [
+        diagnostic(
+            "HG215", f"there is no flow '{name}' to lock", one.start, f"remove it: rm {one.file}"
+        )
+        for name, one in locks.items()
+        if name not in flows
+    ]
+
+
+def _unknown_entities(draft: Draft, lock: Node) -> Iterator[Diagnostic]:
+    entities = lock.entries.get("entities")
+    for name, node in entities.entries.items() if entities else ():
+        if not any(_is_of(draft, entity, name) for entity in draft.entities):
+            message = f"flow '{draft.name}' has no entity '{name}' any more"
+            hint = f"hygge schema lock {draft.name}"
+            yield diagnostic("HG215", message, node.key or node.span, hint)
+
+
+def _is_of(draft: Draft, entity: EntityDraft, name: str) -> bool:
+    if not entity.is_glob or is_marked(entity.pattern):
+        return entity.pattern == name or is_marked(entity.pattern)
+    is_out = any(fnmatchcase(name, pattern) for pattern in draft.exclude)
+    return fnmatchcase(name, entity.pattern) and not is_out
+
+
+def _unknown_columns(draft: Draft, entity: EntityDraft, lock: Lock) -> Iterator[Diagnostic]:
+    """Yield the columns that an entity names and its lock does not: what a run would stop at."""
+    named = {one.pattern for one in draft.entities if not one.is_glob}
+    added = _added(entity)
+    for name, columns in lock.items():
+        if not _is_of(draft, entity, name) or (entity.is_glob and name in named):
+            continue
+        for column, node in _named_columns(entity):
+            known = column in columns or (column[:1] == "-" and column[1:] in columns)
+            if known or column in added or is_marked(column):
+                continue
+            bare = column.removeprefix("-")
+            guess = near(bare, columns)
+            shown = ", ".join(list(columns)[:_SHOWN])
+            hint = guess or f"columns: {shown}; if it is new:  hygge schema lock {draft.name}"
+            message = f"{name} has no column '{bare}'{did_you_mean(bare, columns)}"
+            yield diagnostic("HG219", message, node.key or node.span, hint)
+
+
+def _added(entity: EntityDraft) -> set[str]:
+    """Return the columns that an entity adds: the home need not have them."""
+    columns = entity.settings_nodes.get("columns")
+    entries = columns.entries if columns else {}
+    return {name for name, node in entries.items() if {"value", "compute"} & node.entries.keys()}
+
+
+def _named_columns(entity: EntityDraft) -> Iterator[tuple[str, Node]]:
+    """Yield each column of the home that a setting of an entity names, and where."""
+    nodes = entity.settings_nodes
+    for key in ("select", "primary_key", "dedupe_by"):
+        node = nodes.get(key)
+        for item in (node, *node.items) if node is not None else ():
+            if item.text is not None:
+                yield item.text, item
+    columns = nodes.get("columns")
+    if columns is not None:
+        yield from columns.entries.items()
+    mark = nodes.get("incremental")
+    if mark is not None:
+        mark = mark.entries.get("column", mark)
+        if mark.text is not None and mark.text != FILES:
+            yield mark.text, mark

@@ -1,0 +1,310 @@
+"""What a commit into a table keeps for undo, in tables beside it, and how undo uses it.
+
+    commit 7 …                                    keeps  _hygge_undo_<place>_7<kind>
+    puts a new table in place of the old one      `t`: the old table, renamed
+    puts other rows into the table                `c`: a copy of all rows that went
+    appends                                       `k`: the keys of the rows that came
+    merges                                        `k`, and `r`: the rows it changed or took away
+
+It is written in the transaction of the commit. An append without a key keeps nothing: its rows
+are found by `_hygge_run_id`, where they have it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from hygge.errors import StoreError
+from hygge.model import Commit, Mode
+from hygge.sql.names import TableName
+
+if TYPE_CHECKING:
+    from hygge.sql.target import SqlTarget
+
+_RUN_ID = "_hygge_run_id"
+_DELETED_AT = "_hygge_deleted_at"
+
+
+class Keeping:
+    """What is kept beside the table of one target; here nothing is, a database's own knows how."""
+
+    works: ClassVar[bool] = False
+
+    def __init__(self, target: SqlTarget) -> None:
+        self.target = target
+        place = hashlib.sha256(target.place.name.encode()).hexdigest()[:12]
+        self.prefix = f"_hygge_undo_{place}_"
+
+    # What a database calls these things
+
+    def own_tables(self) -> list[str]:
+        """Return the names of the tables that are kept, which begin with the prefix."""
+        return []
+
+    def name(self, table: TableName) -> str:
+        """Return the name of a table, quoted."""
+        return self.target.name(table)
+
+    def rename(self, table: TableName, name: str) -> None:
+        """Give a table another name."""
+        self.target.run(f"ALTER TABLE {self.name(table)} RENAME TO {self.target.quote(name)}")
+
+    def row(self, names: Sequence[str]) -> str:
+        """Return columns as one value, which IN can look for."""
+        return self.listed(names) if len(names) == 1 else f"({self.listed(names)})"
+
+    def create(self, table: TableName, names: Sequence[str]) -> None:
+        """Make an empty table with columns of the place."""
+        self.target.run(
+            f"CREATE TABLE {self.name(table)} AS SELECT {self.listed(names)} "
+            f"FROM {self.target.table} WHERE 1 = 0"
+        )
+
+    def delete_rows(self, kept: TableName, keys: Sequence[str]) -> None:
+        """Take away the rows whose keys are kept."""
+        among = f"SELECT {self.chosen(keys)} FROM {self.name(kept)}"
+        self.target.run(f"DELETE FROM {self.target.table} WHERE {self.row(keys)} IN ({among})")
+
+    def chosen(self, names: Sequence[str]) -> str:
+        """Return columns as a subquery of IN selects them."""
+        return self.listed(names)
+
+    def listed(self, names: Sequence[str]) -> str:
+        """Return names of columns, quoted, with commas."""
+        return ", ".join(map(self.target.quote, names))
+
+    # Which tables
+
+    def table(self, seq: int, kind: str) -> TableName:
+        """Return the table that keeps one kind of thing of a commit."""
+        return replace(self.target.place, name=f"{self.prefix}{seq}{kind}")
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anything is to be kept."""
+        return self.works and self.target.request.keep_generations > 0
+
+    def found(self) -> list[tuple[int, str]]:
+        """Return number and kind of what is kept, the newest first."""
+        tails = [name.removeprefix(self.prefix) for name in self.own_tables()]
+        return sorted(((int(tail[:-1]), tail[-1]) for tail in tails), reverse=True)
+
+    def drop(self, seq: int, kind: str) -> None:
+        """Drop what is kept."""
+        self.target.run(f"DROP TABLE IF EXISTS {self.name(self.table(seq, kind))}")
+
+    # While a commit is made
+
+    def begin(self, commit: Commit, *, swaps: bool) -> None:
+        """Keep rows that the commit is about to change; belongs into its transaction."""
+        self.tidy()
+        if not swaps:
+            for kind in self.kinds(commit):
+                self.make(commit, kind)
+                self.fill(commit, kind)
+
+    def end(self, commit: Commit) -> None:
+        """Let go of all but the newest; belongs into the commit's transaction."""
+        numbers = sorted({seq for seq, _ in self.found()}, reverse=True)
+        for seq, kind in self.found():
+            if seq not in numbers[: self.target.request.keep_generations]:
+                self.drop(seq, kind)
+
+    def tidy(self) -> None:
+        """Drop what an undo passed over, and what was made for a commit that never came."""
+        last = self.target.last
+        end = 1 if last is None else last.seq + 1 if last.undoes is None else last.undoes
+        for seq, kind in self.found():
+            if seq >= end:
+                self.drop(seq, kind)
+
+    def kinds(self, commit: Commit) -> str:
+        """Return what a commit that changes rows of the table keeps, in this order."""
+        target = self.target
+        live = {column.field.name for column in target.live or ()}
+        if not self.is_wanted or target.last is None or target.live is None:
+            return ""
+        if commit.mode is Mode.REPLACE:
+            return "c"
+        if not commit.primary_key or not live.issuperset(commit.primary_key):
+            return ""
+        return "rk" if commit.mode is Mode.MERGE else "k"
+
+    def put_away(self, seq: int) -> None:
+        """Take the table from its name, and keep it when that is wanted."""
+        if self.is_wanted and self.target.last is not None:
+            self.rename(self.target.place, self.table(seq, "t").name)
+        else:
+            self.target.run(f"DROP TABLE {self.target.table}")
+
+    def make(self, commit: Commit, kind: str) -> None:
+        """Make an empty table for what is kept."""
+        names = commit.primary_key if kind == "k" else self._kept_columns()
+        self.create(self.table(commit.seq, kind), names)
+
+    def fill(self, commit: Commit, kind: str) -> None:
+        """Keep keys of staged rows (`k`), or rows of the table as they are (`c`, `r`)."""
+        run, kept = self.target.run, self.name(self.table(commit.seq, kind))
+        names = self.listed(commit.primary_key if kind == "k" else self._kept_columns())
+        tables = [self.target.table]
+        if kind == "k":
+            tables = self.target.staged_tables()
+            if commit.mode is Mode.MERGE:
+                tables.append(self.name(self.table(commit.seq, "r")))
+        where = f" WHERE {self._changed(commit.primary_key)}" if kind == "r" else ""
+        for table in tables:
+            run(f"INSERT INTO {kept} ({names}) SELECT {names} FROM {table}{where}")
+
+    def _changed(self, keys: Sequence[str]) -> str:
+        """Return the condition that is true for rows which a merge changes or takes away."""
+        target = self.target
+        come = " OR ".join(
+            f"{self.row(keys)} IN (SELECT {self.chosen(keys)} FROM {staged})"
+            for staged in target.staged_tables()
+        )
+        if target.request.delete_missing is None:
+            return come
+        if any(column.field.name == _DELETED_AT for column in target.live or ()):
+            return f"{come} OR {target.quote(_DELETED_AT)} IS NULL"
+        return "1 = 1"
+
+    def _kept_columns(self) -> Sequence[str]:
+        """Return the columns of rows that are kept: not those that fill themselves."""
+        target = self.target
+        return [
+            column.field.name
+            for column in target.live or ()
+            if not column.fills_itself or target.wrote(column.field.name)
+        ]
+
+    # Undo
+
+    def undone(self) -> Commit | None:
+        """Return the newest commit that no undo took back; None when there is none."""
+        target = self.target
+        commit = target.last
+        while commit is not None and commit.undoes is not None:
+            commit = target.chain.at(target.run, commit.undoes - 1)
+        return commit
+
+    def previous(self) -> Commit | None:
+        """Return the commit before that one; see `Target.previous`."""
+        target, undone = self.target, self.undone()
+        if not self.works:
+            raise StoreError("this store cannot bring back what it held before", code="HG529")
+        if undone is None or undone.seq == 1 or not self.is_wanted or target.live is None:
+            return None
+        if not self.kept(undone) and not _is_told_by_run(undone):
+            if undone.mode is not Mode.APPEND or undone.primary_key:
+                return None
+            raise StoreError(
+                f"nothing tells which rows of {target.place.shown()} commit {undone.seq} appended",
+                hint="of the next appends it is told by  primary_key: [...]  or  "
+                "metadata_columns: [run_id]  in the flow",
+                code="HG529",
+            )
+        self._check_untouched()
+        return target.chain.at(target.run, undone.seq - 1)
+
+    def kept(self, undone: Commit) -> str:
+        """Return the kinds of what is kept of a commit."""
+        return "".join(kind for seq, kind in self.found() if seq == undone.seq)
+
+    def _check_untouched(self) -> None:
+        target, rows = self.target, self._count()
+        if target.last is not None and rows != target.last.total_rows:
+            raise StoreError(
+                f"{target.place.shown()} has {rows:,} rows, and {target.last.total_rows:,} after "
+                "the newest commit: somebody changed it since, and undo would mix the two",
+                hint="put the rows back, or move everything again with  "
+                f"hygge go {target.request.flow} --full-refresh",
+                code="HG529",
+            )
+
+    def _count(self) -> int:
+        return int(self.target.run(f"SELECT count(*) FROM {self.target.table}")[0][0])
+
+    def bring_back(self, commit: Commit) -> Commit:
+        """Make the table what it was before the commit that `commit` undoes; return its record.
+
+        Belongs into the transaction of `commit`. Columns that came since stay where rows are put
+        back into the table. Raises `StoreError` when the rows are not as many as they were.
+        """
+        undone, kinds = self.found_undone(commit)
+        if kinds == "t":
+            self.check_swap()
+            self.target.run(f"DROP TABLE {self.target.table}")
+            self.rename(self.table(undone.seq, "t"), self.target.place.name)
+        else:
+            if kinds == "c":
+                self.target.run(f"DELETE FROM {self.target.table}")
+                self.target.evolve(commit.schema, is_empty=True)
+            self.change_rows(undone, commit, kinds)
+        self.check_rows(commit)
+        for kind in kinds:
+            self.drop(undone.seq, kind)
+        return self.recorded(commit, kinds)
+
+    def found_undone(self, commit: Commit) -> tuple[Commit, str]:
+        """Return what `commit` undoes, and the kinds of what is kept of it."""
+        undone = self.undone()
+        kinds = "" if undone is None else self.kept(undone)
+        if undone is None or undone.seq != commit.undoes or not (kinds or _is_told_by_run(undone)):
+            raise StoreError(f"what commit {commit.undoes} kept is gone", code="HG529")
+        return undone, kinds
+
+    def check_swap(self) -> None:
+        """Raise `StoreError` when putting the old table back would lose something of the new."""
+        reason = self.target.reason_to_keep()
+        if reason is not None:
+            raise StoreError(
+                f"the table that {self.target.place.shown()} was before cannot take its place "
+                f"again: {reason}",
+                hint="take that away first",
+                code="HG529",
+            )
+
+    def change_rows(self, undone: Commit, commit: Commit, kinds: str) -> None:
+        """Take the rows that came out of the table, and put those that went into it."""
+        target = self.target
+        if "k" in kinds:
+            self.delete_rows(self.table(undone.seq, "k"), undone.primary_key)
+        elif not kinds:
+            where = f"{target.quote(_RUN_ID)} = {target.chain.numbered(1)}"
+            target.run(f"DELETE FROM {target.table} WHERE {where}", (undone.run_id,))
+        names = self.listed(self._columns_back(undone, commit))
+        for kind in set(kinds) & {"c", "r"}:
+            kept = self.name(self.table(undone.seq, kind))
+            target.run(f"INSERT INTO {target.table} ({names}) SELECT {names} FROM {kept}")
+
+    def _columns_back(self, undone: Commit, commit: Commit) -> Sequence[str]:
+        target = self.target
+        ours = {*commit.schema.names, *undone.schema.names}
+        ours.update(target.last.schema.names if target.last else ())
+        kept = [name for name in self._kept_columns() if name not in ours]
+        return [*commit.schema.names, *kept]
+
+    def check_rows(self, commit: Commit) -> None:
+        """Raise `StoreError` unless the table has as many rows as `commit` says."""
+        rows, target = self._count(), self.target
+        if rows != commit.total_rows:
+            raise StoreError(
+                f"{target.place.shown()} would have {rows:,} rows, and had {commit.total_rows:,} "
+                f"before commit {commit.undoes}; nothing was undone",
+                hint="that commit, or somebody since, also took away rows that were there: move "
+                f"everything again with  hygge go {target.request.flow} --full-refresh",
+                code="HG529",
+            )
+
+    def recorded(self, commit: Commit, kinds: str) -> Commit:
+        """Return the record of an undo: columns that an append or a merge added are there still."""
+        last = self.target.last
+        stays = last is not None and not set(kinds) & {"t", "c"}
+        return replace(commit, schema=last.schema) if last and stays else commit
+
+
+def _is_told_by_run(undone: Commit) -> bool:
+    return undone.mode is Mode.APPEND and _RUN_ID in undone.schema.names

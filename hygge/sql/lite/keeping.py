@@ -1,0 +1,32 @@
+"""What a commit into a table of a SQLite file keeps for undo."""
+
+from __future__ import annotations
+
+from hygge.sql.keeping import Keeping
+from hygge.sql.names import TableName
+
+
+class LiteKeeping(Keeping):
+    """Tables of a SQLite file."""
+
+    works = True
+
+    def own_tables(self) -> list[str]:
+        """Return the names of the tables that are kept."""
+        rows = self.target.run(
+            "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND substr(name, 1, ?) = ?",
+            (len(self.prefix), self.prefix),
+        )
+        return [str(name) for (name,) in rows]
+
+    def name(self, table: TableName) -> str:
+        """Return the name of a table in the file itself, quoted."""
+        return f"main.{self.target.name(table)}"
+
+    def rename(self, table: TableName, name: str) -> None:
+        """Give a table another name; views and keys that speak of it go on to speak of the old."""
+        self.target.run("PRAGMA legacy_alter_table = ON")
+        try:
+            super().rename(table, name)
+        finally:
+            self.target.run("PRAGMA legacy_alter_table = OFF")

@@ -1,0 +1,209 @@
+"""Up to where a watermark column lacks no row, although transactions are still open.
+
+A row that is committed late may have an early value: `now()` is when its transaction began, and a
+sequence's number is taken before the row is written. So rows wait that are newer than the oldest
+open transaction (times), or the read waits for the transactions that write the table (numbers).
+See docs/decisions/0062-rows-that-come-late.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hygge.sql.pg.connecting import Rows
+from hygge.sql.waiting import StillWritingError, until_ended
+from hygge.watermarks import lowest, value_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+SAYS_READ_ONLY = "SELECT pg_advisory_xact_lock_shared(1752786791, 1)"
+"""By this lock other runs of hygge know that a transaction only reads."""
+_SETTLE = 0.05
+"""Seconds until a transaction that had begun is surely seen in the server's list of them."""
+_GRANT = "let this user see when transactions began:  GRANT pg_read_all_stats TO …"
+_END = "end them, or move again later; or read back a while with  incremental: {lookback: …}"
+
+_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8"
+_OPEN = """
+SELECT a.pid, (extract(epoch FROM a.xact_start) * 1000000)::int8, l.virtualtransaction
+FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'virtualxid'
+  AND l.mode = 'ExclusiveLock' AND l.granted
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+  AND coalesce(a.backend_type, '') NOT IN ('autovacuum worker', 'walsender', 'parallel worker')
+  AND (a.xact_start IS NOT NULL OR coalesce(a.usesysid, 0) <> 0)
+  AND coalesce(a.state, '') <> 'idle in transaction (aborted)' AND a.application_name <> 'pg_dump'
+  AND NOT EXISTS (SELECT FROM pg_locks r WHERE r.pid = a.pid AND r.locktype = 'advisory'
+    AND r.classid = 1752786791 AND r.objid = 1 AND r.objsubid = 2 AND r.granted)
+UNION ALL SELECT NULL, NULL, 'prepared ' || gid FROM pg_prepared_xacts
+WHERE database = current_database()
+"""
+"""Of sessions whose begin may not be seen, those without a user are the server's own."""
+_WALL = """
+SELECT min((extract(epoch FROM (timestamptz 'epoch' + $1 * interval '1 microsecond')
+  AT TIME ZONE zone) * 1000000)::int8)
+FROM unnest(ARRAY['UTC', current_setting('TimeZone')]) zone
+"""
+_PARTS = """
+WITH RECURSIVE part AS (
+  SELECT $1::oid AS oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN part p ON p.oid = inhparent
+)
+SELECT oid FROM part
+UNION SELECT d.objid FROM pg_depend d JOIN part p ON d.refobjid = p.oid
+  JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+  AND d.deptype IN ('a', 'i')
+"""
+"""A table, its partitions, and the sequences that count for its columns."""
+_WRITERS = """
+SELECT DISTINCT l.virtualtransaction, coalesce('pid ' || l.pid, 'a prepared one')
+  || coalesce(', open for ' || extract(epoch FROM clock_timestamp() - a.xact_start)::int8 || ' s',
+  '')
+FROM pg_locks l JOIN pg_class c ON c.oid = l.relation LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+                 'AccessExclusiveLock')
+  AND l.relation >= 16384 AND c.relname NOT LIKE '\\_hygge\\_%'
+  AND ($1::oid[] IS NULL OR l.relation = ANY($1))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Which transactions were open before a snapshot was taken."""
+
+    asked: int
+    """Microseconds since 1970 by the server's clock, before the list was taken."""
+    began: Mapping[str, int]
+    """When each began, where that may be seen."""
+    hidden: tuple[str, ...]
+    """Those whose begin may not be seen."""
+
+    @property
+    def since(self) -> int:
+        """The latest time before which none of the known transactions began."""
+        return min([self.asked, *self.began.values()])
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A watermark column."""
+
+    entity: str
+    max_of: str
+    """A query for the highest value, as text."""
+    type: str
+    """As `format_type` writes it."""
+    kind: pa.DataType
+    table: int | None
+    """The table's oid; None for a view or query, which may read any table."""
+
+
+def opened(run: Rows) -> Opened:
+    """Return which transactions of this database are open."""
+    asked = run(_NOW)[0][0]
+    time.sleep(_SETTLE)
+    rows = run(_OPEN)
+    return Opened(
+        asked,
+        {name: began for _, began, name in rows if began is not None},
+        tuple(name for _, began, name in rows if began is None),
+    )
+
+
+def upper_of(run: Rows, column: Column, shared: Opened | None) -> pa.Scalar | None:
+    """Return the highest value up to which a snapshot lacks no row that comes later.
+
+    To be asked before the snapshot is taken, or with what was open before the shared one was.
+    Raises `StillWritingError` where only waiting helps, and waiting was in vain.
+    """
+    if run("SELECT pg_is_in_recovery()")[0][0]:
+        log.warning(
+            "%s: a standby server does not tell of open transactions; rows of such as are "
+            "committed late are found by  incremental: {lookback: …}  only",
+            column.entity,
+        )
+        return None
+    if column.type.startswith(("timestamp", "date")):
+        return _before_open_ones(run, column, shared)
+    if shared is not None:
+        log.warning(
+            "%s: with  snapshot: shared  nothing can be waited for, so rows that get a number and "
+            "are committed later are found by  incremental: {lookback: …}  only",
+            column.entity,
+        )
+        return None
+    return _after_writers(run, column)
+
+
+def _before_open_ones(run: Rows, column: Column, shared: Opened | None) -> pa.Scalar:
+    found = opened(run) if shared is None else shared
+    if found.hidden and shared is not None:
+        raise StillWritingError(
+            f"{column.entity}: {len(found.hidden)} transactions were open whose begin cannot be "
+            "seen",
+            _GRANT,
+        )
+    if found.hidden:
+        log.warning(
+            "%s: waiting for transactions whose begin this user may not see; %s",
+            column.entity,
+            _GRANT,
+        )
+        until_ended(
+            lambda: {name: _named(pid, name) for pid, _, name in run(_OPEN)},
+            dict.fromkeys(found.hidden, ""),
+            column.entity,
+            _GRANT,
+        )
+    if found.since < found.asked:
+        waits = (found.asked - found.since) / 10**6
+        log.info(
+            "%s: a transaction has been open for %.1f s: rows since then wait for the next move",
+            column.entity,
+            waits,
+        )
+    return _instant(run, column, found.since)
+
+
+def _named(pid: int | None, name: str) -> str:
+    return name if pid is None else f"pid {pid}"
+
+
+def _instant(run: Rows, column: Column, since: int) -> pa.Scalar:
+    """Return the value before any that a transaction gives which began at `since` or later."""
+    import pyarrow as pa
+
+    wall = since if column.type.endswith("with time zone") else run(_WALL, (since,))[0][0]
+    if column.type == "date":
+        # Later rows of this very day are told apart as ties.
+        return pa.scalar(wall // 86_400_000_000, pa.int32()).cast(column.kind)
+    # A value with fewer digits was rounded, by up to half of its last one.
+    digits = re.search(r"\((\d)\)", column.type)
+    step = 1 if digits is None else 10 ** (6 - int(digits[1]))
+    return pa.scalar(wall - step, pa.int64()).cast(column.kind)
+
+
+def _after_writers(run: Rows, column: Column) -> pa.Scalar:
+    """Return the highest value, once all have ended that may have taken a lower one before."""
+    run("BEGIN READ ONLY")
+    highest = run(column.max_of)[0][0]
+    run("ROLLBACK")
+    # Not before: who begins to write after the highest value was seen gets a higher one.
+    oids = None if column.table is None else [oid for (oid,) in run(_PARTS, (column.table,))]
+    writers = partial(_writers, run, oids)
+    until_ended(writers, writers(), column.entity, _END)
+    return lowest(column.kind) if highest is None else value_of(highest, column.kind)
+
+
+def _writers(run: Rows, oids: list[int] | None) -> dict[str, str]:
+    return {str(name): str(who) for name, who in run(_WRITERS, (oids,))}

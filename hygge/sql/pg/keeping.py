@@ -1,0 +1,42 @@
+"""What a commit into a table of PostgreSQL keeps for undo."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hygge.sql.chain import Run
+from hygge.sql.keeping import Keeping
+from hygge.sql.names import TableName, quote
+
+_LONGEST_NAME = 63
+
+
+class PgKeeping(Keeping):
+    """Tables of PostgreSQL, whose keys have names of their own."""
+
+    works = True
+
+    def own_tables(self) -> list[str]:
+        """Return the names of the tables that are kept."""
+        sql = "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND starts_with(tablename, $2)"
+        rows = self.target.run(sql, (self.target.place.schema, self.prefix))
+        return [str(name) for (name,) in rows]
+
+    def rename(self, table: TableName, name: str) -> None:
+        """Give a table another name, and its key the name that goes with it."""
+        super().rename(table, name)
+        name_key(self.target.run, replace(table, name=name))
+
+
+def name_key(run: Run, table: TableName) -> None:
+    """Give the key of a table the usual name, where it has a key and the name is free."""
+    name = f"{table.name}_pkey".encode()[:_LONGEST_NAME].decode(errors="ignore")
+    schema = quote(table.schema)
+    full = f"{schema}.{quote(table.name)}"
+    rows = run(
+        "SELECT conname FROM pg_constraint WHERE conrelid = to_regclass($1) "
+        "AND contype = 'p' AND to_regclass($2) IS NULL",
+        (full, f"{schema}.{quote(name)}"),
+    )
+    for (old,) in rows:
+        run(f"ALTER TABLE {full} RENAME CONSTRAINT {quote(old)} TO {quote(name)}")

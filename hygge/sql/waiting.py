@@ -1,0 +1,42 @@
+"""Waiting for transactions that may still add rows below a watermark."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from hygge.errors import HomeError
+
+PATIENCE = 10.0
+"""Seconds; a move that ends in this error is tried again, and waits longer each time."""
+_POLL = 0.1
+
+
+class StillWritingError(HomeError):
+    """Transactions that may add rows below the newest value did not end in time."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what, hint=hint, code="HG509")
+
+
+def until_ended(
+    open_now: Callable[[], Mapping[str, str]], first: Mapping[str, str], entity: str, hint: str
+) -> None:
+    """Return when none of the transactions `first` is open any more; new ones do not matter.
+
+    Both tell transactions by what identifies them, with words for a person. Raises
+    `StillWritingError` with those of the ones that are left.
+    """
+    left = dict(first)
+    latest = time.monotonic() + PATIENCE
+    while left:
+        if time.monotonic() > latest:
+            who = ", ".join(sorted(left.values())[:3])
+            raise StillWritingError(
+                f"{entity}: {len(left)} transactions that may add rows below the newest one have "
+                f"not ended within {PATIENCE:g} s: {who}",
+                hint,
+            )
+        time.sleep(_POLL)
+        now = open_now()
+        left = {name: now[name] for name in left if name in now}

@@ -1,0 +1,207 @@
+"""`incremental: files`: each file once, whatever comes between two runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from projects import HYGGE, write_project
+from typer.testing import CliRunner
+
+from hygge.cli.app import app
+from hygge.commits import dump_commit, load_commit
+from hygge.connector import HomeConfig, ProjectContext, ReadRequest
+from hygge.coordinator import Stop, run
+from hygge.errors import UsageError
+from hygge.files.layout import DataFile
+from hygge.files.ledger import MOST_GONE, Listing
+from hygge.model import Commit, Mode, Outcome, Result
+from hygge.plan import Selection, make_plan
+from hygge.project import Project
+
+APPEND = "home: files\nstore: lake\nmode: append\nincremental: files\n"
+
+
+def write(root: Path, name: str, text: str) -> Path:
+    path = root / "in" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_project(
+        tmp_path,
+        {
+            "homes/files.yml": "type: csv\npath: in\n",
+            "stores/lake.yml": "type: parquet\npath: lake\n",
+            "flows/users.yml": APPEND,
+        },
+    )
+    write(tmp_path, "users/1.csv", "id,name\n1,ann\n2,bob\n")
+    return tmp_path
+
+
+def go(root: Path, *, full_refresh: bool = False) -> Outcome:
+    plan = make_plan(Project.load(root), Selection(), full_refresh=full_refresh)
+    (outcome,) = run(plan, stop=Stop(), listen=lambda _: None).outcomes
+    return outcome
+
+
+def ids(root: Path) -> list[int]:
+    rows = duckdb.connect().execute(f"select id from '{root}/lake/users/*.parquet' order by 1")
+    return [row[0] for row in rows.fetchall()]
+
+
+def ledger(root: Path) -> dict[str, str]:
+    record = json.loads((root / "lake/users/_hygge.json").read_text())
+    names: dict[str, str] = record["ledger"]
+    return names
+
+
+def test_only_new_files_are_moved_and_the_commit_knows_all(root: Path) -> None:
+    assert go(root).rows == 2
+    write(root, "users/day=2/2.csv", "id,name\n3,cyd\n")
+    assert go(root).rows == 1
+    assert ids(root) == [1, 2, 3]
+    assert list(ledger(root)) == ["users/1.csv", "users/day=2/2.csv"]
+
+
+def test_without_a_new_file_nothing_is_read_and_nothing_published(root: Path) -> None:
+    first = go(root)
+    (root / "in/users/1.csv").chmod(0)
+    again = go(root)
+    assert (again.result, again.seq, again.rows) == (Result.OK, first.seq, 0)
+    assert again.notes == ("nothing new",)
+
+
+@pytest.mark.parametrize("leave_directory", [True, False])
+def test_an_entity_whose_files_are_gone_has_nothing_new(
+    root: Path, *, leave_directory: bool
+) -> None:
+    path = root / "in/users/1.csv"
+    go(root)
+    moved_on = path.rename(root / "1.csv")
+    if not leave_directory:
+        path.parent.rmdir()
+    assert go(root).notes == ("nothing new",)
+    write(root, "users/2.csv", "id,name\n3,cyd\n")
+    assert go(root).rows == 1
+    path.parent.mkdir(exist_ok=True)
+    moved_on.rename(path)
+    assert go(root).notes == ("nothing new",)
+    assert ids(root) == [1, 2, 3]
+
+
+def test_an_entity_that_never_had_a_file_is_an_error(root: Path) -> None:
+    (root / "in/users/1.csv").unlink()
+    outcome = go(root)
+    assert outcome.failure is not None
+    assert "has no files" in outcome.failure.message
+
+
+def test_a_file_changed_in_place_is_appended_again_and_named(root: Path) -> None:
+    go(root)
+    write(root, "users/1.csv", "id,name\n1,ann\n2,bob\n9,eve\n")
+    outcome = go(root)
+    assert ids(root) == [1, 1, 2, 2, 9]
+    assert any("users/1.csv" in note and "added again" in note for note in outcome.notes)
+
+
+def test_a_full_refresh_moves_all_files_and_begins_the_ledger_anew(root: Path) -> None:
+    go(root)
+    (root / "in/users/1.csv").unlink()
+    write(root, "users/2.csv", "id,name\n3,cyd\n")
+    assert go(root, full_refresh=True).rows == 1
+    assert list(ledger(root)) == ["users/2.csv"]
+    assert go(root).notes == ("nothing new",)
+
+
+def test_an_append_to_rows_without_a_ledger_stops(root: Path) -> None:
+    (root / "flows/users.yml").write_text("home: files\nstore: lake\nmode: append\n")
+    go(root)
+    (root / "flows/users.yml").write_text(APPEND)
+    outcome = go(root)
+    assert outcome.failure is not None
+    assert outcome.failure.code == "HG538"
+
+
+def test_only_homes_of_files_can_tell_new_files(root: Path) -> None:
+    (root / "homes/files.yml").write_text("type: sqlite\npath: app.db\n")
+    result = CliRunner().invoke(app, ["-C", str(root), "validate"])
+    assert result.exit_code == 1
+    assert "HG218" in result.stdout
+    assert "has no files by which new rows could be told" in result.stdout
+
+
+def test_a_limit_is_refused_where_it_would_lose_rows(root: Path) -> None:
+    with pytest.raises(UsageError, match="--limit"):
+        make_plan(Project.load(root), Selection(), limit=1)
+
+
+def test_a_run_killed_at_any_time_moves_each_file_once(root: Path) -> None:
+    (root / "homes/files.yml").write_text("type: parquet\npath: in\n")
+    (root / "in/users/1.csv").unlink()
+    random.seed(65)
+    count, whole = 0, 0.0
+    for number in range(8):
+        for _ in range(4):
+            table = pa.table({"id": range(count * 1000, (count + 1) * 1000)})
+            pq.write_table(table, root / f"in/users/{count}.parquet")
+            count += 1
+        started = time.monotonic()
+        command = subprocess.Popen(
+            [*HYGGE, "go", "--progress", "none"], cwd=root, stdout=subprocess.DEVNULL
+        )
+        if number:
+            time.sleep(random.uniform(0.4, 1.1) * whole)
+            command.send_signal(signal.SIGKILL)
+        command.wait()
+        whole = whole or time.monotonic() - started
+        assert len(ids(root)) % 1000 == 0
+    assert go(root).result is Result.OK
+    assert ids(root) == list(range(count * 1000))
+
+
+def file(name: str, size: int = 1) -> DataFile:
+    return DataFile(f"/data/{name}", size, 1, 1)
+
+
+def test_files_that_are_gone_are_known_for_a_while_and_no_longer() -> None:
+    gone = {f"old/{number}": "1-1" for number in range(MOST_GONE + 5)}
+    listing = Listing.of([file("new")], gone, "/data")
+    assert listing.new == (file("new"),)
+    assert len(listing.ledger) == MOST_GONE + 1
+    assert "old/4" not in listing.ledger
+    assert "old/5" in listing.ledger
+
+
+def test_a_long_ledger_is_packed_in_the_commit() -> None:
+    names = {
+        f"events/2024/part-{number:06}.parquet": f"{number:x}-{random.getrandbits(48):x}"
+        for number in range(100_000)
+    }
+    schema = pa.schema([("id", pa.int64())])
+    commit = Commit("f", "e", 1, "r", Mode.APPEND, 1, 1, schema, "now", ledger=names)
+    text = json.dumps(dump_commit(commit))
+    assert len(text) < 2_000_000
+    assert load_commit(json.loads(text)).ledger == names
+
+
+def test_a_home_without_a_ledger_reads_all(root: Path) -> None:
+    home = HomeConfig.create({"type": "csv", "path": "in"}).home(ProjectContext(root))
+    with home.open(ReadRequest("users")) as source:
+        assert source.ledger is None
+    os.utime(root / "in/users/1.csv", ns=(5, 5))
+    with home.open(ReadRequest("users", moved={})) as source:
+        assert source.ledger == {"users/1.csv": "14-5"}

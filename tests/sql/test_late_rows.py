@@ -1,0 +1,404 @@
+"""Rows that are committed after the move that would have had them: none is lost or doubled."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import duckdb
+import psycopg
+import pytest
+from servers import Mysql, Postgres, mysql_login, schema_name
+
+from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
+from hygge.coordinator import Stop, run
+from hygge.model import Outcome, Result
+from hygge.plan import Move, Plan
+from hygge.settings import MoveSettings
+from hygge.sql import waiting
+from hygge.sql.pool import close_all
+
+
+class Alone(Postgres):
+    """A database of its own, where no other test has transactions open."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("public")
+        self.name, self.home = name, self.url
+        with psycopg.connect(self.home, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        self.url = urlsplit(self.url)._replace(path=f"/{name}").geturl()
+
+    def drop(self) -> None:
+        close_all()
+        with psycopg.connect(self.home, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {self.name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[Postgres]:
+    server = Alone(schema_name(tmp_path))
+    yield server
+    server.drop()
+
+
+class Flow:
+    """Appends table `t` of a home to a DuckDB file by a column that grows."""
+
+    def __init__(self, root: Path, home: dict[str, Any], column: str, **settings: Any) -> None:  # noqa: ANN401
+        self.root = root
+        self.move = Move(
+            flow="late",
+            entity="t",
+            into="t",
+            home_name="home",
+            store_name="store",
+            home=HomeConfig.create(home),
+            store=StoreConfig.create({"type": "duckdb", "path": str(root / "kept.duckdb")}),
+            settings=MoveSettings.model_validate(
+                {"mode": "append", "incremental": {"column": column}, "retries": 0, **settings}
+            ),
+            where="late.yml:1",
+        )
+
+    def go(self) -> Outcome:
+        plan = Plan(ProjectContext(self.root), (self.move,))
+        return run(plan, stop=Stop(), listen=lambda event: None).outcomes[0]
+
+    def moved(self) -> int:
+        outcome = self.go()
+        assert outcome.result is Result.OK, outcome.failure
+        return outcome.rows
+
+    def ids(self) -> list[int]:
+        with duckdb.connect(self.root / "kept.duckdb", read_only=True) as kept:
+            return [one for (one,) in kept.execute("SELECT id FROM t ORDER BY id").fetchall()]
+
+
+@contextmanager
+def writing(server: Postgres, *statements: str) -> Iterator[psycopg.Connection[Any]]:
+    """Begin a transaction, run statements in it, and leave it open."""
+    options = f"-c search_path={server.schema}"
+    with psycopg.connect(server.url, options=options) as connection:
+        for sql in statements:
+            connection.execute(sql.encode())
+        yield connection
+
+
+TIMES = {
+    "timestamptz": "now()",
+    "timestamptz(0)": "now()",
+    "timestamptz(3)": "clock_timestamp()",
+    "timestamp": "timezone('UTC', now())",
+}
+
+
+@pytest.mark.parametrize("kind", TIMES)
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_a_row_with_the_time_its_transaction_began_comes_once(
+    tmp_path: Path, postgres: Postgres, kind: str, zone: str
+) -> None:
+    value = TIMES[kind]
+    postgres.run(f"CREATE TABLE t (id int, at {kind} DEFAULT {value})")
+    postgres.run(f"INSERT INTO t VALUES (1, {value} - interval '2 days')")
+    url = postgres.url_with(f"options=-c%20TimeZone%3D{zone}")
+    flow = Flow(tmp_path, postgres.settings(url=url), "at")
+    assert flow.moved() == 1
+    with writing(postgres, "SELECT 1", "INSERT INTO t VALUES (2)") as late:
+        time.sleep(1.1)
+        postgres.run("INSERT INTO t VALUES (3)")
+        outcome = flow.go()
+        assert outcome.result is Result.OK
+        assert flow.ids() == [1]
+        assert "wait for the next move" in " ".join(outcome.notes)
+        late.commit()
+    if kind == "timestamptz":
+        assert flow.moved() == 2
+    else:
+        # What is written with fewer digits, or with the clock of a zone, may wait longer.
+        time.sleep(1.1)
+        flow.go()
+    if kind != "timestamp" or zone != "Pacific/Pago_Pago":
+        assert flow.ids() == [1, 2, 3]
+        assert flow.moved() == 0
+
+
+def test_a_row_of_today_comes_once_whenever_it_is_committed(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    postgres.run("CREATE TABLE t (id int, at date DEFAULT current_date)")
+    flow = Flow(tmp_path, postgres.settings(), "at")
+    with writing(postgres, "INSERT INTO t VALUES (2)") as late:
+        postgres.run("INSERT INTO t VALUES (3)")
+        assert flow.moved() == 1
+        late.commit()
+    assert flow.moved() == 1
+    assert flow.ids() == [2, 3]
+    assert flow.moved() == 0
+
+
+@pytest.mark.parametrize("kind", ["serial", "bigint GENERATED ALWAYS AS IDENTITY"])
+def test_a_number_that_is_committed_late_is_waited_for(
+    tmp_path: Path, postgres: Postgres, kind: str
+) -> None:
+    postgres.run(f"CREATE TABLE t (id {kind}, name text)")
+    flow = Flow(tmp_path, postgres.settings(), "id")
+    with writing(postgres, "INSERT INTO t (name) VALUES ('late')") as late:
+        postgres.run("INSERT INTO t (name) VALUES ('early')")
+        threading.Timer(1.0, late.commit).start()
+        assert flow.moved() == 2
+    assert flow.ids() == [1, 2]
+    assert flow.moved() == 0
+
+
+def test_rows_above_the_bound_wait_and_come_once(tmp_path: Path, postgres: Postgres) -> None:
+    """While one number is waited for, others go on writing: above the bound nothing is safe."""
+    postgres.run("CREATE TABLE t (id serial, name text)")
+    flow = Flow(tmp_path, postgres.settings(), "id")
+    with (
+        writing(postgres, "INSERT INTO t (name) VALUES ('first')") as first,
+        writing(postgres) as second,
+    ):
+        postgres.run("INSERT INTO t (name) VALUES ('bound')")
+
+        def go_on() -> None:
+            second.execute("INSERT INTO t (name) VALUES ('below')")
+            postgres.run("INSERT INTO t (name) VALUES ('above')")
+            first.commit()
+
+        threading.Timer(1.0, go_on).start()
+        assert flow.moved() == 2
+        assert flow.ids() == [1, 2]
+        second.commit()
+    assert flow.moved() == 2
+    assert flow.ids() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("column", ["id", "code"])
+@pytest.mark.parametrize("source", ["table", "view", "query", "partitioned"])
+def test_a_writer_that_does_not_end_stops_the_move(
+    tmp_path: Path,
+    postgres: Postgres,
+    monkeypatch: pytest.MonkeyPatch,
+    column: str,
+    source: str,
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 0.5)
+    parts = "PARTITION BY RANGE (id)" if source == "partitioned" else ""
+    place = "t" if source in ("table", "partitioned") else "base"
+    postgres.run(f"CREATE TABLE {place} (id int, code text) {parts}")
+    if parts:
+        postgres.run("CREATE TABLE p PARTITION OF t FOR VALUES FROM (0) TO (100)")
+    if source == "view":
+        postgres.run("CREATE VIEW t AS SELECT * FROM base")
+    query = {"query": f"SELECT * FROM {postgres.schema}.base"} if source == "query" else {}
+    flow = Flow(tmp_path, postgres.settings(), column, **query)
+    place = "p" if parts else place
+    with writing(postgres, f"INSERT INTO {place} VALUES (1, 'a')") as late:
+        postgres.run(f"INSERT INTO {place} VALUES (2, 'b')")
+        outcome = flow.go()
+        assert outcome.result is Result.FAILED
+        assert outcome.failure is not None
+        assert outcome.failure.code == "HG509"
+        assert f"pid {late.info.backend_pid}, open for " in outcome.failure.message
+        late.commit()
+    assert flow.moved() == 2
+    assert flow.ids() == [1, 2]
+
+
+def test_who_only_reads_holds_nothing_up(tmp_path: Path, postgres: Postgres) -> None:
+    """Neither a run of hygge that reads for long, nor a report that takes no row lock."""
+    postgres.run("CREATE TABLE t AS SELECT 1 AS id, now() AS at")
+    postgres.run("CREATE TABLE u AS SELECT 1 AS id")
+    home = HomeConfig.create(postgres.settings()).home(ProjectContext(tmp_path))
+    flow = Flow(tmp_path, postgres.settings(), "at")
+    with home.snapshot() as shared, home.open(ReadRequest("u", snapshot=shared)) as source:
+        (split,) = source.splits(1)
+        with source.read(split) as reader:
+            reader.read_next_batch()
+            time.sleep(0.1)
+            postgres.run("INSERT INTO t VALUES (2, now())")
+            assert flow.moved() == 2
+    postgres.run("CREATE TABLE n AS SELECT 1 AS id")
+    with writing(postgres, "SELECT * FROM t"):
+        (tmp_path / "n").mkdir()
+        assert Flow(tmp_path / "n", postgres.settings(), "id").moved() == 2
+
+
+def test_moves_of_one_process_do_not_hold_each_other_up(tmp_path: Path, postgres: Postgres) -> None:
+    postgres.run("CREATE TABLE t (id int, at timestamptz DEFAULT now())")
+    flow = Flow(tmp_path, postgres.settings(), "at")
+    for number in range(1, 4):
+        postgres.run(f"INSERT INTO t VALUES ({number})")
+        assert flow.moved() == 1
+    assert flow.ids() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("column", ["id", "at"])
+@pytest.mark.parametrize("source", ["table", "view"])
+def test_a_store_in_the_same_database_holds_nothing_up(
+    tmp_path: Path, postgres: Postgres, column: str, source: str
+) -> None:
+    postgres.run("CREATE SCHEMA kept")
+    postgres.run("CREATE TABLE base (id serial, at timestamptz DEFAULT clock_timestamp())")
+    postgres.run(f"CREATE {source} t AS SELECT * FROM base" if source == "view" else "ALTER TABLE "
+                 "base RENAME TO t")  # fmt: skip
+    flow = Flow(tmp_path, postgres.settings(), column)
+    flow.move = replace(
+        flow.move, store=StoreConfig.create(postgres.settings(schema="kept", url=postgres.url))
+    )
+    for number in range(1, 4):
+        postgres.run(f"INSERT INTO {'base' if source == 'view' else 't'} DEFAULT VALUES")
+        assert flow.moved() == 1
+        assert postgres.run("SELECT count(*) FROM kept.t") == [(number,)]
+
+
+def test_lookback_waits_for_nobody(tmp_path: Path, postgres: Postgres) -> None:
+    postgres.run("CREATE TABLE t (id int PRIMARY KEY, at timestamptz DEFAULT now())")
+    settings = {"mode": "merge", "primary_key": "id"}
+    back = {"incremental": {"column": "at", "lookback": "1h"}}
+    flow = Flow(tmp_path, postgres.settings(), "at", **settings, **back)
+    with writing(postgres, "INSERT INTO t VALUES (1)") as late:
+        postgres.run("INSERT INTO t VALUES (2)")
+        assert flow.moved() == 1
+        late.commit()
+    flow.go()
+    assert flow.ids() == [1, 2]
+
+
+def test_a_shared_snapshot_knows_what_was_open_before_it(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    postgres.run("CREATE TABLE t (id int, at timestamptz DEFAULT now())")
+    home = HomeConfig.create(postgres.settings()).home(ProjectContext(tmp_path))
+    with writing(postgres, "INSERT INTO t VALUES (1)") as late:
+        began = late.execute("SELECT now()").fetchone()
+        assert began is not None
+        with home.snapshot() as shared:
+            late.commit()
+            with home.open(ReadRequest("t", snapshot=shared, watermark="at")) as source:
+                assert source.upper is not None
+                assert source.upper.as_py() < began[0]
+
+
+@pytest.fixture
+def stranger(tmp_path: Path, postgres: Postgres) -> Iterator[dict[str, Any]]:
+    """Make a user who may read the table and not see what others do."""
+    name = f"u{schema_name(tmp_path)}"
+    postgres.run("CREATE TABLE t (id int, at timestamptz DEFAULT now())")
+    postgres.run(f"CREATE ROLE {name} LOGIN")
+    postgres.run(f"GRANT USAGE ON SCHEMA {postgres.schema} TO {name}")
+    postgres.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA {postgres.schema} TO {name}")
+    yield postgres.settings(user=name)
+    postgres.run(f"DROP OWNED BY {name}")
+    postgres.run(f"DROP ROLE {name}")
+
+
+def test_who_may_not_see_when_others_began_waits_for_them(
+    tmp_path: Path,
+    postgres: Postgres,
+    stranger: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 2.0)
+    flow = Flow(tmp_path, stranger, "at")
+    with writing(postgres, "INSERT INTO t VALUES (1)") as late:
+        postgres.run("INSERT INTO t VALUES (2)")
+        failure = flow.go().failure
+        assert failure is not None
+        assert failure.code == "HG509"
+        assert "GRANT pg_read_all_stats" in (failure.hint or "")
+        threading.Timer(0.5, late.commit).start()
+        assert flow.moved() == 2
+    assert flow.ids() == [1, 2]
+
+
+@contextmanager
+def also_writing(server: Mysql, sql: str, zone: str = "+00:00") -> Iterator[Any]:
+    """Begin a transaction in MySQL, run a statement in it, and leave it open."""
+    with server.connect(server.database) as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"SET time_zone = '{zone}'")
+        cursor.execute("START TRANSACTION")
+        cursor.execute(sql)
+        yield connection
+
+
+@pytest.mark.parametrize("kind", ["timestamp", "timestamp(6)", "datetime(3)"])
+def test_a_time_of_mysql_that_is_committed_late_comes_once(
+    tmp_path: Path, mysql: Mysql, kind: str
+) -> None:
+    precision = kind.partition("(")[2].rstrip(")") or "0"
+    mysql.run(f"CREATE TABLE t (id int, at {kind} DEFAULT CURRENT_TIMESTAMP({precision}))")
+    mysql.run("INSERT INTO t VALUES (1, '2020-01-01')")
+    flow = Flow(tmp_path, mysql.settings(), "at")
+    assert flow.moved() == 1
+    with also_writing(mysql, "INSERT INTO t (id) VALUES (2)") as late:
+        time.sleep(1.1)
+        mysql.run("INSERT INTO t (id) VALUES (3)")
+        outcome = flow.go()
+        assert outcome.result is Result.OK
+        assert flow.ids() == [1]
+        assert "wait for the next move" in " ".join(outcome.notes)
+        late.commit()
+    for _ in range(50):
+        # Others write to this server too, and hold up what is newer than they are.
+        time.sleep(0.3)
+        flow.go()
+        if len(flow.ids()) > 2:
+            break
+    assert flow.ids() == [1, 2, 3]
+    assert flow.moved() == 0
+
+
+@pytest.mark.parametrize("kind", ["int", "bigint unsigned"])
+def test_a_number_of_mysql_that_is_committed_late_is_waited_for(
+    tmp_path: Path, mysql: Mysql, kind: str
+) -> None:
+    mysql.run(f"CREATE TABLE t (id {kind} AUTO_INCREMENT PRIMARY KEY, name text)")
+    flow = Flow(tmp_path, mysql.settings(), "id", retries=3)
+    assert flow.moved() == 0
+    with also_writing(mysql, "INSERT INTO t (name) VALUES ('late')") as late:
+        mysql.run("INSERT INTO t (name) VALUES ('early')")
+        threading.Timer(1.0, late.commit).start()
+        assert flow.moved() == 2
+    assert flow.ids() == [1, 2]
+    assert flow.moved() == 0
+
+
+def test_a_writer_of_mysql_that_does_not_end_is_named(
+    tmp_path: Path, mysql: Mysql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 0.5)
+    mysql.run("CREATE TABLE t (id varchar(9) PRIMARY KEY)")
+    flow = Flow(tmp_path, mysql.settings(), "id")
+    with also_writing(mysql, "INSERT INTO t VALUES ('a')"):
+        failure = flow.go().failure
+        assert failure is not None
+        assert failure.code == "HG509"
+        assert "connection " in failure.message
+
+
+def test_a_user_of_mysql_without_process_is_warned(
+    tmp_path: Path, mysql: Mysql, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = mysql.database[:30]
+    mysql.run("CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY)")
+    mysql.run("INSERT INTO t VALUES ()")
+    mysql.run(f"CREATE USER '{name}'@'%' IDENTIFIED BY 'p'")
+    mysql.run(f"GRANT SELECT ON {mysql.database}.* TO '{name}'@'%'")
+    try:
+        login = mysql_login(mysql.url)
+        url = f"mysql://{name}@{login['host']}:{login['port']}/{mysql.database}"
+        flow = Flow(tmp_path, {"type": "mysql", "url": url, "password": "p"}, "id")
+        assert flow.moved() == 1
+        assert "GRANT PROCESS" in caplog.text
+    finally:
+        close_all()
+        mysql.run(f"DROP USER '{name}'@'%'")

@@ -1,0 +1,323 @@
+"""`hygge undo`, as a person sees it, in stores of each kind."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from projects import hygge, write_project
+from undo_places import KINDS, Place, open_place
+
+from hygge import undoing
+from hygge.connector import Commit, StoreConfig
+from hygge.coordinator import Stop, run
+from hygge.model import Result
+from hygge.plan import Selection, make_plan
+from hygge.project import Project
+from hygge.requests import ProjectContext
+
+Rows = list[tuple[Any, ...]]
+DAY1 = [(1, "a"), (2, "b"), (3, "c")]
+BAD = [(4, "broken"), (5, "broken")]
+GOOD = [(4, "d"), (5, "e")]
+FILES = "files"
+
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    with open_place(request.param, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[Place]:
+    with open_place("parquet", tmp_path) as opened:
+        yield opened
+
+
+def set_up(place: Place, *settings: str, store: str = "") -> Path:
+    flow = "\n".join(["home: app", "store: lake", *settings])
+    write_project(
+        place.root,
+        {
+            "homes/app.yml": "type: sqlite\npath: app.db\n",
+            "stores/lake.yml": f"{place.yaml}{store}\n",
+            "flows/users.yml": f"{flow}\n",
+        },
+    )
+    fill(place, DAY1)
+    return place.root
+
+
+def fill(place: Place, rows: Rows, columns: str = "id integer primary key, name text") -> None:
+    """Make the home's table anew with these rows."""
+    with sqlite3.connect(place.root / "app.db") as db:
+        db.execute("drop table if exists users")
+        db.execute(f"create table users ({columns})")
+        marks = ", ".join("?" * (columns.count(",") + 1))
+        db.executemany(f"insert into users values ({marks})", rows)
+    db.close()
+
+
+def go(root: Path, *entities: str) -> None:
+    plan = make_plan(Project.load(root), Selection(entities=entities))
+    finished = run(plan, stop=Stop(), listen=print)
+    assert all(one.result is Result.OK for one in finished.outcomes), finished.outcomes
+
+
+def undo(root: Path, *entities: str, code: int = 0) -> str:
+    """Undo in this process; return what was said. The tests below that speak of options do not."""
+    plan = make_plan(Project.load(root), Selection(("users",), entities=entities))
+    outcomes = undoing.undo(plan, stop=Stop(), listen=print).outcomes
+    assert int(any(one.failure for one in outcomes)) == code, outcomes
+    return "\n".join(
+        f"{one.failure.code} {one.failure.message}" if one.failure else one.notes[0]
+        for one in outcomes
+    )
+
+
+def newest(place: Place) -> Commit:
+    import yaml
+
+    config = StoreConfig.create(yaml.safe_load(place.yaml))
+    commit = config.store(ProjectContext(place.root)).last_commit("users")
+    assert commit is not None
+    return commit
+
+
+def mark(place: Place) -> str | None:
+    watermark = newest(place).watermark
+    return None if watermark is None else watermark.value
+
+
+def test_a_replace_is_taken_back(place: Place) -> None:
+    root = set_up(place)
+    go(root)
+    fill(place, BAD)
+    go(root)
+    assert place.rows() == BAD
+    assert "commit 2 is taken back, by commit 3" in undo(root)
+    assert place.rows() == DAY1
+    commit = newest(place)
+    assert (commit.seq, commit.undoes, commit.total_rows, commit.rows) == (3, 2, 3, 0)
+    fill(place, GOOD)
+    go(root)
+    assert place.rows() == GOOD
+    undo(root)
+    assert place.rows() == DAY1
+
+
+def test_a_replace_with_other_columns_brings_the_old_ones_back(place: Place) -> None:
+    root = set_up(place)
+    go(root)
+    fill(place, [(1, "x", 1.5)], "id integer primary key, title text, size real")
+    go(root)
+    undo(root)
+    assert place.rows() == DAY1
+    assert newest(place).schema.names == ["id", "name"]
+    fill(place, GOOD)
+    go(root)
+    assert place.rows() == GOOD
+
+
+def test_an_append_is_taken_back_with_its_watermark(place: Place) -> None:
+    root = set_up(place, "mode: append", "primary_key: id", "incremental: id")
+    go(root)
+    before = mark(place)
+    fill(place, DAY1 + BAD)
+    go(root)
+    assert place.rows() == DAY1 + BAD
+    assert mark(place) != before
+    undo(root)
+    assert place.rows() == DAY1
+    assert mark(place) == before
+    fill(place, DAY1 + GOOD)
+    go(root)
+    assert place.rows() == DAY1 + GOOD
+
+
+def test_a_merge_is_taken_back_with_its_watermark(place: Place) -> None:
+    root = set_up(place, "mode: merge", "primary_key: id", "incremental: id", "dedupe_by: name")
+    go(root)
+    before = mark(place)
+    (last, _) = DAY1[-1]
+    fill(place, [*DAY1[:-1], (last, "wrong"), *BAD])
+    go(root)
+    assert place.rows() == sorted([*DAY1[:-1], (last, "wrong"), *BAD])
+    undo(root)
+    assert place.rows() == DAY1
+    assert mark(place) == before
+    fill(place, DAY1 + GOOD)
+    go(root)
+    assert place.rows() == DAY1 + GOOD
+
+
+def test_an_append_that_added_a_column_is_taken_back(place: Place) -> None:
+    root = set_up(place, "mode: append", "primary_key: id", "incremental: id")
+    go(root)
+    wide = "id integer primary key, name text, age integer"
+    fill(place, [(4, "broken", 7)], wide)
+    go(root)
+    undo(root)
+    assert place.rows("id, name") == DAY1
+    fill(place, [(4, "d", 8)], wide)
+    go(root)
+    assert place.rows("id, name, age") == [*((*row, None) for row in DAY1), (4, "d", 8)]
+
+
+@pytest.fixture
+def bad_append(lake: Place) -> Place:
+    root = set_up(lake, "mode: append", "incremental: id")
+    go(root)
+    fill(lake, DAY1 + BAD)
+    go(root)
+    return lake
+
+
+def test_a_dry_run_tells_and_does_nothing(bad_append: Place) -> None:
+    done = hygge(bad_append.root, "undo", "users", "--dry-run")
+    assert done.returncode == 0
+    assert "commit 2" in done.stdout
+    assert bad_append.rows() == DAY1 + BAD
+    said = json.loads(hygge(bad_append.root, "undo", "users", "--dry-run", "--json").stdout)
+    assert said["undone"] is False
+    assert said["entities"][0]["undoes"] == 2
+    assert (said["entities"][0]["rows_now"], said["entities"][0]["rows_after"]) == (5, 3)
+    assert newest(bad_append).seq == 2
+
+
+def test_json_tells_what_was_undone_and_history_remembers_it(bad_append: Place) -> None:
+    done = hygge(bad_append.root, "undo", "users", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["undone"] is True
+    assert said["entities"][0]["commit"] == 3
+    assert said["entities"][0]["watermark"] == {"column": "id", "value": "3"}
+    runs = json.loads(hygge(bad_append.root, "history", "--json").stdout)
+    assert (runs[0]["run_id"], runs[0]["state"]) == (said["run"], "ok")
+    assert [(one["mode"], one["seq"]) for one in runs[0]["moves"]] == [("undo", 3)]
+
+
+def test_undo_asks_first_and_nobody_can_answer_here(bad_append: Place) -> None:
+    for more in ([], ["--no-input"]):
+        done = hygge(bad_append.root, "undo", "users", *more)
+        assert done.returncode == 2
+        assert "--yes" in done.stderr
+    assert bad_append.rows() == DAY1 + BAD
+
+
+def test_a_second_undo_goes_one_commit_further_back_where_it_was_kept(place: Place) -> None:
+    root = set_up(place, "keep_generations: 2")
+    go(root)
+    for rows in (GOOD, BAD):
+        fill(place, rows)
+        go(root)
+    undo(root)
+    assert place.rows() == GOOD
+    undo(root)
+    assert place.rows() == DAY1
+    commit = newest(place)
+    assert (commit.seq, commit.undoes) == (5, 2)
+    assert "HG529" in undo(root, code=1)
+    assert place.rows() == DAY1
+    fill(place, BAD)
+    go(root)
+    undo(root)
+    assert place.rows() == DAY1
+
+
+def test_a_second_undo_is_refused_where_one_generation_is_kept(place: Place) -> None:
+    root = set_up(place)
+    go(root)
+    for rows in (GOOD, BAD):
+        fill(place, rows)
+        go(root)
+    undo(root)
+    said = undo(root, code=1)
+    assert "HG529" in said
+    assert "keep_generations is 1" in said
+    assert place.rows() == GOOD
+
+
+def test_nothing_is_kept_with_keep_generations_0(place: Place) -> None:
+    root = set_up(place, "keep_generations: 0")
+    go(root)
+    fill(place, BAD)
+    go(root)
+    assert "keep_generations is 0" in undo(root, code=1)
+    assert place.rows() == BAD
+    assert place.leftovers() == []
+
+
+def test_the_first_commit_cannot_be_undone(place: Place) -> None:
+    root = set_up(place)
+    assert "nothing was ever moved" in undo(root, code=1)
+    go(root)
+    assert "its first" in undo(root, code=1)
+    assert place.rows() == DAY1
+
+
+def test_a_flow_that_is_not_there_has_a_nearest_name(lake: Place) -> None:
+    root = set_up(lake)
+    done = hygge(root, "undo", "user", "--yes")
+    assert done.returncode == 2
+    assert "users" in done.stderr
+
+
+def test_all_entities_of_a_flow_or_none(lake: Place) -> None:
+    root = set_up(lake, "entities: [users, teams]")
+    with sqlite3.connect(root / "app.db") as db:
+        db.execute("create table teams (id integer)")
+        db.execute("insert into teams values (1)")
+    db.close()
+    go(root)
+    fill(lake, BAD)
+    go(root, "users")
+    assert "HG529" in undo(root, code=1)
+    assert lake.rows() == BAD
+    undo(root, "users")
+    assert lake.rows() == DAY1
+
+
+def test_what_others_changed_since_is_not_undone(place: Place) -> None:
+    root = set_up(place, "mode: append", "primary_key: id")
+    go(root)
+    fill(place, GOOD)
+    go(root)
+    place.meddle()
+    before = mark(place)
+    assert "HG529" in undo(root, code=1)
+    assert mark(place) == before
+
+
+def test_a_run_that_holds_the_lock_keeps_undo_out(bad_append: Place) -> None:
+    from hygge.locks import move_lock
+
+    with move_lock(bad_append.root, "users", "users", "other"):
+        done = hygge(bad_append.root, "undo", "users", "--yes")
+    assert done.returncode == 1
+    assert "HG543" in done.stdout
+    assert bad_append.rows() == DAY1 + BAD
+
+
+def test_files_of_generations_beyond_those_kept_go(lake: Place) -> None:
+    root = set_up(lake, "keep_generations: 3")
+    for number in range(6):
+        fill(lake, [(number, "x")])
+        go(root)
+    state = root / "lake" / ".hygge" / "users"
+    assert sorted(path.name for path in state.glob("previous-*")) == [
+        "previous-3",
+        "previous-4",
+        "previous-5",
+    ]
+    for number in (4, 3, 2):
+        undo(root)
+        rows = duckdb.connect().execute(f"from '{root}/lake/users/*.parquet'").fetchall()
+        assert rows == [(number, "x")]
+    undo(root, code=1)
