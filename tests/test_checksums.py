@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -74,5 +73,7 @@ def test_zeros_and_nans_are_alike_and_order_does_not_matter() -> None:
     ],
     ids=lambda array: str(array.type),
 )
-def test_types_that_hold_the_same_values_are_compared_in_one(array: Any, alike: Any) -> None:
+def test_types_that_hold_the_same_values_are_compared_in_one(
+    array: pa.Array, alike: pa.Array
+) -> None:
     assert hashes(as_plain(array, plain(array.type))).equals(hashes(alike))
