@@ -343,7 +343,6 @@ def _known(last: Watermark | None, kind: pa.DataType, column: str) -> pa.Scalar 
         raise FlowError(
             f"'{column}' was {last.type} when its watermark was written, and is {kind} now: "
             f"{error}",
-            hint="move everything again with  hygge go --full-refresh, or say where to go on with  "
-            "hygge state set",
+            hint="move everything again with  hygge go --full-refresh",
             code="HG538",
         ) from error

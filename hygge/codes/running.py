@@ -207,8 +207,8 @@ CODES = (
         "flow is not as it was",
         "The commit in the store does not fit the flow any more: another watermark column, another "
         "key, or rows that were moved before the flow was incremental. To go on could lose rows or "
-        "move them twice, so hygge asks: `--full-refresh` moves everything again, `hygge state "
-        "set` says where to go on.",
+        "move them twice, so hygge asks: go back to what was, or move everything again "
+        "with `--full-refresh`.",
         wrong="# flows/events.yml, which has moved rows by created_at\nmode: append\n"
         "incremental: updated_at\n",
         right="# flows/events.yml\nmode: append\nincremental: created_at\n",
