@@ -26,7 +26,7 @@ class Notebook:
         self.statements.append(sql)
         return list(next((rows for words, rows in self.answers.items() if words in sql), []))
 
-    def count(self, sql: str) -> int:
+    def count(self, sql: str, values: Sequence[Any] = ()) -> int:
         self.statements.append(sql)
         return 0
 

@@ -309,9 +309,9 @@ class MariaTarget(SqlTarget):
         if clauses:
             self.run(f"ALTER TABLE {self.table} {', '.join(clauses)}")
 
-    def insert(self, sql: str) -> int:
-        """Run an INSERT … SELECT; raise `StoreError` when the server changed a value."""
-        rows, warnings = self._rows.change(sql)
+    def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run a statement that changes rows; raise `StoreError` when the server changed a value."""
+        rows, warnings = self._rows.change(sql, values)
         if warnings:
             texts = [str(text) for _, _, text in self.run("SHOW WARNINGS LIMIT 3")]
             raise StoreError(

@@ -68,9 +68,9 @@ class Rows:
         with self._cursor(sql, values) as cursor:
             return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
 
-    def count(self, sql: str) -> int:
+    def count(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run one statement; return how many rows it has changed."""
-        with self._cursor(sql, ()) as cursor:
+        with self._cursor(sql, values) as cursor:
             return int(cursor.rowcount)
 
     @contextmanager

@@ -269,9 +269,9 @@ class TdsTarget(SqlTarget):
 
     # What SQL Server calls things
 
-    def insert(self, sql: str) -> int:
-        """Run an INSERT … SELECT; return how many rows went in."""
-        return self._rows.count(sql)
+    def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run a statement that changes rows; return how many it changed."""
+        return self._rows.count(sql, values)
 
     def rename_staging(self, schema: pa.Schema) -> None:
         """Make the staging table the table."""
