@@ -221,6 +221,8 @@ class SqlTarget(Target):
 
     def add_staged(self, commit: Commit, schema: pa.Schema) -> int:
         """Bring the staged rows into the table that is there; return how many it has then."""
+        if self.request.clears is not None:
+            raise StoreError("this store cannot take out a range to move it again", code="HG511")
         before = self.rows_before()
         self.insert_staged(commit, schema)
         return before + commit.rows
