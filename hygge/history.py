@@ -160,7 +160,7 @@ def _check_increment(settings: MoveSettings, last: Commit) -> None:
         raise _changed(
             f"the store has {last.total_rows:,} rows, and no commit tells up to where they were "
             "moved: an append would move them again",
-            "merge by a key instead (mode: merge, primary_key: …)",
+            "say where to go on with  hygge state set",
         )
 
 

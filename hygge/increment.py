@@ -343,6 +343,7 @@ def _known(last: Watermark | None, kind: pa.DataType, column: str) -> pa.Scalar 
         raise FlowError(
             f"'{column}' was {last.type} when its watermark was written, and is {kind} now: "
             f"{error}",
-            hint="move everything again with  hygge go --full-refresh",
+            hint="move everything again with  hygge go --full-refresh, or say where to go on with  "
+            "hygge state set",
             code="HG538",
         ) from error

@@ -58,6 +58,7 @@ class MoveRow:
     seq: int | None
     code: str | None
     message: str | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ def _move_row(row: sqlite3.Row) -> MoveRow:
         seq=row["seq"],
         code=row["code"],
         message=row["message"],
+        notes=tuple(json.loads(row["notes"] or "[]")),
     )
 
 

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+BY_HAND = "by hand: "
+"""How the note of an outcome begins that tells what somebody set with `hygge state`."""
+
+
 class Mode(StrEnum):
     """How a commit meets what is already there."""
 

@@ -14,6 +14,7 @@ from hygge.errors import FlowError
 from hygge.model import Commit, Mode, Watermark
 from hygge.settings import Incremental, MoveSettings
 from hygge.shape import DELETED_AT, Shape
+from hygge.sifting import Sieve
 from hygge.tallies import Numbered
 from hygge.watermarks import value_of
 
@@ -35,12 +36,23 @@ def comparable(shape: Shape, commit: Commit) -> pa.Schema:
     return pa.schema([commit.schema.field(name) for name in names])
 
 
+def staged(shape: Shape, commit: Commit) -> pa.Schema:
+    """Return what the newest commit staged; what the home has no more is null."""
+    import pyarrow as pa
+
+    known = shape.schema.names
+    return pa.schema(
+        [one if one.name in known else one.with_nullable(True) for one in commit.schema]
+    )
+
+
 @dataclass(slots=True)
 class HomeSide:
     """The rows of the home that the store must hold."""
 
     source: Source
-    shape: Shape
+    sieve: Sieve
+    """Makes of the home's rows what a move would stage."""
     schema: pa.Schema
     """The columns that are compared, as they were staged."""
     key: tuple[str, ...]
@@ -56,19 +68,26 @@ class HomeSide:
         if self.moved is not None:
             self.moved.begin()
         for number, batch in _batches(self.source, self.check):
-            batch = self.shape.chosen(batch)
-            waiting = None if self.moved is None else self.moved.waiting(batch)
-            staged = _plain(self.shape.apply(batch, self.schema, number))
-            numbered = Numbered.of(staged, self.key)
-            yield numbered if waiting is None else self._without(numbered, waiting)
+            batch = self.sieve.shape.chosen(batch)
+            if self.moved is not None:
+                batch = self._moved(batch, self.moved.waiting(batch))
+            yield self._numbered(batch, number)
 
-    def _without(self, numbered: Numbered, waiting: pa.BooleanArray) -> Numbered:
+    def _moved(self, batch: pa.RecordBatch, waiting: pa.BooleanArray) -> pa.RecordBatch:
+        """Return the rows that do not wait."""
         import pyarrow.compute as pc
 
-        self.waiting += pc.sum(waiting).as_py() or 0
+        count = pc.sum(waiting).as_py() or 0
+        if not count:
+            return batch
+        self.waiting += count
         if self.key:
-            self.waiting_keys.append(numbered.keys.filter(waiting))
-        return numbered.filter(pc.invert(waiting))
+            self.waiting_keys.append(self._numbered(batch.filter(waiting), 0).keys)
+        return batch.filter(pc.invert(waiting))
+
+    def _numbered(self, batch: pa.RecordBatch, first_row: int) -> Numbered:
+        staged = self.sieve.sift(batch, first_row)
+        return Numbered.of(_plain_as(staged, self.schema), self.key)
 
 
 @dataclass(slots=True)
@@ -118,10 +137,6 @@ def _batches(source: Source, check: Check) -> Iterator[tuple[int, pa.RecordBatch
                 check()
                 yield number, batch
                 number += batch.num_rows
-
-
-def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return _plain_as(batch, batch.schema)
 
 
 def _plain_as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

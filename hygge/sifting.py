@@ -28,18 +28,20 @@ class Sieve:
         schema: pa.Schema,
         *,
         root: Path,
-        request: WriteRequest,
+        request: WriteRequest | None,
     ) -> None:
+        """With no `request` nothing is staged: bad rows are only left out, nothing is judged."""
         self.shape = shape
         self.schema = schema
         """What comes out."""
         self._single: list[Check] = []
-        self._quarantine: Quarantine | None = None
+        self._quarantine: Quarantine | _Nowhere | None = None
         checks = settings.checks
         if settings.on_bad_row == "quarantine":
             self._single = [check for check in checks if check.is_of_single_rows]
-            self._quarantine = Quarantine(root, request, settings.max_bad_rows)
-        self._checks = Checks(checks, schema)
+            most = settings.max_bad_rows
+            self._quarantine = Quarantine(root, request, most) if request else _Nowhere()
+        self._checks = Checks(checks if request else (), schema)
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +68,7 @@ class Sieve:
         return rows
 
     def _without_bad(
-        self, batch: pa.RecordBatch, first_row: int, quarantine: Quarantine
+        self, batch: pa.RecordBatch, first_row: int, quarantine: Quarantine | _Nowhere
     ) -> pa.RecordBatch:
         bad: dict[int, tuple[str, str]] = {}
         try:
@@ -107,6 +109,20 @@ class Sieve:
                 else:
                     middle = (low + high) // 2
                     spans += [(middle, high), (low, middle)]
+
+
+class _Nowhere:
+    """Where bad rows go that an earlier move has put aside."""
+
+    def add(self, rows: pa.RecordBatch, reasons: list[tuple[str, str]]) -> None:
+        """Forget them."""
+
+    def finish(self) -> tuple[str, ...]:
+        """Return that there is nothing to know."""
+        return ()
+
+    def discard(self) -> None:
+        """Remove nothing."""
 
 
 def _others(bad: dict[int, tuple[str, str]], batch: pa.RecordBatch) -> pa.Array:

@@ -22,7 +22,8 @@ from hygge.model import Commit, Mode
 from hygge.plan import Move
 from hygge.settings import FILES
 from hygge.shape import Shape, stored_key, stored_name
-from hygge.sides import OWN, HomeSide, Moved, StoreSide, comparable
+from hygge.sides import OWN, HomeSide, Moved, StoreSide, comparable, staged
+from hygge.sifting import Sieve
 from hygge.staging import blaming
 from hygge.tallies import Tally, differing_columns, differing_groups
 from hygge.verdict import Verdict
@@ -141,14 +142,7 @@ class _Comparison:
 
     def _home_side(self, stack: ExitStack, *, thorough: bool) -> HomeSide:
         move, settings, verifying = self.move, self.move.settings, self.verifying
-        request = ReadRequest(
-            move.entity,
-            batch_bytes=_BATCH_BYTES,
-            thorough=thorough,
-            query=settings.query,
-            where=settings.where if Ability.WHERE in move.home.can else None,
-            types={name: one.type for name, one in settings.columns.items() if one.type},
-        )
+        request = replace(move.request(), batch_bytes=_BATCH_BYTES, thorough=thorough)
         source = self._open(stack, move.home, request)
         shape = Shape(
             settings,
@@ -164,7 +158,9 @@ class _Comparison:
             raise FlowError("home and store have no column in common", code="HG552")
         key = self._key(source, schema)
         source.narrow([*shape.sources, *([moved.column] if moved else [])])
-        return HomeSide(source, shape, schema, key, moved, verifying.check)
+        root = verifying.context.root
+        sieve = Sieve(settings, shape, staged(shape, self.commit), root=root, request=None)
+        return HomeSide(source, sieve, schema, key, moved, verifying.check)
 
     def _store_side(self, stack: ExitStack, home: HomeSide, *, thorough: bool) -> StoreSide:
         types = {field.name: "string" for field in home.schema if str(field.type) == "string"}
@@ -211,7 +207,9 @@ class _Comparison:
 
     def _notes(self, home: HomeSide, store: Source) -> Iterator[str]:
         settings, compared = self.move.settings, home.schema.names
-        new = [n for n in home.shape.schema.names if n not in compared and not n.startswith(OWN)]
+        new = [
+            n for n in home.sieve.shape.schema.names if n not in compared and not n.startswith(OWN)
+        ]
         if new:
             yield f"not compared, for they were never moved: {', '.join(new)}"
         known = self.commit.schema.names

@@ -64,6 +64,7 @@ LAYERS = {
         "engines",
         "coordinator",
         "locking",
+        "marking",
         "planning",
         "doctor",
         "recall",

@@ -21,6 +21,7 @@ from hygge.cli.new import new
 from hygge.cli.plan import plan
 from hygge.cli.schema import schema
 from hygge.cli.show import show
+from hygge.cli.state import state
 from hygge.cli.types import types
 from hygge.cli.undo import undo
 from hygge.cli.validate import validate
@@ -83,3 +84,4 @@ app.command()(validate)
 app.command()(verify)
 app.command("list")(listing)
 app.command()(show)
+app.add_typer(state, name="state")

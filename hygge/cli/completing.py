@@ -208,6 +208,7 @@ SOURCES: dict[tuple[str, str], Callable[[Path, Sequence[str]], list[str]]] = {
     ("", "store"): _stems("stores"),
     ("", "flow"): _stems("flows"),
     ("go", "names"): _stems("flows"),
+    ("verify", "names"): _stems("flows"),
     ("go", "exclude"): _stems("flows"),
     ("doctor", "names"): _connectors,
     ("types", "type_name"): _types("homes", "stores"),

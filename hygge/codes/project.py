@@ -166,7 +166,7 @@ CODES = (
         "protected environment",
         "With `protected: true`, in an environment or in hygge.yml, `hygge go --full-refresh` "
         "needs `--allow-protected` as well: it replaces what the stores hold, whatever the "
-        "flows' modes.",
+        "flows' modes. So do `hygge state set` and `clear`.",
     ),
     Code(
         "HG222",

@@ -207,8 +207,8 @@ CODES = (
         "flow is not as it was",
         "The commit in the store does not fit the flow any more: another watermark column, another "
         "key, or rows that were moved before the flow was incremental. To go on could lose rows or "
-        "move them twice, so hygge asks: go back to what was, or move everything again "
-        "with `--full-refresh`.",
+        "move them twice, so hygge asks: `--full-refresh` moves everything again, `hygge state "
+        "set` says where to go on.",
         wrong="# flows/events.yml, which has moved rows by created_at\nmode: append\n"
         "incremental: updated_at\n",
         right="# flows/events.yml\nmode: append\nincremental: created_at\n",
@@ -280,6 +280,13 @@ CODES = (
         "`hygge verify` compares what the newest commit of a flow wrote with its home. Nothing was "
         "moved there yet, or the place has changed so much that what is left cannot be compared, "
         "or another move was published meanwhile. The message says which.",
+    ),
+    Code(
+        "HG553",
+        "cannot be set",
+        "`hygge state` sets up to where a flow with `incremental` has moved. The flow has none, "
+        "has moved nothing yet, or the value is none of its column, or lies ahead of the clock. "
+        "Nothing was changed.",
     ),
     Code(
         "HG561",

@@ -10,6 +10,7 @@ from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count, duration, move_name, plural
 from hygge.journal import MoveRow, RunRow
+from hygge.model import BY_HAND
 
 _STYLES = {
     "committed": ("green",),
@@ -39,6 +40,9 @@ def _show_run(run: RunRow, output: Output) -> None:
         if move.message and move.state != "committed":
             name = move_name(move.flow, move.entity)
             output.line(f"  {name} [{move.code}]: {clean_lines(move.message, ' ' * 4)}")
+        for note in move.notes:
+            if note.startswith(BY_HAND):
+                output.line(f"  {move_name(move.flow, move.entity)}: {clean(note)}")
     output.line()
 
 

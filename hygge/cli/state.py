@@ -1,0 +1,136 @@
+"""`hygge state show|set|clear`: up to where flows have moved, and changing that by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hygge.cli.globals import Globals
+    from hygge.marking import Position
+    from hygge.model import Outcome
+    from hygge.plan import Plan
+
+state = typer.Typer(
+    help="Show up to where flows have moved, or set it by hand.", no_args_is_help=True
+)
+
+_Flow = Annotated[str, typer.Argument(help="The flow's name.")]
+_Entity = Annotated[list[str] | None, typer.Option("--entity", help="Only these entities.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show, and change nothing.")]
+_Allow = Annotated[
+    bool, typer.Option("--allow-protected", help="Also where the environment is protected.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@state.command("show")
+def show_state(
+    ctx: typer.Context,
+    flow: Annotated[str | None, typer.Argument(help="Only this flow; globs work.")] = None,
+    *,
+    entity: _Entity = None,
+    as_json: _Json = False,
+) -> None:
+    """Show the newest commit of each entity, and up to where it was moved, as the stores tell."""
+    from hygge.console.output import standard_output
+    from hygge.console.states import show_commits, write_commits
+    from hygge.marking import last_commit
+
+    plan = _plan(ctx.obj, flow, entity or ())
+    found = [(move, last_commit(move, plan.context)) for move in plan.moves]
+    (write_commits if as_json else show_commits)(found, standard_output(ctx.obj.color))
+
+
+@state.command("set")
+def set_state(
+    ctx: typer.Context,
+    flow: _Flow,
+    value: Annotated[str, typer.Argument(help="The value of the watermark column to go on from.")],
+    *,
+    entity: _Entity = None,
+    dry_run: _DryRun = False,
+    allow_protected: _Allow = False,
+    as_json: _Json = False,
+) -> None:
+    """Let the next move of an entity go on from a value of its watermark column.
+
+    Rows with this value are moved as well, unless the flow says  ties: closed.
+    """
+    from hygge.errors import UsageError
+
+    plan = _plan(ctx.obj, flow, entity or (), allow_protected or dry_run)
+    if len(plan.moves) != 1:
+        names = ", ".join(move.entity for move in plan.moves)
+        raise UsageError(
+            f"{flow} has several entities, and a value is one entity's: {names}",
+            hint=f"hygge state set {flow} --entity {plan.moves[0].entity} {value}",
+        )
+    _change(ctx.obj, plan, value, dry_run=dry_run, as_json=as_json)
+
+
+@state.command("clear")
+def clear_state(
+    ctx: typer.Context,
+    flow: _Flow,
+    *,
+    entity: _Entity = None,
+    dry_run: _DryRun = False,
+    allow_protected: _Allow = False,
+    as_json: _Json = False,
+) -> None:
+    """Let a flow forget what it has moved: a merge reads everything again, an append asks."""
+    plan = _plan(ctx.obj, flow, entity or (), allow_protected or dry_run)
+    _change(ctx.obj, plan, None, dry_run=dry_run, as_json=as_json)
+
+
+def _plan(
+    given: Globals, flow: str | None, entities: Sequence[str], is_allowed: bool = True
+) -> Plan:
+    from hygge.errors import UsageError
+    from hygge.plan import Selection, make_plan
+    from hygge.project import Project, find_root
+
+    root = find_root(given.directory)
+    project = Project.load(root, env=given.env, env_file=given.env_file)
+    if project.protected and not is_allowed:
+        where = f"environment '{project.env}'" if project.env else "this project"
+        raise UsageError(
+            f"{where} is protected, and this changes what its flows move; nothing was set",
+            hint="look at it with  --dry-run , and if it is right, add --allow-protected",
+            code="HG221",
+        )
+    flows = () if flow is None else (flow,)
+    plan = make_plan(project, Selection(flows=flows, entities=tuple(entities)))
+    for unplanned in plan.unplanned:
+        raise unplanned.error
+    return plan
+
+
+def _change(given: Globals, plan: Plan, value: str | None, *, dry_run: bool, as_json: bool) -> None:
+    from hygge.console.output import standard_output
+    from hygge.console.states import show_changes, write_changes
+    from hygge.marking import position
+    from hygge.model import Result
+
+    positions = [position(move, plan.context, value) for move in plan.moves]
+    outcomes = () if dry_run else _publish(given, plan, positions)
+    (write_changes if as_json else show_changes)(positions, outcomes, standard_output(given.color))
+    is_well = all(outcome.result is Result.OK for outcome in outcomes)
+    raise typer.Exit(0 if is_well else 1)
+
+
+def _publish(given: Globals, plan: Plan, positions: list[Position]) -> tuple[Outcome, ...]:
+    from hygge import eventlog
+    from hygge.console.errors import show_warning
+    from hygge.console.listeners import Listeners
+    from hygge.console.output import standard_error
+    from hygge.journal import Journal
+    from hygge.marking import publish
+
+    notes = standard_error(given.color)
+    with Journal.open(plan.context.root, lambda text: show_warning(text, notes)) as journal:
+        return publish(positions, plan, Listeners(journal.listen, eventlog.listen).listen)
