@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -374,6 +376,18 @@ def test_a_run_that_holds_the_lock_keeps_undo_out(bad_append: Place) -> None:
     assert done.returncode == 1
     assert "HG543" in done.stdout
     assert bad_append.rows() == DAY1 + BAD
+
+
+@pytest.mark.parametrize("mode", ["replace", "append"])
+@pytest.mark.parametrize("kind", ["exchange", "swap", "postgres", "mysql"])
+def test_an_undo_killed_at_any_step_leaves_the_rows_of_before_or_after(
+    tmp_path: Path, kind: str, mode: str
+) -> None:
+    script = Path(__file__).with_name("undo_killing.py")
+    command = [sys.executable, str(script), str(tmp_path), kind, mode]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[0]) > 10
 
 
 def test_files_of_generations_beyond_those_kept_go(lake: Place) -> None:
