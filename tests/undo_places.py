@@ -14,10 +14,10 @@ import duckdb
 import pyarrow.ipc as ipc
 import yaml
 from pyarrow import orc
-from servers import Postgres, postgres_url, schema_name
+from servers import Mysql, Postgres, postgres_url, schema_name
 
 Rows = list[tuple[Any, ...]]
-KINDS = ["parquet", "csv", "jsonl", "arrow", "orc", "sqlite", "duckdb", "postgres"]
+KINDS = ["parquet", "csv", "jsonl", "arrow", "orc", "sqlite", "duckdb", "postgres", "mysql"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Place:
 
 @contextmanager
 def open_place(kind: str, root: Path) -> Iterator[Place]:
-    maker = {"sqlite": _sqlite, "duckdb": _duckdb, "postgres": _postgres}
+    maker = {"sqlite": _sqlite, "duckdb": _duckdb, "postgres": _postgres, "mysql": _mysql}
     with maker[kind](root) if kind in maker else _files(kind, root) as place:
         yield place
 
@@ -132,5 +132,28 @@ def _postgres(root: Path) -> Iterator[Place]:
             leftovers,
             lambda: server.run("delete from users where id = 1"),
         )
+    finally:
+        server.drop()
+
+
+@contextmanager
+def _mysql(root: Path) -> Iterator[Place]:
+    server = Mysql(schema_name(root))
+    server.make()
+
+    def leftovers() -> list[str]:
+        found = server.run(
+            "select table_name from information_schema.tables "
+            f"where table_schema = '{server.database}' and left(table_name, 11) = '_hygge_undo'"
+        )
+        return [name for (name,) in found]
+
+    def meddle() -> None:
+        with server.connect(server.database) as connection, connection.cursor() as cursor:
+            cursor.execute("delete from users where id = 1")
+            connection.commit()
+
+    try:
+        yield Place(root, yaml.safe_dump(server.settings()), server.run, leftovers, meddle)
     finally:
         server.drop()

@@ -224,8 +224,8 @@ class Keeping:
                 code="HG529",
             )
 
-    def _count(self) -> int:
-        return int(self.target.run(f"SELECT count(*) FROM {self.target.table}")[0][0])
+    def _count(self, table: str | None = None) -> int:
+        return int(self.target.run(f"SELECT count(*) FROM {table or self.target.table}")[0][0])
 
     def bring_back(self, commit: Commit) -> Commit:
         """Make the table what it was before the commit that `commit` undoes; return its record.
@@ -287,9 +287,9 @@ class Keeping:
         kept = [name for name in self._kept_columns() if name not in ours]
         return [*commit.schema.names, *kept]
 
-    def check_rows(self, commit: Commit) -> None:
-        """Raise `StoreError` unless the table has as many rows as `commit` says."""
-        rows, target = self._count(), self.target
+    def check_rows(self, commit: Commit, table: str | None = None) -> None:
+        """Raise `StoreError` unless the table, or another, has as many rows as `commit` says."""
+        rows, target = self._count(table), self.target
         if rows != commit.total_rows:
             raise StoreError(
                 f"{target.place.shown()} would have {rows:,} rows, and had {commit.total_rows:,} "

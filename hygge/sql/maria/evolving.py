@@ -40,6 +40,13 @@ class Columns:
         names = [column.field.name for column in self.live if not column.fills_itself]
         return [name for name in names if name not in schema.names and wrote(name)]
 
+    def lost(self, schema: pa.Schema) -> pa.Schema:
+        """Return those columns of `schema` that the table does not have."""
+        import pyarrow as pa
+
+        live = {column.field.name for column in self.live}
+        return pa.schema([field for field in schema if field.name not in live])
+
     def before(
         self,
         run: Run,

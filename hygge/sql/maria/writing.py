@@ -20,6 +20,7 @@ from hygge.sql.maria import catalog, pending, types
 from hygge.sql.maria.connecting import Rows
 from hygge.sql.maria.dependants import reason_to_keep
 from hygge.sql.maria.evolving import Columns, check_fits
+from hygge.sql.maria.keeping import MariaKeeping
 from hygge.sql.maria.outcome import Outcome
 from hygge.sql.maria.reading import named
 from hygge.sql.maria.settings import MariaSettings
@@ -61,6 +62,7 @@ class MariaTarget(SqlTarget):
     ) -> None:
         super().__init__(request, place, chain.Chain(beside(place, chain.TABLE), place.name, "?"))
         self.replacing = replacing
+        self.keeping: MariaKeeping = MariaKeeping(self)
         self.pending = pending.Pending(beside(place, pending.TABLE), place.name)
         self._old = replace(place, name=self.staging.name.replace("_stg_", "_old_", 1))
         self._settings = settings
@@ -109,7 +111,7 @@ class MariaTarget(SqlTarget):
         old = self._beside(self._old)
         if is_undone and old and catalog.find(self.run, self.place) is None:
             # A server without atomic renames died between the two halves of one.
-            self.run(f"RENAME TABLE {self.name(old.pop())} TO {self.table}")
+            self.keeping.rename(old.pop(), self.place.name)
         for table in (*old, *self._beside(self.staging)):
             self.run(f"DROP TABLE IF EXISTS {self.name(table)}")
         self.begin()
@@ -252,25 +254,33 @@ class MariaTarget(SqlTarget):
         """Publish all parts with the commit's record, or nothing; see `Target.commit`."""
         schema = self.prepare(parts, commit)
         self.chain.check_next(self.run, commit.seq)
+        self.keeping.tidy()
         if self.live is None or self.swaps():
             self._publish_table(replace(commit, total_rows=commit.rows), schema)
         else:
             self._publish_rows(commit, schema)
         self.is_published = True
+        self.keeping.end(commit)
 
     def _publish_table(self, commit: Commit, schema: pa.Schema) -> None:
         """Put the staging table in place by one rename, which is the commit."""
         self.finish_staging(schema, becomes_table=True)
-        staging, old = self.name(self.staging), self.name(self._old)
-        comment = pending.mark(commit.seq, commit.run_id)
-        self.run(f"ALTER TABLE {staging} COMMENT = ?", (comment,))
         self._check_staged(commit)
+        self._put_in_place(self.staging, commit)
+        if self.live is not None and self.keeping.is_wanted:
+            self.keeping.rename(self._old, self.keeping.table(commit.seq, "t").name)
+        else:
+            self.run(f"DROP TABLE IF EXISTS {self.name(self._old)}")
+
+    def _put_in_place(self, table: TableName, commit: Commit) -> None:
+        """Give a table the name of the place; what had it is called old then."""
+        comment = pending.mark(commit.seq, commit.run_id)
+        self.run(f"ALTER TABLE {self.name(table)} COMMENT = ?", (comment,))
         self.pending.write(self.run, commit, self.request.attempt)
-        away = "" if self.live is None else f"{self.table} TO {old}, "
-        self.run(f"RENAME TABLE {away}{staging} TO {self.table}")
+        away = "" if self.live is None else f"{self.table} TO {self.name(self._old)}, "
+        self.run(f"RENAME TABLE {away}{self.name(table)} TO {self.table}")
         with self.transaction():
             self.pending.settle(self.run, self.chain, comment)
-        self.run(f"DROP TABLE IF EXISTS {old}")
 
     def _check_staged(self, commit: Commit) -> None:
         """Raise `StoreError` unless the staging table itself holds the rows of the commit."""
@@ -288,8 +298,13 @@ class MariaTarget(SqlTarget):
         self._check_fits(schema)
         self._alter(columns.before(self.run, schema, gone, required=self.required))
         total = commit.rows + (0 if replaces else self.rows_before())
+        kinds = self.keeping.kinds(commit)
+        for kind in kinds:
+            self.keeping.make(commit, kind)
         with self.transaction():
             self.chain.check_next(self.run, commit.seq)
+            for kind in kinds:
+                self.keeping.fill(commit, kind)
             if replaces:
                 self.run(f"DELETE FROM {self.table}")
             self.insert_staged(commit, schema)
@@ -322,6 +337,24 @@ class MariaTarget(SqlTarget):
                 code="HG535",
             )
         return rows
+
+    def previous(self) -> Commit | None:
+        """Return the commit whose rows come back; see `Target.previous`."""
+        return self.keeping.previous()
+
+    def undo(self, commit: Commit) -> None:
+        """Publish the rows of before: by a rename, or by a transaction; see `Target.undo`."""
+        self.chain.check_next(self.run, commit.seq)
+        undone, kinds = self.keeping.found_undone(commit)
+        if kinds == "t":
+            kept = self.keeping.table(undone.seq, kinds)
+            self.keeping.check_swap()
+            self.keeping.check_rows(commit, self.name(kept))
+            self._put_in_place(kept, commit)
+            self.run(f"DROP TABLE IF EXISTS {self.name(self._old)}")
+        else:
+            self.keeping.undo_rows(undone, commit, kinds)
+        self.is_published = True
 
     # After a lost reply
 

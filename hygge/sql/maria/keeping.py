@@ -1,0 +1,74 @@
+"""What a commit into a table of MySQL or MariaDB keeps for undo.
+
+Tables are made before the transaction of the commit and dropped after it, since that would end the
+transaction; what is in them is written in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hygge.model import Commit
+from hygge.sql.keeping import Keeping
+from hygge.sql.maria.evolving import Columns
+from hygge.sql.names import TableName
+
+
+class MariaKeeping(Keeping):
+    """Tables of MySQL or MariaDB."""
+
+    works = True
+
+    def own_tables(self) -> list[str]:
+        """Return the names of the tables that are kept."""
+        rows = self.target.run(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = ? "
+            "AND LEFT(table_name, ?) = ?",
+            (self.target.place.schema, len(self.prefix), self.prefix),
+        )
+        return [str(name) for (name,) in rows]
+
+    def create(self, table: TableName, names: Sequence[str]) -> None:
+        """Make an empty table with columns of the place, in the engine that knows transactions."""
+        self.target.run(
+            f"CREATE TABLE {self.name(table)} ENGINE=InnoDB AS SELECT {self.listed(names)} "
+            f"FROM {self.target.table} WHERE 1 = 0"
+        )
+
+    def rename(self, table: TableName, name: str) -> None:
+        """Give a table another name in its database."""
+        new = TableName(table.schema, name)
+        self.target.run(f"RENAME TABLE {self.name(table)} TO {self.name(new)}")
+
+    def delete_rows(self, kept: TableName, keys: Sequence[str]) -> None:
+        """Take away the rows whose keys are kept: joined, for these servers look up no IN."""
+        same = " AND ".join(f"t.{key} = k.{key}" for key in map(self.target.quote, keys))
+        self.target.run(
+            f"DELETE t FROM {self.target.table} AS t JOIN {self.name(kept)} AS k ON {same}"
+        )
+
+    def undo_rows(self, undone: Commit, commit: Commit, kinds: str) -> None:
+        """Put rows back in one transaction; columns come before it, and go after it.
+
+        A column that was widened since stays so.
+        """
+        target = self.target
+        columns, gone = Columns(target.table, target.live or []), []
+        if kinds == "c":
+            gone = columns.gone(commit.schema, target.wrote)
+            lost = columns.lost(commit.schema)
+            self._alter(columns.before(target.run, lost, gone, required=target.required))
+        with target.transaction():
+            target.chain.check_next(target.run, commit.seq)
+            if kinds == "c":
+                target.run(f"DELETE FROM {target.table}")
+            self.change_rows(undone, commit, kinds)
+            self.check_rows(commit)
+            target.chain.add(target.run, self.recorded(commit, kinds), target.request.attempt)
+        self._alter([f"DROP COLUMN {target.quote(name)}" for name in gone])
+        for kind in kinds:
+            self.drop(undone.seq, kind)
+
+    def _alter(self, clauses: Sequence[str]) -> None:
+        if clauses:
+            self.target.run(f"ALTER TABLE {self.target.table} {', '.join(clauses)}")
