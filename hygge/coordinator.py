@@ -215,16 +215,7 @@ class _Run:
 
 
 def _not_run(move: Move, result: Result, code: str, why: str) -> Outcome:
-    return Outcome(
-        flow=move.flow,
-        entity=move.entity,
-        into=move.into,
-        home=move.home_name,
-        store=move.store_name,
-        mode=move.settings.mode,
-        result=result,
-        failure=Failure(code, why, None, move.where),
-    )
+    return move.outcome(result, Failure(code, why, None, move.where))
 
 
 def _unplanned_outcome(unplanned: Unplanned) -> Outcome:

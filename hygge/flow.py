@@ -90,15 +90,7 @@ def run_move(move: Move, scope: RunScope) -> Outcome:
     """Move one entity and say what became of it; no exception leaves this function."""
     started = time.monotonic()
     running: _Moving | None = None
-    outcome = Outcome(
-        flow=move.flow,
-        entity=move.entity,
-        into=move.into,
-        home=move.home_name,
-        store=move.store_name,
-        mode=move.settings.mode,
-        result=Result.FAILED,
-    )
+    outcome = move.outcome()
     try:
         with move_lock(scope.context.root, move.flow, move.entity, scope.run_id):
             running = _Moving(move, scope)

@@ -147,16 +147,7 @@ def publish(
 
 def _outcome(one: Position, plan: Plan, run_id: str) -> Outcome:
     started, move = time.monotonic(), one.move
-    outcome = Outcome(
-        flow=move.flow,
-        entity=move.entity,
-        into=move.into,
-        home=move.home_name,
-        store=move.store_name,
-        mode=Mode.APPEND,
-        result=Result.FAILED,
-        attempts=1,
-    )
+    outcome = replace(move.outcome(), mode=Mode.APPEND, attempts=1)
     try:
         with (
             move_lock(plan.context.root, move.flow, move.entity, run_id),

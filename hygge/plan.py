@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hygge.backfill import Ends
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
 from hygge.errors import ConfigError, HomeError, HyggeError, UsageError
-from hygge.model import Ability, Mode
+from hygge.model import Ability, Failure, Mode, Outcome, Result
 from hygge.settings import Incremental, MoveSettings
 
 if TYPE_CHECKING:
@@ -34,6 +34,20 @@ class Move:
     """The file and line that ask for it, e.g. `flows/users.yml:1`."""
     shares_snapshot: bool = False
     """Whether all entities of the flow are read at one instant."""
+
+    def outcome(self, result: Result = Result.FAILED, failure: Failure | None = None) -> Outcome:
+        """Return what became of it, of no rows as yet."""
+        return Outcome(
+            flow=self.flow,
+            entity=self.entity,
+            into=self.into,
+            home=self.home_name,
+            store=self.store_name,
+            mode=self.settings.mode,
+            result=result,
+            failure=failure,
+        )
+
     pinned: Mapping[str, str] | None = None
     """The columns that the flow's lock file holds fast; none for an entity it does not know."""
 

@@ -9,6 +9,11 @@ from typing import Literal
 
 from hygge.model import Mode, Span
 
+DELETED_AT = "_hygge_deleted_at"
+"""When a merge with `delete_missing: soft` found that a row is gone from the home."""
+MOST_MISSING = 0.5
+"""The share of a store's rows that `delete_missing` may take away where the flow says nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectContext:

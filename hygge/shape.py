@@ -15,6 +15,7 @@ from hygge.derived import chosen_rows, computed_columns, condition, mask_column
 from hygge.errors import BadRowError, FlowError
 from hygge.masks import Mask, masked_type
 from hygge.model import Mode
+from hygge.requests import DELETED_AT
 from hygge.settings import Incremental, MoveSettings
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 
 _LONGEST_VALUE = 80
-DELETED_AT = "_hygge_deleted_at"
-"""When a merge with `delete_missing: soft` found that a row is gone from the home."""
 
 
 @dataclass(frozen=True, slots=True)

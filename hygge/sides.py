@@ -12,8 +12,9 @@ from hygge.connector import Source
 from hygge.digests import DIGEST, digests
 from hygge.errors import FlowError
 from hygge.model import Commit, Mode, Watermark
+from hygge.requests import DELETED_AT
 from hygge.settings import Incremental, MoveSettings
-from hygge.shape import DELETED_AT, Shape
+from hygge.shape import Shape
 from hygge.sifting import Sieve
 from hygge.tallies import Numbered
 from hygge.watermarks import value_of

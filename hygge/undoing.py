@@ -92,7 +92,7 @@ def _outcomes(
             move = outlook.move
             if stop.requested:
                 failure = Failure("HG542", stop.reason, None, move.where)
-                yield replace(_blank(move), result=Result.CANCELLED, failure=failure)
+                yield replace(move.outcome(), result=Result.CANCELLED, failure=failure)
                 continue
             listen(MoveStarted(run_id, move.flow, move.entity, 1))
             outcome = _undo_one(outlook, plan, run_id)
@@ -174,7 +174,7 @@ def _impossible(what: str, hint: str | None) -> StoreError:
 
 def _undo_one(outlook: Outlook, plan: Plan, run_id: str) -> Outcome:
     started, move = time.monotonic(), outlook.move
-    outcome = replace(_blank(move), attempts=1)
+    outcome = replace(move.outcome(), attempts=1)
     try:
         with _opened(move, plan, run_id) as target:
             commit = _commit_of(move, target, run_id)
@@ -235,22 +235,10 @@ def told(commit: Commit) -> str:
 
 
 def _not_undone(outlook: Outlook, because: Move) -> Outcome:
-    outcome = _blank(outlook.move)
+    outcome = outlook.move.outcome()
     if outlook.failure is not None:
         return replace(outcome, failure=outlook.failure)
     why = f"it was not undone, for {because.entity} could not be"
     hint = f"undo it alone with  hygge undo {outlook.move.flow} --entity {outlook.move.entity}"
     failure = Failure("HG529", why, hint, outlook.move.where)
     return replace(outcome, result=Result.SKIPPED, failure=failure)
-
-
-def _blank(move: Move) -> Outcome:
-    return Outcome(
-        flow=move.flow,
-        entity=move.entity,
-        into=move.into,
-        home=move.home_name,
-        store=move.store_name,
-        mode=move.settings.mode,
-        result=Result.FAILED,
-    )

@@ -17,13 +17,11 @@ from hygge.files.record import PartFile
 from hygge.files.rereading import PartReader
 from hygge.files.splits import Layout, SplitWriter
 from hygge.model import Commit, Mode, Span
+from hygge.requests import DELETED_AT, MOST_MISSING
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DELETED_AT = "_hygge_deleted_at"
-_MOST_MISSING = 0.5
-"""The share of the rows that may be missing where the flow says nothing."""
 _KEY = "hygge key"
 
 
@@ -183,7 +181,7 @@ class Settling:
 
     def _check_missing(self, missing: int, total: int) -> None:
         share = self._request.max_shrink
-        most = _MOST_MISSING if share is None else share
+        most = MOST_MISSING if share is None else share
         if total and missing / total > most:
             raise StoreError(
                 f"{missing:,} of the {total:,} rows of {self._request.into} are missing from the "

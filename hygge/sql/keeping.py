@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode
+from hygge.requests import DELETED_AT
 from hygge.sql.names import TableName
 
 if TYPE_CHECKING:
     from hygge.sql.target import SqlTarget
 
 _RUN_ID = "_hygge_run_id"
-_DELETED_AT = "_hygge_deleted_at"
 
 
 class Keeping:
@@ -167,8 +167,8 @@ class Keeping:
         )
         if target.request.delete_missing is None:
             return come
-        if any(column.field.name == _DELETED_AT for column in target.live or ()):
-            return f"{come} OR {target.quote(_DELETED_AT)} IS NULL"
+        if any(column.field.name == DELETED_AT for column in target.live or ()):
+            return f"{come} OR {target.quote(DELETED_AT)} IS NULL"
         return "1 = 1"
 
     def _kept_columns(self) -> Sequence[str]:

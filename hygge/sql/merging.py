@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part, Span
+from hygge.requests import DELETED_AT, MOST_MISSING
 from hygge.sql.target import SqlTarget
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_MOST_MISSING = 0.5
-"""How much of a table `delete_missing` may take away where nobody says."""
-_MARK = "_hygge_deleted_at"
 
 
 class MergingTarget(SqlTarget):
@@ -247,7 +244,7 @@ class MergingTarget(SqlTarget):
         import pyarrow as pa
 
         is_soft = self.request.delete_missing == "soft"
-        mark = self.quote(_MARK)
+        mark = self.quote(DELETED_AT)
         lives = f"t.{mark} IS NULL" if is_soft else "1 = 1"
         table = f"{self.table} AS t WHERE {lives}"
         gone = int(self.run(f"SELECT count(*) FROM {table} AND {missing}")[0][0])
@@ -259,7 +256,9 @@ class MergingTarget(SqlTarget):
             return
         kind = pa.timestamp("us", tz="UTC")
         field = (
-            commit.schema.field(_MARK) if _MARK in commit.schema.names else pa.field(_MARK, kind)
+            commit.schema.field(DELETED_AT)
+            if DELETED_AT in commit.schema.names
+            else pa.field(DELETED_AT, kind)
         )
         sql, value = self.told(_moment(commit.committed_at), self.fit(field), 1)
         self.change(self.marking(f"{mark} = {sql}", f"{lives} AND {missing}"), [value])
@@ -274,7 +273,7 @@ class MergingTarget(SqlTarget):
 
     def _check_shrink(self, gone: int, rows: int) -> None:
         limit = self.request.max_shrink
-        most = _MOST_MISSING if limit is None else limit
+        most = MOST_MISSING if limit is None else limit
         if gone <= most * rows:
             return
         said = f"max_shrink: {most:.0%} allows" if limit is not None else "half of them"
