@@ -84,7 +84,6 @@ class Shape:
         fields += [field for field, _ in self._added]
         _check_names(fields)
         _check_key(settings, self._columns, offered)
-        _check_dedupe(settings, [column.field.name for column in self._columns])
         self._filled = {
             column.field.name: column.filled for column in self._columns if column.filled
         }
@@ -92,6 +91,7 @@ class Shape:
         """What `apply` returns, before the schema contract has its say."""
         self.moved = tuple(column.source for column in self._columns)
         """The columns of the home that are moved."""
+        _check_dedupe(settings, self.moved, offered)
         needed = {name for one in self._computed for name in one.needs}
         needed |= self._condition.columns if self._condition else set()
         self.sources = (*self.moved, *sorted(needed - set(self.moved)))
@@ -192,10 +192,14 @@ def stored_name(name: str, settings: MoveSettings) -> str:
 
 def stored_dedupe(settings: MoveSettings) -> tuple[str, ...]:
     """Return the names in the store of the columns by which a merge chooses among equal keys."""
-    names = settings.dedupe_by
-    if not names and isinstance(settings.incremental, Incremental):
-        names = (settings.incremental.column,)
-    return tuple(stored_name(name, settings) for name in names)
+    return tuple(stored_name(name, settings) for name in _dedupe(settings)[1])
+
+
+def _dedupe(settings: MoveSettings) -> tuple[str, tuple[str, ...]]:
+    """Return the key that names these columns, and their names in the home."""
+    if not settings.dedupe_by and isinstance(settings.incremental, Incremental):
+        return "incremental", (settings.incremental.column,)
+    return "dedupe_by", settings.dedupe_by
 
 
 def stored_key(settings: MoveSettings) -> tuple[str, ...]:
@@ -223,8 +227,10 @@ def _check_key(settings: MoveSettings, columns: Sequence[_Column], offered: pa.S
             )
 
 
-def _check_dedupe(settings: MoveSettings, moved: Sequence[str]) -> None:
-    for name in stored_dedupe(settings) if settings.mode is Mode.MERGE else ():
+def _check_dedupe(settings: MoveSettings, moved: Sequence[str], offered: pa.Schema) -> None:
+    key, names = _dedupe(settings)
+    for name in names if settings.mode is Mode.MERGE else ():
+        check_known(name, offered, key)
         if name not in moved:
             raise FlowError(
                 f"rows with one key are told apart by '{name}', and it is not moved",

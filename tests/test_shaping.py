@@ -115,6 +115,17 @@ def test_columns_are_added_by_value_and_by_expression(tmp_path: Path) -> None:
         ("columns: {x: {compute: email + 1}}", "HG525", "'x' cannot be added"),
         ("columns: {x: {value: many, type: int64}}", "HG525", "not exact as int64"),
         ("where: emial = 'x'", "HG523", "did you mean 'email'?"),
+        (
+            "mode: merge\nprimary_key: id\nincremental: emial",
+            "HG523",
+            "incremental names a column that the home does not have: 'emial'; did you mean 'email'?",
+        ),
+        ("mode: merge\nprimary_key: id\ndedupe_by: emial", "HG523", "dedupe_by names a column"),
+        (
+            "mode: merge\nprimary_key: id\nincremental: email\nselect: [id]",
+            "HG523",
+            "told apart by 'email', and it is not moved",
+        ),
         ("where: id + 1", "HG525", "not true or false"),
         ("where: id = 'x'", "HG525", "where: 'id = 'x''"),
         ("checks: [{not_null: emial}]", "HG523", "is not moved: 'emial'"),
