@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -23,6 +24,8 @@ def main() -> None:
     os.environ.setdefault("MIMALLOC_PURGE_DELAY", "0")
     # No plugin of pydantic sees what files hold, and none is looked for among all packages.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+    # What is imported lives as long as the process; the command line looks for garbage again.
+    gc.disable()
     from hygge.cli.edge import leave, run
 
     leave(run())

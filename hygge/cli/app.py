@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -61,6 +62,7 @@ def options(
     ] = False,
 ) -> None:
     """Moves tables from where they live (homes) to where they rest (stores)."""
+    gc.enable()
     level = -1 if quiet else verbose
     chosen = Globals(directory, env, env_file, color, no_input, level)
     if isinstance(ctx.obj, list):

@@ -255,7 +255,7 @@ class Assembly:
         child = node.entries.get(kind)
         if child is None:
             return self._only(kind, known, described, misspelt)
-        if isinstance(child.value, Mapping):
+        if isinstance(child.value, dict):
             config = self.config(kind, child)
             type_name = child.entries["type"].text if "type" in child.entries else None
             name = f"({type_name})" if type_name else None

@@ -71,7 +71,7 @@ def base(files: Files) -> tuple[Layers, list[Diagnostic]]:
 def _mapping(file: Found, kind: str, found: list[Diagnostic]) -> Node | None:
     """Return the mapping that a file holds, or None and why it does not."""
     node = file.parsed.node
-    if node is None or isinstance(node.value, Mapping):
+    if node is None or isinstance(node.value, dict):
         return node
     shape = "a list" if isinstance(node.value, tuple) else "a single value"
     message = f"a {kind} is written as lines of 'key: value'; this is {shape}"
@@ -125,6 +125,6 @@ def _laid_over(
             found.append(diagnostic("HG304", message, changes.key or changes.span, hint))
             continue
         node = base[name].node
-        if node is not None and isinstance(changes.value, Mapping):
+        if node is not None and isinstance(changes.value, dict):
             merged[name] = replace(base[name], node=merge(node, changes))
     return merged

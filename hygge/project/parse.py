@@ -247,7 +247,7 @@ class _Builder:
             message = f"key '{key}' is written twice; it stands already in line {line}"
             self.found.append(diagnostic("HG005", message, span, "remove one of the two"))
         else:
-            entries[key] = replace(node, key=span)
+            entries[key] = Node(node.value, node.span, span)
 
     def _mappings(self, node: Node) -> tuple[Node, ...]:
         parts = node.items if isinstance(node.value, tuple) else (node,)

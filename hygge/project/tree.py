@@ -31,7 +31,7 @@ class Span:
 class Node:
     """One value of a YAML file: a scalar, a tuple of nodes or a mapping of nodes."""
 
-    value: Scalar | tuple[Node, ...] | Mapping[str, Node]
+    value: Scalar | tuple[Node, ...] | dict[str, Node]
     span: Span
     key: Span | None = None
     """Where the key of this value is written, for a value in a mapping."""
@@ -41,7 +41,7 @@ class Node:
     @property
     def entries(self) -> Mapping[str, Node]:
         """The values of a mapping by key; empty for anything else."""
-        return self.value if isinstance(self.value, Mapping) else _NOTHING
+        return self.value if isinstance(self.value, dict) else _NOTHING
 
     @property
     def items(self) -> tuple[Node, ...]:
@@ -59,7 +59,7 @@ class Node:
 
         An empty value and a block that begins on a later line are found by their key.
         """
-        is_block = isinstance(self.value, Mapping | tuple) and self.span.end_column == 0
+        is_block = isinstance(self.value, dict | tuple) and self.span.end_column == 0
         if self.key and (self.span.column == self.span.end_column or is_block):
             return self.key
         return self.span
@@ -67,7 +67,7 @@ class Node:
 
 def plain(node: Node) -> Plain:
     """Return the value without positions: dict, list or scalar."""
-    if isinstance(node.value, Mapping):
+    if isinstance(node.value, dict):
         return {key: plain(child) for key, child in node.value.items()}
     if isinstance(node.value, tuple):
         return [plain(child) for child in node.value]
@@ -90,18 +90,17 @@ def _child(node: Node, step: int | str) -> Node | None:
     return node.entries.get(step)
 
 
-def walk(
-    node: Node, path: tuple[int | str, ...] = ()
-) -> Iterator[tuple[tuple[int | str, ...], Node]]:
+def walk(node: Node) -> Iterator[tuple[tuple[int | str, ...], Node]]:
     """Yield every scalar below `node` with the way to it."""
-    if isinstance(node.value, Mapping):
-        for key, child in node.value.items():
-            yield from walk(child, (*path, key))
-    elif isinstance(node.value, tuple):
-        for number, child in enumerate(node.value):
-            yield from walk(child, (*path, number))
-    else:
-        yield path, node
+    left: list[tuple[tuple[int | str, ...], Node]] = [((), node)]
+    while left:
+        path, one = left.pop()
+        if isinstance(one.value, dict):
+            left += [((*path, key), child) for key, child in reversed(one.value.items())]
+        elif isinstance(one.value, tuple):
+            left += [((*path, i), one.value[i]) for i in reversed(range(len(one.value)))]
+        else:
+            yield path, one
 
 
 def merge(base: Node, overlay: Node) -> Node:
@@ -110,7 +109,7 @@ def merge(base: Node, overlay: Node) -> Node:
     A mapping that names another `type` replaces the whole mapping: the settings of one connector
     mean nothing to another.
     """
-    if not isinstance(base.value, Mapping) or not isinstance(overlay.value, Mapping):
+    if not isinstance(base.value, dict) or not isinstance(overlay.value, dict):
         return overlay
     other = overlay.value.get("type")
     if other is not None and "type" in base.value and other.value != base.value["type"].value:

@@ -115,7 +115,7 @@ class Variables:
             items = tuple(self.fill(item, forbidden=forbidden) for item in node.value)
             is_same = all(map(operator.is_, items, node.value))
             return node if is_same else replace(node, value=items)
-        if isinstance(node.value, Mapping):
+        if isinstance(node.value, dict):
             return self._mapping(node, node.value, forbidden)
         return node
 

@@ -220,3 +220,17 @@ def test_no_plugin_of_pydantic_sees_what_files_hold(project: Path, tmp_path: Pat
     done = validate(project, {**os.environ, "PYTHONPATH": str(tmp_path / "site")})
     assert done.stderr == ""
     assert done.returncode == 1
+
+
+def test_a_command_looks_for_garbage_again(project: Path) -> None:
+    """`main` looks for none while it imports; a long run must."""
+    code = (
+        "import atexit, gc, sys\n"
+        "from hygge.__main__ import main\n"
+        "sys.argv = ['hygge', 'types']\n"
+        "atexit.register(lambda: print('collects' if gc.isenabled() else 'never'))\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "collects"
