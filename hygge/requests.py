@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,13 @@ class ProjectContext:
 
     def path(self, text: str) -> Path:
         """Return `text` as an absolute path, relative ones taken from the root, `~` expanded."""
-        return Path(self.root, Path(text).expanduser())
+        return _absolute(self.root, text)
+
+
+@lru_cache(maxsize=64)
+def _absolute(root: Path, text: str) -> Path:
+    """Return a path that is asked for once for each of many entities."""
+    return Path(root, Path(text).expanduser())
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
@@ -58,12 +58,18 @@ class FileHomeConfig(HomeConfig, ABC):
     def layout(self, context: ProjectContext) -> Layout:
         """Return the entities below the path; touches nothing on the disk."""
         suffixes = (*self.extensions, *(e + c for e in self.extensions for c in self.compressions))
-        pattern = PathPattern(str(context.path(self.path).absolute()), suffixes)
+        pattern = _pattern(str(context.path(self.path).absolute()), suffixes)
         return Layout(pattern, self.extensions, self.compressions)
 
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the file and the directory that entity `name` could be."""
         return self.layout(context).places(name)
+
+
+@lru_cache(maxsize=16)
+def _pattern(path: str, suffixes: tuple[str, ...]) -> PathPattern:
+    """Return a pattern that is asked for once for each of many entities."""
+    return PathPattern(path, suffixes)
 
 
 class FileHome(Home, ABC):
