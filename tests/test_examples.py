@@ -30,7 +30,7 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def run(directory: Path, *words: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
     done = subprocess.run(
         [sys.executable, *words],
         cwd=directory,
