@@ -42,6 +42,8 @@ _LARGEST_BATCH = 4 * 2**20
 _SMALLEST_BATCH = 64 * 2**10
 _LARGEST_BUFFER = 32 * 2**20
 _SHARE_OF_STORES = 2
+_SHARE_OF_COMMITS = 8
+"""Nothing is read or staged while a move commits; looking keys up takes some times their size."""
 _BATCHES_HELD_BY_A_SPLIT = 4
 _GOOD = (Result.OK, Result.KEPT)
 _UNKNOWN = "its commit has begun and does not end; the next run finds out whether it landed"
@@ -119,6 +121,7 @@ class _Run:
             context=plan.context,
             budget=MemoryBudget(budget),
             buffer_bytes=buffers,
+            commit_bytes=plan.memory_limit // _SHARE_OF_COMMITS // at_once,
             stop=self._stop,
             emit=self._emit,
             engine=run_splits,

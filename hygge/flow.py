@@ -37,6 +37,7 @@ from hygge.logs import context
 from hygge.model import (
     Commit,
     Failure,
+    MovePublishing,
     MoveRetried,
     MoveStarted,
     Outcome,
@@ -187,6 +188,8 @@ class _Moving:
             mode=move.settings.mode,
             adopt=scope.adopt,
             buffer_bytes=scope.buffer_bytes // self._workers,
+            commit_bytes=scope.commit_bytes,
+            go_on=self._watch.check,
             primary_key=stored_key(move.settings),
             dedupe_by=stored_dedupe(move.settings),
             delete_missing=move.settings.delete_missing,
@@ -324,6 +327,9 @@ class _Moving:
         """Publish, and return what a person should know about how that went."""
         with self._scope.commit_of(self._move):
             self._watch.check()
+            self._scope.emit(
+                MovePublishing(self._scope.run_id, self._move.flow, self._move.entity, self.attempt)
+            )
             try:
                 target.commit(parts, commit)
             except Exception as error:

@@ -226,6 +226,15 @@ class MoveProgress(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MovePublishing(Event):
+    """All rows are staged and checked, and the commit begins."""
+
+    flow: str
+    entity: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class MoveRetried(Event):
     """An attempt failed in a way that may pass; the next one follows after `wait` seconds."""
 

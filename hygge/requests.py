@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -80,6 +80,10 @@ class WriteRequest:
     """Take over a place that holds data hygge did not write."""
     buffer_bytes: int = 2**25
     """Hold back at most about this many Arrow bytes of each split before writing them."""
+    commit_bytes: int = 2**26
+    """Hold about this many Arrow bytes at once in a commit that sorts rows out, as merges do."""
+    go_on: Callable[[], None] = lambda: None
+    """To be called now and then by a commit that takes long: raises when the move has to end."""
     primary_key: tuple[str, ...] = ()
     """The columns that identify a row, by their names in the store, where the flow says so.
 

@@ -46,6 +46,8 @@ class RunScope:
     """Splits of one entity at once where its flow says `parallel: auto`."""
     buffer_bytes: int = 2**25
     """Arrow bytes that the store may hold back of one entity, over all its splits."""
+    commit_bytes: int = 2**26
+    """Arrow bytes that a commit may hold to sort rows out."""
     adopt: bool = False
     limit: int | None = None
     """Move at most this many rows of each entity."""

@@ -22,6 +22,7 @@ from hygge.model import (
     Event,
     MoveFinished,
     MoveProgress,
+    MovePublishing,
     MoveRetried,
     MoveStarted,
     Notice,
@@ -119,6 +120,9 @@ class Live(Renderer):
                 self._active[flow, entity] = _Active(time.monotonic(), total)
             case MoveProgress():
                 self._progress(event)
+            case MovePublishing(flow=flow, entity=entity):
+                if active := self._active.get((flow, entity)):
+                    active.note = "publishing"
             case MoveRetried(flow=flow, entity=entity):
                 reason = clean_lines(redact(event.reason))
                 if active := self._active.get((flow, entity)):

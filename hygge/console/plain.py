@@ -15,6 +15,7 @@ from hygge.model import (
     Event,
     MoveFinished,
     MoveProgress,
+    MovePublishing,
     MoveRetried,
     MoveStarted,
     Notice,
@@ -31,6 +32,7 @@ _MOST_LINES = 5
 @dataclass(slots=True)
 class _Active:
     rows: int = 0
+    doing: str = ""
     started: float = field(default_factory=time.monotonic)
 
 
@@ -74,6 +76,9 @@ class Plain(Renderer):
             case MoveProgress(flow=flow, entity=entity, rows=rows):
                 self._active.setdefault((flow, entity), _Active()).rows = rows
                 return None
+            case MovePublishing(flow=flow, entity=entity):
+                self._active.setdefault((flow, entity), _Active()).doing = "publishing, "
+                return None
             case MoveRetried(flow=flow, entity=entity, attempt=attempt):
                 reason = clean_lines(redact(event.reason))
                 wait = duration(event.wait)
@@ -98,6 +103,7 @@ class Plain(Renderer):
         with self._lock:
             lines = [
                 f"{move_name(*name)}: {plural(active.rows, 'row')} so far, "
+                f"{active.doing}"
                 f"{duration(now - active.started)}"
                 for name, active in self._active.items()
             ]

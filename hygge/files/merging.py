@@ -7,15 +7,16 @@ into memory are taken in ranges, one after the other, each over the key columns 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hygge.connector import WriteRequest
 from hygge.errors import StoreError
 from hygge.files.keys import keys_of, shown
+from hygge.files.ranges import KEY, Range, by_range, ranges
 from hygge.files.record import PartFile
 from hygge.files.rereading import PartReader
 
@@ -24,11 +25,9 @@ if TYPE_CHECKING:
 
 Sized = TypeVar("Sized", "pa.Array", "pa.RecordBatch")
 _LEAST_BYTES = 16 * 2**20
-_SAMPLED = 1000
-"""Keys of each batch that ranges are chosen by."""
-_ROW_BYTES = 16
-"""Bytes of a row's place, held beside its key."""
+"""Fewer bytes are not worth laying the staged keys out once more."""
 _PIECE_ROWS = 2**20
+"""Rows whose bits are found at once."""
 
 
 @dataclass(slots=True)
@@ -65,44 +64,6 @@ class Dropped:
         return None if mask is None else pc.invert(mask.slice(first, batch.num_rows))
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The keys from one bound to before another; None is no bound."""
-
-    low: pa.Scalar | None = None
-    high: pa.Scalar | None = None
-
-    def holds(self, keys: pa.Array) -> pa.Array | None:
-        """Return which keys are in it; None when all are."""
-        import pyarrow.compute as pc
-
-        tests = [] if self.low is None else [pc.greater_equal(keys, self.low)]
-        tests += [] if self.high is None else [pc.less(keys, self.high)]
-        if not tests:
-            return None
-        return tests[0] if len(tests) == 1 else pc.and_(*tests)
-
-
-def ranges(arrays: Iterable[tuple[pa.Array, int]], most: int) -> list[Range]:
-    """Return ranges of some keys, given with the bytes held for them, of about `most` each."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    size, samples = 0, []
-    for keys, held in arrays:
-        size += held + _ROW_BYTES * len(keys)
-        step = max(len(keys) // _SAMPLED, 1)
-        samples.append(keys.take(pa.array(range(0, len(keys), step), pa.int64())))
-    number = -(-size // max(most, _LEAST_BYTES))
-    if number < 2:
-        return [Range()]
-    found = pa.chunked_array(samples).combine_chunks().drop_null()
-    ordered = pc.unique(found.take(pc.sort_indices(found)))
-    places = sorted({len(ordered) * n // number for n in range(1, number)} - {0})
-    bounds = [None, *(ordered[place] for place in places), None]
-    return [Range(low, high) for low, high in pairwise(bounds)]
-
-
 def grouped(items: Iterable[tuple[int, Sized]], most: int) -> Iterator[list[tuple[int, Sized]]]:
     """Yield arrays or batches, each with its number, in lists of about `most` bytes."""
     group, size = [], 0
@@ -123,29 +84,30 @@ def first_double(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    def keys() -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
+    def rows() -> Iterator[pa.RecordBatch]:
         for part in parts:
-            yield from ((rows, keys_of(rows, columns)) for rows in reader.batches(part, columns))
+            yield from reader.batches(part, columns)
 
-    for span in ranges(((one, one.nbytes) for _, one in keys()), most):
-        held = []
-        for _, found in keys():
-            inside = span.holds(found)
-            held.append((found if inside is None else found.filter(inside)).drop_null())
-        counts = pc.value_counts(pa.chunked_array(held))
+    def keys() -> Iterator[pa.Array]:
+        return (keys_of(batch, columns) for batch in rows())
+
+    spans = ranges(((one, one.nbytes) for one in keys()), most)
+    named = (pa.record_batch({KEY: one}) for one in keys())
+    for found in by_range(named, spans, reader.folder):
+        counts = pc.value_counts(pa.chunked_array([one.column(KEY).drop_null() for one in found]))
         double = pc.index(pc.greater(counts.field("counts"), 1), True).as_py()
         if double >= 0:
-            return _values_of(counts.field("values")[double], keys(), columns)
+            return _values_of(counts.field("values")[double], rows(), columns)
     return None
 
 
 def _values_of(
-    key: pa.Scalar, rows: Iterable[tuple[pa.RecordBatch, pa.Array]], columns: Sequence[str]
+    key: pa.Scalar, rows: Iterable[pa.RecordBatch], columns: Sequence[str]
 ) -> dict[str, Any] | None:
     import pyarrow.compute as pc
 
-    for batch, found in rows:
-        place = pc.index(found, key).as_py()
+    for batch in rows:
+        place = pc.index(keys_of(batch, columns), key).as_py()
         if place >= 0:
             return {name: batch.column(name)[place].as_py() for name in columns}
     return None
@@ -166,7 +128,7 @@ class Merge:
         self._request = request
         self._key = request.primary_key
         self._by = [name for name in request.dedupe_by if name not in request.primary_key]
-        self._most = request.buffer_bytes
+        self._most = request.commit_bytes
         self._staged, self._live = staged, live
         self._new, self._old = new, old
         self.losers = Dropped()
@@ -178,42 +140,44 @@ class Merge:
         """Find the rows that do not stay. Raises `StoreError` for keys that several rows have."""
         if not any(part.rows for part in self._staged):
             return
-        for span in self._ranges():
-            self._look_up(self._staged_keys(span))
+        spans = self._ranges()
+        folder = self._new.folder
+        staged = by_range(self._rows(self._new, self._staged, self._by), spans, folder)
+        live = by_range(self._rows(self._old, self._live), spans, folder)
+        for own, others in zip(staged, live, strict=True):
+            self._look_up(self._staged_keys(own), others)
 
     def _ranges(self) -> list[Range]:
         """Return ranges whose staged keys fit into memory."""
-        batches = self._batches(self._new, self._staged, [*self._key, *self._by])
-        return ranges(
-            ((keys_of(batch, self._key), batch.nbytes) for _, _, batch in batches), self._most
-        )
+        rows = self._rows(self._new, self._staged, self._by)
+        return ranges(((batch.column(KEY), batch.nbytes) for batch in rows), self._most)
 
-    def _batches(
-        self, reader: PartReader, parts: Sequence[PartFile], columns: Sequence[str]
-    ) -> Iterator[tuple[int, int, pa.RecordBatch]]:
-        """Yield the number of the file, that of the first row, and rows."""
-        for number, part in enumerate(parts):
-            row = 0
-            for batch in reader.batches(part, columns):
-                yield number, row, batch
+    @property
+    def _numbered(self) -> list[str]:
+        """What the columns of `dedupe_by` are called here; their own names may be anything."""
+        return [f"by{n}" for n in range(len(self._by))]
+
+    def _rows(
+        self, reader: PartReader, parts: Sequence[PartFile], by: Sequence[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the key of each row, its number among the rows of all files, and columns `by`."""
+        import pyarrow as pa
+
+        row = 0
+        for part in parts:
+            for batch in reader.batches(part, [*self._key, *by]):
+                columns = {KEY: keys_of(batch, self._key), "row": _counted(row, batch.num_rows)}
+                columns |= {f"by{n}": batch.column(name) for n, name in enumerate(by)}
                 row += batch.num_rows
+                yield pa.record_batch(columns)
 
-    def _staged_keys(self, span: Range) -> pa.Array:
-        """Return the staged keys of a range, having told the losers among equal ones."""
+    def _staged_keys(self, rows: Iterable[pa.RecordBatch]) -> pa.Array:
+        """Return the different keys of staged rows, having told the losers among equal ones."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        tables = []
-        for file, row, batch in self._batches(self._new, self._staged, [*self._key, *self._by]):
-            keys = keys_of(batch, self._key)
-            numbers = _counted(row, len(keys))
-            columns = {"key": keys, "row": numbers, "file": pa.repeat(file, len(keys))}
-            # Dedupe columns are sorted by; their own names may be anything.
-            columns |= {f"by{n}": batch.column(name) for n, name in enumerate(self._by)}
-            table, held = pa.table(columns), span.holds(keys)
-            tables.append(table if held is None else table.filter(held))
-        whole = pa.concat_tables(tables).combine_chunks()
-        keys = whole.column("key").combine_chunks()
+        whole = pa.Table.from_batches(rows).combine_chunks()
+        keys = whole.column(KEY).combine_chunks()
         different = pc.unique(keys)
         if len(different) < len(keys):
             self._choose(whole, keys)
@@ -227,7 +191,7 @@ class Merge:
         counts = pc.value_counts(keys)
         several = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
         rows = rows.filter(pc.is_in(keys, several))
-        names = [f"by{n}" for n in range(len(self._by))]
+        names = self._numbered
         order = pc.sort_indices(
             rows,
             sort_keys=[("key", "ascending"), *((name, "descending") for name in names)],
@@ -240,48 +204,39 @@ class Merge:
         contested = pc.and_(tied, pa.concat_arrays([pa.array([False]), first[:-1]]))
         if pc.any(contested).as_py():
             self._refuse(rows, pc.index(contested, True).as_py())
-        lost = rows.filter(same)
-        for file in pc.unique(lost.column("file")).to_pylist():
-            mine = lost.filter(pc.equal(lost.column("file"), file)).column("row").combine_chunks()
-            self.losers.add(file, _mask(mine, self._staged[file].rows))
+        _drop(rows.filter(same).column("row"), self._staged, self.losers)
 
     def _refuse(self, rows: pa.Table, place: int) -> None:
         import pyarrow.compute as pc
 
         key = rows.column("key")[place]
         count = pc.sum(pc.equal(rows.column("key"), key)).as_py()
-        file, row = rows.column("file")[place].as_py(), rows.column("row")[place].as_py()
-        names = self._told(self._new, self._staged[file], row)
+        names = self._told(rows.column("row")[place].as_py())
         raise _several(names, count, "were read", "say which is right with  dedupe_by: <column>")
 
-    def _told(self, reader: PartReader, part: PartFile, row: int) -> dict[str, str]:
-        for batch in reader.batches(part, self._key):
-            if row < batch.num_rows:
-                return shown(batch, self._key, row)
-            row -= batch.num_rows
+    def _told(self, row: int) -> dict[str, str]:
+        for part in self._staged:
+            for batch in self._new.batches(part, self._key):
+                if row < batch.num_rows:
+                    return shown(batch, self._key, row)
+                row -= batch.num_rows
         return {}
 
-    def _look_up(self, keys: pa.Array) -> None:
+    def _look_up(self, keys: pa.Array, live: Iterable[pa.RecordBatch]) -> None:
         """Find the live rows whose key is among the staged ones."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        hits, masks = [], defaultdict(list)
-        batches = self._batches(self._old, self._live, self._key)
-        live = ((file, keys_of(batch, self._key)) for file, _, batch in batches)
-        for group in grouped(live, self._most):  # each look-up lays the staged keys out anew
-            found = pa.chunked_array([one for _, one in group])
-            is_hit = pc.is_in(found, keys)
-            hits.append(found.filter(is_hit))
-            row = 0
-            for file, one in group:
-                masks[file].append(is_hit.slice(row, len(one)).combine_chunks())
-                row += len(one)
-            for file in [done for done in masks if done != group[-1][0]]:
-                self.replaced.add(file, pa.concat_arrays(masks.pop(file)))
-        for file, found in masks.items():
-            self.replaced.add(file, pa.concat_arrays(found))
-        whole = pa.chunked_array([one for hit in hits for one in hit.chunks], keys.type)
+        hits = []
+        # Each look-up lays the staged keys out anew, so many rows are looked up at once.
+        for group in grouped(((0, batch) for batch in live), self._most):
+            rows = pa.Table.from_batches([batch for _, batch in group])
+            hits.append(rows.filter(pc.is_in(rows.column(KEY), keys)))
+        if not hits:
+            return
+        found = pa.concat_tables(hits)
+        _drop(found.column("row"), self._live, self.replaced)
+        whole = found.column(KEY)
         if len(whole) > len(keys) or len(pc.unique(whole)) < len(whole):
             self._refuse_live(whole)
 
@@ -291,11 +246,12 @@ class Merge:
         counts = pc.value_counts(hits)
         place = pc.index(pc.greater(counts.field("counts"), 1), True).as_py()
         key, count = counts.field("values")[place], counts.field("counts")[place].as_py()
-        for file, _, batch in self._batches(self._old, self._live, self._key):
-            row = pc.index(keys_of(batch, self._key), key).as_py()
-            if row >= 0:
-                hint = f"remove all but one from {self._live[file].name} and its like"
-                raise _several(shown(batch, self._key, row), count, "are in the store", hint)
+        for part in self._live:
+            for batch in self._old.batches(part, self._key):
+                row = pc.index(keys_of(batch, self._key), key).as_py()
+                if row >= 0:
+                    hint = f"remove all but one from {part.name} and its like"
+                    raise _several(shown(batch, self._key, row), count, "are in the store", hint)
 
 
 def _as_before(rows: pa.Table, names: Sequence[str]) -> pa.Array:
@@ -324,17 +280,39 @@ def _counted(first: int, count: int) -> pa.Array:
     return pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), count), start=first - 1)
 
 
-def _mask(rows: pa.Array, count: int) -> pa.Array:
+def _drop(rows: pa.ChunkedArray, parts: Sequence[PartFile], dropped: Dropped) -> None:
+    """Note rows, by their numbers among those of all files, as some that do not stay."""
+    import pyarrow.compute as pc
+
+    ordered = rows.take(pc.sort_indices(rows)).combine_chunks()
+    starts = list(accumulate((part.rows for part in parts), initial=0))
+    done = 0
+    while done < len(ordered):
+        file = bisect_right(starts, ordered[done].as_py()) - 1
+        end = _place(ordered, starts[file + 1])
+        mine = pc.subtract(ordered.slice(done, end - done), starts[file])
+        dropped.add(file, _mask(mine, parts[file].rows))
+        done = end
+
+
+def _mask(ordered: pa.Array, count: int) -> pa.Array:
     """Return which of `count` rows are among some row numbers."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    masks = []
+    masks, done = [], 0
     for first in range(0, count, _PIECE_ROWS):
-        piece = _counted(first, min(_PIECE_ROWS, count - first))
-        inside = pc.and_(pc.greater_equal(rows, first), pc.less(rows, first + _PIECE_ROWS))
-        masks.append(pc.is_in(piece, rows.filter(inside)))
+        last = min(first + _PIECE_ROWS, count) - 1
+        end = _place(ordered, last + 1)
+        here = pc.subtract(ordered.slice(done, end - done), first)
+        masks.append(pc.inverse_permutation(here, max_index=last - first).is_valid())
+        done = end
     return pa.concat_arrays(masks)
+
+
+def _place(ordered: pa.Array, number: int) -> int:
+    """Return where a number would be among ordered ones."""
+    return bisect_left(range(len(ordered)), number, key=lambda place: ordered[place].as_py())
 
 
 def _several(key: dict[str, str], count: int, where: str, hint: str) -> StoreError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -25,13 +25,20 @@ _BATCH_BYTES = 4 * 2**20
 class PartReader:
     """Reads the files of one entity by the home that belongs to its store."""
 
-    def __init__(self, config: StoreConfig, folder: Path, schema: pa.Schema) -> None:
+    def __init__(
+        self,
+        config: StoreConfig,
+        folder: Path,
+        schema: pa.Schema,
+        go_on: Callable[[], None] = lambda: None,
+    ) -> None:
         home = config.as_home(schema)
         if home is None:
             raise StoreError(f"files of a {config.type_name} store cannot be read again")
         self.schema = schema
         """The columns of all rows; those that a file lacks are null."""
-        self._folder = folder
+        self.folder = folder
+        self._go_on = go_on
         self._home = cast("FileHome", home.home(ProjectContext(folder)))
 
     def batches(
@@ -46,14 +53,15 @@ class PartReader:
         names = self.schema.names if columns is None else columns
         rows = 0
         try:
-            for batch in self._read((folder or self._folder) / part.name, names):
+            for batch in self._read((folder or self.folder) / part.name, names):
                 rows += batch.num_rows
+                self._go_on()
                 yield self._fitted(batch, names)
         except HomeError as error:
             raise StoreError(f"cannot read what was written: {error.message}") from error
         if rows != part.rows:
             raise StoreError(
-                f"{self._folder / part.name} holds {rows:,} rows, its record says {part.rows:,}",
+                f"{self.folder / part.name} holds {rows:,} rows, its record says {part.rows:,}",
                 hint="put the file back, or write the entity anew with  hygge go --full-refresh",
             )
 

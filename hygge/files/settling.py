@@ -41,8 +41,8 @@ class Settling:
         self._layout = layout
         self._request = request
         self._commit = commit
-        self._new = PartReader(config, generation.path, commit.schema)
-        self._old = PartReader(config, generation.place.live, commit.schema)
+        self._new = PartReader(config, generation.path, commit.schema, request.go_on)
+        self._old = PartReader(config, generation.place.live, commit.schema, request.go_on)
         self._numbers = itertools.count()
 
     def settle(
@@ -220,7 +220,7 @@ class Settling:
         import pyarrow.compute as pc
 
         key = self._request.primary_key
-        for group in grouped(((0, batch) for batch in staged), self._request.buffer_bytes):
+        for group in grouped(((0, batch) for batch in staged), self._request.commit_bytes):
             keys = pa.chunked_array([keys_of(batch, key) for _, batch in group]).combine_chunks()
             old = self._held(keys, replaced, live, gone)
             places, row = pc.index_in(keys, old.column(_KEY).combine_chunks()), 0
@@ -243,7 +243,7 @@ class Settling:
                 continue
             batches = self._old.batches(part, list(dict.fromkeys([*key, *gone])))
             numbered = ((0, batch) for batch in batches)
-            for group in grouped(numbered, self._request.buffer_bytes):
+            for group in grouped(numbered, self._request.commit_bytes):
                 rows = pa.Table.from_batches([batch for _, batch in group])
                 own = pa.chunked_array([keys_of(batch, key) for _, batch in group])
                 is_wanted = pc.is_in(own, keys)

@@ -159,8 +159,9 @@ class FileTarget(Target):
         staged = [file for files in self._staged.values() for file in files if file.rows]
         if schema is None or not staged:
             return None
-        reader = PartReader(self._config, self._generation.path, schema)
-        return first_double(reader, staged, columns, self._request.buffer_bytes)
+        request = self._request
+        reader = PartReader(self._config, self._generation.path, schema, request.go_on)
+        return first_double(reader, staged, columns, request.commit_bytes)
 
     def _check_seq(self, commit: Commit) -> None:
         generation = self._generation

@@ -13,6 +13,7 @@ from hygge.model import (
     Event,
     MoveFinished,
     MoveProgress,
+    MovePublishing,
     MoveRetried,
     MoveStarted,
     Notice,
@@ -67,6 +68,14 @@ def test_a_heartbeat_tells_how_far_each_active_move_has_come() -> None:
     stream = Waiting("users: 500 rows so far")
     with Plain(Output(stream), heartbeat=0.01) as renderer:
         for event in STORY[:4]:
+            renderer.listen(event)
+        assert stream.seen.wait(30)
+
+
+def test_a_heartbeat_tells_that_a_commit_takes_long() -> None:
+    stream = Waiting("users: 500 rows so far, publishing, ")
+    with Plain(Output(stream), heartbeat=0.01) as renderer:
+        for event in [*STORY[:4], MovePublishing(RUN, "users", "users", 1)]:
             renderer.listen(event)
         assert stream.seen.wait(30)
 
