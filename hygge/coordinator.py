@@ -42,8 +42,8 @@ _LARGEST_BATCH = 4 * 2**20
 _SMALLEST_BATCH = 64 * 2**10
 _LARGEST_BUFFER = 32 * 2**20
 _SHARE_OF_STORES = 2
-_SHARE_OF_COMMITS = 8
-"""Nothing is read or staged while a move commits; looking keys up takes some times their size."""
+_SHARE_OF_COMMITS = 4
+"""Nothing is read or staged while a move commits, but rows are held twice where they are sorted."""
 _BATCHES_HELD_BY_A_SPLIT = 4
 _GOOD = (Result.OK, Result.KEPT)
 _UNKNOWN = "its commit has begun and does not end; the next run finds out whether it landed"
