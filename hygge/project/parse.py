@@ -7,7 +7,8 @@ built to exhaust memory or the stack never gets far.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -137,21 +138,18 @@ class _Builder:
 
     def add(self, event: yaml.Event) -> None:
         """Take the next event."""
-        if isinstance(event, yaml.ScalarEvent):
-            self._scalar(event)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            self._open(event)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._close(event)
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(event)
-        elif isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                self._refuse("HG008", "a second document begins here", event, "one file, one thing")
+        take = _TAKES.get(type(event))
+        if take is not None:
+            take(self, event)
 
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
-        self._no_tag(event)
+    def _document(self, event: _Event) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            self._refuse("HG008", "a second document begins here", event, "one file, one thing")
+
+    def _scalar(self, event: _Event) -> None:
+        if event.tag is not None:
+            self._refuse_tag(event)
         span = self._span(event)
         text = event.value
         frame = self.stack[-1] if self.stack else None
@@ -169,7 +167,8 @@ class _Builder:
         frame.key = (text, span, is_merge)
 
     def _open(self, event: _Event) -> None:
-        self._no_tag(event)
+        if event.tag is not None:
+            self._refuse_tag(event)
         frame = self.stack[-1] if self.stack else None
         if frame and frame.entries is not None and frame.key is None:
             self._refuse("HG010", "a list or mapping cannot be a key", event, _QUOTE_BRACES)
@@ -184,7 +183,7 @@ class _Builder:
         frame = self.stack.pop()
         end = event.end_mark
         is_one_line = end.line + 1 == frame.span.line
-        span = replace(frame.span, end_column=end.column + 1 if is_one_line else 0)
+        span = frame.span._replace(end_column=end.column + 1 if is_one_line else 0)
         if frame.entries is None:
             node = Node(tuple(frame.items), span)
         else:
@@ -258,11 +257,10 @@ class _Builder:
                 self._refuse_at("HG009", message, part.span, hint)
         return parts
 
-    def _no_tag(self, event: _Event) -> None:
-        if event.tag is not None:
-            tag = "!…" if self._is_secret() else event.tag.replace("tag:yaml.org,2002:", "!!")
-            hint = "remove it; to keep a number as text, write it in quotes"
-            self._refuse("HG007", f"the tag '{tag}' is refused", event, hint)
+    def _refuse_tag(self, event: _Event) -> None:
+        tag = "!…" if self._is_secret() else event.tag.replace("tag:yaml.org,2002:", "!!")
+        hint = "remove it; to keep a number as text, write it in quotes"
+        self._refuse("HG007", f"the tag '{tag}' is refused", event, hint)
 
     def _is_secret(self) -> bool:
         """Whether the value that comes next belongs to a key that looks like a secret's."""
@@ -279,6 +277,17 @@ class _Builder:
     def _refuse_at(self, code: str, message: str, span: Span, *help: str) -> None:
         raise _Refused(diagnostic(code, message, span, *help))
 
+
+_TAKES: Mapping[type, Callable[[_Builder, _Event], None]] = {
+    yaml.ScalarEvent: _Builder._scalar,
+    yaml.SequenceStartEvent: _Builder._open,
+    yaml.MappingStartEvent: _Builder._open,
+    yaml.SequenceEndEvent: _Builder._close,
+    yaml.MappingEndEvent: _Builder._close,
+    yaml.AliasEvent: _Builder._alias,
+    yaml.DocumentStartEvent: _Builder._document,
+}
+"""What is done with an event; the others say nothing."""
 
 _PAIR = "write key: value"
 _QUOTE_BRACES = 'a value that begins with { or [ has to be written in quotes: "{entity}.csv"'
