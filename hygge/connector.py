@@ -43,7 +43,11 @@ class ConnectorConfig(Described):
     """What a file in `homes/` or `stores/` says. A field's docstring is its documentation."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        defer_build=True,  # no validator of a class that is only a base of others
     )
 
     type: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import yaml
@@ -25,9 +26,15 @@ _Event = Any  # the parser's events share no type that knows their marks
 MAX_BYTES = 1_000_000
 MAX_NODES = 10_000
 
-_UNPRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_ODD = re.compile("[^\t\n\r\x20-\x7e]")
+"""What may be unprintable: most files hold none of it, and need not the pattern below."""
+
+
+@cache
+def _unprintable() -> re.Pattern[str]:
+    return re.compile(
+        "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ def decode(data: bytes, file: str) -> Parsed:
         message = f"byte {data[error.start]:#04x} is not UTF-8 text"
         found = diagnostic("HG003", message, _end_of(before, file), _UTF8)
         return Parsed(None, (found,), data.decode("utf-8-sig", "replace"))
-    if wrong := _UNPRINTABLE.search(text):
+    if _ODD.search(text) and (wrong := _unprintable().search(text)):
         message = f"the character U+{ord(wrong[0]):04X} cannot stand in YAML"
         place = _end_of(text[: wrong.start()], file)
         escape = f"\\x{ord(wrong[0]):02x}" if ord(wrong[0]) < 256 else f"\\u{ord(wrong[0]):04x}"
@@ -87,8 +94,8 @@ def parse(text: str, file: str) -> Parsed:
     try:
         loader = _Loader(text)
         try:
-            while loader.check_event():
-                builder.add(loader.get_event())
+            for event in iter(loader.get_event, None):
+                builder.add(event)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
@@ -158,7 +165,8 @@ class _Builder:
             return
         value = text if event.style else resolve(text)
         node = Node(value, span)
-        self._remember(event.anchor, node, 1, 0)
+        if event.anchor:
+            self.anchors[event.anchor] = _Anchor(node, 1, 0)
         self._attach(node, 1, 0)
 
     def _key(self, frame: _Frame, text: str, span: Span, *, is_merge: bool) -> None:
@@ -191,7 +199,8 @@ class _Builder:
                 for key, child in other.entries.items():
                     frame.entries.setdefault(key, child)
             node = Node(frame.entries, span)
-        self._remember(frame.anchor, node, frame.size, frame.height)
+        if frame.anchor:
+            self.anchors[frame.anchor] = _Anchor(node, frame.size, frame.height)
         self._attach(node, frame.size, frame.height)
 
     def _alias(self, event: _Event) -> None:
@@ -211,10 +220,6 @@ class _Builder:
         if len(self.stack) + anchor.height > MAX_DEPTH:
             raise _Refused(too_deep(self._span(event)))
         self._attach(anchor.node, anchor.size, anchor.height, event)
-
-    def _remember(self, name: str | None, node: Node, size: int, height: int) -> None:
-        if name:
-            self.anchors[name] = _Anchor(node, size, height)
 
     def _attach(self, node: Node, size: int, height: int, alias: _Event = None) -> None:
         """Put a finished value where it belongs; count it, and count an alias in full."""

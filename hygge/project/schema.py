@@ -187,7 +187,7 @@ class _Findings:
     def flags_for_numbers(self) -> list[Diagnostic]:
         """Refuse `true` and `false` where a number belongs, which pydantic takes for 1 and 0."""
         found: list[Diagnostic] = []
-        if not any(isinstance(value, bool) for value in scalars(self.node)):
+        if bool not in map(type, scalars(self.node)):
             return found
         for loc, leaf in walk(self.node):
             types = _types_at(self.model, loc) if isinstance(leaf.value, bool) else set()

@@ -67,21 +67,22 @@ class Node:
 def plain(node: Node) -> Plain:
     """Return the value without positions: dict, list or scalar."""
     value = node.value
-    if isinstance(value, dict):
+    if type(value) is dict:
         return {key: plain(child) for key, child in value.items()}
-    if isinstance(value, tuple):
+    if type(value) is tuple:
         return [plain(child) for child in value]
     return value
 
 
 def scalars(node: Node) -> list[Scalar]:
     """Return the value of every scalar below `node`, in no order: quicker than `walk`."""
-    found, left = [], [node]
+    found: list[Any] = []
+    left = [node]
     while left:
         value = left.pop().value
-        if isinstance(value, dict):
+        if type(value) is dict:
             left += value.values()
-        elif isinstance(value, tuple):
+        elif type(value) is tuple:
             left += value
         else:
             found.append(value)

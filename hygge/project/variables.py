@@ -109,9 +109,8 @@ class Variables:
 
     def fill(self, node: Node, *, forbidden: frozenset[str] = FORBIDDEN) -> Node:
         """Return `node` with every variable replaced, or marked where it is not known."""
-        if any(isinstance(value, str) and "${" in value for value in scalars(node)):
-            return self._filled(node, forbidden)
-        return node
+        is_plain = "${" not in "\n".join(map(str, scalars(node)))
+        return node if is_plain else self._filled(node, forbidden)
 
     def _filled(self, node: Node, forbidden: frozenset[str]) -> Node:
         if isinstance(node.value, str):
