@@ -12,7 +12,8 @@ A connector is one module: a config class (what YAML says) and a `Home` or `Stor
             return LedgerHome(self, context)
 
 The module is imported whenever a project that names the type is validated, so it imports nothing
-heavy at its top: drivers and pyarrow are imported inside the functions that use them.
+heavy at its top: drivers and pyarrow are imported inside the functions that use them. So may be the
+module with the `Home` or `Store` where it is large.
 
 What the flow promises to a connector: it alone counts, retries, logs, sizes batches, reads ahead
 and wraps errors. What a connector promises to the flow is in the docstrings below, and
