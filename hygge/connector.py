@@ -12,7 +12,8 @@ A connector is one module: a config class (what YAML says) and a `Home` or `Stor
             return LedgerHome(self, context)
 
 The module is imported whenever a project that names the type is validated, so it imports nothing
-heavy at its top: drivers and pyarrow are imported inside the functions that use them.
+heavy at its top: drivers and pyarrow are imported inside the functions that use them. So may be the
+module with the `Home` or `Store` where it is large.
 
 What the flow promises to a connector: it alone counts, retries, logs, sizes batches, reads ahead
 and wraps errors. What a connector promises to the flow is in the docstrings below, and
@@ -43,7 +44,11 @@ class ConnectorConfig(Described):
     """What a file in `homes/` or `stores/` says. A field's docstring is its documentation."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        defer_build=True,  # no validator of a class that is only a base of others
     )
 
     type: str

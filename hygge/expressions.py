@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hygge.evaluation import (
@@ -86,6 +87,7 @@ class Expression:
         return pc.fill_null(found, False)
 
 
+@lru_cache(maxsize=1000)
 def parse(text: str) -> Expression:
     """Return the expression that a text stands for. Raises `ExpressionError`."""
     parser = _Parser(text)

@@ -117,7 +117,12 @@ Names = Annotated[
 class Settings(Described):
     """A block of YAML whose unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        defer_build=True,  # no validator of a block that is only a part of others
+    )
 
 
 def check_expression(text: str) -> str:

@@ -26,3 +26,15 @@ def globals_first(arguments: Sequence[str]) -> list[str]:
         else:
             rest.append(word)
     return first + rest
+
+
+def command_of(arguments: Sequence[str]) -> str | None:
+    """Return the command that is called; None where something else stands before it."""
+    waiting = list(arguments)
+    while waiting:
+        word = waiting.pop(0)
+        if word in _WITH_VALUE:
+            del waiting[:1]
+        elif word not in _FLAGS and word.partition("=")[0] not in _WITH_VALUE:
+            return None if word.startswith("-") else word
+    return None

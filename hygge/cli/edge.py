@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from hygge.cli.arguments import globals_first
+from hygge.cli.arguments import command_of, globals_first
 
 if TYPE_CHECKING:
     from hygge.cli.globals import Globals
@@ -24,7 +24,7 @@ INTERRUPTED = 130
 
 def run() -> int:
     """Run the command line and return its exit code."""
-    from hygge.cli.app import app
+    from hygge.cli.app import app_of
     from hygge.errors import HyggeError
 
     for stream in (sys.stdout, sys.stderr):
@@ -32,7 +32,8 @@ def run() -> int:
             stream.reconfigure(errors="backslashreplace")
     chosen: list[Globals] = []
     try:
-        app(args=globals_first(sys.argv[1:]), obj=chosen)
+        arguments = globals_first(sys.argv[1:])
+        app_of(command_of(arguments))(args=arguments, obj=chosen)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.__context__, BrokenPipeError):  # nobody wanted the rest of a help page

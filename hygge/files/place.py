@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import unicodedata
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ from pathlib import Path
 from hygge.connector import WriteRequest
 from hygge.errors import StoreError
 from hygge.files.durable import make_directory
+from hygge.files.names import refuse_name
 from hygge.files.owner import Owner
 from hygge.locks import LockHeldError, lock_file, write_note
 
 STATE = ".hygge"
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 STAGING = re.compile(RUN_ID.pattern + r"\.\d{1,6}")
-_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +78,6 @@ def check_name(into: str) -> None:
             f"{into!r} cannot be the name of a directory in a store of files: {reason}",
             hint="give the entity another name there with  into: <name>",
         )
-
-
-def refuse_name(into: str) -> str | None:
-    """Return why an entity's name cannot be the name of a directory; None when it can."""
-    if not into or into[0] in "._":
-        return "it is empty or begins with '.' or '_', which readers of data directories skip"
-    if "/" in into or "\\" in into:
-        return "it holds a path separator"
-    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in into):
-        return "it holds a control character"
-    if unicodedata.normalize("NFC", into) != into:
-        return "its accents are written in a way that some systems change (not Unicode NFC)"
-    if len(into.encode()) > _LONGEST_NAME:
-        return f"it is longer than {_LONGEST_NAME} bytes"
-    return None
 
 
 def prepare(place: Place) -> None:

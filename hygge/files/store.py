@@ -5,30 +5,18 @@ from __future__ import annotations
 import glob
 import os
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from shutil import disk_usage
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from hygge.connector import HomeConfig, ProjectContext, Store, StoreConfig, Target, WriteRequest
-from hygge.errors import StoreError
-from hygge.files.adoption import check_adoption
-from hygge.files.formats import BUFFER_BYTES, FileFormat, store_errors
-from hygge.files.generations import open_generation
+from hygge.connector import HomeConfig, ProjectContext, Store, StoreConfig
+from hygge.files.formats import FileFormat
+from hygge.files.names import refuse_name
 from hygge.files.patterns import PLACEHOLDER
-from hygge.files.place import Place, refuse_name
-from hygge.files.record import load_record
-from hygge.files.splits import Layout
-from hygge.files.target import FileTarget
-from hygge.model import Commit, Finding, Mode
+from hygge.model import Mode
 from hygge.settings import Bytes, Names
 from hygge.unfit import UnfitError
-
-_LITTLE_SPACE = 10**9
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,72 +82,6 @@ class FileStoreConfig(StoreConfig):
 
     def store(self, context: ProjectContext) -> Store:
         """Return the store; touches nothing."""
+        from hygge.files.storing import FileStore
+
         return FileStore(self, Path(os.path.normpath(context.path(self.path))))
-
-
-class FileStore(Store):
-    """A directory of entities, each published by swapping whole directories."""
-
-    def __init__(self, config: FileStoreConfig, root: Path) -> None:
-        self.config = config
-        self.root = root
-
-    def check(self) -> None:
-        """Look whether the directory, or the nearest one above it, can be written."""
-        place = self._nearest()
-        if not place.is_dir():
-            raise StoreError(
-                f"{place} is not a directory, so the store cannot be {self.root}",
-                hint="choose another path",
-            )
-        if not os.access(place, os.W_OK | os.X_OK):
-            raise StoreError(
-                f"{place} cannot be written by this user",
-                hint=f"grant the right to write there, or choose another path than {self.root}",
-            )
-
-    def _nearest(self) -> Path:
-        """Return the directory, or the nearest one above it that is there."""
-        place = self.root
-        while not place.exists() and place != place.parent:
-            place = place.parent
-        return place
-
-    def examine(self) -> Iterator[Finding]:
-        """Yield whether a file can be written there, and how much room is left."""
-        self.check()
-        place = self._nearest()
-        with store_errors(f"write to {place}"), TemporaryFile(dir=place):
-            free = disk_usage(place).free
-        state = "it can be written" if place == self.root else "it can be made"
-        yield Finding(f"{state}; {free / 10**9:,.1f} GB are free")
-        if free < _LITTLE_SPACE:
-            hint = f"a replace needs room for the old rows and the new ones:  df -h {place}"
-            yield Finding(f"{free // 10**6:,} MB are little", "warning", hint)
-
-    def last_commit(self, into: str) -> Commit | None:
-        """Return the commit of the live directory; see `Store.last_commit`."""
-        live = Place(self.root, into).live
-        with store_errors(f"read {live}"):
-            record = load_record(live)
-        return None if record is None else record.commit
-
-    @contextmanager
-    def open(self, request: WriteRequest) -> Iterator[Target]:
-        """Take the entity's directory for one attempt; see `Store.open`."""
-        with ExitStack() as stack:
-            with store_errors(f"write to {self.root / request.into}"):
-                generation = stack.enter_context(open_generation(self.root, request))
-                check_adoption(generation, request)
-            layout = self._layout(request.buffer_bytes)
-            yield FileTarget(generation, request, layout, self.config)
-
-    def _layout(self, buffer_bytes: int) -> Layout:
-        config = self.config
-        return Layout(
-            config.format(),
-            config.file_max_rows,
-            config.file_max_bytes,
-            config.partition_by,
-            min(buffer_bytes, BUFFER_BYTES),
-        )

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from hygge.connector import (
-    Ability,
-    Finding,
-    Home,
-    HomeConfig,
-    ProjectContext,
-    ReadRequest,
-    Source,
-)
-from hygge.errors import HomeError
-from hygge.sql.names import TableName, matching, nearest, readings
-from hygge.sql.tds import catalog, types
-from hygge.sql.tds.catalog import bracketed
-from hygge.sql.tds.connecting import Rows, control
-from hygge.sql.tds.faults import is_passing
+from hygge.connector import Ability, Home, ProjectContext
+from hygge.sql.server import ServerHomeConfig
 from hygge.sql.tds.settings import TdsSettings
-from hygge.sql.tds.source import TdsSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class MssqlHomeConfig(TdsSettings, HomeConfig, type="mssql"):
+class MssqlHomeConfig(TdsSettings, ServerHomeConfig, type="mssql"):
     """Not yet tested against a server: reads tables, views and queries of SQL Server.
 
     It was built without one: its SQL is checked by a grammar, its types case by case, and what it
@@ -49,86 +34,12 @@ class MssqlHomeConfig(TdsSettings, HomeConfig, type="mssql"):
     @classmethod
     def type_samples(cls) -> Mapping[str, pa.Field]:
         """Return how columns of SQL Server's types are read."""
+        from hygge.sql.tds import types
+
         return {name: types.sample(name) for name in types.SAMPLES}
 
-    def home(self, context: ProjectContext) -> MssqlHome:
+    def home(self, context: ProjectContext) -> Home:
         """Return the home; connects to nothing."""
+        from hygge.sql.tds.home import MssqlHome
+
         return MssqlHome(self)
-
-    def places(self, context: ProjectContext, name: str) -> list[str]:
-        """Return the tables that entity `name` may be, as URLs without the user."""
-        return self.urls(name)
-
-
-class MssqlHome(Home):
-    """A database of SQL Server."""
-
-    def __init__(self, config: MssqlHomeConfig) -> None:
-        self.config = config
-
-    def check(self) -> None:
-        """Connect and ask something."""
-        with self._control("cannot read") as run:
-            run("SELECT 1")
-
-    def examine(self) -> Iterator[Finding]:
-        """Yield what the server says of itself, and whether it can be read as of one instant."""
-        with self._control("cannot look around") as run:
-            version, user, database = run("SELECT @@VERSION, SUSER_SNAME(), DB_NAME()")[0]
-            name = str(version).splitlines()[0]
-            yield Finding(f"{name} answers {user} in database {database}")
-            yield Finding("hygge was not yet tested against a SQL Server", "warning")
-            if _is_versioned(run):
-                yield Finding("entities are read as of one instant")
-                return
-            yield Finding(
-                "the database allows no snapshots: rows that change while they are read may be met "
-                "twice or not at all",
-                "warning",
-                f"ALTER DATABASE {bracketed(str(database))} SET ALLOW_SNAPSHOT_ISOLATION ON",
-            )
-
-    def entities(self, pattern: str = "*") -> list[str]:
-        """Return the tables and views that match, without their schema where it is the default."""
-        with self._control("cannot list tables") as run:
-            return matching(catalog.tables(run), pattern, self._schema(run))
-
-    @contextmanager
-    def open(self, request: ReadRequest) -> Iterator[Source]:
-        """Find the table, and what its columns are."""
-        with self._control(f"cannot read {request.entity}", rights=2) as run:
-            source = TdsSource(self.config, request, run, is_versioned=_is_versioned(run))
-            if request.query is not None:
-                yield source.over_query(request.query)
-            else:
-                yield source.over_table(self._find(run, request.entity))
-
-    def is_transient(self, error: BaseException) -> bool:
-        """Return true for lost connections, deadlocks and servers that are starting or full."""
-        return is_passing(error)
-
-    def _find(self, run: Rows, entity: str) -> TableName:
-        default = self._schema(run)
-        for name in readings(entity, default):
-            if catalog.kind(run, name) in ("table", "view"):
-                return name
-        others = [name.shown(default) for name in catalog.tables(run)]
-        raise HomeError(
-            f"{self.config.endpoint()} has no table '{entity}'{nearest(entity, others)}",
-            hint="list what is there with  hygge discover; tables that this user may not use are "
-            "not seen",
-            code="HG506",
-        )
-
-    def _schema(self, run: Rows) -> str:
-        return self.config.schema_ or str(run(catalog.SCHEMA)[0][0])
-
-    @contextmanager
-    def _control(self, what: str, *, rights: int = 1) -> Iterator[Rows]:
-        config = self.config
-        with config.pool().reserve(rights), control(config, HomeError, what) as run:
-            yield run
-
-
-def _is_versioned(run: Rows) -> bool:
-    return int(run(catalog.ISOLATION)[0][0]) == 1

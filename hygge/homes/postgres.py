@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from hygge.connector import (
-    Ability,
-    EntityFacts,
-    Finding,
-    Home,
-    HomeConfig,
-    ProjectContext,
-    ReadRequest,
-    Source,
-)
-from hygge.errors import HomeError
-from hygge.sql.names import matching, nearest, readings
-from hygge.sql.pg import catalog, types
-from hygge.sql.pg.bounding import SAYS_READ_ONLY, Opened, opened, upper_of
-from hygge.sql.pg.connecting import Rows, control
-from hygge.sql.pg.examining import examine_reading
-from hygge.sql.pg.faults import is_passing
-from hygge.sql.pg.reading import READ_ONLY, PgSource
+from hygge.connector import Ability, Home, ProjectContext
 from hygge.sql.pg.settings import PgSettings
-from hygge.sql.waiting import StillWritingError
+from hygge.sql.server import ServerHomeConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class PostgresHomeConfig(PgSettings, HomeConfig, type="postgres"):
+class PostgresHomeConfig(PgSettings, ServerHomeConfig, type="postgres"):
     """Reads tables, views and queries of PostgreSQL, all splits under one snapshot."""
 
     can: ClassVar = frozenset(Ability) - {Ability.FILES}
@@ -42,147 +23,12 @@ class PostgresHomeConfig(PgSettings, HomeConfig, type="postgres"):
     @classmethod
     def type_samples(cls) -> Mapping[str, pa.Field]:
         """Return how columns of PostgreSQL's types are read."""
+        from hygge.sql.pg import types
+
         return {name: types.sample(name) for name in types.SAMPLES}
 
-    def home(self, context: ProjectContext) -> PostgresHome:
+    def home(self, context: ProjectContext) -> Home:
         """Return the home; connects to nothing."""
+        from hygge.sql.pg.home import PostgresHome
+
         return PostgresHome(self)
-
-    def places(self, context: ProjectContext, name: str) -> list[str]:
-        """Return the tables that entity `name` may be, as URLs without the user."""
-        return self.urls(name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """A snapshot that several connections take over."""
-
-    name: str
-    opened: Opened
-    """What was open before it was taken."""
-
-
-class PostgresHome(Home):
-    """A PostgreSQL database."""
-
-    def __init__(self, config: PostgresHomeConfig) -> None:
-        self.config = config
-
-    def check(self) -> None:
-        """Connect and ask something."""
-        with self._control("cannot read") as run:
-            run("SELECT 1")
-
-    def examine(self) -> Iterator[Finding]:
-        """Yield what the server says of itself, and the tables that this user may not read."""
-        with self._control("cannot look around") as run:
-            yield from examine_reading(run)
-
-    def entities(self, pattern: str = "*") -> list[str]:
-        """Return the tables and views that match, without their schema where it is the default."""
-        with self._control("cannot list tables") as run:
-            found = [table.name for table in catalog.tables(run)]
-            return matching(found, pattern, self._schema(run))
-
-    def survey(self, pattern: str = "*") -> list[EntityFacts]:
-        """Return columns, keys, sizes and estimated rows of all that match, by four questions."""
-        import pyarrow as pa
-
-        with self._control("cannot list tables") as run:
-            default = self._schema(run)
-            tables = {table.name.shown(default): table for table in catalog.tables(run)}
-            names = matching([t.name for t in tables.values()], pattern, default)
-            oids = [tables[name].oid for name in names]
-            columns, keys = catalog.columns(run, oids), catalog.primary_keys(run, oids)
-        found = []
-        for name in names:
-            table = tables[name]
-            fields = [
-                types.reading_of(one.name, "", one.type, nullable=one.nullable).field
-                for one in columns.get(table.oid, [])
-            ]
-            key = keys.get(table.oid, ())
-            size = table.bytes or None
-            guess = table.rows is not None
-            found.append(
-                EntityFacts(name, pa.schema(fields), table.rows, key, table.kind, size, guess)
-            )
-        return found
-
-    @contextmanager
-    def open(self, request: ReadRequest) -> Iterator[Source]:
-        """Take a snapshot, or the one that the flow holds, and find the table in it."""
-        with self._control(f"cannot read {request.entity}", rights=2) as run:
-            upper = self._upper(run, request) if request.watermark else None
-            snapshot = _begin(run, request.snapshot)
-            with closing(self._source(run, request, snapshot)) as source:
-                source.upper = upper
-                yield source
-
-    def _source(self, run: Rows, request: ReadRequest, snapshot: str | None) -> PgSource:
-        source = PgSource(self.config, request, run, snapshot=snapshot)
-        if request.query is not None:
-            return source.over_query(request.query)
-        return source.over_table(self._find(run, request.entity))
-
-    def _upper(self, run: Rows, request: ReadRequest) -> pa.Scalar | None:
-        """Return up to where the snapshot, which is to be taken after this, lacks no row."""
-        run("BEGIN READ ONLY")
-        column = self._source(run, request, None).watermark_column()
-        run("ROLLBACK")
-        shared = request.snapshot.opened if isinstance(request.snapshot, _Shared) else None
-        return None if column is None else upper_of(run, column, shared)
-
-    @contextmanager
-    def snapshot(self) -> Iterator[object]:
-        """Hold a transaction open, whose snapshot other connections take over by its name."""
-        # Beyond the pool's limit: the moves that wait for its connections need it to go on.
-        with self._control("cannot hold a snapshot", rights=0) as run:
-            before = opened(run)
-            exported = _begin(run, None)
-            if exported is None:
-                raise HomeError(
-                    "a standby server cannot share its snapshot between connections",
-                    hint="read from the primary server, or set snapshot: entity",
-                )
-            yield _Shared(exported, before)
-
-    def is_transient(self, error: BaseException) -> bool:
-        """Return true for lost connections, deadlocks and servers that are starting or full."""
-        return isinstance(error, StillWritingError) or is_passing(error)
-
-    def _find(self, run: Rows, entity: str) -> catalog.Table:
-        default = self._schema(run)
-        for name in readings(entity, default):
-            table = catalog.find(run, name)
-            if table is not None:
-                return table
-        others = [table.name.shown(default) for table in catalog.tables(run)]
-        raise HomeError(
-            f"{self.config.endpoint()} has no table '{entity}'{nearest(entity, others)}",
-            hint="list what is there with  hygge discover; tables of a schema that this user may "
-            "not use are not seen",
-            code="HG506",
-        )
-
-    def _schema(self, run: Rows) -> str:
-        return self.config.schema_ or catalog.default_schema(run)
-
-    @contextmanager
-    def _control(self, what: str, *, rights: int = 1) -> Iterator[Rows]:
-        config = self.config
-        with config.pool().reserve(rights), control(config, HomeError) as connection:
-            yield Rows(connection, HomeError, what)
-
-
-def _begin(run: Rows, shared: object | None) -> str | None:
-    """Begin to read at one instant; return the name by which other connections share it."""
-    run(READ_ONLY)
-    if isinstance(shared, _Shared):
-        run(f"SET TRANSACTION SNAPSHOT '{shared.name}'")
-        run(SAYS_READ_ONLY)
-        return shared.name
-    run(SAYS_READ_ONLY)
-    if run("SELECT pg_is_in_recovery()")[0][0]:
-        return None
-    return str(run("SELECT pg_export_snapshot()")[0][0])

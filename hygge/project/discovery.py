@@ -65,7 +65,7 @@ def _way(root: Path, here: Path) -> str:
 def _moved(one: Diagnostic, prefix: str) -> Diagnostic:
     if one.file.startswith("/"):
         return one
-    return replace(one, span=replace(one.span, file=f"{prefix}/{one.file}"))
+    return replace(one, span=one.span._replace(file=f"{prefix}/{one.file}"))
 
 
 def repository_of(here: Path) -> Path:

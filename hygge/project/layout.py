@@ -87,11 +87,15 @@ def read_files(root: Path) -> Files:
     texts: dict[str, str] = {}
     roots = [root / name for name in (ROOT_FILE, "hygge.yaml") if os.path.lexists(root / name)]
     settings = _one_each(root, roots, "project", found).get("hygge")
-    folders = {
-        folder: _one_each(root, _settings_files(root, root / folder, found), kind, found)
-        for folder, kind in FOLDERS.items()
+    paths = {folder: _yaml_files(root, root / folder, found) for folder in FOLDERS}
+    written = {
+        folder: [path for path in paths[folder] if folder != "flows" or not is_lock(path)]
+        for folder in FOLDERS
     }
-    locks = _lock_files(root)
+    folders = {
+        folder: _one_each(root, written[folder], kind, found) for folder, kind in FOLDERS.items()
+    }
+    locks = _lock_files(root, paths["flows"])
     everything = [f for files in (*folders.values(), locks) for f in files.values()]
     for file in (*everything, *([settings] if settings else [])):
         texts[file.file] = file.parsed.text
@@ -105,20 +109,14 @@ def is_lock(path: Path) -> bool:
     return path.name.endswith(LOCK_ENDING)
 
 
-def _lock_files(root: Path) -> dict[str, Found]:
-    """Return the lock files by the flow's name; of two of one name the first."""
+def _lock_files(root: Path, paths: list[Path]) -> dict[str, Found]:
+    """Return those of `paths` that are lock files, by the flow's name; of two the first."""
     found: dict[str, Found] = {}
-    for path in _yaml_files(root, root / "flows", []):
+    for path in filter(is_lock, paths):
         name, file = path.name.removesuffix(LOCK_ENDING), path.relative_to(root).as_posix()
-        if is_lock(path) and name not in found:
+        if name not in found:
             found[name] = Found(name, file, _read(path, file))
     return found
-
-
-def _settings_files(root: Path, folder: Path, found: list[Diagnostic]) -> list[Path]:
-    """Return the YAML files below a folder that a person writes."""
-    files = _yaml_files(root, folder, found)
-    return [path for path in files if folder.name != "flows" or not is_lock(path)]
 
 
 def _yaml_files(root: Path, folder: Path, found: list[Diagnostic]) -> list[Path]:

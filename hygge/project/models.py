@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -121,6 +122,7 @@ class OverlaySettings(Settings):
     """Keys laid over flows/<name>.yml, by the flow's name."""
 
 
+@cache
 def move_keys() -> frozenset[str]:
     """Return the keys that a flow and each of its entities share."""
     return frozenset(MoveSettings.model_fields)

@@ -7,7 +7,9 @@ built to exhaust memory or the stack never gets far.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import yaml
@@ -24,9 +26,15 @@ _Event = Any  # the parser's events share no type that knows their marks
 MAX_BYTES = 1_000_000
 MAX_NODES = 10_000
 
-_UNPRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_ODD = re.compile("[^\t\n\r\x20-\x7e]")
+"""What may be unprintable: most files hold none of it, and need not the pattern below."""
+
+
+@cache
+def _unprintable() -> re.Pattern[str]:
+    return re.compile(
+        "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ def decode(data: bytes, file: str) -> Parsed:
         message = f"byte {data[error.start]:#04x} is not UTF-8 text"
         found = diagnostic("HG003", message, _end_of(before, file), _UTF8)
         return Parsed(None, (found,), data.decode("utf-8-sig", "replace"))
-    if wrong := _UNPRINTABLE.search(text):
+    if _ODD.search(text) and (wrong := _unprintable().search(text)):
         message = f"the character U+{ord(wrong[0]):04X} cannot stand in YAML"
         place = _end_of(text[: wrong.start()], file)
         escape = f"\\x{ord(wrong[0]):02x}" if ord(wrong[0]) < 256 else f"\\u{ord(wrong[0]):04x}"
@@ -86,8 +94,8 @@ def parse(text: str, file: str) -> Parsed:
     try:
         loader = _Loader(text)
         try:
-            while loader.check_event():
-                builder.add(loader.get_event())
+            for event in iter(loader.get_event, None):
+                builder.add(event)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
@@ -137,21 +145,18 @@ class _Builder:
 
     def add(self, event: yaml.Event) -> None:
         """Take the next event."""
-        if isinstance(event, yaml.ScalarEvent):
-            self._scalar(event)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            self._open(event)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._close(event)
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(event)
-        elif isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                self._refuse("HG008", "a second document begins here", event, "one file, one thing")
+        take = _TAKES.get(type(event))
+        if take is not None:
+            take(self, event)
 
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
-        self._no_tag(event)
+    def _document(self, event: _Event) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            self._refuse("HG008", "a second document begins here", event, "one file, one thing")
+
+    def _scalar(self, event: _Event) -> None:
+        if event.tag is not None:
+            self._refuse_tag(event)
         span = self._span(event)
         text = event.value
         frame = self.stack[-1] if self.stack else None
@@ -160,7 +165,8 @@ class _Builder:
             return
         value = text if event.style else resolve(text)
         node = Node(value, span)
-        self._remember(event.anchor, node, 1, 0)
+        if event.anchor:
+            self.anchors[event.anchor] = _Anchor(node, 1, 0)
         self._attach(node, 1, 0)
 
     def _key(self, frame: _Frame, text: str, span: Span, *, is_merge: bool) -> None:
@@ -169,7 +175,8 @@ class _Builder:
         frame.key = (text, span, is_merge)
 
     def _open(self, event: _Event) -> None:
-        self._no_tag(event)
+        if event.tag is not None:
+            self._refuse_tag(event)
         frame = self.stack[-1] if self.stack else None
         if frame and frame.entries is not None and frame.key is None:
             self._refuse("HG010", "a list or mapping cannot be a key", event, _QUOTE_BRACES)
@@ -184,7 +191,7 @@ class _Builder:
         frame = self.stack.pop()
         end = event.end_mark
         is_one_line = end.line + 1 == frame.span.line
-        span = replace(frame.span, end_column=end.column + 1 if is_one_line else 0)
+        span = frame.span._replace(end_column=end.column + 1 if is_one_line else 0)
         if frame.entries is None:
             node = Node(tuple(frame.items), span)
         else:
@@ -192,7 +199,8 @@ class _Builder:
                 for key, child in other.entries.items():
                     frame.entries.setdefault(key, child)
             node = Node(frame.entries, span)
-        self._remember(frame.anchor, node, frame.size, frame.height)
+        if frame.anchor:
+            self.anchors[frame.anchor] = _Anchor(node, frame.size, frame.height)
         self._attach(node, frame.size, frame.height)
 
     def _alias(self, event: _Event) -> None:
@@ -212,10 +220,6 @@ class _Builder:
         if len(self.stack) + anchor.height > MAX_DEPTH:
             raise _Refused(too_deep(self._span(event)))
         self._attach(anchor.node, anchor.size, anchor.height, event)
-
-    def _remember(self, name: str | None, node: Node, size: int, height: int) -> None:
-        if name:
-            self.anchors[name] = _Anchor(node, size, height)
 
     def _attach(self, node: Node, size: int, height: int, alias: _Event = None) -> None:
         """Put a finished value where it belongs; count it, and count an alias in full."""
@@ -258,11 +262,10 @@ class _Builder:
                 self._refuse_at("HG009", message, part.span, hint)
         return parts
 
-    def _no_tag(self, event: _Event) -> None:
-        if event.tag is not None:
-            tag = "!…" if self._is_secret() else event.tag.replace("tag:yaml.org,2002:", "!!")
-            hint = "remove it; to keep a number as text, write it in quotes"
-            self._refuse("HG007", f"the tag '{tag}' is refused", event, hint)
+    def _refuse_tag(self, event: _Event) -> None:
+        tag = "!…" if self._is_secret() else event.tag.replace("tag:yaml.org,2002:", "!!")
+        hint = "remove it; to keep a number as text, write it in quotes"
+        self._refuse("HG007", f"the tag '{tag}' is refused", event, hint)
 
     def _is_secret(self) -> bool:
         """Whether the value that comes next belongs to a key that looks like a secret's."""
@@ -279,6 +282,17 @@ class _Builder:
     def _refuse_at(self, code: str, message: str, span: Span, *help: str) -> None:
         raise _Refused(diagnostic(code, message, span, *help))
 
+
+_TAKES: Mapping[type, Callable[[_Builder, _Event], None]] = {
+    yaml.ScalarEvent: _Builder._scalar,
+    yaml.SequenceStartEvent: _Builder._open,
+    yaml.MappingStartEvent: _Builder._open,
+    yaml.SequenceEndEvent: _Builder._close,
+    yaml.MappingEndEvent: _Builder._close,
+    yaml.AliasEvent: _Builder._alias,
+    yaml.DocumentStartEvent: _Builder._document,
+}
+"""What is done with an event; the others say nothing."""
 
 _PAIR = "write key: value"
 _QUOTE_BRACES = 'a value that begins with { or [ has to be written in quotes: "{entity}.csv"'

@@ -191,9 +191,8 @@ def _overlap(draft: Draft, places: Places) -> Iterator[Diagnostic]:
 
 def _inside(inner: str, outer: str) -> bool:
     """Return whether a place lies in another, as far as the values that are known can tell."""
-    if is_marked(inner) != is_marked(outer):
-        return False
-    return inner == outer or inner.startswith(outer.rstrip("/") + "/")
+    lies_in = inner == outer or inner.startswith(outer.rstrip("/") + "/")
+    return lies_in and is_marked(inner) == is_marked(outer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from hygge.project.diagnostics import (
     is_sensitive,
     near,
 )
-from hygge.project.tree import Node, Span, find, plain, walk
+from hygge.project.tree import Node, Span, find, plain, scalars, walk
 from hygge.project.variables import is_marked, unmarked
 from hygge.redact import redact
 
@@ -186,7 +186,9 @@ class _Findings:
 
     def flags_for_numbers(self) -> list[Diagnostic]:
         """Refuse `true` and `false` where a number belongs, which pydantic takes for 1 and 0."""
-        found = []
+        found: list[Diagnostic] = []
+        if bool not in map(type, scalars(self.node)):
+            return found
         for loc, leaf in walk(self.node):
             types = _types_at(self.model, loc) if isinstance(leaf.value, bool) else set()
             if types & {int, float} and bool not in types:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 Scalar = None | bool | int | float | str
 Plain = Any
@@ -14,8 +14,7 @@ Loc = Sequence[int | str]
 _NOTHING: Mapping[str, Node] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Where something is written: a file (posix, relative to the root) and a place in a line."""
 
     file: str
@@ -67,11 +66,27 @@ class Node:
 
 def plain(node: Node) -> Plain:
     """Return the value without positions: dict, list or scalar."""
-    if isinstance(node.value, dict):
-        return {key: plain(child) for key, child in node.value.items()}
-    if isinstance(node.value, tuple):
-        return [plain(child) for child in node.value]
-    return node.value
+    value = node.value
+    if type(value) is dict:
+        return {key: plain(child) for key, child in value.items()}
+    if type(value) is tuple:
+        return [plain(child) for child in value]
+    return value
+
+
+def scalars(node: Node) -> list[Scalar]:
+    """Return the value of every scalar below `node`, in no order: quicker than `walk`."""
+    found: list[Any] = []
+    left = [node]
+    while left:
+        value = left.pop().value
+        if type(value) is dict:
+            left += value.values()
+        elif type(value) is tuple:
+            left += value
+        else:
+            found.append(value)
+    return found
 
 
 def find(node: Node, loc: Loc) -> tuple[Node, list[int | str]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hygge.project.diagnostics import Diagnostic, diagnostic
-from hygge.project.tree import Node, Span
+from hygge.project.tree import Node, Span, scalars
 from hygge.redact import is_secret_name, learn
 
 FORBIDDEN = frozenset({"type", "home", "store", "after"})
@@ -109,10 +109,14 @@ class Variables:
 
     def fill(self, node: Node, *, forbidden: frozenset[str] = FORBIDDEN) -> Node:
         """Return `node` with every variable replaced, or marked where it is not known."""
+        is_plain = "${" not in "\n".join(map(str, scalars(node)))
+        return node if is_plain else self._filled(node, forbidden)
+
+    def _filled(self, node: Node, forbidden: frozenset[str]) -> Node:
         if isinstance(node.value, str):
             return self._text(node, node.value) if "${" in node.value else node
         if isinstance(node.value, tuple):
-            items = tuple(self.fill(item, forbidden=forbidden) for item in node.value)
+            items = tuple(self._filled(item, forbidden) for item in node.value)
             is_same = all(map(operator.is_, items, node.value))
             return node if is_same else replace(node, value=items)
         if isinstance(node.value, dict):
@@ -125,7 +129,7 @@ class Variables:
             if key in forbidden and self._refuse(key, child):
                 filled[key] = replace(child, value=marker(key))
             else:
-                filled[key] = self.fill(child, forbidden=_INNER)
+                filled[key] = self._filled(child, _INNER)
         is_same = all(filled[key] is child for key, child in entries.items())
         return node if is_same else replace(node, value=filled)
 

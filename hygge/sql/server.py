@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from hygge.connector import ConnectorConfig
+from hygge.connector import ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
 from hygge.settings import Seconds
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from hygge.sql.pool import Pool
 
 _ENCODE = (
     "write @ as %40, : as %3A, / as %2F, # as %23 and % as %25 in names and passwords of a url"
@@ -103,6 +109,39 @@ class ServerSettings(ConnectorConfig):
             password=password if password is not None else unquote(url.password or "") or None,
             options=options,
         )
+
+    def pool(self) -> Pool:
+        """Return the pool of connections that all moves with these settings share."""
+        from hygge.sql.pool import pool_of
+
+        return pool_of(self, limit=self.max_connections, idle_seconds=self.idle_timeout)
+
+    @abstractmethod
+    def urls(self, name: str) -> list[str]:
+        """Return the tables that `name` may mean, as URLs by which two connectors are compared.
+
+        The likeliest first, and without the user.
+        """
+
+
+class ServerHomeConfig(ServerSettings, HomeConfig):
+    """What `homes/<name>.yml` says of a database server."""
+
+    def places(self, context: ProjectContext, name: str) -> list[str]:
+        """Return the tables that entity `name` may be, as URLs without the user."""
+        return self.urls(name)
+
+
+class ServerStoreConfig(ServerSettings, StoreConfig):
+    """What `stores/<name>.yml` says of a database server."""
+
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
+        """Return the home that reads these tables: that of the same type."""
+        return self.read_by(HomeConfig.registry.find(self.type_name))
+
+    def places(self, context: ProjectContext, name: str) -> list[str]:
+        """Return the table of entity `name`, as a URL without the user."""
+        return self.urls(name)[:1]
 
 
 def _check_url(url: str, schemes: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from hygge.connector import Target, WriteRequest
 from hygge.errors import StoreError
@@ -23,6 +23,7 @@ from hygge.model import Commit, Mode, Part
 from hygge.sql.chain import Chain
 from hygge.sql.keeping import Keeping
 from hygge.sql.names import TableName, quote, refuse_table
+from hygge.sql.replacing import Replacing
 from hygge.unfit import fit_schema
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 STAGING = "_hygge_stg"
 """How the names of staging tables begin; then a hash of the place, then of the attempt."""
-
-Replacing = Literal["auto", "keep", "swap"]
-"""How a replace meets a table: `swap` puts a new table in its place, `keep` its rows only."""
 
 
 @dataclass(frozen=True, slots=True)

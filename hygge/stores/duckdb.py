@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from hygge.connector import (
-    Finding,
-    HomeConfig,
-    ProjectContext,
-    Store,
-    StoreConfig,
-    Target,
-    WriteRequest,
-)
-from hygge.errors import StoreError
-from hygge.model import Commit, Mode
-from hygge.sql import chain
-from hygge.sql.duck import catalog, types
-from hygge.sql.duck.examining import examine_file
-from hygge.sql.duck.faults import Rows, is_passing
-from hygge.sql.duck.instances import in_memory, place
+from hygge.connector import HomeConfig, ProjectContext, Store, StoreConfig
+from hygge.model import Mode
 from hygge.sql.duck.settings import DuckSettings
-from hygge.sql.duck.writing import DuckTarget
-from hygge.sql.embedded import make_folder
-from hygge.sql.names import TableName, quote, readings, refuse_table
-from hygge.sql.target import Replacing
+from hygge.sql.names import readings, refuse_table
+from hygge.sql.replacing import Replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +29,9 @@ class DuckdbStoreConfig(DuckSettings, StoreConfig, type="duckdb"):
     @classmethod
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
         """Return the column that holds `field`; see `StoreConfig.held_as`."""
+        from hygge.sql.duck import types
+        from hygge.sql.duck.instances import in_memory
+
         with in_memory() as cursor:
             return types.held_as(cursor, field)
 
@@ -60,80 +45,12 @@ class DuckdbStoreConfig(DuckSettings, StoreConfig, type="duckdb"):
         """Return why no table can be called `into`; see `StoreConfig.refuse_name`."""
         return refuse_table(readings(into, "")[0].name)
 
-    def store(self, context: ProjectContext) -> DuckdbStore:
+    def store(self, context: ProjectContext) -> Store:
         """Return the store; opens nothing."""
-        return DuckdbStore(self, context)
+        from hygge.sql.duck.store import DuckdbStore
+
+        return DuckdbStore(self, context, self.replace)
 
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return table `name` as a path below the file."""
         return self.tables(context, name)
-
-
-class DuckdbStore(Store):
-    """A DuckDB file; made when it is not there."""
-
-    def __init__(self, config: DuckdbStoreConfig, context: ProjectContext) -> None:
-        self._config = config
-        self._context = context
-        self.file = config.file(context)
-
-    def check(self) -> None:
-        """Open the file for writing, if it is there."""
-        if self.file.exists():
-            with self._connected(f"cannot write {self.file}") as run:
-                run("SELECT 1")
-
-    def examine(self) -> Iterator[Finding]:
-        """Yield what the file and the library say of themselves."""
-        if not self.file.exists():
-            yield Finding(f"there is no file {self.file} yet; the first move makes it")
-            return
-        with self._connected(f"cannot write {self.file}") as run:
-            yield from examine_file(run, self.file)
-            yield Finding("no other process has it open")
-
-    def last_commit(self, into: str) -> Commit | None:
-        """Return the newest commit of a table; see `Store.last_commit`."""
-        if not self.file.exists():
-            return None
-        with self._connected(f"cannot look at {into}", writes=False) as run:
-            name = _place(run, into)
-            found = run(
-                "SELECT 1 FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?",
-                (name.schema, chain.TABLE),
-            )
-            if not found:
-                return None
-            return chain.Chain(f"{quote(name.schema)}.{chain.TABLE}", name.name, "?").last(run)
-
-    @contextmanager
-    def open(self, request: WriteRequest) -> Iterator[Target]:
-        """Take the table for one attempt; see `Store.open`."""
-        make_folder(self.file)
-        with self._connected(f"cannot write {request.into}") as run:
-            name = _place(run, request.into)
-            with place(self.file, f"{name.schema}.{name.name}", request.run_id):
-                target = DuckTarget(
-                    request, run, file=self.file, place=name, replacing=self._config.replace
-                )
-                try:
-                    target.take()
-                    yield target
-                finally:
-                    target.drop_staging()
-
-    def is_transient(self, error: BaseException) -> bool:
-        """Return true where another process had the file."""
-        return is_passing(error)
-
-    @contextmanager
-    def _connected(self, what: str, *, writes: bool = True) -> Iterator[Rows]:
-        with self._config.connected(self._context, StoreError, what, writes=writes) as run:
-            yield run
-
-
-def _place(run: Rows, into: str) -> TableName:
-    """Return the table that `into` means, as it is spelled in the file."""
-    wanted = readings(into, catalog.DEFAULT_SCHEMA)[0]
-    found = catalog.find(catalog.tables(run), wanted)
-    return found.name if found else wanted

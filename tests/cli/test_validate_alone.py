@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
@@ -14,6 +15,7 @@ from projects import least, write_project
 
 from hygge.connector import HomeConfig, StoreConfig
 from hygge.homes import __path__ as homes_path
+from hygge.model import Ability, Mode
 from hygge.stores import __path__ as stores_path
 
 GUARD = """
@@ -44,28 +46,47 @@ def types_in(path: list[str]) -> list[str]:
     return sorted(one.stem for one in Path(path[0]).glob("[!_]*.py"))
 
 
+def flow_between(number: int, home: str, store: str) -> str:
+    """Return a flow that says much of what a flow from this home to this store may say."""
+    can = HomeConfig.registry.find(home).can
+    place = number // 100
+    said = [
+        f"home: {home}_{place}\nstore: {store}_{place}\ntags: [daily, t{number}]",
+        "retries: 5\ntimeout: 30m\ncolumns:\n  amount: {type: int64}\n  name: {mask: redact}",
+        "checks:\n  - not_null: [id]\n  - row_count: {min: 1}\n    severity: warn",
+    ]
+    if Ability.QUERY in can and number % 3 == 0:
+        said.append(f"entity: asked_{number}\nquery: SELECT id, name, amount FROM t{number}")
+    else:
+        said.append(f"entities: [table_{number}, {{name: other_{number}, into: more_{number}}}]")
+        said.append("select: [id, name, amount]\nwhere: amount > 0")
+    if Mode.MERGE in StoreConfig.registry.find(store).modes and number % 3 == 1:
+        said.append("mode: merge\nprimary_key: [id]\nincremental: {column: id, lookback: 10}")
+    elif number % 3 == 2:
+        said.append("mode: append\nincremental: id\nprimary_key: id")
+    else:
+        said.append("mode: replace\nmax_shrink: 50%\non_empty: fail")
+    after = f"after: [flow_{number - 1}]\n" if number % 4 else ""
+    return "\n".join(said) + f"\n{after}"
+
+
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
-    """200 flows, each with two environments' changes, between homes and stores of all files."""
-    root = tmp_path / "large"
+    """200 flows, each with two environments' changes, between homes and stores of all types."""
     files = {"hygge.yml": "name: large\ndefaults: {mode: append}\n"}
-    homes = stores = ["arrow", "csv", "jsonl", "orc", "parquet"]
-    for name in homes:
-        (key,) = least(HomeConfig.registry.find(name))
-        files[f"homes/{name}_in.yml"] = f"type: {name}\n{key}: ${{HYGGE_T_PATH}}/{name}\n"
-    for name in stores:
-        (key,) = least(StoreConfig.registry.find(name))
-        files[f"stores/{name}_out.yml"] = f"type: {name}\n{key}: ${{HYGGE_T_OUT:-out}}/{name}\n"
+    homes, stores = types_in(list(homes_path)), types_in(list(stores_path))
+    for side, names, config in (("home", homes, HomeConfig), ("store", stores, StoreConfig)):
+        for place, name in itertools.product((0, 1), names):
+            (key,) = least(config.registry.find(name))
+            said = f"type: {name}\n{key}: ${{HYGGE_T_PLACE:-{side}_{place}}}/{name}\n"
+            files[f"{side}s/{name}_{place}.yml"] = said
     for number in range(200):
-        files[f"flows/flow_{number}.yml"] = (
-            f"home: {homes[number % len(homes)]}_in\nstore: {stores[number % len(stores)]}_out\n"
-            f"entity: table_{number}\ntags: [daily, t{number}]\nmode: replace\nretries: 5\n"
-            f"timeout: 30m\nselect: [id, name, amount]\ncolumns:\n  amount: {{type: int64}}\n"
-        ) + (f"after: [flow_{number - 1}]\n" if number % 4 else "")
+        home, store = homes[number % len(homes)], stores[number % len(stores)]
+        files[f"flows/flow_{number}.yml"] = flow_between(number, home, store)
     changes = "".join(f"  flow_{number}: {{retries: 1}}\n" for number in range(200))
     for name in ("dev", "prod"):
         files[f"environments/{name}.yml"] = f"flows:\n{changes}"
-    return write_project(root, files)
+    return write_project(tmp_path / "large", files)
 
 
 @pytest.fixture
@@ -175,6 +196,9 @@ def test_few_modules_are_imported_and_none_that_a_plain_installation_lacks(proje
     assert {f"hygge.{name}" for name in unused} & set(modules) == set()
     heavy = {"rich.console", "rich.progress", "asyncio", "http.client", "ssl", "sqlite3", "xml"}
     assert heavy & set(modules) == set()
+    of_databases = [name for name in modules if name.count(".") == 3 and ".sql." in name]
+    assert len(of_databases) >= 5
+    assert {name.rpartition(".")[2] for name in of_databases} == {"settings", "names"}
 
 
 LOOP = "sum(n * n for n in range(4_000_000))"

@@ -289,12 +289,12 @@ def test_the_driver_has_what_is_called_of_it() -> None:
 def test_what_a_person_is_told_of_the_isolation(monkeypatch: pytest.MonkeyPatch) -> None:
     from contextlib import nullcontext
 
-    from hygge.homes.mssql import MssqlHome
+    from hygge.sql.tds.home import MssqlHome
 
     def findings(state: int) -> list[Finding]:
         version = ("SQL Server\nmore", "sa", "a]b")
         notebook = Notebook({"@@VERSION": [version], "snapshot": [(state, 0)]})
-        monkeypatch.setattr(MssqlHome, "_control", lambda *_: nullcontext(notebook))
+        monkeypatch.setattr(MssqlHome, "asked", lambda *_: nullcontext(notebook))
         home = HomeConfig.create(NOWHERE).home(ProjectContext(Path("/")))
         return list(home.examine())
 

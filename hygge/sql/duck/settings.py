@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from hygge.connector import ProjectContext
 from hygge.errors import HyggeError
 from hygge.settings import Bytes
-from hygge.sql.duck.faults import Rows
-from hygge.sql.duck.instances import instance
 from hygge.sql.embedded import FileSettings, check_file
+
+if TYPE_CHECKING:
+    from hygge.sql.duck.faults import Rows
 
 
 class DuckSettings(FileSettings):
@@ -24,6 +26,9 @@ class DuckSettings(FileSettings):
         self, context: ProjectContext, side: type[HyggeError], what: str, *, writes: bool
     ) -> Iterator[Rows]:
         """Yield a cursor of the file that runs statements; raises `side`."""
+        from hygge.sql.duck.faults import Rows
+        from hygge.sql.duck.instances import instance
+
         file, seconds = self.file(context), self.busy_timeout
         check_file(file, side, makes=writes)
         with instance(

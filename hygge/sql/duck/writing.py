@@ -19,7 +19,8 @@ from hygge.sql.embedded import turn_of
 from hygge.sql.merging import MergingTarget
 from hygge.sql.metering import Meter
 from hygge.sql.names import TableName, quote
-from hygge.sql.target import LiveColumn, Replacing, staging_prefix
+from hygge.sql.replacing import Replacing
+from hygge.sql.target import LiveColumn, staging_prefix
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -22,20 +22,15 @@ from hygge.sql.lite.faults import fault
 from hygge.sql.lite.keeping import LiteKeeping
 from hygge.sql.lite.lanes import Lanes, dead_files, remove_files
 from hygge.sql.lite.merging import LiteMerging
+from hygge.sql.lite.names import refuse_name
 from hygge.sql.lite.values import stored_schema, to_stored
 from hygge.sql.metering import Meter
 from hygge.sql.names import TableName, quote
-from hygge.sql.target import LiveColumn, Replacing
+from hygge.sql.replacing import Replacing
+from hygge.sql.target import LiveColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-def refuse_name(name: str) -> str | None:
-    """Return what is wrong with the name of a table; None when nothing is."""
-    if name.casefold().startswith("sqlite_"):
-        return "names that begin with 'sqlite_' are those of SQLite's own tables"
-    return None
 
 
 class LiteTarget(LiteMerging):

@@ -10,9 +10,10 @@ from io import BufferedReader
 from typing import Any, Protocol, cast
 
 from hygge.errors import HyggeError
-from hygge.sql.maria.faults import fault
+from hygge.sql.maria.faults import fault, is_passing
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.pool import Kind
+from hygge.sql.serving import Server
 
 
 class Link(Protocol):
@@ -156,3 +157,23 @@ def _literal(value: str | int) -> str:
         return str(value)
     # The session's sql_mode has no NO_BACKSLASH_ESCAPES, see `settings`.
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+class MariaServer(Server[MariaSettings, Rows]):
+    """A server of MySQL or MariaDB."""
+
+    unseen = "tables that this user may not read"
+
+    @contextmanager
+    def connected(self, side: type[HyggeError], what: str) -> Iterator[Rows]:
+        """Yield what runs statements; see `Server.connected`."""
+        with session(self.settings, side) as connection:
+            yield Rows(connection, side, what)
+
+    def default_schema(self, run: Rows) -> str:
+        """Return the database that the settings name."""
+        return self.settings.endpoint().database or ""
+
+    def is_passing(self, error: BaseException) -> bool:
+        """Return whether trying again may help."""
+        return is_passing(error)

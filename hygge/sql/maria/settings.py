@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from hygge.sql.names import readings
-from hygge.sql.pool import Pool, pool_of
 from hygge.sql.server import ServerSettings
 
 _PATIENCE = 86_400
@@ -62,12 +61,8 @@ class MariaSettings(ServerSettings):
             raise ValueError("say which database: give `database`, or a `url` that ends in it")
         return self
 
-    def pool(self) -> Pool:
-        """Return the pool of connections that all moves with these settings share."""
-        return pool_of(self, limit=self.max_connections, idle_seconds=self.idle_timeout)
-
     def urls(self, name: str) -> list[str]:
-        """Return the tables that `name` may mean, as URLs by which two connectors are compared."""
+        """Return the tables that `name` may mean; see `ServerSettings.urls`."""
         endpoint = self.endpoint()
         server = f"{endpoint.host or 'localhost'}:{endpoint.port}"
         found = readings(name, endpoint.database or "")

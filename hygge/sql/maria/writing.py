@@ -21,30 +21,24 @@ from hygge.sql.maria.connecting import Rows
 from hygge.sql.maria.dependants import reason_to_keep
 from hygge.sql.maria.evolving import Columns, check_fits
 from hygge.sql.maria.keeping import MariaKeeping
+from hygge.sql.maria.names import refuse_name
 from hygge.sql.maria.outcome import Outcome
 from hygge.sql.maria.reading import named
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.staging import SPLIT, Staging
 from hygge.sql.maria.texts import Zeros
 from hygge.sql.names import TableName, quote
-from hygge.sql.target import LiveColumn, Replacing, SqlTarget
+from hygge.sql.replacing import Replacing
+from hygge.sql.target import LiveColumn, SqlTarget
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_LONGEST_NAME = 64
 _OPTIONS = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _KEY_TEXT = "varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _DUPLICATE = 1062
 _GHOST_SECONDS = 3
 """How long the server may take to notice that a process is gone, and to free its lock."""
-
-
-def refuse_name(name: str) -> str | None:
-    """Return what is wrong with the name of a table or column; None when nothing is."""
-    if len(name) > _LONGEST_NAME or name.endswith(" ") or any(ord(c) > 0xFFFF for c in name):
-        return f"it may have {_LONGEST_NAME} characters, no blank at its end, no sign beyond U+FFFF"
-    return None
 
 
 class MariaTarget(SqlTarget):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hygge.connector import ConnectorConfig
 from hygge.datatypes import TypeName
 from hygge.settings import Bytes, Seconds
-from hygge.sql.odb.dialects import Dialect
+
+if TYPE_CHECKING:
+    from hygge.sql.odb.dialects import Dialect
 
 _PART = re.compile(r"\s*([^=;]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)\s*(?:;|$)")
 _NEEDS_BRACES = re.compile(r"[\[\]{}(),;?*=!@]|^\s|\s$")

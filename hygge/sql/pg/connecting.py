@@ -8,9 +8,11 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from hygge.errors import HyggeError
-from hygge.sql.pg.faults import fault
+from hygge.sql.pg import catalog
+from hygge.sql.pg.faults import fault, is_passing
 from hygge.sql.pg.settings import PgSettings
 from hygge.sql.pool import Kind
+from hygge.sql.serving import Server
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection as Bulk
@@ -135,3 +137,23 @@ class Rows:
                 return cursor.fetchall() if cursor.description else []
             except psycopg.Error as error:
                 raise fault(error, self._side, self._what) from error
+
+
+class PgServer(Server[PgSettings, Rows]):
+    """A PostgreSQL server."""
+
+    unseen = "tables of a schema that this user may not use"
+
+    @contextmanager
+    def connected(self, side: type[HyggeError], what: str) -> Iterator[Rows]:
+        """Yield what runs statements; see `Server.connected`."""
+        with control(self.settings, side) as connection:
+            yield Rows(connection, side, what)
+
+    def default_schema(self, run: Rows) -> str:
+        """Return the schema that the settings name, or the user's own."""
+        return self.settings.schema_ or catalog.default_schema(run)
+
+    def is_passing(self, error: BaseException) -> bool:
+        """Return whether trying again may help."""
+        return is_passing(error)

@@ -7,8 +7,7 @@ from dataclasses import replace
 from hygge.sql.chain import Run
 from hygge.sql.keeping import Keeping
 from hygge.sql.names import TableName, quote
-
-_LONGEST_NAME = 63
+from hygge.sql.pg.names import LONGEST_NAME
 
 
 class PgKeeping(Keeping):
@@ -30,7 +29,7 @@ class PgKeeping(Keeping):
 
 def name_key(run: Run, table: TableName) -> None:
     """Give the key of a table the usual name, where it has a key and the name is free."""
-    name = f"{table.name}_pkey".encode()[:_LONGEST_NAME].decode(errors="ignore")
+    name = f"{table.name}_pkey".encode()[:LONGEST_NAME].decode(errors="ignore")
     schema = quote(table.schema)
     full = f"{schema}.{quote(table.name)}"
     rows = run(

@@ -8,7 +8,6 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from hygge.sql.names import quote, readings
-from hygge.sql.pool import Pool, pool_of
 from hygge.sql.server import ServerSettings
 
 _SESSION = {
@@ -38,10 +37,6 @@ class PgSettings(ServerSettings):
     schema_: Annotated[str | None, Field(alias="schema", min_length=1)] = None
     """The schema of tables whose name has none, also in queries; the user's own by default."""
 
-    def pool(self) -> Pool:
-        """Return the pool of connections that all moves with these settings share."""
-        return pool_of(self, limit=self.max_connections, idle_seconds=self.idle_timeout)
-
     def conninfo(self) -> str:
         """Return what libpq wants to know, with the password. Never for people's eyes."""
         from psycopg.conninfo import make_conninfo
@@ -70,7 +65,7 @@ class PgSettings(ServerSettings):
         return make_conninfo("", **said, **options)
 
     def urls(self, name: str) -> list[str]:
-        """Return the tables that `name` may mean, as URLs by which two connectors are compared."""
+        """Return the tables that `name` may mean; see `ServerSettings.urls`."""
         endpoint = self.endpoint()
         server = f"{endpoint.host or 'localhost'}:{endpoint.port}/{endpoint.database or ''}"
         found = readings(name, self.schema_ or "public")

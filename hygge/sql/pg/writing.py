@@ -21,23 +21,17 @@ from hygge.sql.pg.dependants import reason_to_keep
 from hygge.sql.pg.faults import fault, is_passing, said, state_of
 from hygge.sql.pg.keeping import PgKeeping, name_key
 from hygge.sql.pg.merging import PgMerging
+from hygge.sql.pg.names import refuse_name
 from hygge.sql.pg.settings import PgSettings
-from hygge.sql.target import LiveColumn, Replacing, staging_prefix
+from hygge.sql.replacing import Replacing
+from hygge.sql.target import LiveColumn, staging_prefix
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_LONGEST_NAME = 63
 _LOCK_SECONDS = 30
 _OUTCOME_SECONDS = 60.0
 _POLL_SECONDS = 0.5
-
-
-def refuse_name(name: str) -> str | None:
-    """Return what is wrong with the name of a table or column; None when nothing is."""
-    if len(name.encode()) > _LONGEST_NAME:
-        return f"it is longer than the {_LONGEST_NAME} bytes that a name may have"
-    return None
 
 
 class PgTarget(PgMerging):

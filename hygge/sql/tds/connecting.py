@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hygge.errors import HyggeError
-from hygge.sql.tds.faults import drivers_errors, fault
+from hygge.sql.serving import Server
+from hygge.sql.tds import catalog
+from hygge.sql.tds.faults import drivers_errors, fault, is_passing
 from hygge.sql.tds.settings import TdsSettings
 
 if TYPE_CHECKING:
@@ -92,3 +94,21 @@ def control(settings: TdsSettings, side: type[HyggeError], what: str) -> Iterato
     """Yield what runs statements on a connection of its own; a right to it must be held."""
     with connected(settings, side) as connection:
         yield Rows(connection, side, what)
+
+
+class TdsServer(Server[TdsSettings, Rows]):
+    """A SQL Server."""
+
+    unseen = "tables that this user may not use"
+
+    def connected(self, side: type[HyggeError], what: str) -> AbstractContextManager[Rows]:
+        """Yield what runs statements; see `Server.connected`."""
+        return control(self.settings, side, what)
+
+    def default_schema(self, run: Rows) -> str:
+        """Return the schema that the settings name, or the user's own."""
+        return self.settings.schema_ or str(run(catalog.SCHEMA)[0][0])
+
+    def is_passing(self, error: BaseException) -> bool:
+        """Return whether trying again may help."""
+        return is_passing(error)

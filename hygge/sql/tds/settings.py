@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from hygge.sql.names import readings
-from hygge.sql.pool import Pool, pool_of
 from hygge.sql.server import ServerSettings
 
 _BRACED = frozenset("[]{}(),;?*=!@ ")
@@ -29,10 +28,6 @@ class TdsSettings(ServerSettings):
     `ActiveDirectoryManagedIdentity`."""
     schema_: Annotated[str | None, Field(alias="schema", min_length=1)] = None
     """The schema of tables whose name has none; the user's own by default, mostly `dbo`."""
-
-    def pool(self) -> Pool:
-        """Return what counts the connections of all moves with these settings."""
-        return pool_of(self, limit=self.max_connections, idle_seconds=self.idle_timeout)
 
     def connection(self) -> str:
         """Return the connection string, with the password. Never for people's eyes."""
@@ -58,7 +53,7 @@ class TdsSettings(ServerSettings):
         return ";".join(parts) + ";"
 
     def urls(self, name: str) -> list[str]:
-        """Return the tables that `name` may mean, as URLs by which two connectors are compared."""
+        """Return the tables that `name` may mean; see `ServerSettings.urls`."""
         endpoint = self.endpoint()
         server = f"{endpoint.host or 'localhost'}:{endpoint.port}/{endpoint.database or ''}"
         found = readings(name, self.schema_ or "dbo")

@@ -15,18 +15,19 @@ from hygge.errors import CommitUnknownError, StoreError
 from hygge.model import Commit, Part, Split
 from hygge.sql import chain
 from hygge.sql.names import TableName
-from hygge.sql.target import LiveColumn, Replacing, SqlTarget, staging_prefix
+from hygge.sql.replacing import Replacing
+from hygge.sql.target import LiveColumn, SqlTarget, staging_prefix
 from hygge.sql.tds import catalog, types
 from hygge.sql.tds.catalog import bracketed, quoted
 from hygge.sql.tds.connecting import Rows, connected, control
 from hygge.sql.tds.faults import drivers_errors, fault, is_passing
+from hygge.sql.tds.names import refuse_name
 from hygge.sql.tds.settings import TdsSettings
 from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_LONGEST_NAME = 128
 _SPLIT = "_hygge_split"
 LOCK = """
 SET NOCOUNT ON;
@@ -50,13 +51,6 @@ SELECT o.name FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
 WHERE s.name = ? AND o.type = 'U' AND LEFT(o.name, ?) = ?
 """
 _ROLLBACK = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
-
-
-def refuse_name(name: str) -> str | None:
-    """Return what is wrong with the name of a table or column; None when nothing is."""
-    if len(name.encode("utf-16-le")) > 2 * _LONGEST_NAME:
-        return f"it is longer than the {_LONGEST_NAME} characters that a name may have"
-    return None
 
 
 class TdsChain(chain.Chain):

@@ -1,0 +1,91 @@
+"""A DuckDB file that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hygge.connector import Finding, ProjectContext, Store, Target, WriteRequest
+from hygge.errors import StoreError
+from hygge.model import Commit
+from hygge.sql import chain
+from hygge.sql.duck import catalog
+from hygge.sql.duck.examining import examine_file
+from hygge.sql.duck.faults import Rows, is_passing
+from hygge.sql.duck.instances import place
+from hygge.sql.duck.settings import DuckSettings
+from hygge.sql.duck.writing import DuckTarget
+from hygge.sql.embedded import make_folder
+from hygge.sql.names import TableName, quote, readings
+from hygge.sql.replacing import Replacing
+
+
+class DuckdbStore(Store):
+    """A DuckDB file; made when it is not there."""
+
+    def __init__(self, config: DuckSettings, context: ProjectContext, replacing: Replacing) -> None:
+        self._config = config
+        self._context = context
+        self._replacing: Replacing = replacing
+        self.file = config.file(context)
+
+    def check(self) -> None:
+        """Open the file for writing, if it is there."""
+        if self.file.exists():
+            with self._connected(f"cannot write {self.file}") as run:
+                run("SELECT 1")
+
+    def examine(self) -> Iterator[Finding]:
+        """Yield what the file and the library say of themselves."""
+        if not self.file.exists():
+            yield Finding(f"there is no file {self.file} yet; the first move makes it")
+            return
+        with self._connected(f"cannot write {self.file}") as run:
+            yield from examine_file(run, self.file)
+            yield Finding("no other process has it open")
+
+    def last_commit(self, into: str) -> Commit | None:
+        """Return the newest commit of a table; see `Store.last_commit`."""
+        if not self.file.exists():
+            return None
+        with self._connected(f"cannot look at {into}", writes=False) as run:
+            name = _place(run, into)
+            found = run(
+                "SELECT 1 FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?",
+                (name.schema, chain.TABLE),
+            )
+            if not found:
+                return None
+            return chain.Chain(f"{quote(name.schema)}.{chain.TABLE}", name.name, "?").last(run)
+
+    @contextmanager
+    def open(self, request: WriteRequest) -> Iterator[Target]:
+        """Take the table for one attempt; see `Store.open`."""
+        make_folder(self.file)
+        with self._connected(f"cannot write {request.into}") as run:
+            name = _place(run, request.into)
+            with place(self.file, f"{name.schema}.{name.name}", request.run_id):
+                target = DuckTarget(
+                    request, run, file=self.file, place=name, replacing=self._replacing
+                )
+                try:
+                    target.take()
+                    yield target
+                finally:
+                    target.drop_staging()
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Return true where another process had the file."""
+        return is_passing(error)
+
+    @contextmanager
+    def _connected(self, what: str, *, writes: bool = True) -> Iterator[Rows]:
+        with self._config.connected(self._context, StoreError, what, writes=writes) as run:
+            yield run
+
+
+def _place(run: Rows, into: str) -> TableName:
+    """Return the table that `into` means, as it is spelled in the file."""
+    wanted = readings(into, catalog.DEFAULT_SCHEMA)[0]
+    found = catalog.find(catalog.tables(run), wanted)
+    return found.name if found else wanted

@@ -1,0 +1,126 @@
+"""A PostgreSQL database that is read, under one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hygge.connector import EntityFacts, Finding, ReadRequest, Source
+from hygge.errors import HomeError
+from hygge.sql.names import TableName, matching
+from hygge.sql.pg import catalog, types
+from hygge.sql.pg.bounding import SAYS_READ_ONLY, Opened, opened, upper_of
+from hygge.sql.pg.connecting import PgServer, Rows
+from hygge.sql.pg.examining import examine_reading
+from hygge.sql.pg.reading import READ_ONLY, PgSource
+from hygge.sql.pg.settings import PgSettings
+from hygge.sql.serving import ServerHome
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """A snapshot that several connections take over."""
+
+    name: str
+    opened: Opened
+    """What was open before it was taken."""
+
+
+class PostgresHome(ServerHome[PgSettings, Rows, catalog.Table]):
+    """A PostgreSQL database."""
+
+    def __init__(self, settings: PgSettings) -> None:
+        super().__init__(PgServer(settings))
+
+    def findings(self, run: Rows) -> Iterator[Finding]:
+        """Yield what the server says of itself, and the tables that this user may not read."""
+        return examine_reading(run)
+
+    def names(self, run: Rows) -> list[TableName]:
+        """Return every table and view."""
+        return [table.name for table in catalog.tables(run)]
+
+    def find(self, run: Rows, name: TableName) -> catalog.Table | None:
+        """Return one table; None when there is none of that name."""
+        return catalog.find(run, name)
+
+    def survey(self, pattern: str = "*") -> list[EntityFacts]:
+        """Return columns, keys, sizes and estimated rows of all that match, by four questions."""
+        import pyarrow as pa
+
+        with self.asked("cannot list tables") as run:
+            default = self.server.default_schema(run)
+            tables = {table.name.shown(default): table for table in catalog.tables(run)}
+            names = matching([t.name for t in tables.values()], pattern, default)
+            oids = [tables[name].oid for name in names]
+            columns, keys = catalog.columns(run, oids), catalog.primary_keys(run, oids)
+        found = []
+        for name in names:
+            table = tables[name]
+            fields = [
+                types.reading_of(one.name, "", one.type, nullable=one.nullable).field
+                for one in columns.get(table.oid, [])
+            ]
+            key = keys.get(table.oid, ())
+            size = table.bytes or None
+            guess = table.rows is not None
+            found.append(
+                EntityFacts(name, pa.schema(fields), table.rows, key, table.kind, size, guess)
+            )
+        return found
+
+    @contextmanager
+    def open(self, request: ReadRequest) -> Iterator[Source]:
+        """Take a snapshot, or the one that the flow holds, and find the table in it."""
+        with self.asked(f"cannot read {request.entity}", rights=2) as run:
+            upper = self._upper(run, request) if request.watermark else None
+            snapshot = _begin(run, request.snapshot)
+            with closing(self._source(run, request, snapshot)) as source:
+                source.upper = upper
+                yield source
+
+    def _source(self, run: Rows, request: ReadRequest, snapshot: str | None) -> PgSource:
+        source = PgSource(self.settings, request, run, snapshot=snapshot)
+        if request.query is not None:
+            return source.over_query(request.query)
+        return source.over_table(self.found(run, request.entity))
+
+    def _upper(self, run: Rows, request: ReadRequest) -> pa.Scalar | None:
+        """Return up to where the snapshot, which is to be taken after this, lacks no row."""
+        run("BEGIN READ ONLY")
+        column = self._source(run, request, None).watermark_column()
+        run("ROLLBACK")
+        shared = request.snapshot.opened if isinstance(request.snapshot, _Shared) else None
+        return None if column is None else upper_of(run, column, shared)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[object]:
+        """Hold a transaction open, whose snapshot other connections take over by its name."""
+        # Beyond the pool's limit: the moves that wait for its connections need it to go on.
+        with self.asked("cannot hold a snapshot", rights=0) as run:
+            before = opened(run)
+            exported = _begin(run, None)
+            if exported is None:
+                raise HomeError(
+                    "a standby server cannot share its snapshot between connections",
+                    hint="read from the primary server, or set snapshot: entity",
+                )
+            yield _Shared(exported, before)
+
+
+def _begin(run: Rows, shared: object | None) -> str | None:
+    """Begin to read at one instant; return the name by which other connections share it."""
+    run(READ_ONLY)
+    if isinstance(shared, _Shared):
+        run(f"SET TRANSACTION SNAPSHOT '{shared.name}'")
+        run(SAYS_READ_ONLY)
+        return shared.name
+    run(SAYS_READ_ONLY)
+    if run("SELECT pg_is_in_recovery()")[0][0]:
+        return None
+    return str(run("SELECT pg_export_snapshot()")[0][0])

@@ -1,0 +1,42 @@
+"""A PostgreSQL database that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hygge.connector import Finding, Target, WriteRequest
+from hygge.model import Commit
+from hygge.sql import chain
+from hygge.sql.names import TableName, quote
+from hygge.sql.pg.connecting import PgServer, Rows
+from hygge.sql.pg.examining import examine_writing
+from hygge.sql.pg.settings import PgSettings
+from hygge.sql.pg.writing import PgTarget
+from hygge.sql.replacing import Replacing
+from hygge.sql.serving import ServerStore
+
+
+class PostgresStore(ServerStore[PgSettings, Rows]):
+    """A PostgreSQL database."""
+
+    def __init__(self, settings: PgSettings, replacing: Replacing) -> None:
+        super().__init__(PgServer(settings), replacing)
+
+    def findings(self, run: Rows) -> Iterator[Finding]:
+        """Yield what the server says of itself, and whether this user may make tables."""
+        return examine_writing(run, self.server.default_schema(run))
+
+    def newest(self, run: Rows, place: TableName) -> Commit | None:
+        """Return the newest commit of a table; None when nothing was published there."""
+        table = f"{quote(place.schema)}.{quote(chain.TABLE)}"
+        if run("SELECT to_regclass($1)", (table,))[0][0] is None:
+            return None
+        return chain.Chain(table, place.name, "$").last(run)
+
+    @contextmanager
+    def taken(self, run: Rows, request: WriteRequest, place: TableName) -> Iterator[Target]:
+        """Take a table for one attempt; see `Store.open`."""
+        target = PgTarget(self.settings, request, run, place=place, replacing=self.replacing)
+        target.take()
+        yield target

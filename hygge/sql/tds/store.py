@@ -1,0 +1,47 @@
+"""A database of SQL Server that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hygge.connector import Finding, Target, WriteRequest
+from hygge.model import Commit
+from hygge.sql.names import TableName
+from hygge.sql.replacing import Replacing
+from hygge.sql.serving import ServerStore
+from hygge.sql.tds import catalog
+from hygge.sql.tds.connecting import Rows, TdsServer
+from hygge.sql.tds.settings import TdsSettings
+from hygge.sql.tds.writing import TdsTarget, chain_of
+
+
+class MssqlStore(ServerStore[TdsSettings, Rows]):
+    """A database of SQL Server."""
+
+    def __init__(self, settings: TdsSettings, replacing: Replacing) -> None:
+        super().__init__(TdsServer(settings), replacing)
+
+    def findings(self, run: Rows) -> Iterator[Finding]:
+        """Yield what the server says of itself."""
+        version = str(run("SELECT @@VERSION")[0][0]).splitlines()[0]
+        yield Finding(f"{version} answers")
+        yield Finding("hygge was not yet tested against a SQL Server", "warning")
+
+    def place(self, run: Rows, into: str) -> TableName:
+        """Return the table that `into` means, as the catalog has its name."""
+        return catalog.actual(run, super().place(run, into))
+
+    def newest(self, run: Rows, place: TableName) -> Commit | None:
+        """Return the newest commit of a table; None when nothing was published there."""
+        chain = chain_of(place)
+        if run("SELECT OBJECT_ID(?)", (chain.table,))[0][0] is None:
+            return None
+        return chain.last(run)
+
+    @contextmanager
+    def taken(self, run: Rows, request: WriteRequest, place: TableName) -> Iterator[Target]:
+        """Take a table for one attempt; see `Store.open`."""
+        target = TdsTarget(self.settings, request, run, place=place, replacing=self.replacing)
+        target.take()
+        yield target
