@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import (
@@ -22,8 +22,9 @@ from hygge.sql.maria.bounding import upper_of
 from hygge.sql.maria.connecting import Rows, session
 from hygge.sql.maria.examining import examine_reading
 from hygge.sql.maria.faults import is_passing
-from hygge.sql.maria.reading import SNAPSHOT, MariaSource
+from hygge.sql.maria.reading import MariaSource
 from hygge.sql.maria.settings import MariaSettings
+from hygge.sql.maria.splitting import begin
 from hygge.sql.maria.types import reading_of
 from hygge.sql.names import matching, nearest, readings
 from hygge.sql.waiting import StillWritingError
@@ -92,13 +93,13 @@ class MysqlHome(Home):
         """Take a snapshot, and find the table in it."""
         with self._session(f"cannot read {request.entity}") as run:
             upper = self._upper(run, request) if request.watermark else None
-            run(SNAPSHOT)
-            source = self._source(run, request)
-            source.upper = upper
-            yield source
+            begin(run)
+            with closing(self._source(run, request)) as source:
+                source.upper = upper
+                yield source
 
     def _source(self, run: Rows, request: ReadRequest) -> MariaSource:
-        source = MariaSource(request, run)
+        source = MariaSource(self.config, request, run)
         if request.query is not None:
             return source.over_query(request.query)
         return source.over_table(self._find(run, request.entity))
