@@ -20,7 +20,7 @@ from hygge.errors import HomeError
 from hygge.sql.maria import catalog
 from hygge.sql.maria.bounding import upper_of
 from hygge.sql.maria.connecting import Rows, session
-from hygge.sql.maria.examining import examine_reading
+from hygge.sql.maria.examining import examine_reading, examine_splitting
 from hygge.sql.maria.faults import is_passing
 from hygge.sql.maria.reading import MariaSource
 from hygge.sql.maria.settings import MariaSettings
@@ -64,6 +64,7 @@ class MysqlHome(Home):
         """Yield what the server says of itself."""
         with self._session("cannot look around") as run:
             yield from examine_reading(run, self.config.ssl_mode())
+            yield from examine_splitting(run)
 
     def entities(self, pattern: str = "*") -> list[str]:
         """Return the tables and views that match, those of other databases with its name."""
