@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 Verdict = Callable[[bytes], str]
-"""Looks at what a client sends: `pass`, `cut` (before it arrives) or `mute` (the reply is lost)."""
+"""Looks at what a client sends: `pass`, `cut` (before it arrives), `mute` (the server does it, its
+reply is lost) or `hold` (the client is cut at once, and it arrives with `Proxy.release`)."""
 
 
 class Proxy:
@@ -20,6 +21,8 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
+        self._is_released = threading.Event()
+        self._holding: list[threading.Thread] = []
 
     def run(self) -> None:
         """Serve until closed."""
@@ -28,23 +31,34 @@ class Proxy:
                 client, _ = self._listener.accept()
                 server = _connect(*self._server)
                 self._sockets += [client, server]
-                for one, other, judge in ((client, server, True), (server, client, False)):
-                    arguments = (one, other, judge)
+                muted = threading.Event()
+                for arguments in ((client, server, True, muted), (server, client, False, muted)):
                     threading.Thread(target=self._forward, args=arguments, daemon=True).start()
 
-    def _forward(self, source: socket.socket, sink: socket.socket, judged: bool) -> None:
+    def _forward(
+        self, source: socket.socket, sink: socket.socket, judged: bool, muted: threading.Event
+    ) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                verdict = self.judge(data) if judged else "pass"
-                if verdict == "mute":
-                    source.shutdown(socket.SHUT_RDWR)
-                if verdict != "cut":
-                    sink.sendall(data)
-                if verdict != "pass":
+                verdict = "cut" if muted.is_set() else self.judge(data) if judged else "pass"
+                if verdict == "cut":
                     break
+                if verdict == "hold":
+                    self._holding.append(threading.current_thread())
+                    source.shutdown(socket.SHUT_RDWR)
+                    self._is_released.wait(60)
+                if verdict == "mute":
+                    muted.set()
+                sink.sendall(data)
         for one in (source, sink):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+    def release(self) -> None:
+        """Let arrive what is held, and wait until it was sent."""
+        self._is_released.set()
+        for thread in self._holding:
+            thread.join(60)
 
     def cut_all(self) -> None:
         """Cut every connection that there is."""

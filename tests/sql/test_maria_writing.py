@@ -426,7 +426,9 @@ def failing_commit(server: Mysql, verdict: str, mode: Mode) -> tuple[str | None,
             with pytest.raises(StoreError) as raised:
                 target.commit([part], commit)
             assert store.is_transient(raised.value)
-            return target.owner(2), request.run_id
+            owner = target.owner(2)
+            wire.release()
+            return owner, request.run_id
 
 
 @pytest.mark.parametrize("mode", [Mode.APPEND, Mode.REPLACE])
@@ -441,6 +443,18 @@ def test_a_commit_whose_answer_was_lost_is_found(mysql: Mysql, mode: Mode) -> No
     write(store_of(mysql), [plain_table(1, start=200)], write_request(Mode.APPEND))
     assert ids(mysql) == [*old, 100, 101, 102, 200]
     assert mysql.run("SELECT seq FROM _hygge_commits ORDER BY seq") == [(1,), (2,), (3,)]
+
+
+@pytest.mark.parametrize("mode", [Mode.APPEND, Mode.REPLACE])
+def test_a_commit_that_arrives_once_it_was_asked_for_comes_too_late(
+    mysql: Mysql, mode: Mode
+) -> None:
+    """Whoever hears that a commit is nobody's moves the rows again, so it must never land."""
+    owner, _ = failing_commit(mysql, "hold", mode)
+    assert owner is None
+    write(store_of(mysql), [plain_table(1, start=200)], write_request(Mode.APPEND))
+    assert ids(mysql) == [0, 1, 200]
+    assert mysql.run("SELECT seq FROM _hygge_commits ORDER BY seq") == [(1,), (2,)]
 
 
 @pytest.mark.parametrize("mode", [Mode.APPEND, Mode.REPLACE])

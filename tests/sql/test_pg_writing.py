@@ -278,13 +278,23 @@ def failing_commit(postgres: Postgres, verdict: str) -> tuple[str | None, str]:
             with pytest.raises(StoreError) as raised:
                 target.commit([part], commit)
             assert store.is_transient(raised.value)
-            return target.owner(2), request.run_id
+            owner = target.owner(2)
+            wire.release()
+            return owner, request.run_id
 
 
 def test_a_commit_whose_answer_was_lost_is_found(postgres: Postgres) -> None:
     owner, run = failing_commit(postgres, "mute")
     assert owner == run
     assert ids(postgres) == [0, 1, 100, 101, 102]
+
+
+def test_a_commit_that_arrives_once_it_was_asked_for_comes_too_late(postgres: Postgres) -> None:
+    """Whoever hears that a commit is nobody's moves the rows again, so it must never land."""
+    owner, _ = failing_commit(postgres, "hold")
+    assert owner is None
+    write(store_of(postgres), [plain_table(1, start=200)], write_request(Mode.APPEND))
+    assert ids(postgres) == [0, 1, 200]
 
 
 def test_a_commit_that_never_arrived_is_known_to_be_nobodys(postgres: Postgres) -> None:

@@ -36,9 +36,6 @@ class Link(Protocol):
     def rollback(self) -> None:
         """Take back what was not committed."""
 
-    def thread_id(self) -> int:
-        """Return the server's number of the connection."""
-
     def show_warnings(self) -> Sequence[tuple[str, int, str]]:
         """Return what the server remarked on the last statement."""
 

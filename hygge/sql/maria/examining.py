@@ -88,10 +88,27 @@ def examine_writing(run: Run, ssl_mode: str) -> Iterator[Finding]:
     yield _grants(run)
 
 
+def examine_splitting(run: Run) -> Iterator[Finding]:
+    """Yield what keeps a home from reading a large table over several connections."""
+    if not {"ALL PRIVILEGES", "LOCK TABLES"} & _rights(run):
+        yield Finding(
+            "this user may not lock tables for a moment, so a large table is read over one "
+            "connection",
+            "ok",
+            "GRANT LOCK TABLES ON database.* TO …",
+        )
+
+
+def _rights(run: Run) -> set[str]:
+    """Return what this user may do somewhere, in upper case."""
+    grants = [str(row[0]).upper().partition(" ON ")[0] for row in run("SHOW GRANTS")]
+    return {right.strip() for one in grants for right in one.removeprefix("GRANT ").split(",")}
+
+
 def _grants(run: Run) -> Finding:
     needed = ("CREATE", "ALTER", "DROP", "INSERT", "DELETE", "UPDATE", "SELECT")
-    grants = " ".join(str(row[0]) for row in run("SHOW GRANTS")).upper()
-    missing = [] if "ALL PRIVILEGES" in grants else [one for one in needed if one not in grants]
+    rights = _rights(run)
+    missing = [] if "ALL PRIVILEGES" in rights else [one for one in needed if one not in rights]
     if missing:
         return Finding(
             f"this user has no right to {', '.join(missing)}",

@@ -19,6 +19,7 @@ _PASSING = frozenset(
         1203,  # too many connections of this user
         1205,  # waited too long for a lock
         1213,  # deadlock
+        1412,  # the table was changed since the snapshot
         1226,  # too many queries in this hour
         1836,  # read-only for now: a server that changes its role
         1927,  # connection killed

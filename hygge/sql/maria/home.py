@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from hygge.connector import EntityFacts, Finding, ReadRequest, Source
 from hygge.sql.maria import catalog
 from hygge.sql.maria.bounding import upper_of
 from hygge.sql.maria.connecting import MariaServer, Rows
-from hygge.sql.maria.examining import examine_reading
-from hygge.sql.maria.reading import SNAPSHOT, MariaSource
+from hygge.sql.maria.examining import examine_reading, examine_splitting
+from hygge.sql.maria.reading import MariaSource
 from hygge.sql.maria.settings import MariaSettings
+from hygge.sql.maria.splitting import begin
 from hygge.sql.maria.types import reading_of
 from hygge.sql.names import TableName, matching
 from hygge.sql.serving import ServerHome
@@ -29,7 +30,8 @@ class MysqlHome(ServerHome[MariaSettings, Rows, catalog.Table]):
 
     def findings(self, run: Rows) -> Iterator[Finding]:
         """Yield what the server says of itself."""
-        return examine_reading(run, self.settings.ssl_mode())
+        yield from examine_reading(run, self.settings.ssl_mode())
+        yield from examine_splitting(run)
 
     def names(self, run: Rows) -> list[TableName]:
         """Return every table and view, those of other databases, too."""
@@ -63,13 +65,13 @@ class MysqlHome(ServerHome[MariaSettings, Rows, catalog.Table]):
         """Take a snapshot, and find the table in it."""
         with self.asked(f"cannot read {request.entity}") as run:
             upper = self._upper(run, request) if request.watermark else None
-            run(SNAPSHOT)
-            source = self._source(run, request)
-            source.upper = upper
-            yield source
+            begin(run)
+            with closing(self._source(run, request)) as source:
+                source.upper = upper
+                yield source
 
     def _source(self, run: Rows, request: ReadRequest) -> MariaSource:
-        source = MariaSource(request, run)
+        source = MariaSource(self.settings, request, run)
         if request.query is not None:
             return source.over_query(request.query)
         return source.over_table(self.found(run, request.entity))

@@ -1,9 +1,11 @@
-"""One table, view or query, read over the one connection that holds the snapshot."""
+"""One table, view or query, read under one snapshot; a large table over several connections."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest, Source
@@ -13,6 +15,9 @@ from hygge.sql.literals import where
 from hygge.sql.maria import bounding, catalog
 from hygge.sql.maria.connecting import Rows
 from hygge.sql.maria.faults import fault
+from hygge.sql.maria.ranges import edges, guess_of, plan_of
+from hygge.sql.maria.settings import MariaSettings
+from hygge.sql.maria.splitting import AloneError, Readers
 from hygge.sql.maria.types import Column, Reading, reading_of, shape
 from hygge.sql.maria.values import decoded
 from hygge.sql.maria.window import condition, in_order
@@ -22,7 +27,11 @@ from hygge.sql.names import TableName, quote
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+log = logging.getLogger(__name__)
+
+_SPLIT_BYTES = 2**25
+"""What a connection of its own is opened for, and the table locked."""
+_WHOLE = frozenset(("tinyint", "smallint", "mediumint", "int", "integer", "bigint"))
 
 
 def named(table: TableName) -> str:
@@ -31,21 +40,21 @@ def named(table: TableName) -> str:
 
 
 class MariaSource(Source):
-    """Rows as they were when the snapshot was taken, whatever others write meanwhile.
+    """Rows as they were when the snapshot was taken, whatever others write meanwhile."""
 
-    No second connection can see the same snapshot, so there is one split.
-    """
-
-    def __init__(self, request: ReadRequest, run: Rows) -> None:
+    def __init__(self, settings: MariaSettings, request: ReadRequest, run: Rows) -> None:
         self._request = request
         self._run = run
+        self._readers = Readers(settings, run, request.entity)
+        self._table: catalog.Table | None = None
         self._from = ""
         self._within: str | None = None
         self._columns: dict[str, Column] = {}
-        self._is_left = False
+        self._firsts: list[int] | None = None
 
     def over_table(self, table: catalog.Table) -> MariaSource:
         """Read a table or view."""
+        self._table = table
         self._from = named(table.name)
         self.primary_key = catalog.primary_keys(self._run, table.name).get(table.name, ())
         return self._with(catalog.columns(self._run, table.name).get(table.name, []))
@@ -106,29 +115,112 @@ class MariaSource(Source):
             self._within = condition(span, reading.sql, base)
 
     def splits(self, wanted: int) -> list[Split]:
-        """Return one split, whatever is wanted."""
-        return [Split(0, self._request.entity)]
+        """Return ranges of the primary key, each for a connection of its own, or one split.
+
+        Several connections see the table as it is now; the log says why there is only one.
+        """
+        entity = self._request.entity
+        if self._firsts is None and wanted > 1:
+            try:
+                self._firsts = self._share(wanted)
+            except AloneError as error:
+                log.log(error.level, "%s is read over one connection: %s", entity, error)
+                self._firsts = []
+        firsts = (self._firsts or [])[: wanted - 1]
+        if not firsts:
+            return [Split(0, entity)]
+        key = self.primary_key[0]
+        return [
+            Split(n, f"{entity} {key} {'' if low is None else low}…", (low, high))
+            for n, (low, high) in enumerate(pairwise([None, *firsts, None]))
+        ]
+
+    def _share(self, wanted: int) -> list[int]:
+        """Have several connections see the table; return with which keys their ranges begin."""
+        key = quote(self._splitting_key(), "`")
+        number = min(wanted, self._bytes() // _SPLIT_BYTES)
+        if number < 2:
+            raise AloneError("it is small", logging.DEBUG)
+        low, high = self._run(f"SELECT MIN({key}), MAX({key}) FROM {self._from}")[0]
+        if low is None:
+            raise AloneError("it is empty", logging.DEBUG)
+        guess = guess_of(self._run, self._from, key, self._within)
+        firsts = edges(guess, (int(low), int(high)), number)
+        if not firsts:
+            raise AloneError("its rows have one and the same key", logging.DEBUG)
+        self._check_columns()
+        number = self._readers.share(self._from, len(firsts) + 1)
+        if number <= len(firsts):
+            firsts = edges(guess, (int(low), int(high)), number)
+        return firsts
+
+    def _splitting_key(self) -> str:
+        """Return the column whose ranges are splits; raises `AloneError` where there is none."""
+        table = self._table
+        if table is None or table.kind != "table":
+            raise AloneError(f"it is a {'query' if table is None else table.kind}")
+        if table.engine != "InnoDB":
+            raise AloneError(f"its engine is {table.engine}")
+        for name in self.primary_key[:1]:
+            if name in self._columns and shape(self._columns[name].type)[0] in _WHOLE:
+                return name
+        raise AloneError("no primary key begins with a whole number")
+
+    def _bytes(self) -> int:
+        """Return about how many bytes of the table the server will look at."""
+        table = self._table
+        assert table is not None
+        plan = plan_of(self._run, self._select(Split(0, self._request.entity)), table.name.name)
+        if plan.index is not None:
+            raise AloneError(f"its rows are found by the index '{plan.index}'", logging.DEBUG)
+        return int(table.bytes * min(plan.rows / (table.rows or 1), 1))
+
+    def _check_columns(self) -> None:
+        """Raise unless the table has the columns that were found; from here on nobody changes it.
+
+        The transaction has looked at the table, which holds back changes until it ends: until the
+        table is locked.
+        """
+        assert self._table is not None
+        name = self._table.name
+        if catalog.columns(self._run, name).get(name, []) != [*self._columns.values()]:
+            raise AloneError("its columns were changed just now")
+
+    def close(self) -> None:
+        """End what `splits` began."""
+        self._readers.close()
+
+    def _select(self, split: Split) -> str:
+        columns = ", ".join(f"{one.sql} AS {quote(one.field.name, '`')}" for one in self._readings)
+        low, high = split.detail or (None, None)
+        key = quote(self.primary_key[0], "`") if split.detail else ""
+        ends = [
+            f"{key} {sign} {end}" for sign, end in ((">=", low), ("<", high)) if end is not None
+        ]
+        by = " FORCE INDEX (PRIMARY)" if split.detail else ""
+        rows = where(self._request.where, self._within, *ends)
+        return f"SELECT {columns} FROM {self._from}{by}{rows}"
 
     @contextmanager
     def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:
-        """Stream the rows over the connection of the snapshot."""
+        """Stream the rows of a split over a connection of its own."""
         import pyarrow as pa
 
-        if self._is_left:
-            raise HomeError(f"{self._request.entity} was left unread, and its snapshot is gone")
-        columns = ", ".join(f"{one.sql} AS {quote(one.field.name, '`')}" for one in self._readings)
-        rows = where(self._request.where, self._within)
-        sql = f"SELECT {columns} FROM {self._from}{rows}"
-        stream = Stream(self._run.connection, sql, max(self._request.batch_bytes // 2, 1))
+        # Whoever has read keeps what they see.
+        self._firsts = self._firsts or []
+        run = self._readers.take()
+        size = max(self._request.batch_bytes // 2, 1)
+        stream = Stream(run.connection, self._select(split), size)
         batches = self._batches(stream)
         try:
             yield pa.RecordBatchReader.from_batches(self.schema, batches)
         finally:
             batches.close()
-            if not stream.is_at_end:
+            if stream.is_at_end:
+                self._readers.give_back(run)
+            else:
                 # The server would send all the rest before it listens again.
-                self._is_left = True
-                self._run.connection._force_close()
+                run.connection._force_close()
 
     def _batches(self, stream: Stream) -> Generator[pa.RecordBatch]:
         import pymysql

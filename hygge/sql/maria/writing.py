@@ -61,7 +61,8 @@ class MariaTarget(SqlTarget):
         self._old = replace(place, name=self.staging.name.replace("_stg_", "_old_", 1))
         self._settings = settings
         self._rows = rows
-        self._session = rows.connection.thread_id()
+        # Not what the driver heard when it logged in, which may have been a proxy's own number.
+        self._session = int(rows("SELECT CONNECTION_ID()")[0][0])
         is_maria = "maria" in str(rows.connection.server_version).lower()
         self._loading = Staging(
             settings,
