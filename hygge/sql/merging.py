@@ -221,7 +221,7 @@ class MergingTarget(SqlTarget):
         keys, staged = self.request.primary_key, self.gather(schema)
         on = " AND ".join(self.same(schema.field(name)) for name in keys)
         if self.request.delete_missing:
-            self._take_away(commit, f"NOT EXISTS (SELECT 1 FROM {staged} AS s WHERE {on})")
+            self._take_away(commit, *self.missing(staged, on))
         values = [name for name in schema.names if name not in keys and name not in self.kept]
         both = f"{self.table} AS t JOIN {staged} AS s ON {on}"
         if values:
@@ -254,20 +254,20 @@ class MergingTarget(SqlTarget):
             code="HG531",
         )
 
-    def _take_away(self, commit: Commit, missing: str) -> None:
+    def _take_away(self, commit: Commit, join: str, missing: str) -> None:
         """Delete or mark the rows that are `missing`; raise `StoreError` when they are too many."""
         import pyarrow as pa
 
         is_soft = self.request.delete_missing == "soft"
         mark = self.quote(DELETED_AT)
         lives = f"t.{mark} IS NULL" if is_soft else "1 = 1"
-        table = f"{self.table} AS t WHERE {lives}"
-        gone = int(self.run(f"SELECT count(*) FROM {table} AND {missing}")[0][0])
+        counted = f"SELECT count(*) FROM {self.table} AS t"
+        gone = int(self.run(f"{counted} {join} WHERE {lives} AND {missing}")[0][0])
         if not gone:
             return
-        self._check_shrink(gone, int(self.run(f"SELECT count(*) FROM {table}")[0][0]))
+        self._check_shrink(gone, int(self.run(f"{counted} WHERE {lives}")[0][0]))
         if not is_soft:
-            self.change(self.deleting(missing))
+            self.change(self.deleting(missing, join))
             return
         kind = pa.timestamp("us", tz="UTC")
         field = (
@@ -276,15 +276,19 @@ class MergingTarget(SqlTarget):
             else pa.field(DELETED_AT, kind)
         )
         sql, value = self.told(_moment(commit.committed_at), self.fit(field), 1)
-        self.change(self.marking(f"{mark} = {sql}", f"{lives} AND {missing}"), [value])
+        self.change(self.marking(f"{mark} = {sql}", f"{lives} AND {missing}", join), [value])
 
-    def deleting(self, condition: str) -> str:
+    def missing(self, staged: str, on: str) -> tuple[str, str]:
+        """Return what joins the table, `t`, and the condition of rows of which none is staged."""
+        return "", f"NOT EXISTS (SELECT 1 FROM {staged} AS s WHERE {on})"
+
+    def deleting(self, condition: str, join: str = "") -> str:
         """Return the statement that deletes rows of the table, `t`."""
-        return f"DELETE FROM {self.table} AS t WHERE {condition}"
+        return f"DELETE FROM {self.table} AS t {join} WHERE {condition}"
 
-    def marking(self, change: str, condition: str) -> str:
+    def marking(self, change: str, condition: str, join: str = "") -> str:
         """Return the statement that changes one column in rows of the table, `t`."""
-        return f"UPDATE {self.table} AS t SET {change} WHERE {condition}"
+        return f"UPDATE {self.table} AS t {join} SET {change} WHERE {condition}"
 
     def _check_shrink(self, gone: int, rows: int) -> None:
         limit = self.request.max_shrink

@@ -16,7 +16,7 @@ from hygge.connector import (
     WriteRequest,
 )
 from hygge.errors import StoreError
-from hygge.model import Commit
+from hygge.model import Commit, Mode
 from hygge.sql import chain
 from hygge.sql.maria import catalog
 from hygge.sql.maria.connecting import Rows, session
@@ -33,10 +33,15 @@ if TYPE_CHECKING:
 
 
 class MysqlStoreConfig(MariaSettings, StoreConfig, type="mysql"):
-    """Writes InnoDB tables of MySQL and MariaDB, each published by one act of the server."""
+    """Writes InnoDB tables of MySQL and MariaDB, each published by one act of the server.
+
+    A merge compares texts of the key byte by byte, whatever the collation; a unique key of the table
+    that takes two of them for one stops it. The columns of the key should have an index there.
+    """
 
     extra: ClassVar = "mysql"
     schemes: ClassVar = ("mysql", "mariadb")
+    modes: ClassVar = frozenset(Mode)
 
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
