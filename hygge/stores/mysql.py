@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 class MysqlStoreConfig(MariaSettings, StoreConfig, type="mysql"):
     """Writes InnoDB tables of MySQL and MariaDB, each published by one act of the server.
 
-    A merge compares texts of the key byte by byte, whatever the collation; a unique key of the table
-    that takes two of them for one stops it. The columns of the key should have an index there.
+    A merge compares texts of the key byte by byte, whatever the collation; a unique key of the
+    table that takes two of them for one stops it. It is fast where the key has an index there.
     """
 
     extra: ClassVar = "mysql"
     schemes: ClassVar = ("mysql", "mariadb")
     modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
 
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so

@@ -16,6 +16,7 @@ from hygge.errors import StoreError
 from hygge.requests import DELETED_AT
 from hygge.sql.chain import Chain
 from hygge.sql.maria import settings
+from hygge.testing.cases import plain_table
 from hygge.testing.merging import merging, things
 from hygge.testing.moving import accepted, next_commit, write, write_request
 
@@ -141,6 +142,20 @@ def test_staged_duplicates_are_exact(mysql: Mysql, values: Sequence[Any], double
         found = target.duplicate(["what"])
         assert found == (None if double is None else {"what": double})
         assert target.ask("SELECT max(id) FROM {staged}") == [(len(values) - 1,)]
+
+
+@pytest.mark.parametrize(
+    "sql", ["DELETE FROM {staged}", "DROP TABLE {staged}", "INSERT INTO things VALUES (5, 5)"]
+)
+def test_a_question_about_what_is_staged_changes_nothing(mysql: Mysql, sql: str) -> None:
+    mysql.run("CREATE TABLE things (id bigint, name text)")
+    with store_of(mysql).open(merging()) as target:
+        target.stage(accepted(target, plain_table(3)).to_reader(), Split(0, "all"))
+        with pytest.raises(StoreError, match="READ ONLY transaction"):
+            target.ask(sql)
+        assert target.ask("SELECT count(*) FROM {staged} JOIN things ON 1 = 0") == [(0,)]
+        assert target.ask("SELECT count(*) FROM {staged}") == [(3,)]
+    assert held(mysql, "*") == []
 
 
 def test_a_key_grows_with_its_home(mysql: Mysql) -> None:

@@ -7,7 +7,8 @@ by their bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -148,6 +149,20 @@ class MariaMerging(MergingTarget):
     def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
         """Return the first row; groups are sorted, for tables of them on the disk are slow."""
         return super().first(f"SQL_BIG_RESULT {columns}", rest)
+
+    @contextmanager
+    def reading(self, query: str) -> Iterator[object]:
+        """Let nothing that is run inside, such as `query`, change anything in the database."""
+        self.run("START TRANSACTION READ ONLY")
+        try:
+            yield None
+        finally:
+            self.run("ROLLBACK")
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on `{staged}`, which can only read."""
+        with self.reading(sql):
+            return super().ask(sql)
 
     # How rows are changed
 
