@@ -37,6 +37,7 @@ TOLD_BY_OTHERS = {"HG200", "HG217", "HG221", "HG306"}
 SITES = {
     "HG109": "broken",
     "HG110": "twin",
+    "HG209": "pantry",
     "HG210": "vault",
     "HG214": "ledger",
     "HG401": "vault",

@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from projects import write_project
-from servers import Postgres
+from servers import Mysql, Postgres
 
 from hygge.coordinator import Stop, run
 from hygge.model import Outcome, Result
@@ -57,7 +57,7 @@ class Days(RuleBasedStateMachine):
 
     kind: ClassVar[str]
     way: ClassVar[str]
-    postgres: ClassVar[Postgres | None] = None
+    server: ClassVar[Postgres | Mysql | None] = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,8 +67,7 @@ class Days(RuleBasedStateMachine):
             "jsonl": "type: jsonl\npath: lake\n",
             "sqlite": "type: sqlite\npath: store.db\n",
             "duckdb": "type: duckdb\npath: store.duckdb\n",
-            "postgres": json.dumps(self.postgres.settings() if self.postgres else {}),
-        }[self.kind]
+        }.get(self.kind) or json.dumps(self.server.settings() if self.server else {})
         files = {
             "homes/here.yml": "type: sqlite\npath: home.db\n",
             "stores/there.yml": store,
@@ -89,9 +88,9 @@ class Days(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.source.close()
-        if self.postgres is not None:
-            self.postgres.drop()
-            self.postgres.make()
+        if self.server is not None:
+            self.server.drop()
+            self.server.make()
         shutil.rmtree(self.root, ignore_errors=True)
 
     # What happens at home
@@ -242,25 +241,31 @@ class Days(RuleBasedStateMachine):
             with duckdb.connect(str(self.root / "store.duckdb"), read_only=True) as opened:
                 tables = opened.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 't'")
                 return self._counted(opened.execute("FROM t")) if tables.fetchall() else NONE
-        assert self.postgres is not None
-        with self.postgres.connect() as session:
+        if isinstance(self.server, Mysql):
+            with self.server.connect(self.server.database) as link, link.cursor() as cursor:
+                if not cursor.execute("SHOW TABLES LIKE 't'"):
+                    return Counter()
+                cursor.execute("SELECT * FROM t")
+                return self._counted(cursor)
+        assert self.server is not None
+        with self.server.connect() as session:
             is_there = session.execute("SELECT to_regclass('t') IS NOT NULL").fetchone()
             if is_there != (True,):
                 return Counter()
             return self._counted(session.execute("SELECT * FROM t"))
 
-    def _counted(self, cursor: Any) -> Counter[Row]:  # noqa: ANN401  (of four databases)
+    def _counted(self, cursor: Any) -> Counter[Row]:  # noqa: ANN401  (of five databases)
         names = [one[0] for one in cursor.description]
         order = [names.index(name) for name in ("id", "ver", "v", "c3", "c4") if name in names]
         rows = [tuple(row[place] for place in order) for row in cursor.fetchall()]
         return Counter(row + (None,) * (5 - len(row)) for row in rows)
 
 
-def drive(machine: type[Days]) -> None:
+def drive(machine: type[Days], examples: int = 5) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=5,
+            max_examples=examples,
             stateful_step_count=12,
             deadline=None,
             suppress_health_check=SLOW,
@@ -277,4 +282,9 @@ def test_the_store_equals_the_model_after_each_run(kind: str, way: str) -> None:
 
 @pytest.mark.parametrize("way", list(FLOWS))
 def test_a_table_of_postgres_equals_the_model_after_each_run(way: str, postgres: Postgres) -> None:
-    drive(type("Machine", (Days,), {"kind": "postgres", "way": way, "postgres": postgres}))
+    drive(type("Machine", (Days,), {"kind": "postgres", "way": way, "server": postgres}))
+
+
+@pytest.mark.parametrize("way", list(FLOWS))
+def test_a_table_of_mysql_equals_the_model_after_each_run(way: str, mysql: Mysql) -> None:
+    drive(type("Machine", (Days,), {"kind": "mysql", "way": way, "server": mysql}), examples=3)

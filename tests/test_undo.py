@@ -146,8 +146,6 @@ def test_an_append_is_taken_back_with_its_watermark(place: Place) -> None:
 
 
 def test_a_merge_is_taken_back_with_its_watermark(place: Place) -> None:
-    if "merge" not in store_of(place).modes:
-        pytest.skip("such a store does not merge")
     root = set_up(place, "mode: merge", "primary_key: id", "incremental: id", "dedupe_by: name")
     go(root)
     before = mark(place)
@@ -378,7 +376,7 @@ def test_a_run_that_holds_the_lock_keeps_undo_out(bad_append: Place) -> None:
     assert bad_append.rows() == DAY1 + BAD
 
 
-@pytest.mark.parametrize("mode", ["replace", "append"])
+@pytest.mark.parametrize("mode", ["replace", "append", "merge"])
 @pytest.mark.parametrize("kind", ["exchange", "swap", "postgres", "mysql"])
 def test_an_undo_killed_at_any_step_leaves_the_rows_of_before_or_after(
     tmp_path: Path, kind: str, mode: str

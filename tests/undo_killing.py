@@ -31,7 +31,7 @@ from hygge.connector import Commit, Mode, ProjectContext, Split, Store, StoreCon
 from hygge.files import durable
 from hygge.sql.pool import close_all
 
-DAYS = [[(1, "a"), (2, "b")], [(3, "c")]]
+DAYS = [[(1, "a"), (2, "b")], [(2, "B"), (3, "c")]]
 KILLERS: dict[str, Callable[[int], None]] = {
     "exchange": killing.kill_before_call,
     "swap": killing.kill_before_call,
@@ -39,6 +39,18 @@ KILLERS: dict[str, Callable[[int], None]] = {
     "mysql": maria_killing.kill_at,
 }
 _runs = itertools.count(1)
+
+
+def coming(mode: Mode) -> list[tuple[int, str]]:
+    """Return the rows of the second day; an append has no key twice."""
+    return DAYS[1][1:] if mode is Mode.APPEND else DAYS[1]
+
+
+def day_two(mode: Mode) -> list[tuple[int, str]]:
+    """Return what is there after it."""
+    return (
+        DAYS[1] if mode is Mode.REPLACE else sorted({**dict(DAYS[0]), **dict(coming(mode))}.items())
+    )
 
 
 def request(mode: Mode) -> WriteRequest:
@@ -105,9 +117,8 @@ def check(place: Place, mode: Mode, kind: str, number: int) -> bool:
     """Kill one undo; see the rows of before or after it, then undo and move as if nothing were."""
     config = StoreConfig.create(yaml.safe_load(place.yaml))
     store = config.store(ProjectContext(place.root))
-    one = sorted(DAYS[0])
-    two = sorted(DAYS[0] + DAYS[1]) if mode is Mode.APPEND else DAYS[1]
-    for rows in DAYS:
+    one, two = DAYS[0], day_two(mode)
+    for rows in DAYS[0], coming(mode):
         move(store, mode, rows)
     was_killed = dies(store, mode, kind, number)
     seen: Any = None
@@ -123,7 +134,7 @@ def check(place: Place, mode: Mode, kind: str, number: int) -> bool:
     if last.seq == 2:
         undo(store, mode)
     assert place.rows() == one, f"step {number}: after another undo"
-    assert move(store, mode, DAYS[1]) == 4
+    assert move(store, mode, coming(mode)) == 4
     assert place.rows() == two, f"step {number}: after the next move"
     assert len(place.leftovers()) == 1, f"step {number}: {place.leftovers()}"
     undo(store, mode)

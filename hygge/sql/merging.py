@@ -53,6 +53,17 @@ class MergingTarget(SqlTarget):
         """Return what `min` takes of a column, another value for each value of the column."""
         return column
 
+    def apart(self, names: Iterable[str], of: str = "") -> str:
+        """Return columns of staged rows as GROUP BY takes them: no two values are one to it.
+
+        `of` is what stands before each name, such as `s.`.
+        """
+        return ", ".join(of + self.quote(name) for name in names)
+
+    def ordered(self, field: pa.Field, column: str) -> str:
+        """Return a column whose order is that of its values: of texts, the order of their bytes."""
+        return column
+
     def same(self, field: pa.Field) -> str:
         """Return the condition that a row of the table, `t`, and a staged one, `s`, have one key.
 
@@ -72,6 +83,14 @@ class MergingTarget(SqlTarget):
         """Give rows of the table what is staged for them; return how many there are."""
         sets = ", ".join(f"{self.quote(name)} = s.{self.quote(name)}" for name in names)
         return self.change(f"UPDATE {self.table} AS t SET {sets} FROM {staged} AS s WHERE {on}")
+
+    def add(self, names: Sequence[str], staged: str, on: str) -> int:
+        """Add the staged rows whose key the table lacks, after the update; return how many."""
+        columns = ", ".join(f"s.{self.quote(name)}" for name in names)
+        return self.change(
+            f"INSERT INTO {self.table} ({self._list(names)}) SELECT {columns} FROM {staged} AS s "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {self.table} AS t WHERE {on})"
+        )
 
     def thin(self, staged: str, ranking: str) -> None:
         """Take away the staged rows that are not the first of their key."""
@@ -104,7 +123,8 @@ class MergingTarget(SqlTarget):
         """Return values that several staged rows share; see `Target.duplicate`."""
         names = self._list(columns)
         known = " AND ".join(f"{self.quote(name)} IS NOT NULL" for name in columns)
-        groups = f"{self.staged_rows()} WHERE {known} GROUP BY {names} HAVING count(*) > 1"
+        grouped = f"GROUP BY {self.apart(columns)} HAVING count(*) > 1"
+        groups = f"{self.staged_rows()} WHERE {known} {grouped}"
         found = self.first(names, groups)
         return dict(zip(columns, found[0], strict=True)) if found else None
 
@@ -147,11 +167,11 @@ class MergingTarget(SqlTarget):
                     hint="leave such rows out, or choose another primary_key",
                     code="HG527",
                 )
-        groups = f"SELECT 1 AS one FROM {staged} GROUP BY {self._list(keys)}"
+        groups = f"SELECT 1 AS one FROM {staged} GROUP BY {self.apart(keys)}"
         self._keys_staged = int(self.run(f"SELECT count(*) FROM ({groups}) AS g")[0][0])
         if self._keys_staged == rows:
             return
-        over = f"OVER (PARTITION BY {self._list(keys)} ORDER BY {self._order(schema)})"
+        over = f"OVER (PARTITION BY {self.apart(keys)} ORDER BY {self._order(schema)})"
         self._check_ties(schema, f"(SELECT d.*, rank() {over} AS _hygge_rank FROM {staged} AS d)")
         self.thin(staged, f"row_number() {over}")
 
@@ -170,7 +190,7 @@ class MergingTarget(SqlTarget):
         if self.holds_nan and pa.types.is_floating(field.type):
             nan = f"CAST('NaN' AS {self.sql_type(field)})"
             terms.append(f"CASE WHEN {column} = {nan} THEN 1 ELSE 0 END")
-        return [*terms, f"{column} DESC"]
+        return [*terms, f"{self.ordered(field, column)} DESC"]
 
     def _check_ties(self, schema: pa.Schema, ranked: str) -> None:
         """Raise `StoreError` where rows that are first of one key are not the same."""
@@ -180,7 +200,7 @@ class MergingTarget(SqlTarget):
             value = self.content(field, self.quote(field.name))
             tests.append(f"min({value}) <> max({value})")
             tests.append(f"count({value}) NOT IN (0, count(*))")
-        groups = f"{ranked} AS r WHERE _hygge_rank = 1 GROUP BY {self._list(keys)}"
+        groups = f"{ranked} AS r WHERE _hygge_rank = 1 GROUP BY {self.apart(keys)}"
         having = f"HAVING count(*) > 1 AND ({' OR '.join(tests)})"
         found = self.first(f"{self._list(keys)}, count(*)", f"{groups} {having}")
         if not found:
@@ -201,27 +221,22 @@ class MergingTarget(SqlTarget):
         keys, staged = self.request.primary_key, self.gather(schema)
         on = " AND ".join(self.same(schema.field(name)) for name in keys)
         if self.request.delete_missing:
-            self._take_away(commit, f"NOT EXISTS (SELECT 1 FROM {staged} AS s WHERE {on})")
+            self._take_away(commit, *self.missing(staged, on))
         values = [name for name in schema.names if name not in keys and name not in self.kept]
         both = f"{self.table} AS t JOIN {staged} AS s ON {on}"
         if values:
             updated = self.update(values, staged, on)
         else:
             updated = int(self.run(f"SELECT count(*) FROM {both}")[0][0])
-        there = f"SELECT 1 FROM {self.table} AS t WHERE {on}"
-        names = self._list(schema.names)
-        columns = ", ".join(f"s.{self.quote(name)}" for name in schema.names)
-        added = self.change(
-            f"INSERT INTO {self.table} ({names}) SELECT {columns} FROM {staged} AS s "
-            f"WHERE NOT EXISTS ({there})"
-        )
+        added = self.add(schema.names, staged, on)
         if updated + added != self._keys_staged:
             raise self._miscounted(both, updated, added)
 
     def _miscounted(self, both: str, updated: int, added: int) -> StoreError:
         """Return why a merge did not change one row for each staged key."""
         names = ", ".join(f"s.{self.quote(name)}" for name in self.request.primary_key)
-        found = self.first(f"{names}, count(*)", f"{both} GROUP BY {names} HAVING count(*) > 1")
+        groups = f"{both} GROUP BY {self.apart(self.request.primary_key, 's.')}"
+        found = self.first(f"{names}, count(*)", f"{groups} HAVING count(*) > 1")
         if found:
             *values, rows = found[0]
             return StoreError(
@@ -239,20 +254,20 @@ class MergingTarget(SqlTarget):
             code="HG531",
         )
 
-    def _take_away(self, commit: Commit, missing: str) -> None:
+    def _take_away(self, commit: Commit, join: str, missing: str) -> None:
         """Delete or mark the rows that are `missing`; raise `StoreError` when they are too many."""
         import pyarrow as pa
 
         is_soft = self.request.delete_missing == "soft"
         mark = self.quote(DELETED_AT)
         lives = f"t.{mark} IS NULL" if is_soft else "1 = 1"
-        table = f"{self.table} AS t WHERE {lives}"
-        gone = int(self.run(f"SELECT count(*) FROM {table} AND {missing}")[0][0])
+        counted = f"SELECT count(*) FROM {self.table} AS t"
+        gone = int(self.run(f"{counted} {join} WHERE {lives} AND {missing}")[0][0])
         if not gone:
             return
-        self._check_shrink(gone, int(self.run(f"SELECT count(*) FROM {table}")[0][0]))
+        self._check_shrink(gone, int(self.run(f"{counted} WHERE {lives}")[0][0]))
         if not is_soft:
-            self.change(self.deleting(missing))
+            self.change(self.deleting(missing, join))
             return
         kind = pa.timestamp("us", tz="UTC")
         field = (
@@ -261,15 +276,19 @@ class MergingTarget(SqlTarget):
             else pa.field(DELETED_AT, kind)
         )
         sql, value = self.told(_moment(commit.committed_at), self.fit(field), 1)
-        self.change(self.marking(f"{mark} = {sql}", f"{lives} AND {missing}"), [value])
+        self.change(self.marking(f"{mark} = {sql}", f"{lives} AND {missing}", join), [value])
 
-    def deleting(self, condition: str) -> str:
+    def missing(self, staged: str, on: str) -> tuple[str, str]:
+        """Return what joins the table, `t`, and the condition of rows of which none is staged."""
+        return "", f"NOT EXISTS (SELECT 1 FROM {staged} AS s WHERE {on})"
+
+    def deleting(self, condition: str, join: str = "") -> str:
         """Return the statement that deletes rows of the table, `t`."""
-        return f"DELETE FROM {self.table} AS t WHERE {condition}"
+        return f"DELETE FROM {self.table} AS t {join} WHERE {condition}"
 
-    def marking(self, change: str, condition: str) -> str:
+    def marking(self, change: str, condition: str, join: str = "") -> str:
         """Return the statement that changes one column in rows of the table, `t`."""
-        return f"UPDATE {self.table} AS t SET {change} WHERE {condition}"
+        return f"UPDATE {self.table} AS t {join} SET {change} WHERE {condition}"
 
     def _check_shrink(self, gone: int, rows: int) -> None:
         limit = self.request.max_shrink
@@ -289,12 +308,13 @@ class MergingTarget(SqlTarget):
         if all(self.folded(one.field.name) != self.folded(span.column) for one in self.live or ()):
             return
         field = schema.field(span.column)
+        column = self.ordered(field, f"t.{self.quote(field.name)}")
         tests: list[str] = []
         values: list[Any] = []
         for sign, end in ((">=", span.low), ("<", span.high)):
             if end is not None and end.is_valid:
                 sql, value = self.told(end, field, len(values) + 1)
-                tests.append(f"t.{self.quote(field.name)} {sign} {sql}")
+                tests.append(f"{column} {sign} {sql}")
                 values.append(value)
         if not tests:
             tests.append(f"t.{self.quote(field.name)} IS NOT NULL")

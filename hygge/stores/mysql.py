@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from hygge.connector import ProjectContext, Store
+from hygge.model import Mode
 from hygge.sql.maria.names import refuse_name
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.names import readings, refuse_table
@@ -13,10 +14,16 @@ from hygge.sql.server import ServerStoreConfig
 
 
 class MysqlStoreConfig(MariaSettings, ServerStoreConfig, type="mysql"):
-    """Writes InnoDB tables of MySQL and MariaDB, each published by one act of the server."""
+    """Writes InnoDB tables of MySQL and MariaDB, each published by one act of the server.
+
+    A merge compares texts of the key byte by byte, whatever the collation; a unique key of the
+    table that takes two of them for one stops it. It is fast where the key has an index there.
+    """
 
     extra: ClassVar = "mysql"
     schemes: ClassVar = ("mysql", "mariadb")
+    modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
 
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so

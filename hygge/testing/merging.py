@@ -256,6 +256,14 @@ class MergeCases(ABC):
         assert names == [(0, "old"), (1, "old"), (2, "new"), (4, "old"), (5, "old")]
         assert self.total(store) == 5
 
+    def test_a_range_of_texts_is_one_of_their_bytes(self, tmp_path: Path, store: Store) -> None:
+        texts = ["B", "a", "a ", "aa", "b", "ä", "Z", None]
+        write(store, [things(*enumerate(texts))], write_request(Mode.APPEND))
+        span = Span("name", pa.scalar("a "), pa.scalar("ä"))
+        write(store, [things((9, "b", 1))], replace(write_request(Mode.APPEND), clears=span))
+        names = [row[1] for row in self.held(tmp_path) if row[0] != 9]
+        assert names == ["B", "a", "ä", "Z", None]
+
     @pytest.mark.parametrize("kind", [pa.timestamp("us"), STAMP, pa.timestamp("s"), pa.date32()])
     def test_a_range_of_time_is_exact(
         self, tmp_path: Path, store: Store, kind: pa.DataType

@@ -15,9 +15,9 @@ from lite_tables import opened, run
 from hygge.connector import Mode, ProjectContext, Store, StoreConfig
 from hygge.contract import agree, typed
 from hygge.errors import StoreError
-from hygge.model import Split
+from hygge.model import Span, Split
 from hygge.settings import SchemaContract
-from hygge.testing.moving import accepted, next_commit, write_request
+from hygge.testing.moving import accepted, next_commit, write, write_request
 
 APPEND = Mode.APPEND
 
@@ -309,3 +309,12 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("no database\n" * 1000)
     with pytest.raises(StoreError, match="file is not a database"):
         move(tmp_path / "text.db", pa.table({"a": [1]}))
+
+
+def test_a_range_of_texts_is_cleared_by_bytes_whatever_the_column_says(file: Path) -> None:
+    run(file, "CREATE TABLE things (id INTEGER, name TEXT COLLATE NOCASE)")
+    table = pa.table({"id": range(5), "name": ["B", "a", "b", "z", None]})
+    write(store_of(file), [table], write_request(Mode.APPEND))
+    span = Span("name", pa.scalar("b"), None)
+    write(store_of(file), [table.slice(0, 0)], replace(write_request(Mode.APPEND), clears=span))
+    assert [row[0] for row in run(file, "SELECT id FROM things ORDER BY id")] == [0, 1, 4]

@@ -41,17 +41,20 @@ def tables(server: Mysql) -> set[str]:
     return {row[0] for row in server.run("SHOW TABLES")}
 
 
+WAYS = ["append", "merge", "soft", "hard", "clears"]
+
+
 @pytest.mark.parametrize(
-    ("mode", "replacing"), [("replace", "auto"), ("replace", "keep"), ("append", "auto")]
+    ("way", "replacing"), [("replace", "auto"), ("replace", "keep"), *((w, "auto") for w in WAYS)]
 )
 def test_a_kill_at_any_statement_leaves_the_old_rows_or_the_new(
-    tmp_path: Path, mode: str, replacing: str
+    tmp_path: Path, way: str, replacing: str
 ) -> None:
-    command = [sys.executable, str(HERE / "maria_killing.py"), str(tmp_path), mode, replacing]
+    command = [sys.executable, str(HERE / "maria_killing.py"), str(tmp_path), way, replacing]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     kills = [int(line.split()[0]) for line in done.stdout.splitlines()]
-    assert len(kills) == 2
+    assert len(kills) == (2 if way in ("append", "replace") else 1)
     assert min(kills) > 15
 
 
@@ -414,9 +417,10 @@ def at_the_commit(verdict: str, word: bytes) -> Callable[[bytes], str]:
 
 def failing_commit(server: Mysql, verdict: str, mode: Mode) -> tuple[str | None, str]:
     """Write through a proxy that spoils the commit; return who owns it then, and the run."""
-    write(store_of(server), [plain_table(2)], write_request(mode))
-    request = write_request(mode)
-    word = b"COMMIT" if mode is Mode.APPEND else b"RENAME TABLE"
+    key = ("id",) if mode is Mode.MERGE else ()
+    write(store_of(server), [plain_table(2)], keyed(write_request(mode), *key))
+    request = keyed(write_request(mode), *key)
+    word = b"RENAME TABLE" if mode is Mode.REPLACE else b"COMMIT"
     with proxy(*address(server), at_the_commit(verdict, word)) as wire:
         store = store_of(server, host="127.0.0.1", port=wire.port, ssl="disable")
         with store.open(request) as target:
@@ -431,11 +435,11 @@ def failing_commit(server: Mysql, verdict: str, mode: Mode) -> tuple[str | None,
             return owner, request.run_id
 
 
-@pytest.mark.parametrize("mode", [Mode.APPEND, Mode.REPLACE])
+@pytest.mark.parametrize("mode", list(Mode))
 def test_a_commit_whose_answer_was_lost_is_found(mysql: Mysql, mode: Mode) -> None:
     owner, run = failing_commit(mysql, "mute", mode)
     assert owner == run
-    old = [0, 1] if mode is Mode.APPEND else []
+    old = [] if mode is Mode.REPLACE else [0, 1]
     assert ids(mysql) == [*old, 100, 101, 102]
     last = store_of(mysql).last_commit("things")
     assert last is not None
@@ -445,7 +449,7 @@ def test_a_commit_whose_answer_was_lost_is_found(mysql: Mysql, mode: Mode) -> No
     assert mysql.run("SELECT seq FROM _hygge_commits ORDER BY seq") == [(1,), (2,), (3,)]
 
 
-@pytest.mark.parametrize("mode", [Mode.APPEND, Mode.REPLACE])
+@pytest.mark.parametrize("mode", list(Mode))
 def test_a_commit_that_arrives_once_it_was_asked_for_comes_too_late(
     mysql: Mysql, mode: Mode
 ) -> None:
@@ -457,7 +461,7 @@ def test_a_commit_that_arrives_once_it_was_asked_for_comes_too_late(
     assert mysql.run("SELECT seq FROM _hygge_commits ORDER BY seq") == [(1,), (2,)]
 
 
-@pytest.mark.parametrize("mode", [Mode.APPEND, Mode.REPLACE])
+@pytest.mark.parametrize("mode", list(Mode))
 def test_a_commit_that_never_arrived_is_known_to_be_nobodys(mysql: Mysql, mode: Mode) -> None:
     owner, _ = failing_commit(mysql, "cut", mode)
     assert owner is None

@@ -13,7 +13,16 @@ import pytest
 from proxies import once, proxy
 from servers import Postgres
 
-from hygge.connector import Commit, Mode, ProjectContext, Split, Store, StoreConfig, WriteRequest
+from hygge.connector import (
+    Commit,
+    Mode,
+    ProjectContext,
+    Span,
+    Split,
+    Store,
+    StoreConfig,
+    WriteRequest,
+)
 from hygge.errors import CommitUnknownError, StoreError
 from hygge.sql.pg import writing
 from hygge.testing.cases import plain_table
@@ -372,3 +381,16 @@ def test_a_schema_that_is_not_there_is_made(postgres: Postgres) -> None:
         assert ids(postgres, f"{name}.things") == [0, 1]
     finally:
         postgres.run(f"DROP SCHEMA {name} CASCADE")
+
+
+def test_a_range_of_texts_is_cleared_by_bytes_whatever_the_column_says(postgres: Postgres) -> None:
+    known = {name for (name,) in postgres.run("SELECT collname FROM pg_collation")}
+    collation = "und-x-icu" if "und-x-icu" in known else "C"
+    postgres.run(f'CREATE TABLE things (id bigint, name text COLLATE "{collation}")')
+    texts = ["B", "a", "b", "z", "ä", None]
+    table = pa.table({"id": range(len(texts)), "name": texts})
+    request = write_request(Mode.APPEND)
+    write(store_of(postgres), [table], request)
+    span = Span("name", pa.scalar("b"), pa.scalar("ä"))
+    write(store_of(postgres), [table.slice(0, 0)], replace(write_request(Mode.APPEND), clears=span))
+    assert ids(postgres) == [0, 1, 4, 5]

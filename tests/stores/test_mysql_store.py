@@ -11,13 +11,14 @@ from servers import Mysql, schema_name
 
 from hygge.connector import ProjectContext, Store, StoreConfig
 from hygge.testing import StoreSuite
+from hygge.testing.merging import MergeCases
 
 MISSING = "never: MySQL has no such type"
 DIGITS = "never: MySQL keeps microseconds"
 NO_NAN = "never: MySQL holds no NaN and no infinity"
 
 
-class TestMysqlStore(StoreSuite):
+class TestMysqlStore(MergeCases, StoreSuite):
     exemptions: ClassVar = {
         "time(ns)": DIGITS,
         "timestamp(ns)": DIGITS,

@@ -38,13 +38,16 @@ class LiteMerging(MergingTarget):
         """Return the condition of one key; a column may be declared to take letters for equal."""
         return f"{super().same(field)} COLLATE BINARY"
 
-    def highest_first(self, field: pa.Field, column: str) -> list[str]:
-        """Return the terms of ORDER BY; decimals are texts, whose digits are not their order."""
+    def ordered(self, field: pa.Field, column: str) -> str:
+        """Return a column as it is ordered; decimals are texts, whose digits are not their order.
+
+        A column may be declared to take letters for equal.
+        """
         import pyarrow as pa
 
         if pa.types.is_decimal(field.type):
-            column = f"CAST({column} AS REAL)"
-        return super().highest_first(field, column)
+            return f"CAST({column} AS REAL)"
+        return f"{column} COLLATE BINARY" if pa.types.is_string(field.type) else column
 
     def told(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
         """Return the mark of a parameter, and a value as it would be stored."""

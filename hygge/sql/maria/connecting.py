@@ -49,6 +49,10 @@ class Link(Protocol):
 
 _TOKENS = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|\?", re.DOTALL)
 
+_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+"""Where the server's own is lower, a snapshot is none, and rows change between two statements. The
+variable of this has two names, so it is none of `settings`."""
+
 
 def _kind(settings: MariaSettings, side: type[HyggeError]) -> Kind[Link]:
     import pymysql
@@ -74,13 +78,15 @@ def _open(settings: MariaSettings) -> Link:
 
     # The flag lets us send rows by LOAD DATA. The driver itself is not told `local_infile`, so it
     # refuses a server that asks for a file of this machine; `loading` sends only what it built.
-    flags = CLIENT.LOCAL_FILES
+    # With the other flag an update counts the rows that it found, also those that were so before.
+    flags = CLIENT.LOCAL_FILES | CLIENT.FOUND_ROWS
     connection = cast(Link, pymysql.connect(**settings.connecting(), client_flag=flags))
     try:
         connection.connect()
     except BaseException:
         connection._force_close()
         raise
+    connection.cursor().execute(_ISOLATION)
     seconds = settings.statement_timeout
     if seconds is not None:
         is_maria = "maria" in (connection.server_version or "").lower()

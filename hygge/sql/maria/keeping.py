@@ -7,17 +7,24 @@ transaction; what is in them is written in it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hygge.model import Commit
+from hygge.requests import DELETED_AT
 from hygge.sql.keeping import Keeping
 from hygge.sql.maria.evolving import Columns
+from hygge.sql.maria.staging import SPLIT
 from hygge.sql.names import TableName
+
+if TYPE_CHECKING:
+    from hygge.sql.maria.merging import MariaMerging
 
 
 class MariaKeeping(Keeping):
     """Tables of MySQL or MariaDB."""
 
     works = True
+    target: MariaMerging
 
     def own_tables(self) -> list[str]:
         """Return the names of the tables that are kept."""
@@ -40,11 +47,31 @@ class MariaKeeping(Keeping):
         new = TableName(table.schema, name)
         self.target.run(f"RENAME TABLE {self.name(table)} TO {self.name(new)}")
 
+    def fill(self, commit: Commit, kind: str) -> None:
+        """Keep keys or rows; those that a merge changes are joined by the key's own indexes."""
+        if kind != "r":
+            super().fill(commit, kind)
+            return
+        target, keys = self.target, commit.primary_key
+        (staged,) = target.staged_tables()
+        on = " AND ".join(target.equal(name, "s") for name in keys)
+        both = f"JOIN {staged} AS s ON {on}"
+        if target.request.delete_missing is not None:
+            is_marked = any(column.field.name == DELETED_AT for column in target.live or ())
+            lives = f"t.{target.quote(DELETED_AT)} IS NULL" if is_marked else "1 = 1"
+            both = f"LEFT {both} WHERE s.{target.quote(SPLIT)} IS NOT NULL OR {lives}"
+        names = self._kept_columns()
+        columns = ", ".join(f"t.{target.quote(name)}" for name in names)
+        target.run(
+            f"INSERT INTO {self.name(self.table(commit.seq, kind))} ({self.listed(names)}) "
+            f"SELECT {columns} FROM {target.table} AS t {both}"
+        )
+
     def delete_rows(self, kept: TableName, keys: Sequence[str]) -> None:
         """Take away the rows whose keys are kept: joined, for these servers look up no IN."""
-        same = " AND ".join(f"t.{key} = k.{key}" for key in map(self.target.quote, keys))
+        on = " AND ".join(self.target.equal(name, "k") for name in keys)
         self.target.run(
-            f"DELETE t FROM {self.target.table} AS t JOIN {self.name(kept)} AS k ON {same}"
+            f"DELETE t FROM {self.target.table} AS t JOIN {self.name(kept)} AS k ON {on}"
         )
 
     def undo_rows(self, undone: Commit, commit: Commit, kinds: str) -> None:
@@ -53,6 +80,8 @@ class MariaKeeping(Keeping):
         A column that was widened since stays so.
         """
         target = self.target
+        if "k" in kinds:
+            target.index(self.table(undone.seq, "k"), undone.primary_key)
         columns, gone = Columns(target.table, target.live or []), []
         if kinds == "c":
             gone = columns.gone(commit.schema, target.wrote)

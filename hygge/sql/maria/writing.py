@@ -21,6 +21,7 @@ from hygge.sql.maria.connecting import Rows
 from hygge.sql.maria.dependants import reason_to_keep
 from hygge.sql.maria.evolving import Columns, check_fits
 from hygge.sql.maria.keeping import MariaKeeping
+from hygge.sql.maria.merging import MariaMerging
 from hygge.sql.maria.names import refuse_name
 from hygge.sql.maria.outcome import Outcome
 from hygge.sql.maria.reading import named
@@ -29,7 +30,7 @@ from hygge.sql.maria.staging import SPLIT, Staging
 from hygge.sql.maria.texts import Zeros
 from hygge.sql.names import TableName, quote
 from hygge.sql.replacing import Replacing
-from hygge.sql.target import LiveColumn, SqlTarget
+from hygge.sql.target import LiveColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +42,7 @@ _GHOST_SECONDS = 3
 """How long the server may take to notice that a process is gone, and to free its lock."""
 
 
-class MariaTarget(SqlTarget):
+class MariaTarget(MariaMerging):
     """A table of MySQL or MariaDB, for one attempt."""
 
     def __init__(
@@ -251,7 +252,7 @@ class MariaTarget(SqlTarget):
         self.chain.check_next(self.run, commit.seq)
         self.keeping.tidy()
         if self.live is None or self.swaps():
-            self._publish_table(replace(commit, total_rows=commit.rows), schema)
+            self._publish_table(replace(commit, total_rows=self.rows_staged(commit)), schema)
         else:
             self._publish_rows(commit, schema)
         self.is_published = True
@@ -280,9 +281,10 @@ class MariaTarget(SqlTarget):
     def _check_staged(self, commit: Commit) -> None:
         """Raise `StoreError` unless the staging table itself holds the rows of the commit."""
         rows = int(self.run(f"SELECT count(*) FROM {self.name(self.staging)}")[0][0])
-        if rows != commit.rows:
+        if rows != commit.total_rows:
             raise StoreError(
-                f"{commit.rows:,} rows were staged for {self.place.shown()}, but {rows:,} are there"
+                f"{commit.total_rows:,} rows were staged for {self.place.shown()}, "
+                f"but {rows:,} are there"
             )
 
     def _publish_rows(self, commit: Commit, schema: pa.Schema) -> None:
@@ -292,7 +294,6 @@ class MariaTarget(SqlTarget):
         gone = columns.gone(schema, self.wrote) if replaces else []
         self._check_fits(schema)
         self._alter(columns.before(self.run, schema, gone, required=self.required))
-        total = commit.rows + (0 if replaces else self.rows_before())
         kinds = self.keeping.kinds(commit)
         for kind in kinds:
             self.keeping.make(commit, kind)
@@ -302,7 +303,8 @@ class MariaTarget(SqlTarget):
                 self.keeping.fill(commit, kind)
             if replaces:
                 self.run(f"DELETE FROM {self.table}")
-            self.insert_staged(commit, schema)
+                self.insert_staged(commit, schema)
+            total = commit.rows if replaces else self.add_staged(commit, schema)
             self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
         self._alter([f"DROP COLUMN {self.quote(name)}" for name in gone])
 
@@ -311,7 +313,7 @@ class MariaTarget(SqlTarget):
         kept = [
             column if not self.required(column.name) else replace(column, nullable=True)
             for column in found
-            if column.name in schema.names
+            if column.name in schema.names and column.name not in self.kept
         ]
         check_fits(self.run, self.place, kept, self.name(self.staging))
 

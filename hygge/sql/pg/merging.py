@@ -32,13 +32,13 @@ class PgMerging(MergingTarget):
         """Return a column as text: every type has one, and not all have an order."""
         return f'{column}::text COLLATE "C"'
 
-    def highest_first(self, field: pa.Field, column: str) -> list[str]:
-        """Return the terms of ORDER BY, texts by their bytes."""
+    def ordered(self, field: pa.Field, column: str) -> str:
+        """Return a column as it is ordered, texts by their bytes."""
         import pyarrow as pa
 
         is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
         is_text = is_text and self.sql_type(field) == "text"
-        return super().highest_first(field, f'{column} COLLATE "C"' if is_text else column)
+        return f'{column} COLLATE "C"' if is_text else column
 
     def same(self, field: pa.Field) -> str:
         """Return the condition of one key, compared as the table's own indexes do."""
