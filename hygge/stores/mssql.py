@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from hygge.connector import (
     Finding,
     HomeConfig,
+    Mode,
     ProjectContext,
     Store,
     StoreConfig,
@@ -42,6 +43,7 @@ class MssqlStoreConfig(TdsSettings, StoreConfig, type="mssql"):
 
     extra: ClassVar = "mssql"
     schemes: ClassVar = ("mssql", "sqlserver")
+    modes: ClassVar = frozenset(Mode)
 
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so

@@ -185,7 +185,7 @@ def published(
     request = replace(write_request(mode, adopt=True), primary_key=("id",))
     answers: dict[str, list[tuple[Any, ...]]] = {
         "max(seq)": [(None,)],
-        "count(*)": [(0,)],
+        "COUNT_BIG(*)": [(0,)],
         "sys.columns c\nJOIN": live or [],
         "SELECT type FROM sys.objects": [("U ",)] if live else [],
     }
@@ -264,7 +264,7 @@ def test_rows_that_hygge_did_not_write_are_seen() -> None:
     assert_tsql(notebook.statements[-1])
 
 
-@pytest.mark.parametrize("sql", [writing.LOCK, writing.HOLDER, writing.STAGING])
+@pytest.mark.parametrize("sql", [writing.LOCK, writing.HOLDER])
 def test_what_a_store_asks_is_tsql(sql: str) -> None:
     assert_tsql(sql)
 
