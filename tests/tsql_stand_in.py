@@ -63,6 +63,7 @@ class StandIn:
         self.statements: list[tuple[str, tuple[Any, ...]]] = []
         self.losses: Rows = []
         self.identity: Rows = []
+        self._numbered = False
         self.lock = threading.RLock()
         self.db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self.db.create_collation(BINARY, _compare(lambda text: text.rstrip(" ")))
@@ -86,7 +87,10 @@ class StandIn:
         if "sp_getapplock" in sql:
             return [(0,)]
         if sql.startswith(_IGNORED):
+            if sql.startswith("SET IDENTITY"):
+                self._numbered = sql.endswith(" ON")
             return None
+        self._check_numbers(sql)
         if sql == "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION":
             sql = "ROLLBACK" if self.db.in_transaction else "SELECT 1"
         if altered := re.fullmatch(r"ALTER TABLE (.*) ALTER COLUMN (\[.*\]) (\S+).*", sql):
@@ -96,6 +100,13 @@ class StandIn:
         if sql.endswith(_COUNTED):
             return [(cursor.rowcount,)]
         return cursor.fetchall() if cursor.description else None
+
+    def _check_numbers(self, sql: str) -> None:
+        """Refuse numbers of a column that counts up, as the server does until it is told."""
+        if inserted := re.match(r"INSERT INTO \[dbo\]\.\[things\] \((.*?)\) SELECT", sql):
+            brings = any(f"[{name}]" in inserted[1] for (name,) in self.identity)
+            if brings != (self._numbered and bool(self.identity)):
+                raise sqlite3.IntegrityError("explicit value for identity column")
 
     def _retype(self, table: str, column: str, kind: str) -> None:
         """Give a column another type; it is the last one then, and may be null."""

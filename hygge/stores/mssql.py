@@ -37,7 +37,10 @@ class MssqlStoreConfig(TdsSettings, StoreConfig, type="mssql"):
     calls of the driver is there. Try it on a copy before you rely on it.
 
     Each table is published in one short transaction. Readers wait for it, unless the database has
-    `READ_COMMITTED_SNAPSHOT` on. NaN, infinity and times finer than 100 nanoseconds are refused.
+    `READ_COMMITTED_SNAPSHOT` on; other writers do, but not for an append. NaN, infinity and times
+    finer than 100 nanoseconds are refused, and what a column of the table would cut or round.
+    A merge tells keys apart sign by sign, whatever the collation. In tables that hygge makes a key
+    of text has no index: for large merges make the table first, with `nvarchar(n)`.
     `idle_timeout` has no effect: connections end with their move.
     """
 

@@ -139,6 +139,12 @@ def test_rows_that_differ_a_little_are_told_apart_or_refused(
     assert held(server) == [(1, first, 5)]
 
 
+def test_the_highest_text_is_that_of_the_highest_signs(server: StandIn, store: Store) -> None:
+    rows = things((1, "a", 1), (1, "B", 2))
+    write(store, [rows], by_id(dedupe_by=("name",)))
+    assert held(server) == [(1, "a", 1)]
+
+
 EVERY: dict[str, tuple[pa.DataType, list[Any]]] = {
     "number": (pa.int64(), [1, 2]),
     "small": (pa.uint8(), [1, 2]),
@@ -434,6 +440,20 @@ def test_the_end_of_a_range_is_a_parameter_of_its_own_type(
     value: pa.Scalar, kind: pa.DataType, parameter: object
 ) -> None:
     assert _parameter(value, kind) == parameter
+
+
+def test_a_range_of_a_column_that_rounds_is_of_what_is_read(server: StandIn, store: Store) -> None:
+    server.db.execute("CREATE TABLE things (id bigint, at datetime)")
+    schema = pa.schema([("id", pa.int64()), ("at", pa.timestamp("us"))])
+    at = [dt.datetime(2024, 1, 1, microsecond=n * 1000) for n in (0, 3, 7)]
+    write(store, [rows_of(schema, *enumerate(at))], write_request(Mode.APPEND, adopt=True))
+    span = Span("at", pa.scalar(at[1]), pa.scalar(at[2]))
+    write(store, [rows_of(schema)], replace(write_request(Mode.APPEND), clears=span))
+    assert held(server, "id") == [(0,), (2,)]
+    cleared = next(one for one in server.statements if one[0].startswith("DELETE t"))
+    end = "CAST(t.[at] AS datetime2(3)) {} CAST(? AS datetime2(6))"
+    assert f"WHERE {end.format('>=')} AND {end.format('<')};" in cleared[0]
+    assert cleared[1] == ("2024-01-01 00:00:00.003000", "2024-01-01 00:00:00.007000")
 
 
 def test_a_range_of_texts_is_refused(server: StandIn, store: Store) -> None:
