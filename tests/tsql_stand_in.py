@@ -31,7 +31,7 @@ _COUNTED = ";\nSELECT ROWCOUNT_BIG()"
 _IGNORED = ("SET XACT", "SET NOCOUNT", "SET LOCK", "SET CONTEXT", "SET IDENTITY")
 _REWRITTEN: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"COUNT_BIG\(\*\)", "count(*)"),
-    (r" WITH \((?:TABLOCKX, HOLDLOCK|READCOMMITTEDLOCK)\)", ""),
+    (r" WITH \((?:TABLOCKX, HOLDLOCK|READCOMMITTEDLOCK|READUNCOMMITTED)\)", ""),
     (
         r"^UPDATE t SET (.*) FROM (\S+) AS t JOIN (\S+) AS s ON (.*)$",
         r"UPDATE \2 AS t SET \1 FROM \3 AS s WHERE \4",
@@ -65,6 +65,7 @@ class StandIn:
         self.identity: Rows = []
         self._numbered = False
         self.lock = threading.RLock()
+        self.copying: Callable[[], object] = lambda: None
         self.db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self.db.create_collation(BINARY, _compare(lambda text: text.rstrip(" ")))
         self.db.create_collation(CI, _compare(lambda text: text.rstrip(" ").casefold()))
@@ -176,15 +177,25 @@ class Cursor:
         pass
 
     def bulkcopy_arrow(
-        self, table: str, reader: pa.RecordBatchReader, *, column_mappings: list[str], **_: object
+        self, table: str, reader: pa.RecordBatchReader, *, column_mappings: list[str], **how: object
     ) -> None:
-        names = ", ".join('"' + name.replace('"', '""') + '"' for name in column_mappings)
+        assert how == {"timeout": 0, "table_lock": True, "keep_nulls": True}
+        self._server.copying()
+        names = ", ".join(map(_quoted, column_mappings))
         marks = ", ".join("?" * len(column_mappings))
-        for batch in reader:
+        for batch in _read(reader):
             rows = [tuple(map(stored, row.values())) for row in batch.to_pylist()]
             with self._server.lock:
                 into = f"INSERT INTO {_plain(table)} ({names}) VALUES ({marks})"
                 self._server.db.executemany(into, rows)
+
+
+def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yield batches; an error is what the driver makes of it."""
+    try:
+        yield from reader
+    except Exception as error:
+        raise RuntimeError(f"Failed to read next Arrow batch: {error}") from error
 
 
 def translated(sql: str) -> str:

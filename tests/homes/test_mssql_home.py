@@ -285,7 +285,7 @@ def test_the_driver_has_what_is_called_of_it() -> None:
     assert "enabled" in names(mssql_python.pooling)
     assert {"operation", "parameters"} <= names(mssql_python.Cursor.execute)
     assert "batch_size" in names(mssql_python.Cursor.arrow_reader)
-    wanted = {"table_name", "source", "timeout", "column_mappings", "keep_nulls"}
+    wanted = {"table_name", "source", "timeout", "column_mappings", "table_lock", "keep_nulls"}
     assert wanted <= names(mssql_python.Cursor.bulkcopy_arrow)
     assert hasattr(mssql_python.Connection, "timeout")
 

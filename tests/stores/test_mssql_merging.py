@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from threading import Barrier
 from typing import Any, cast
 from uuid import UUID
 
@@ -34,7 +36,13 @@ from hygge.sql.tds.connecting import Rows
 from hygge.sql.tds.merging import _parameter
 from hygge.sql.tds.writing import TdsTarget
 from hygge.testing.merging import MergeCases, merging, rows_of, things
-from hygge.testing.moving import accepted, next_commit, write_request
+from hygge.testing.moving import (
+    SourceFailedError,
+    accepted,
+    broken,
+    next_commit,
+    write_request,
+)
 
 NOWHERE = {"type": "mssql", "host": "127.0.0.1", "port": 1, "database": "app"}
 BEGIN, COMMIT = "BEGIN TRANSACTION", "COMMIT TRANSACTION"
@@ -556,6 +564,48 @@ def test_rows_that_others_took_away_are_not_undone(server: StandIn, store: Store
     server.db.execute("DELETE FROM things WHERE id = 1")
     with store.open(by_id()) as target, pytest.raises(StoreError, match="somebody changed"):
         target.previous()
+
+
+# Staging
+
+
+def test_a_split_that_is_staged_again_is_there_once(server: StandIn, store: Store) -> None:
+    request = by_id()
+    with store.open(request) as target:
+        with pytest.raises(SourceFailedError):
+            target.stage(broken(things((1, "a", 1), (2, "b", 1))), Split(0, "one"))
+        target.stage(things((7, "c", 1)).to_reader(), Split(1, "two"))
+        part = target.stage(things((1, "a", 1), (2, "b", 1)).to_reader(), Split(0, "one"))
+        assert part.rows == 2
+        asked = [sql for sql in sent(server) if sql.startswith("DELETE FROM [dbo].[_hygge_stg")]
+        assert [sql.partition(" WHERE ")[2] for sql in asked] == ["[_hygge_split] = 0"]
+        counts = [sql for sql in sent(server) if sql.startswith("SELECT COUNT_BIG(*) FROM")]
+        assert len(counts) == 2
+        assert all("WITH (READUNCOMMITTED) WHERE [_hygge_split] =" in sql for sql in counts)
+        assert target.ask("SELECT count(*) FROM {staged}") == [(3,)]
+
+
+@pytest.mark.parametrize(("limit", "at_once"), [(2, 1), (3, 2)])
+def test_splits_are_copied_by_as_many_connections_as_may_be(
+    server: StandIn, limit: int, at_once: int
+) -> None:
+    store = make_store(max_connections=limit)
+    together = Barrier(at_once, timeout=20)
+    copying: list[int] = []
+    most: list[int] = []
+
+    def wait() -> None:
+        copying.append(1)
+        most.append(len(copying))
+        together.wait()
+        copying.pop()
+
+    server.copying = wait
+    with store.open(by_id()) as target, ThreadPoolExecutor(2) as pool:
+        readers = [things((n, "a", 1)).to_reader() for n in range(2)]
+        parts = list(pool.map(target.stage, readers, [Split(n, "") for n in range(2)]))
+    assert sum(part.rows for part in parts) == 2
+    assert max(most) == at_once
 
 
 # What the driver tells

@@ -18,7 +18,8 @@ from hygge.sql.names import TableName
 from hygge.sql.tds import catalog, types, writing
 from hygge.sql.tds.connecting import Rows
 from hygge.sql.tds.settings import TdsSettings
-from hygge.sql.tds.writing import TdsTarget, _Meter
+from hygge.sql.tds.staging import Meter
+from hygge.sql.tds.writing import TdsTarget
 from hygge.testing.cases import CASES, case_table, plain_table
 from hygge.testing.moving import next_commit, write_request
 from hygge.unfit import UnfitError
@@ -123,7 +124,7 @@ def test_values_of_every_type_reach_bulk_copy_as_they_are(case: str) -> None:
     made, _ = target()
     table = case_table(case)
     fitted = table.cast(made.accept(table.schema))
-    meter = _Meter(fitted.to_reader(max_chunksize=2), 7)
+    meter = Meter(fitted.to_reader(max_chunksize=2), 7)
     if case in ("time(ns)", "timestamp(ns)", "timestamp(ns,UTC)"):
         with pytest.raises(UnfitError, match="'value' holds times finer than 100 nanoseconds"):
             list(meter.batches())

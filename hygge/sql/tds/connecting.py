@@ -83,6 +83,17 @@ class Rows:
         return int(self(f"{sql};\nSELECT ROWCOUNT_BIG()", values)[0][0])
 
     @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        """Yield a cursor for bulk copy, which makes a connection of its own and needs no turn."""
+        with self._lock:
+            cursor = self.connection.cursor()
+        try:
+            yield cursor
+        finally:
+            with self._lock, suppress(Exception):
+                cursor.close()
+
+    @contextmanager
     def _cursor(self, sql: str, values: Sequence[Any]) -> Iterator[Cursor]:
         with self._lock:
             try:

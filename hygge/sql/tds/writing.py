@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from hygge.connector import WriteRequest
@@ -18,18 +18,17 @@ from hygge.sql.names import TableName
 from hygge.sql.target import LiveColumn, Replacing, staging_prefix
 from hygge.sql.tds import catalog, types
 from hygge.sql.tds.catalog import bracketed, quoted
-from hygge.sql.tds.connecting import Rows, connected, control
-from hygge.sql.tds.faults import drivers_errors, fault, is_passing
+from hygge.sql.tds.connecting import Rows, control
+from hygge.sql.tds.faults import is_passing
 from hygge.sql.tds.keeping import TdsKeeping
 from hygge.sql.tds.merging import TdsMerging
 from hygge.sql.tds.settings import TdsSettings
-from hygge.unfit import UnfitError
+from hygge.sql.tds.staging import SPLIT, Staging
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _LONGEST_NAME = 128
-_SPLIT = "_hygge_split"
 LOCK = """
 DECLARE @got int;
 EXEC @got = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Session',
@@ -90,6 +89,7 @@ class TdsTarget(TdsMerging):
         self._is_whole = False
         self._settings = settings
         self._rows = rows
+        self._staging = Staging(settings, rows, place, self.name(self.staging))
         self._tells_case = catalog.tells_case(rows)
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -208,52 +208,19 @@ class TdsTarget(TdsMerging):
     def make_staging(self, schema: pa.Schema) -> None:
         """Make the staging table, with the number of its split in each row."""
         columns = ", ".join(self.column(field) for field in schema)
-        number = f"{bracketed(_SPLIT)} int NOT NULL"
+        number = f"{bracketed(SPLIT)} int NOT NULL"
         self.run(f"CREATE TABLE {self.name(self.staging)} ({columns}, {number})")
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
-        """Bulk copy a split into the staging table; see `Target.stage`.
-
-        Bulk copy has a connection of its own and commits as it goes: what an earlier staging of
-        the split left is taken away first.
-        """
+        """Bulk copy a split into the staging table; see `Target.stage`."""
         self.begin_staging(batches.schema)
-        table, number = self.name(self.staging), f"{bracketed(_SPLIT)} = {split.number}"
-        meter = _Meter(batches, split.number)
-        with connected(self._settings, StoreError) as connection:
-            run = Rows(connection, StoreError, f"cannot write {self.place.shown()}")
-            run(f"DELETE FROM {table} WHERE {number}")
-            self._copy(connection, meter, table)
-            rows = int(run(f"SELECT COUNT_BIG(*) FROM {table} WHERE {number}")[0][0])
-        return Part(split.number, rows, meter.bytes)
-
-    def _copy(self, connection: Any, meter: _Meter, table: str) -> None:  # noqa: ANN401
-        import pyarrow as pa
-
-        reader = pa.RecordBatchReader.from_batches(meter.schema, meter.batches())
-        try:
-            with closing(connection.cursor()) as cursor:
-                cursor.bulkcopy_arrow(
-                    table,
-                    reader,
-                    timeout=0,
-                    column_mappings=meter.schema.names,
-                    keep_nulls=True,
-                )
-        except drivers_errors() as error:
-            if isinstance(meter.error, UnfitError):
-                what = f"cannot write {self.place.shown()}: {meter.error}"
-                hint = "cast it in the flow with  columns: {…: {type: …}}"
-                raise StoreError(what, hint=hint, code="HG535") from error
-            if meter.error is not None:
-                raise meter.error from None
-            raise fault(error, StoreError, f"cannot write {self.place.shown()}") from error
+        return self._staging.stage(batches, split)
 
     def staged_rows(self) -> str:
         """Return the staging table, once the number of the split is gone."""
         table = self.name(self.staging)
         if not self._is_whole:
-            self.run(f"ALTER TABLE {table} DROP COLUMN {bracketed(_SPLIT)}")
+            self.run(f"ALTER TABLE {table} DROP COLUMN {bracketed(SPLIT)}")
             self._is_whole = True
         return table
 
@@ -276,6 +243,7 @@ class TdsTarget(TdsMerging):
             self.run(f"DROP TABLE IF EXISTS {self.name(self.staging)}")
             self.staged = None
             self._is_whole = False
+            self._staging.forget()
 
     # What SQL Server calls things
 
@@ -347,34 +315,3 @@ class TdsTarget(TdsMerging):
 def chain_of(place: TableName) -> TdsChain:
     """Return the commits of a table."""
     return TdsChain(quoted(TableName(place.schema, chain.TABLE)), place.name, "?")
-
-
-class _Meter:
-    """Makes batches ready for bulk copy, counts their bytes, keeps the error the driver garbles."""
-
-    def __init__(self, reader: pa.RecordBatchReader, split: int) -> None:
-        import pyarrow as pa
-
-        self.bytes = 0
-        self.error: Exception | None = None
-        self._reader = reader
-        self._split = split
-        fields = [
-            field.with_type(pa.string()) if field.type == pa.uuid() else field
-            for field in reader.schema
-        ]
-        self.schema = pa.schema([*fields, pa.field(_SPLIT, pa.int32(), nullable=False)])
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-
-        try:
-            for batch in self._reader:
-                self.bytes += batch.nbytes
-                named = zip(batch.schema.names, batch.columns, strict=True)
-                arrays = [types.staged(array, name) for name, array in named]
-                arrays.append(pa.repeat(pa.scalar(self._split, pa.int32()), batch.num_rows))
-                yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-        except Exception as error:
-            self.error = error
-            raise
