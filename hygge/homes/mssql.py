@@ -18,8 +18,8 @@ from hygge.connector import (
 from hygge.errors import HomeError
 from hygge.sql.names import TableName, matching, nearest, readings
 from hygge.sql.tds import catalog, types
-from hygge.sql.tds.catalog import bracketed
 from hygge.sql.tds.connecting import Rows, control
+from hygge.sql.tds.examining import examine_server
 from hygge.sql.tds.faults import is_passing
 from hygge.sql.tds.settings import TdsSettings
 from hygge.sql.tds.source import TdsSource
@@ -74,10 +74,7 @@ class MssqlHome(Home):
     def examine(self) -> Iterator[Finding]:
         """Yield what the server says of itself, and whether it can be read as of one instant."""
         with self._control("cannot look around") as run:
-            version, user, database = run("SELECT @@VERSION, SUSER_SNAME(), DB_NAME()")[0]
-            name = str(version).splitlines()[0]
-            yield Finding(f"{name} answers {user} in database {database}")
-            yield Finding("hygge was not yet tested against a SQL Server", "warning")
+            yield from examine_server(run)
             if _is_versioned(run):
                 yield Finding("entities are read as of one instant")
                 return
@@ -85,7 +82,7 @@ class MssqlHome(Home):
                 "the database allows no snapshots: rows that change while they are read may be met "
                 "twice or not at all",
                 "warning",
-                f"ALTER DATABASE {bracketed(str(database))} SET ALLOW_SNAPSHOT_ISOLATION ON",
+                "ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON",
             )
 
     def entities(self, pattern: str = "*") -> list[str]:

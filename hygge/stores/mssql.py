@@ -22,6 +22,7 @@ from hygge.sql.names import TableName, readings, refuse_table
 from hygge.sql.target import Replacing
 from hygge.sql.tds import catalog, types
 from hygge.sql.tds.connecting import Rows, control
+from hygge.sql.tds.examining import examine_writing
 from hygge.sql.tds.faults import is_passing
 from hygge.sql.tds.settings import TdsSettings
 from hygge.sql.tds.writing import TdsTarget, chain_of, refuse_name
@@ -89,11 +90,9 @@ class MssqlStore(Store):
             run("SELECT 1")
 
     def examine(self) -> Iterator[Finding]:
-        """Yield what the server says of itself."""
+        """Yield what the server says of itself, and whether this user may make tables."""
         with self._control("cannot look around") as run:
-            version = str(run("SELECT @@VERSION")[0][0]).splitlines()[0]
-            yield Finding(f"{version} answers")
-            yield Finding("hygge was not yet tested against a SQL Server", "warning")
+            yield from examine_writing(run, self._schema(run))
 
     def last_commit(self, into: str) -> Commit | None:
         """Return the newest commit of a table; see `Store.last_commit`."""
@@ -119,8 +118,10 @@ class MssqlStore(Store):
         return is_passing(error)
 
     def _place(self, run: Rows, into: str) -> TableName:
-        schema = self.config.schema_ or str(run(catalog.SCHEMA)[0][0])
-        return catalog.actual(run, readings(into, schema)[0])
+        return catalog.actual(run, readings(into, self._schema(run))[0])
+
+    def _schema(self, run: Rows) -> str:
+        return self.config.schema_ or str(run(catalog.SCHEMA)[0][0])
 
     @contextmanager
     def _control(self, what: str, *, rights: int = 1) -> Iterator[Rows]:

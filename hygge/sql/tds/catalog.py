@@ -82,7 +82,10 @@ SELECT TOP (1) reason, what FROM (
   FROM sys.extended_properties e WHERE e.class = 1 AND e.major_id = OBJECT_ID(?)
   UNION ALL SELECT 9, 'it is sent elsewhere or keeps its history', t.name
   FROM sys.tables t WHERE t.object_id = OBJECT_ID(?)
-  AND (t.is_tracked_by_cdc = 1 OR t.is_replicated = 1 OR t.temporal_type <> 0)
+  AND (t.is_tracked_by_cdc = 1 OR t.is_replicated = 1 OR t.temporal_type <> 0
+       OR EXISTS (SELECT 1 FROM sys.change_tracking_tables k WHERE k.object_id = t.object_id))
+  UNION ALL SELECT 10, 'rules of security speak of it', OBJECT_NAME(p.object_id)
+  FROM sys.security_predicates p WHERE p.target_object_id = OBJECT_ID(?)
 ) AS losses ORDER BY n
 """
 
