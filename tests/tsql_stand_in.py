@@ -12,14 +12,16 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import mssql_python
 import pyarrow as pa
 from tsql import assert_tsql
 
-from hygge.sql.tds import catalog
+from hygge.sql.tds import catalog, writing
 from hygge.sql.tds.comparing import BINARY
 
 Rows = list[tuple[Any, ...]]
@@ -63,6 +65,7 @@ class StandIn:
         self.statements: list[tuple[str, tuple[Any, ...]]] = []
         self.losses: Rows = []
         self.identity: Rows = []
+        self.holders: dict[str, Wire] = {}
         self._numbered = False
         self.lock = threading.RLock()
         self.copying: Callable[[], object] = lambda: None
@@ -72,21 +75,35 @@ class StandIn:
         self.db.create_function("DATALENGTH", 1, _length, deterministic=True)
         self.db.create_function("tsql_cast", 2, _cast, deterministic=True)
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Let whoever begins a transaction have the database alone until its end."""
+        before = self.db.in_transaction
+        try:
+            yield
+        finally:
+            if self.db.in_transaction and not before:
+                self.lock.acquire()
+            elif before and not self.db.in_transaction:
+                self.lock.release()
+
     def connect(self, *_: Any, **__: Any) -> Wire:  # noqa: ANN401
         return Wire(self)
 
     def tables(self) -> list[str]:
         return [name for (name,) in self.db.execute("SELECT name FROM sqlite_schema")]
 
-    def run(self, sql: str, values: tuple[Any, ...]) -> Rows | None:
+    def run(self, sql: str, values: tuple[Any, ...], wire: Wire) -> Rows | None:
         """Run a statement as the driver would; return its rows, None where it has none."""
+        if "sp_getapplock" in sql:
+            return [(0 if self.holders.setdefault(values[0], wire) is wire else -1,)]
         self.statements.append((sql, values))
         assert_tsql(sql)
         if sql in _ASKED:
             found: Rows | None = _ASKED[sql](self, *values)
             return found
-        if "sp_getapplock" in sql:
-            return [(0,)]
+        if sql.startswith("SET CONTEXT_INFO 0x"):
+            wire.context = bytes.fromhex(sql.removeprefix("SET CONTEXT_INFO 0x")).decode()
         if sql.startswith(_IGNORED):
             if sql.startswith("SET IDENTITY"):
                 self._numbered = sql.endswith(" ON")
@@ -141,28 +158,33 @@ class Wire:
 
     def __init__(self, server: StandIn) -> None:
         self.server = server
+        self.context = ""
 
     def cursor(self) -> Cursor:
-        return Cursor(self.server)
+        return Cursor(self.server, self)
 
     def close(self) -> None:
-        pass
+        for name, holder in list(self.server.holders.items()):
+            if holder is self:
+                del self.server.holders[name]
 
 
 class Cursor:
     """A cursor of the driver."""
 
-    def __init__(self, server: StandIn) -> None:
+    def __init__(self, server: StandIn, wire: Wire) -> None:
         self._server = server
+        self._wire = wire
         self._rows: Rows = []
         self.description: object = None
 
     def execute(self, sql: str, values: tuple[Any, ...] = ()) -> None:
         marks = _BRACKETED.sub("", sql).count("?")
         assert marks == len(values), f"as many marks as values: {sql}"
+        server = self._server
         try:
-            with self._server.lock:
-                rows = self._server.run(sql, values)
+            with server.lock, server.turn():
+                rows = server.run(sql, values, self._wire)
         except sqlite3.Error as error:
             mssql_python.exceptions.raise_exception("42000", f"{error}: {sql}")
         self.description, self._rows = (rows is not None) or None, rows or []
@@ -201,7 +223,7 @@ def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 def translated(sql: str) -> str:
     """Return a statement in SQLite's words."""
     sql = _BRACKETED.sub(lambda found: _quoted(found[1].replace("]]", "]")), sql)
-    sql = sql.replace('"dbo".', "").replace(" TRANSACTION", "")
+    sql = re.sub('"(dbo|public)"\\.', "", sql).replace(" TRANSACTION", "")
     sql = _casts(sql)
     for pattern, new in _REWRITTEN:
         sql = re.sub(pattern, new, sql, flags=re.DOTALL)
@@ -237,6 +259,10 @@ def _back(value: Any, kind: pa.DataType) -> object:  # noqa: ANN401
         return Decimal(str(value)).quantize(Decimal(1).scaleb(-kind.scale))
     if pa.types.is_boolean(kind):
         return bool(value)
+    if kind == pa.uuid():
+        return UUID(value).bytes
+    if pa.types.is_time(kind):
+        return dt.time.fromisoformat(value)
     if pa.types.is_date(kind):
         return dt.date.fromisoformat(value)
     if pa.types.is_timestamp(kind):
@@ -292,7 +318,7 @@ def _known(server: StandIn, table: str) -> Rows:
 
 
 def _beside(server: StandIn, schema: str, length: int, prefix: str) -> Iterator[tuple[str]]:
-    assert (schema, length) == ("dbo", len(prefix))
+    assert (schema in ("dbo", "public"), length) == (True, len(prefix))
     return ((name,) for name in server.tables() if name.startswith(prefix))
 
 
@@ -313,6 +339,7 @@ _ASKED: dict[str, Callable[..., Any]] = {
     catalog.BESIDE: lambda *asked: list(_beside(*asked)),
     catalog.LOSSES: lambda server, *_: server.losses,
     catalog.RENAME: _rename,
+    writing.HOLDER: lambda server, name: [(53, server.holders[name].context + "\0")],
     "SELECT OBJECT_ID(?)": _known,
     "SELECT 1 WHERE SCHEMA_ID(?) IS NOT NULL": lambda *_: [(1,)],
 }
