@@ -38,8 +38,8 @@ _REWRITTEN: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
         r"^UPDATE t SET (.*) FROM (\S+) AS t JOIN (\S+) AS s ON (.*)$",
         r"UPDATE \2 AS t SET \1 FROM \3 AS s WHERE \4",
     ),
-    (r"^UPDATE t SET (.*?) FROM (\S+) AS t WHERE (.*)$", r"UPDATE \2 AS t SET \1 WHERE \3"),
-    (r"^DELETE t FROM (\S+) AS t WHERE", r"DELETE FROM \1 AS t WHERE"),
+    (r"^UPDATE t SET (.*?) FROM (\S+) AS t +WHERE (.*)$", r"UPDATE \2 AS t SET \1 WHERE \3"),
+    (r"^DELETE t FROM (\S+) AS t +WHERE", r"DELETE FROM \1 AS t WHERE"),
     (
         r"^WITH ranked AS \(SELECT (.*) AS number FROM (\S+)\) DELETE FROM ranked WHERE (.*)$",
         r"DELETE FROM \2 WHERE rowid IN "
@@ -71,6 +71,7 @@ class StandIn:
         self.copying: Callable[[], object] = lambda: None
         self.db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self.db.create_collation(BINARY, _compare(lambda text: text.rstrip(" ")))
+        self.db.create_collation(f"{BINARY}_UTF8", _compare(lambda text: text.rstrip(" ")))
         self.db.create_collation(CI, _compare(lambda text: text.rstrip(" ").casefold()))
         self.db.create_function("DATALENGTH", 1, _length, deterministic=True)
         self.db.create_function("tsql_cast", 2, _cast, deterministic=True)
@@ -280,6 +281,8 @@ def _casts(sql: str) -> str:
         depth += {"(": 1, ")": -1}.get(sql[end], 0)
         end += 1
     value, _, kind = sql[found.end() : end - 1].rpartition(" AS ")
+    if value.endswith("_UTF8"):
+        kind = f"n{kind}"
     return f"{sql[: found.start()]}tsql_cast({_casts(value)}, '{kind}'){_casts(sql[end:])}"
 
 
@@ -289,6 +292,8 @@ def _cast(value: Any, kind: str) -> Any:  # noqa: ANN401
         if not base.startswith("n"):
             value = value.encode("cp1252", "replace").decode("cp1252")
         return value if size == "-1" else value[: int(size)]
+    if base == "varbinary" and isinstance(value, str):
+        return value.encode()
     if base == "datetime2" and size in ("0", "3") and isinstance(value, str):
         return value[:19] + (value[19:23] + "000" if size == "3" else "." + "0" * 6)
     return value

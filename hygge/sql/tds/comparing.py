@@ -73,6 +73,17 @@ def ordered(field: pa.Field, column: str) -> str:
     return key(field, column)
 
 
+def in_range(field: pa.Field, column: str) -> str:
+    """Return a value as the ends of a range are compared with it: a text as its bytes in UTF-8.
+
+    That needs SQL Server 2019; no collation orders all texts like their bytes.
+    """
+    if not _is_text(field):
+        return column
+    encoded = f"CAST(CAST({column} AS nvarchar(max)) COLLATE {BINARY}_UTF8 AS varchar(max))"
+    return f"CAST({encoded} AS varbinary(max))"
+
+
 def shown(field: pa.Field, column: str) -> str:
     """Return a staged column as a person reads it, cut where it is long."""
     digits = f"CONVERT(varchar(80), {column}, 2)"

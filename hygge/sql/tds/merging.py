@@ -49,31 +49,33 @@ class TdsMerging(MergingTarget):
         """Return what `min` takes of a column, another value for each value of the column."""
         return comparing.content(field, column)
 
-    def highest_first(self, field: pa.Field, column: str) -> list[str]:
-        """Return the terms of ORDER BY, texts by their characters alone."""
-        return super().highest_first(field, comparing.ordered(field, column))
+    def ordered(self, field: pa.Field, column: str) -> str:
+        """Return a column as it is ordered, texts by their characters alone."""
+        return comparing.ordered(field, column)
 
     def same(self, field: pa.Field) -> str:
         """Return the condition of one key, compared exactly and as the table's own indexes do."""
         return comparing.same(field, self.held(field))
 
     def ranged(self, field: pa.Field) -> str:
-        """Return a column of the table as a range sees it: as a home would read it."""
+        """Return a column of the table as a range sees it: as a home reads it, texts by bytes."""
         held = self.held(field) or Held(self.sql_type(field))
         column = f"t.{bracketed(field.name)}"
-        return types.any_reading_of(Column(field.name, held.type, True), column).sql
+        read = types.any_reading_of(Column(field.name, held.type, True), column).sql
+        return comparing.in_range(field, read)
 
     def told(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
         """Return SQL of a column's type for parameter `number`, and the parameter of a value."""
         import pyarrow as pa
 
-        if pa.types.is_string(field.type) or pa.types.is_binary(field.type):
+        if pa.types.is_binary(field.type):
             raise StoreError(
-                f"a range of column '{field.name}' cannot be cleared in {self.place.shown()}: no "
-                "order of the database is that of the values",
-                hint="take a column of numbers, days or times",
+                f"a range of column '{field.name}' cannot be cleared in {self.place.shown()}: "
+                "bytes have no order there that tells zeros at the end",
+                hint="take a column of numbers, days, times or texts",
             )
-        return f"CAST(? AS {self.sql_type(field)})", _parameter(value, field.type)
+        typed = f"CAST(? AS {self.sql_type(field)})"
+        return comparing.in_range(field, typed), _parameter(value, field.type)
 
     def held(self, field: pa.Field) -> Held | None:
         """Return what a column of the table is that stays as it is; None for any other."""
@@ -105,13 +107,13 @@ class TdsMerging(MergingTarget):
         ranked = f"SELECT {ranking} AS number FROM {staged}"
         self.run(f"WITH ranked AS ({ranked}) DELETE FROM ranked WHERE number > 1")
 
-    def deleting(self, condition: str) -> str:
+    def deleting(self, condition: str, join: str = "") -> str:
         """Return the statement that deletes rows of the table, `t`."""
-        return f"DELETE t FROM {self.table} AS t WHERE {condition}"
+        return f"DELETE t FROM {self.table} AS t {join} WHERE {condition}"
 
-    def marking(self, change: str, condition: str) -> str:
+    def marking(self, change: str, condition: str, join: str = "") -> str:
         """Return the statement that changes one column in rows of the table, `t`."""
-        return f"UPDATE t SET {change} FROM {self.table} AS t WHERE {condition}"
+        return f"UPDATE t SET {change} FROM {self.table} AS t {join} WHERE {condition}"
 
     # Values that the table would change
 
