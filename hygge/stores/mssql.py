@@ -41,7 +41,8 @@ class MssqlStoreConfig(TdsSettings, StoreConfig, type="mssql"):
     `READ_COMMITTED_SNAPSHOT` on; other writers do, but not for an append. NaN, infinity and times
     finer than 100 nanoseconds are refused, and what a column of the table would cut or round.
     A merge tells keys apart sign by sign, whatever the collation. In tables that hygge makes a key
-    of text has no index: for large merges make the table first, with `nvarchar(n)`.
+    of text has no index: for large merges make the table first, with `nvarchar(n)`. What a check by
+    SQL changes is taken back.
     `idle_timeout` has no effect: connections end with their move.
     """
 

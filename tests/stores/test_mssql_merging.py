@@ -154,6 +154,16 @@ def test_what_is_asked_sees_the_columns_that_are_moved(store: Store) -> None:
         assert target.ask("SELECT * FROM {staged}") == [("a", 1)]
 
 
+def test_what_is_asked_changes_nothing(server: StandIn, store: Store) -> None:
+    with store.open(by_word()) as target:
+        target.stage(words(("a", 1)).to_reader(), Split(0, "one"))
+        assert target.ask("DELETE FROM {staged} WHERE n = 1") == []
+        with pytest.raises(StoreError, match="no such column"):
+            target.ask("SELECT m FROM {staged}")
+        assert target.ask("SELECT n FROM {staged}") == [(1,)]
+    assert sent(server).count(BEGIN) == sent(server).count(ROLLBACK) == 3
+
+
 @pytest.mark.parametrize(("first", "second"), [("x", "X"), ("x", "x "), ("x", None)])
 def test_rows_that_differ_a_little_are_told_apart_or_refused(
     server: StandIn, store: Store, first: str, second: str | None

@@ -15,6 +15,7 @@ from hygge.sql.tds.settings import TdsSettings
 if TYPE_CHECKING:
     from mssql_python import Connection, Cursor
 
+ROLLBACK = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 LOCK_SECONDS = 30
 SESSION = (
     "SET XACT_ABORT ON",

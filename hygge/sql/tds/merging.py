@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +14,7 @@ from hygge.sql.merging import MergingTarget
 from hygge.sql.tds import catalog, comparing, types
 from hygge.sql.tds.catalog import Column, bracketed
 from hygge.sql.tds.comparing import Held
+from hygge.sql.tds.connecting import ROLLBACK
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +36,16 @@ class TdsMerging(MergingTarget):
     def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
         """Return the first row of SELECT `columns` FROM `rest`, if there is one."""
         return self.run(f"SELECT TOP (1) {columns} FROM {rest}")
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on `{staged}`; what else it does is taken back."""
+        self.staged_rows()
+        self.run("BEGIN TRANSACTION")
+        try:
+            return super().ask(sql)
+        finally:
+            with suppress(StoreError):
+                self.run(ROLLBACK)
 
     # Values
 

@@ -18,7 +18,7 @@ from hygge.sql.names import TableName
 from hygge.sql.target import LiveColumn, Replacing, staging_prefix
 from hygge.sql.tds import catalog, types
 from hygge.sql.tds.catalog import bracketed, quoted
-from hygge.sql.tds.connecting import Rows, control
+from hygge.sql.tds.connecting import ROLLBACK, Rows, control
 from hygge.sql.tds.faults import is_passing
 from hygge.sql.tds.keeping import TdsKeeping
 from hygge.sql.tds.merging import TdsMerging
@@ -44,7 +44,6 @@ WHERE l.resource_type = 'APPLICATION' AND l.request_status = 'GRANT'
 _TEXT, _KEY = "nvarchar(max)", "nvarchar(128) COLLATE Latin1_General_100_BIN2"
 COMMITS = chain.columns(_TEXT, "bigint", key_text=_KEY)
 """The columns of the table of commits; a key has a length, and tells case apart."""
-_ROLLBACK = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 
 
 def refuse_name(name: str) -> str | None:
@@ -107,7 +106,7 @@ class TdsTarget(TdsMerging):
             self.run("COMMIT TRANSACTION")
         except BaseException as error:
             with suppress(Exception):
-                self.run(_ROLLBACK)
+                self.run(ROLLBACK)
             if "PRIMARY KEY" in str(error) and chain.TABLE in str(error):
                 raise self.chain.taken((self.last.seq if self.last else 0) + 1) from error
             raise
