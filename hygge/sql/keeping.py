@@ -68,6 +68,10 @@ class Keeping:
         among = f"SELECT {self.chosen(keys)} FROM {self.name(kept)}"
         self.target.run(f"DELETE FROM {self.target.table} WHERE {self.row(keys)} IN ({among})")
 
+    def among(self, staged: str, keys: Sequence[str]) -> str:
+        """Return the condition that the key of a row of the table, `t`, is one of those staged."""
+        return f"{self.row(keys)} IN (SELECT {self.chosen(keys)} FROM {staged})"
+
     def chosen(self, names: Sequence[str]) -> str:
         """Return columns as a subquery of IN selects them."""
         return self.listed(names)
@@ -154,17 +158,14 @@ class Keeping:
             tables = self.target.staged_tables()
             if commit.mode is Mode.MERGE:
                 tables.append(self.name(self.table(commit.seq, "r")))
-        where = f" WHERE {self._changed(commit.primary_key)}" if kind == "r" else ""
+        where = f" AS t WHERE {self.changed(commit.primary_key)}" if kind == "r" else ""
         for table in tables:
             run(f"INSERT INTO {kept} ({names}) SELECT {names} FROM {table}{where}")
 
-    def _changed(self, keys: Sequence[str]) -> str:
-        """Return the condition that is true for rows which a merge changes or takes away."""
+    def changed(self, keys: Sequence[str]) -> str:
+        """Return the condition that is true for rows, `t`, which a merge changes or takes away."""
         target = self.target
-        come = " OR ".join(
-            f"{self.row(keys)} IN (SELECT {self.chosen(keys)} FROM {staged})"
-            for staged in target.staged_tables()
-        )
+        come = " OR ".join(self.among(staged, keys) for staged in target.staged_tables())
         if target.request.delete_missing is None:
             return come
         if any(column.field.name == DELETED_AT for column in target.live or ()):
@@ -214,7 +215,7 @@ class Keeping:
         return "".join(kind for seq, kind in self.found() if seq == undone.seq)
 
     def _check_untouched(self) -> None:
-        target, rows = self.target, self._count()
+        target, rows = self.target, self.count()
         if target.last is not None and rows != target.last.total_rows:
             raise StoreError(
                 f"{target.place.shown()} has {rows:,} rows, and {target.last.total_rows:,} after "
@@ -224,7 +225,8 @@ class Keeping:
                 code="HG529",
             )
 
-    def _count(self, table: str | None = None) -> int:
+    def count(self, table: str | None = None) -> int:
+        """Return how many rows the place, or another table, has."""
         return int(self.target.run(f"SELECT count(*) FROM {table or self.target.table}")[0][0])
 
     def bring_back(self, commit: Commit) -> Commit:
@@ -275,12 +277,13 @@ class Keeping:
         elif not kinds:
             where = f"{target.quote(_RUN_ID)} = {target.chain.numbered(1)}"
             target.run(f"DELETE FROM {target.table} WHERE {where}", (undone.run_id,))
-        names = self.listed(self._columns_back(undone, commit))
+        names = self.listed(self.columns_back(undone, commit))
         for kind in set(kinds) & {"c", "r"}:
             kept = self.name(self.table(undone.seq, kind))
             target.run(f"INSERT INTO {target.table} ({names}) SELECT {names} FROM {kept}")
 
-    def _columns_back(self, undone: Commit, commit: Commit) -> Sequence[str]:
+    def columns_back(self, undone: Commit, commit: Commit) -> Sequence[str]:
+        """Return the columns of rows that are put back."""
         target = self.target
         ours = {*commit.schema.names, *undone.schema.names}
         ours.update(target.last.schema.names if target.last else ())
@@ -289,7 +292,7 @@ class Keeping:
 
     def check_rows(self, commit: Commit, table: str | None = None) -> None:
         """Raise `StoreError` unless the table, or another, has as many rows as `commit` says."""
-        rows, target = self._count(table), self.target
+        rows, target = self.count(table), self.target
         if rows != commit.total_rows:
             raise StoreError(
                 f"{target.place.shown()} would have {rows:,} rows, and had {commit.total_rows:,} "

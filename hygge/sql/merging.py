@@ -58,6 +58,10 @@ class MergingTarget(SqlTarget):
 
         `of` is what stands before each name, such as `s.`.
         """
+        return self.listed(names, of)
+
+    def listed(self, names: Iterable[str], of: str = "") -> str:
+        """Return columns of staged rows as SELECT has them beside `GROUP BY apart(…)`."""
         return ", ".join(of + self.quote(name) for name in names)
 
     def ordered(self, field: pa.Field, column: str) -> str:
@@ -71,6 +75,10 @@ class MergingTarget(SqlTarget):
         """
         name = self.quote(field.name)
         return f"t.{name} = s.{name}"
+
+    def ranged(self, field: pa.Field) -> str:
+        """Return a column of the table, `t`, as the ends of a range are compared with it."""
+        return self.ordered(field, f"t.{self.quote(field.name)}")
 
     def told(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
         """Return SQL of a column's type for parameter `number`, and the parameter of a value."""
@@ -98,6 +106,10 @@ class MergingTarget(SqlTarget):
         losers = f"SELECT place FROM ({ranked}) AS r WHERE number > 1"
         self.run(f"DELETE FROM {staged} WHERE {self.row_id} IN ({losers})")
 
+    def count(self, rest: str) -> int:
+        """Return how many rows SELECT … FROM `rest` brings."""
+        return int(self.run(f"SELECT count(*) FROM {rest}")[0][0])
+
     def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
         """Return the first row of SELECT `columns` FROM `rest`, if there is one."""
         return self.run(f"SELECT {columns} FROM {rest} LIMIT 1")
@@ -121,11 +133,10 @@ class MergingTarget(SqlTarget):
 
     def duplicate(self, columns: Sequence[str]) -> dict[str, Any] | None:
         """Return values that several staged rows share; see `Target.duplicate`."""
-        names = self._list(columns)
         known = " AND ".join(f"{self.quote(name)} IS NOT NULL" for name in columns)
         grouped = f"GROUP BY {self.apart(columns)} HAVING count(*) > 1"
         groups = f"{self.staged_rows()} WHERE {known} {grouped}"
-        found = self.first(names, groups)
+        found = self.first(self.listed(columns), groups)
         return dict(zip(columns, found[0], strict=True)) if found else None
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
@@ -147,12 +158,12 @@ class MergingTarget(SqlTarget):
         """Bring the staged rows into the table that is there; return how many it has then."""
         if self.request.mode is Mode.MERGE:
             self._merge(commit, schema)
-            return self._count()
+            return self.count(self.table)
         if self.request.clears is None:
             return super().add_staged(commit, schema)
         self._clear(self.request.clears, schema)
         self.insert_staged(commit, schema)
-        return self._count()
+        return self.count(self.table)
 
     # One row of each key
 
@@ -168,7 +179,7 @@ class MergingTarget(SqlTarget):
                     code="HG527",
                 )
         groups = f"SELECT 1 AS one FROM {staged} GROUP BY {self.apart(keys)}"
-        self._keys_staged = int(self.run(f"SELECT count(*) FROM ({groups}) AS g")[0][0])
+        self._keys_staged = self.count(f"({groups}) AS g")
         if self._keys_staged == rows:
             return
         over = f"OVER (PARTITION BY {self.apart(keys)} ORDER BY {self._order(schema)})"
@@ -202,7 +213,7 @@ class MergingTarget(SqlTarget):
             tests.append(f"count({value}) NOT IN (0, count(*))")
         groups = f"{ranked} AS r WHERE _hygge_rank = 1 GROUP BY {self.apart(keys)}"
         having = f"HAVING count(*) > 1 AND ({' OR '.join(tests)})"
-        found = self.first(f"{self._list(keys)}, count(*)", f"{groups} {having}")
+        found = self.first(f"{self.listed(keys)}, count(*)", f"{groups} {having}")
         if not found:
             return
         *values, rows = found[0]
@@ -224,17 +235,14 @@ class MergingTarget(SqlTarget):
             self._take_away(commit, *self.missing(staged, on))
         values = [name for name in schema.names if name not in keys and name not in self.kept]
         both = f"{self.table} AS t JOIN {staged} AS s ON {on}"
-        if values:
-            updated = self.update(values, staged, on)
-        else:
-            updated = int(self.run(f"SELECT count(*) FROM {both}")[0][0])
+        updated = self.update(values, staged, on) if values else self.count(both)
         added = self.add(schema.names, staged, on)
         if updated + added != self._keys_staged:
             raise self._miscounted(both, updated, added)
 
     def _miscounted(self, both: str, updated: int, added: int) -> StoreError:
         """Return why a merge did not change one row for each staged key."""
-        names = ", ".join(f"s.{self.quote(name)}" for name in self.request.primary_key)
+        names = self.listed(self.request.primary_key, "s.")
         groups = f"{both} GROUP BY {self.apart(self.request.primary_key, 's.')}"
         found = self.first(f"{names}, count(*)", f"{groups} HAVING count(*) > 1")
         if found:
@@ -261,11 +269,11 @@ class MergingTarget(SqlTarget):
         is_soft = self.request.delete_missing == "soft"
         mark = self.quote(DELETED_AT)
         lives = f"t.{mark} IS NULL" if is_soft else "1 = 1"
-        counted = f"SELECT count(*) FROM {self.table} AS t"
-        gone = int(self.run(f"{counted} {join} WHERE {lives} AND {missing}")[0][0])
+        table = f"{self.table} AS t"
+        gone = self.count(f"{table} {join} WHERE {lives} AND {missing}")
         if not gone:
             return
-        self._check_shrink(gone, int(self.run(f"{counted} WHERE {lives}")[0][0]))
+        self._check_shrink(gone, self.count(f"{table} WHERE {lives}"))
         if not is_soft:
             self.change(self.deleting(missing, join))
             return
@@ -308,7 +316,7 @@ class MergingTarget(SqlTarget):
         if all(self.folded(one.field.name) != self.folded(span.column) for one in self.live or ()):
             return
         field = schema.field(span.column)
-        column = self.ordered(field, f"t.{self.quote(field.name)}")
+        column = self.ranged(field)
         tests: list[str] = []
         values: list[Any] = []
         for sign, end in ((">=", span.low), ("<", span.high)):
@@ -319,9 +327,6 @@ class MergingTarget(SqlTarget):
         if not tests:
             tests.append(f"t.{self.quote(field.name)} IS NOT NULL")
         self.change(self.deleting(" AND ".join(tests)), values)
-
-    def _count(self) -> int:
-        return int(self.run(f"SELECT count(*) FROM {self.table}")[0][0])
 
     def _list(self, names: Iterable[str]) -> str:
         return ", ".join(map(self.quote, names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from hygge.connector import ProjectContext, Store
+from hygge.connector import Mode, ProjectContext, Store
 from hygge.sql.names import readings, refuse_table
 from hygge.sql.replacing import Replacing
 from hygge.sql.server import ServerStoreConfig
@@ -22,12 +22,17 @@ class MssqlStoreConfig(TdsSettings, ServerStoreConfig, type="mssql"):
     calls of the driver is there. Try it on a copy before you rely on it.
 
     Each table is published in one short transaction. Readers wait for it, unless the database has
-    `READ_COMMITTED_SNAPSHOT` on. NaN, infinity and times finer than 100 nanoseconds are refused.
+    `READ_COMMITTED_SNAPSHOT` on; other writers do, but not for an append. NaN, infinity and times
+    finer than 100 nanoseconds are refused, and what a column of the table would cut or round.
+    A merge tells keys apart sign by sign, whatever the collation. In tables that hygge makes a key
+    of text has no index: for large merges make the table first, with `nvarchar(n)`. What a check by
+    SQL changes is taken back.
     `idle_timeout` has no effect: connections end with their move.
     """
 
     extra: ClassVar = "mssql"
     schemes: ClassVar = ("mssql", "sqlserver")
+    modes: ClassVar = frozenset(Mode)
 
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so

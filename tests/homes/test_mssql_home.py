@@ -16,7 +16,7 @@ from hygge.connector import Finding, HomeConfig, ProjectContext, ReadRequest
 from hygge.errors import HomeError
 from hygge.sql.names import TableName
 from hygge.sql.reading import UnsafeError, convert
-from hygge.sql.tds import catalog
+from hygge.sql.tds import catalog, examining
 from hygge.sql.tds.catalog import Column, bracketed, written_type
 from hygge.sql.tds.connecting import SESSION, Rows
 from hygge.sql.tds.faults import fault, is_passing
@@ -63,6 +63,12 @@ def test_types_and_page_say_that_no_server_was_there() -> None:
         catalog.SCHEMA,
         catalog.ISOLATION,
         catalog.LOSSES,
+        catalog.COLLATIONS,
+        catalog.IDENTITY,
+        catalog.BESIDE,
+        catalog.RENAME,
+        examining.SERVER,
+        examining.RIGHTS,
         *SESSION,
         *begin(is_versioned=False),
     ],
@@ -281,7 +287,7 @@ def test_the_driver_has_what_is_called_of_it() -> None:
     assert "enabled" in names(mssql_python.pooling)
     assert {"operation", "parameters"} <= names(mssql_python.Cursor.execute)
     assert "batch_size" in names(mssql_python.Cursor.arrow_reader)
-    wanted = {"table_name", "source", "timeout", "column_mappings", "keep_nulls"}
+    wanted = {"table_name", "source", "timeout", "column_mappings", "table_lock", "keep_nulls"}
     assert wanted <= names(mssql_python.Cursor.bulkcopy_arrow)
     assert hasattr(mssql_python.Connection, "timeout")
 
@@ -292,7 +298,7 @@ def test_what_a_person_is_told_of_the_isolation(monkeypatch: pytest.MonkeyPatch)
     from hygge.sql.tds.home import MssqlHome
 
     def findings(state: int) -> list[Finding]:
-        version = ("SQL Server\nmore", "sa", "a]b")
+        version = ("SQL Server\nmore", 3, 16, "sa", "a]b")
         notebook = Notebook({"@@VERSION": [version], "snapshot": [(state, 0)]})
         monkeypatch.setattr(MssqlHome, "asked", lambda *_: nullcontext(notebook))
         home = HomeConfig.create(NOWHERE).home(ProjectContext(Path("/")))
@@ -307,3 +313,31 @@ def test_a_snapshot_is_taken_where_the_database_allows_it() -> None:
     # sqlglot knows the other levels, but not this one of SQL Server.
     assert begin(is_versioned=True)[0] == "SET TRANSACTION ISOLATION LEVEL SNAPSHOT"
     assert begin(is_versioned=True)[1] == begin(is_versioned=False)[1] == "BEGIN TRANSACTION"
+
+
+@pytest.mark.parametrize(
+    ("edition", "number", "is_old"),
+    [(3, 12, True), (3, None, True), (3, 13, False), (5, 12, False)],
+)
+def test_a_server_that_is_too_old_is_told(edition: int, number: int | None, is_old: bool) -> None:
+    run = Notebook({"@@VERSION": [("SQL Server", edition, number, "sa", "app")]})
+    told = [finding.text for finding in examining.examine_server(run)]
+    assert told[0] == "SQL Server answers sa in database app"
+    assert ("the server is older than what hygge is made for" in told) is is_old
+
+
+@pytest.mark.parametrize(
+    ("rights", "level", "told"),
+    [
+        ((7, 1, 0, 1), "ok", "this user may make tables in schema a]b"),
+        ((7, 1, 1, 0), "error", "ALTER ON SCHEMA::[a]]b]"),
+        ((7, 0, 1, 1), "error", "GRANT CREATE TABLE"),
+        ((None, 1, 1, None), "ok", "which the first move makes"),
+        ((None, 1, 0, None), "error", "GRANT CREATE SCHEMA"),
+    ],
+)
+def test_what_a_user_may_not_make_is_told(rights: tuple[Any, ...], level: str, told: str) -> None:
+    run = Notebook({"@@VERSION": [("SQL Server", 3, 16, "sa", "app")], "HAS_PERMS": [rights]})
+    *_, last = examining.examine_writing(run, "a]b")
+    assert last.level == level
+    assert told in f"{last.text} {last.hint}"

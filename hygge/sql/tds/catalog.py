@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,8 @@ COLLATION = "SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS varchar(2
 KIND = "SELECT type FROM sys.objects WHERE object_id = OBJECT_ID(?)"
 COLUMNS = """
 SELECT c.name, t.name, c.max_length, c.precision, c.scale, c.is_nullable,
-       CASE WHEN c.default_object_id <> 0 OR c.is_identity = 1 OR c.is_computed = 1 THEN 1
+       CASE WHEN c.default_object_id <> 0 OR c.is_identity = 1 OR c.is_computed = 1
+              OR c.generated_always_type <> 0 OR t.name = 'timestamp' THEN 1
             ELSE 0 END
 FROM sys.columns c
 JOIN sys.types t ON t.user_type_id = CASE WHEN c.system_type_id = 240 THEN c.user_type_id
@@ -32,6 +34,16 @@ JOIN sys.types t ON t.user_type_id = CASE WHEN c.system_type_id = 240 THEN c.use
 WHERE c.object_id = OBJECT_ID(?)
 ORDER BY c.column_id
 """
+COLLATIONS = """
+SELECT name, collation_name FROM sys.columns
+WHERE object_id = OBJECT_ID(?) AND collation_name IS NOT NULL
+"""
+IDENTITY = "SELECT name FROM sys.identity_columns WHERE object_id = OBJECT_ID(?)"
+BESIDE = """
+SELECT o.name FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
+WHERE s.name = ? AND o.type = 'U' AND LEFT(o.name, ?) = ?
+"""
+RENAME = "EXEC sp_rename ?, ?, 'OBJECT'"
 RESULT = """
 SELECT name, system_type_name, is_nullable, error_message
 FROM sys.dm_exec_describe_first_result_set(?, NULL, 0)
@@ -70,10 +82,15 @@ SELECT TOP (1) reason, what FROM (
   FROM sys.extended_properties e WHERE e.class = 1 AND e.major_id = OBJECT_ID(?)
   UNION ALL SELECT 9, 'it is sent elsewhere or keeps its history', t.name
   FROM sys.tables t WHERE t.object_id = OBJECT_ID(?)
-  AND (t.is_tracked_by_cdc = 1 OR t.is_replicated = 1 OR t.temporal_type <> 0)
+  AND (t.is_tracked_by_cdc = 1 OR t.is_replicated = 1 OR t.temporal_type <> 0
+       OR EXISTS (SELECT 1 FROM sys.change_tracking_tables k WHERE k.object_id = t.object_id))
+  UNION ALL SELECT 10, 'rules of security speak of it', OBJECT_NAME(p.object_id)
+  FROM sys.security_predicates p WHERE p.target_object_id = OBJECT_ID(?)
 ) AS losses ORDER BY n
 """
 
+_WORD = re.compile(r"\w+", re.ASCII)
+"""What the name of a collation is, which SQL cannot have in quotes."""
 _WITH_LENGTH = ("char", "varchar", "nchar", "nvarchar", "binary", "varbinary")
 _WITH_SCALE = ("time", "datetime2", "datetimeoffset")
 
@@ -131,6 +148,12 @@ def columns(run: Run, name: TableName) -> list[Column]:
         written = written_type(base, length, precision, scale)
         found.append(Column(column, written, bool(nullable), bool(fills)))
     return found
+
+
+def collations(run: Run, name: TableName) -> dict[str, str]:
+    """Return the collations of the columns of text of a table."""
+    rows = run(COLLATIONS, (quoted(name),))
+    return {str(column): str(found) for column, found in rows if _WORD.fullmatch(str(found))}
 
 
 def written_type(base: str, length: int, precision: int, scale: int) -> str:

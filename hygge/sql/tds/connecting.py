@@ -17,12 +17,18 @@ from hygge.sql.tds.settings import TdsSettings
 if TYPE_CHECKING:
     from mssql_python import Connection, Cursor
 
+ROLLBACK = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 LOCK_SECONDS = 30
 SESSION = (
     "SET XACT_ABORT ON",
+    "SET NOCOUNT ON",
     f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}",
 )
-"""What every session sets; the driver itself turns on what ANSI wants."""
+"""What every session sets; the driver itself turns on what ANSI wants.
+
+Where triggers count rows aloud, the driver takes their counts for the statement's, and does not
+see what fails after them.
+"""
 
 
 @contextmanager
@@ -66,14 +72,29 @@ class Rows:
             self(sql)
 
     def __call__(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return all rows of one statement."""
+        """Return all rows of one statement, of several the last one's; all are at their end."""
+        found: list[tuple[Any, ...]] = []
         with self._cursor(sql, values) as cursor:
-            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+            while True:
+                if cursor.description:
+                    found = [tuple(row) for row in cursor.fetchall()]
+                if not cursor.nextset():
+                    return found
 
     def count(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """Run one statement; return how many rows it has changed."""
-        with self._cursor(sql, values) as cursor:
-            return int(cursor.rowcount)
+        """Run one statement; return how many rows it has changed itself, without its triggers."""
+        return int(self(f"{sql};\nSELECT ROWCOUNT_BIG()", values)[0][0])
+
+    @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        """Yield a cursor for bulk copy, which makes a connection of its own and needs no turn."""
+        with self._lock:
+            cursor = self.connection.cursor()
+        try:
+            yield cursor
+        finally:
+            with self._lock, suppress(Exception):
+                cursor.close()
 
     @contextmanager
     def _cursor(self, sql: str, values: Sequence[Any]) -> Iterator[Cursor]:

@@ -9,8 +9,8 @@ from hygge.connector import Finding, ReadRequest, Source
 from hygge.sql.names import TableName
 from hygge.sql.serving import ServerHome
 from hygge.sql.tds import catalog
-from hygge.sql.tds.catalog import bracketed
 from hygge.sql.tds.connecting import Rows, TdsServer
+from hygge.sql.tds.examining import examine_server
 from hygge.sql.tds.settings import TdsSettings
 from hygge.sql.tds.source import TdsSource
 
@@ -23,10 +23,7 @@ class MssqlHome(ServerHome[TdsSettings, Rows, TableName]):
 
     def findings(self, run: Rows) -> Iterator[Finding]:
         """Yield what the server says of itself, and whether it can be read as of one instant."""
-        version, user, database = run("SELECT @@VERSION, SUSER_SNAME(), DB_NAME()")[0]
-        name = str(version).splitlines()[0]
-        yield Finding(f"{name} answers {user} in database {database}")
-        yield Finding("hygge was not yet tested against a SQL Server", "warning")
+        yield from examine_server(run)
         if _is_versioned(run):
             yield Finding("entities are read as of one instant")
             return
@@ -34,7 +31,7 @@ class MssqlHome(ServerHome[TdsSettings, Rows, TableName]):
             "the database allows no snapshots: rows that change while they are read may be met "
             "twice or not at all",
             "warning",
-            f"ALTER DATABASE {bracketed(str(database))} SET ALLOW_SNAPSHOT_ISOLATION ON",
+            "ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON",
         )
 
     def names(self, run: Rows) -> list[TableName]:

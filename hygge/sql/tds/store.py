@@ -12,6 +12,7 @@ from hygge.sql.replacing import Replacing
 from hygge.sql.serving import ServerStore
 from hygge.sql.tds import catalog
 from hygge.sql.tds.connecting import Rows, TdsServer
+from hygge.sql.tds.examining import examine_writing
 from hygge.sql.tds.settings import TdsSettings
 from hygge.sql.tds.writing import TdsTarget, chain_of
 
@@ -23,10 +24,8 @@ class MssqlStore(ServerStore[TdsSettings, Rows]):
         super().__init__(TdsServer(settings), replacing)
 
     def findings(self, run: Rows) -> Iterator[Finding]:
-        """Yield what the server says of itself."""
-        version = str(run("SELECT @@VERSION")[0][0]).splitlines()[0]
-        yield Finding(f"{version} answers")
-        yield Finding("hygge was not yet tested against a SQL Server", "warning")
+        """Yield what the server says of itself, and whether this user may make tables."""
+        return examine_writing(run, self.server.default_schema(run))
 
     def place(self, run: Rows, into: str) -> TableName:
         """Return the table that `into` means, as the catalog has its name."""

@@ -70,6 +70,14 @@ def reading_of(column: Column, quoted: str, *, as_text: bool = False) -> Reading
     raise UnsafeError(f"{column.type or 'its type'} has no like in Arrow")
 
 
+def any_reading_of(column: Column, quoted: str) -> Reading:
+    """Return how a column is read, as text where Arrow has no like of it."""
+    try:
+        return reading_of(column, quoted)
+    except UnsafeError:
+        return reading_of(column, quoted, as_text=True)
+
+
 def _moment(column: Column, quoted: str, *, as_text: bool) -> Reading:
     import pyarrow as pa
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from hygge.connector import WriteRequest
@@ -16,26 +16,25 @@ from hygge.model import Commit, Part, Split
 from hygge.sql import chain
 from hygge.sql.names import TableName
 from hygge.sql.replacing import Replacing
-from hygge.sql.target import LiveColumn, SqlTarget, staging_prefix
+from hygge.sql.target import LiveColumn, staging_prefix
 from hygge.sql.tds import catalog, types
 from hygge.sql.tds.catalog import bracketed, quoted
-from hygge.sql.tds.connecting import Rows, connected, control
-from hygge.sql.tds.faults import drivers_errors, fault, is_passing
+from hygge.sql.tds.connecting import ROLLBACK, Rows, control
+from hygge.sql.tds.faults import is_passing
+from hygge.sql.tds.keeping import TdsKeeping
+from hygge.sql.tds.merging import TdsMerging
 from hygge.sql.tds.names import refuse_name
 from hygge.sql.tds.settings import TdsSettings
-from hygge.unfit import UnfitError
+from hygge.sql.tds.staging import SPLIT, Staging
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SPLIT = "_hygge_split"
 LOCK = """
-SET NOCOUNT ON;
 DECLARE @got int;
 EXEC @got = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Session',
   @LockTimeout = 0;
 SELECT @got;
-SET NOCOUNT OFF;
 """
 HOLDER = """
 SELECT TOP (1) s.session_id, CAST(s.context_info AS varchar(128))
@@ -46,11 +45,6 @@ WHERE l.resource_type = 'APPLICATION' AND l.request_status = 'GRANT'
 _TEXT, _KEY = "nvarchar(max)", "nvarchar(128) COLLATE Latin1_General_100_BIN2"
 COMMITS = chain.columns(_TEXT, "bigint", key_text=_KEY)
 """The columns of the table of commits; a key has a length, and tells case apart."""
-STAGING = """
-SELECT o.name FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
-WHERE s.name = ? AND o.type = 'U' AND LEFT(o.name, ?) = ?
-"""
-_ROLLBACK = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 
 
 class TdsChain(chain.Chain):
@@ -70,7 +64,7 @@ class TdsChain(chain.Chain):
         return None if not rows else str(rows[0][0])
 
 
-class TdsTarget(SqlTarget):
+class TdsTarget(TdsMerging):
     """A table of SQL Server, for one attempt."""
 
     def __init__(
@@ -84,8 +78,11 @@ class TdsTarget(SqlTarget):
     ) -> None:
         super().__init__(request, place, chain_of(place))
         self.replacing = replacing
+        self.keeping = TdsKeeping(self)
+        self._is_whole = False
         self._settings = settings
         self._rows = rows
+        self._staging = Staging(settings, rows, place, self.name(self.staging))
         self._tells_case = catalog.tells_case(rows)
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -94,14 +91,16 @@ class TdsTarget(SqlTarget):
 
     @contextmanager
     def transaction(self) -> Iterator[object]:
-        """Run what is inside as one transaction."""
+        """Run what is inside as one transaction, in which the table is this target's alone."""
         self.run("BEGIN TRANSACTION")
         try:
+            if self.holds_table:
+                self.run(f"SELECT TOP (1) 1 FROM {self.table} WITH (TABLOCKX, HOLDLOCK)")
             yield None
             self.run("COMMIT TRANSACTION")
         except BaseException as error:
             with suppress(Exception):
-                self.run(_ROLLBACK)
+                self.run(ROLLBACK)
             if "PRIMARY KEY" in str(error) and chain.TABLE in str(error):
                 raise self.chain.taken((self.last.seq if self.last else 0) + 1) from error
             raise
@@ -112,7 +111,7 @@ class TdsTarget(SqlTarget):
         self._take_lock()
         self._make_chain()
         prefix = staging_prefix(self.place.name)
-        for (name,) in self.run(STAGING, (self.place.schema, len(prefix), prefix)):
+        for (name,) in self.run(catalog.BESIDE, (self.place.schema, len(prefix), prefix)):
             self.run(f"DROP TABLE {quoted(TableName(self.place.schema, str(name)))}")
         self.begin()
 
@@ -186,7 +185,7 @@ class TdsTarget(SqlTarget):
             )
         return [
             LiveColumn(
-                types.reading_of(one, bracketed(one.name), as_text=True).field,
+                types.any_reading_of(one, bracketed(one.name)).field,
                 one.type,
                 one.fills_itself,
             )
@@ -202,56 +201,32 @@ class TdsTarget(SqlTarget):
     def make_staging(self, schema: pa.Schema) -> None:
         """Make the staging table, with the number of its split in each row."""
         columns = ", ".join(self.column(field) for field in schema)
-        number = f"{bracketed(_SPLIT)} int NOT NULL"
+        number = f"{bracketed(SPLIT)} int NOT NULL"
         self.run(f"CREATE TABLE {self.name(self.staging)} ({columns}, {number})")
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
-        """Bulk copy a split into the staging table; see `Target.stage`.
-
-        Bulk copy has a connection of its own and commits as it goes: what an earlier staging of
-        the split left is taken away first.
-        """
+        """Bulk copy a split into the staging table; see `Target.stage`."""
         self.begin_staging(batches.schema)
-        table, number = self.name(self.staging), f"{bracketed(_SPLIT)} = {split.number}"
-        meter = _Meter(batches, split.number)
-        with connected(self._settings, StoreError) as connection:
-            run = Rows(connection, StoreError, f"cannot write {self.place.shown()}")
-            run(f"DELETE FROM {table} WHERE {number}")
-            self._copy(connection, meter, table)
-            rows = int(run(f"SELECT COUNT_BIG(*) FROM {table} WHERE {number}")[0][0])
-        return Part(split.number, rows, meter.bytes)
+        return self._staging.stage(batches, split)
 
-    def _copy(self, connection: Any, meter: _Meter, table: str) -> None:  # noqa: ANN401
-        import pyarrow as pa
-
-        reader = pa.RecordBatchReader.from_batches(meter.schema, meter.batches())
-        try:
-            with closing(connection.cursor()) as cursor:
-                cursor.bulkcopy_arrow(
-                    table,
-                    reader,
-                    timeout=0,
-                    column_mappings=meter.schema.names,
-                    keep_nulls=True,
-                )
-        except drivers_errors() as error:
-            if isinstance(meter.error, UnfitError):
-                what = f"cannot write {self.place.shown()}: {meter.error}"
-                hint = "cast it in the flow with  columns: {…: {type: …}}"
-                raise StoreError(what, hint=hint, code="HG535") from error
-            if meter.error is not None:
-                raise meter.error from None
-            raise fault(error, StoreError, f"cannot write {self.place.shown()}") from error
+    def staged_rows(self) -> str:
+        """Return the staging table, once the number of the split is gone."""
+        table = self.name(self.staging)
+        if not self._is_whole:
+            self.run(f"ALTER TABLE {table} DROP COLUMN {bracketed(SPLIT)}")
+            self._is_whole = True
+        return table
 
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Drop the number of the split, and add the key where its types can be one."""
-        table = self.name(self.staging)
-        self.run(f"ALTER TABLE {table} DROP COLUMN {bracketed(_SPLIT)}")
+        table = self.staged_rows()
         key = [schema.field(name) for name in self.request.primary_key]
-        if not key or not becomes_table:
+        if not key or not becomes_table or any("(max)" in self.sql_type(one) for one in key):
             return
-        if any("(max)" in self.sql_type(field) or field.nullable for field in key):
-            return
+        for field in key:
+            if field.nullable:
+                required = self.column(field.with_nullable(False))
+                self.run(f"ALTER TABLE {table} ALTER COLUMN {required}")
         names = ", ".join(bracketed(field.name) for field in key)
         self.run(f"ALTER TABLE {table} ADD PRIMARY KEY ({names})")
 
@@ -260,6 +235,8 @@ class TdsTarget(SqlTarget):
         if self.staged is not None:
             self.run(f"DROP TABLE IF EXISTS {self.name(self.staging)}")
             self.staged = None
+            self._is_whole = False
+            self._staging.forget()
 
     # What SQL Server calls things
 
@@ -267,9 +244,27 @@ class TdsTarget(SqlTarget):
         """Run a statement that changes rows; return how many it changed."""
         return self._rows.count(sql, values)
 
+    @contextmanager
+    def own_numbers(self, names: Sequence[str]) -> Iterator[None]:
+        """Let rows bring their own numbers for a column among `names` that else counts up."""
+        found = {self.folded(str(name)) for (name,) in self.run(catalog.IDENTITY, (self.table,))}
+        if not found & set(map(self.folded, names)):
+            yield None
+            return
+        self.run(f"SET IDENTITY_INSERT {self.table} ON")
+        yield None
+        self.run(f"SET IDENTITY_INSERT {self.table} OFF")
+
+    def publish(self, commit: Commit, schema: pa.Schema, *, swaps: bool) -> int:
+        """Make the staged rows visible; return how many rows the table has then."""
+        if self.live is None or swaps:
+            return super().publish(commit, schema, swaps=swaps)
+        with self.own_numbers(schema.names):
+            return super().publish(commit, schema, swaps=swaps)
+
     def rename_staging(self, schema: pa.Schema) -> None:
         """Make the staging table the table."""
-        self.run("EXEC sp_rename ?, ?, 'OBJECT'", (self.name(self.staging), self.place.name))
+        self.run(catalog.RENAME, (self.name(self.staging), self.place.name))
 
     def add_column(self, field: pa.Field) -> None:
         """Add a column; rows that are there have no value in it."""
@@ -281,9 +276,11 @@ class TdsTarget(SqlTarget):
 
     def allow_nulls(self, column: str) -> None:
         """Let a column have no value."""
-        kinds = {one.field.name: one.type for one in self.live or ()}
-        name = f"{bracketed(column)} {kinds[column]} NULL"
-        self.run(f"ALTER TABLE {self.table} ALTER COLUMN {name}")
+        kinds = {self.folded(one.field.name): one for one in self.live or ()}
+        there = kinds[self.folded(column)]
+        collation = self.collations.get(there.field.name)
+        kind = f"{there.type} COLLATE {collation}" if collation else there.type
+        self.run(f"ALTER TABLE {self.table} ALTER COLUMN {bracketed(column)} {kind} NULL")
 
     def _has_rows(self) -> bool:
         return bool(self.run(f"SELECT TOP (1) 1 FROM {self.table}"))
@@ -311,34 +308,3 @@ class TdsTarget(SqlTarget):
 def chain_of(place: TableName) -> TdsChain:
     """Return the commits of a table."""
     return TdsChain(quoted(TableName(place.schema, chain.TABLE)), place.name, "?")
-
-
-class _Meter:
-    """Makes batches ready for bulk copy, counts their bytes, keeps the error the driver garbles."""
-
-    def __init__(self, reader: pa.RecordBatchReader, split: int) -> None:
-        import pyarrow as pa
-
-        self.bytes = 0
-        self.error: Exception | None = None
-        self._reader = reader
-        self._split = split
-        fields = [
-            field.with_type(pa.string()) if field.type == pa.uuid() else field
-            for field in reader.schema
-        ]
-        self.schema = pa.schema([*fields, pa.field(_SPLIT, pa.int32(), nullable=False)])
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-
-        try:
-            for batch in self._reader:
-                self.bytes += batch.nbytes
-                named = zip(batch.schema.names, batch.columns, strict=True)
-                arrays = [types.staged(array, name) for name, array in named]
-                arrays.append(pa.repeat(pa.scalar(self._split, pa.int32()), batch.num_rows))
-                yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-        except Exception as error:
-            self.error = error
-            raise
