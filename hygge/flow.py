@@ -41,6 +41,7 @@ from hygge.model import (
     MoveStarted,
     Outcome,
     Part,
+    Receipt,
     Result,
     Span,
     Watermark,
@@ -66,6 +67,7 @@ class _Published:
     bytes: int = 0
     seq: int | None = None
     notes: tuple[str, ...] = ()
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def run_move(move: Move, scope: RunScope) -> Outcome:
             bytes=published.bytes,
             seq=published.seq,
             notes=published.notes,
+            receipt=published.receipt,
         )
     except BaseException as error:
         # A driver's panic is no Exception; in a thread nobody would ever hear of it.
@@ -221,7 +224,7 @@ class _Moving:
         if last is None or last.run_id != self._scope.run_id:
             return None
         note = "an earlier attempt had published it, though its answer was lost"
-        return _Published(Result.OK, last.rows, seq=last.seq, notes=(note,))
+        return _Published(Result.OK, last.rows, seq=last.seq, notes=(note,), receipt=last.receipt)
 
     def _open_source(self, target: Target, request: WriteRequest, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
@@ -274,7 +277,8 @@ class _Moving:
         self, target: Target, read: _Read, sieve: Sieve, notes: tuple[str, ...]
     ) -> _Published:
         settings = self._move.settings
-        parts, rows = self._stage(target, read, sieve)
+        parts, receipt = self._stage(target, read, sieve)
+        rows = receipt.rows
         last = target.last_commit()
         seen = read.notes()
         kept = reason_to_keep(settings, read.request, rows, last, again=self._scope.again)
@@ -285,7 +289,7 @@ class _Moving:
         commit = next_commit(
             read.request,
             last,
-            rows=rows,
+            receipt=receipt,
             schema=sieve.schema,
             at=datetime.now(self._scope.started_at.tzinfo),
             watermark=read.watermark(),
@@ -295,10 +299,10 @@ class _Moving:
         if rows == self._scope.limit:
             notes = (*notes, f"moved the first {rows:,} rows only, as the limit asks")
         size = sum(part.bytes for part in parts)
-        self._published = _Published(Result.OK, rows, size, commit.seq, notes)
+        self._published = _Published(Result.OK, rows, size, commit.seq, notes, receipt)
         return self._published
 
-    def _stage(self, target: Target, read: _Read, sieve: Sieve) -> tuple[list[Part], int]:
+    def _stage(self, target: Target, read: _Read, sieve: Sieve) -> tuple[list[Part], Receipt]:
         move, scope = self._move, self._scope
         scope.emit(
             MoveStarted(scope.run_id, move.flow, move.entity, self.attempt, read.source.total_rows)
@@ -317,8 +321,7 @@ class _Moving:
         with blaming(HomeError, f"cannot read {move.entity}"):
             splits = read.source.splits(self._workers)
         parts = scope.engine(splits, staging.stage, self._workers)
-        staging.prove(parts)
-        return parts, progress.rows
+        return parts, staging.prove(parts)
 
     def _commit(self, target: Target, parts: Sequence[Part], commit: Commit) -> tuple[str, ...]:
         """Publish, and return what a person should know about how that went."""
