@@ -24,6 +24,7 @@ from hygge.model import (
 )
 from hygge.private import private_folder, write_private
 from hygge.processes import identity
+from hygge.receipts import load_receipt
 from hygge.redact import redact_values
 
 FORMAT = 1
@@ -146,8 +147,16 @@ def from_json(data: Mapping[str, Any]) -> Report:
 def _outcome(data: Mapping[str, Any]) -> Outcome:
     failure = Failure(**data["failure"]) if data["failure"] is not None else None
     result, mode = Result(data["result"]), Mode(data["mode"])
-    plain = {k: v for k, v in data.items() if k not in ("failure", "result", "mode", "notes")}
-    return Outcome(**plain, failure=failure, result=result, mode=mode, notes=tuple(data["notes"]))
+    receipt = load_receipt(data["receipt"]) if data.get("receipt") is not None else None
+    made = ("failure", "result", "mode", "notes", "receipt")
+    return Outcome(
+        **{name: value for name, value in data.items() if name not in made},
+        failure=failure,
+        result=result,
+        mode=mode,
+        notes=tuple(data["notes"]),
+        receipt=receipt,
+    )
 
 
 def load_latest(root: Path) -> Report:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part, Span
 from hygge.requests import DELETED_AT, MOST_MISSING
+from hygge.sql.proving import check_counted
 from hygge.sql.target import SqlTarget
 
 if TYPE_CHECKING:
@@ -147,8 +148,10 @@ class MergingTarget(SqlTarget):
                     hint="leave such rows out, or choose another primary_key",
                     code="HG527",
                 )
-        groups = f"SELECT 1 AS one FROM {staged} GROUP BY {self._list(keys)}"
-        self._keys_staged = int(self.run(f"SELECT count(*) FROM ({groups}) AS g")[0][0])
+        groups = f"SELECT count(*) AS n FROM {staged} GROUP BY {self._list(keys)}"
+        found = self.run(f"SELECT count(*), coalesce(sum(n), 0) FROM ({groups}) AS g")[0]
+        check_counted(rows, int(found[1]), self.place.shown())
+        self._keys_staged = int(found[0])
         if self._keys_staged == rows:
             return
         over = f"OVER (PARTITION BY {self._list(keys)} ORDER BY {self._order(schema)})"
