@@ -48,6 +48,7 @@ from hygge.model import (
 )
 from hygge.pinned import check_pinned
 from hygge.plan import Move
+from hygge.promises import check_promise
 from hygge.retry import attempts
 from hygge.shape import Shape, stored_dedupe, stored_key
 from hygge.sifting import Sieve
@@ -235,6 +236,8 @@ class _Moving:
             with opening as source:
                 if last is not None and past.knows(source.ledger):
                     return _Published(Result.OK, seq=last.seq, notes=("nothing new",))
+                again = past.again(source.ledger)
+                check_promise(move.settings, limit=scope.limit, again=again)
                 check_pinned(source.schema, move.pinned, move.flow)
                 shape = Shape(
                     move.settings,

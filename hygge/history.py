@@ -73,12 +73,16 @@ class Past:
             return False
         return ledger.items() <= self.moved.items()
 
+    def again(self, ledger: Mapping[str, str] | None) -> list[str]:
+        """Return the files whose rows an append doubles: they changed after they were moved."""
+        if not self.moved or ledger is None or self.settings.mode is not Mode.APPEND:
+            return []
+        moved = self.moved
+        return [name for name, stamp in ledger.items() if moved.get(name, stamp) != stamp]
+
     def notes(self, ledger: Mapping[str, str] | None) -> Iterator[str]:
         """Tell which files are moved again, where that doubles rows: a merge only updates them."""
-        if not self.moved or ledger is None or self.settings.mode is not Mode.APPEND:
-            return
-        moved = self.moved
-        again = [name for name, stamp in ledger.items() if moved.get(name, stamp) != stamp]
+        again = self.again(ledger)
         if again:
             more = f" and {len(again) - _SHOWN} more" if len(again) > _SHOWN else ""
             yield (
