@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from projects import parquet_rows, write_project
+from projects import hygge, parquet_rows, write_project
 from typer.testing import CliRunner, Result
 
 from hygge.cli.app import app
@@ -111,9 +111,9 @@ def test_defaults_ask_it_of_every_flow_that_says_nothing_else(tmp_path: Path) ->
     assert (told["code"], told["line"]) == ("HG226", 3)
     assert told["file"].endswith("hygge.yml")
     assert told["message"].startswith("flow users gives at-least-once, less than is asked for: ")
-    gone = run(root, "go")
-    assert gone.exit_code == 3
-    assert "HG226" in gone.output
+    gone = hygge(root, "go")
+    assert gone.returncode == 3
+    assert "HG226" in gone.stdout + gone.stderr
     assert not (root / "out").exists()
 
 
