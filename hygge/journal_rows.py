@@ -239,7 +239,7 @@ def insert_report(db: sqlite3.Connection, report: Report) -> None:
 def insert_commit(
     db: sqlite3.Connection, flow: str, entity: str, *, into: str, commit: Commit
 ) -> None:
-    """Remember a commit that a store told of, where its run is not known yet."""
+    """Remember a commit that a store told of, where its run, or its receipt, is not known yet."""
     at, mode = commit.committed_at, commit.mode.value if commit.undoes is None else "undo"
     db.execute(
         "INSERT OR IGNORE INTO runs (run_id, state, started_at, finished_at)"
@@ -247,9 +247,10 @@ def insert_commit(
         (commit.run_id, at, at),
     )
     db.execute(
-        "INSERT OR IGNORE INTO moves"
+        "INSERT INTO moves"
         " (run_id, flow, entity, into_name, mode, state, rows, seq, ended_at, receipt)"
-        " VALUES (?, ?, ?, ?, ?, 'committed', ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, 'committed', ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET receipt = coalesce(receipt, excluded.receipt)",
         (
             *(commit.run_id, flow, entity, into, mode),
             *(commit.rows, commit.seq, at, _receipt_text(commit.receipt)),

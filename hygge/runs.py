@@ -24,7 +24,6 @@ from hygge.model import (
 )
 from hygge.private import private_folder, write_private
 from hygge.processes import identity
-from hygge.receipts import load_receipt
 from hygge.redact import redact_values
 
 FORMAT = 1
@@ -59,7 +58,8 @@ class Report:
 class ReportWriter:
     """Keeps `<run>.json` and `latest.json` up to date while a run goes on.
 
-    A report that cannot be written never stops the run: `error` says why.
+    A report that cannot be written never stops the run: `error` says why. Receipts hold values of
+    rows, which are not for everyone who reads a report: they are left out.
     """
 
     root: Path
@@ -76,14 +76,14 @@ class ReportWriter:
                 )
                 self._write()
             case MoveFinished(outcome=outcome) if self._report is not None:
-                outcomes = (*self._report.outcomes, outcome)
+                outcomes = (*self._report.outcomes, replace(outcome, receipt=None))
                 self._report = replace(self._report, outcomes=outcomes)
                 if time.monotonic() - self._written > 1:
                     self._write()
             case RunFinished() if self._report is not None:
                 self._report = replace(
                     self._report,
-                    outcomes=event.outcomes,
+                    outcomes=tuple(replace(one, receipt=None) for one in event.outcomes),
                     finished_at=event.finished_at,
                     seconds=event.seconds,
                 )
@@ -147,16 +147,8 @@ def from_json(data: Mapping[str, Any]) -> Report:
 def _outcome(data: Mapping[str, Any]) -> Outcome:
     failure = Failure(**data["failure"]) if data["failure"] is not None else None
     result, mode = Result(data["result"]), Mode(data["mode"])
-    receipt = load_receipt(data["receipt"]) if data.get("receipt") is not None else None
-    made = ("failure", "result", "mode", "notes", "receipt")
-    return Outcome(
-        **{name: value for name, value in data.items() if name not in made},
-        failure=failure,
-        result=result,
-        mode=mode,
-        notes=tuple(data["notes"]),
-        receipt=receipt,
-    )
+    plain = {k: v for k, v in data.items() if k not in ("failure", "result", "mode", "notes")}
+    return Outcome(**plain, failure=failure, result=result, mode=mode, notes=tuple(data["notes"]))
 
 
 def load_latest(root: Path) -> Report:

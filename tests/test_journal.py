@@ -193,7 +193,7 @@ def test_a_newer_journal_stops_with_the_way_out(tmp_path: Path) -> None:
     assert "move the file away" in (caught.value.hint or "")
 
 
-def test_a_receipt_is_kept_and_comes_back_from_reports_and_stores(tmp_path: Path) -> None:
+def test_a_receipt_is_kept_and_comes_back_from_the_stores(tmp_path: Path) -> None:
     receipt = Receipt(2, (ColumnReceipt("id", 0, "1", "2", "3"), ColumnReceipt("name", 1)), 7)
     done = MoveFinished(RUN, replace(USERS, receipt=receipt))
     story = [STORY[0], done, finished(done.outcome)]
@@ -203,12 +203,16 @@ def test_a_receipt_is_kept_and_comes_back_from_reports_and_stores(tmp_path: Path
     tell(tmp_path, *story)
     assert runs(tmp_path)[0].moves[0].receipt == receipt
     journal_file(tmp_path).unlink()
-    assert runs(tmp_path)[0].moves[0].receipt == receipt
+    assert runs(tmp_path)[0].moves[0].receipt is None, "a report has values of rows"
     schema = pa.schema([("id", pa.int64())])
-    known = Commit("old", "old", 1, "older", Mode.REPLACE, 2, 2, schema, "2026-01-30T12:00:00")
+    known = Commit(
+        "users", "users", 1, RUN, Mode.REPLACE, 2, 2, schema, "2026-01-30T12:00:00", receipt=receipt
+    )
+    other = replace(known, run_id="older")
     with Journal.open(tmp_path, fail) as journal:
-        journal.rebuild([("old", "old", "old", replace(known, receipt=receipt))])
-        assert journal.runs(flow="old")[0].moves[0].receipt == receipt
+        journal.rebuild([("users", "users", "users", known), ("old", "old", "old", other)])
+        assert [run.moves[0].receipt for run in journal.runs()] == [receipt, receipt]
+        assert journal.runs()[0].moves[0].rows == 1000, "what was known stays"
 
 
 def test_a_journal_from_before_receipts_is_read_and_goes_on(tmp_path: Path) -> None:
