@@ -71,6 +71,32 @@ commit back, and `hygge verify` compares home and store in full. Rows that share
 moved are told apart, so that one that comes later is neither lost nor doubled. A row that comes
 late, with a value below that, is found by `lookback`, which reads back and therefore needs a merge.
 
+## What a flow gives, and the proof of it
+
+A move publishes nothing unless as many rows were read as were staged, and as many as the store
+itself counts before it publishes. What was staged is in the commit: its receipt, of each column the
+nulls, the least and greatest number or time, and the exact sum of whole numbers and decimals, never
+a text. `hygge history --receipt` shows it, `hygge history --json` always has it.
+
+```yaml
+# flows/payments.yml
+home: shop
+store: lake
+mode: append
+incremental: id
+guarantee: exactly-once            # refuse to be changed into a flow that gives less
+```
+
+| a flow gives | when |
+|---|---|
+| `exactly-once` | it replaces; or appends or merges what is `incremental`, reading nothing back |
+| `effectively-once` | it merges otherwise: rows that are moved again meet themselves by their key |
+| `at-least-once` | it appends, and nothing tells which rows it has moved |
+
+`hygge plan` tells what a flow gives and why. With `guarantee:` `hygge validate` refuses a flow that
+gives less, and a move ends before it stages anything when it would break it: an append of `files`
+of which one has changed, and, where `exactly-once` is asked for, `hygge go --limit`.
+
 ## Conditions and computed columns
 
 `compute`, and `where` for homes that speak no SQL, know: `and or not`, `= <> < <= > >=`, `is null`,

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hygge.model import Commit, Mode, Watermark
+from hygge.receipts import dump_receipt, load_receipt
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +29,8 @@ def dump_commit(commit: Commit) -> dict[str, Any]:
         later["ledger"] = _dump_ledger(commit.ledger)
     if commit.undoes is not None:
         later["undoes"] = commit.undoes
+    if commit.receipt is not None:
+        later["receipt"] = dump_receipt(commit.receipt)
     return {
         "flow": commit.flow,
         "entity": commit.entity,
@@ -48,7 +51,7 @@ def load_commit(data: Mapping[str, Any]) -> Commit:
 
     Raises `KeyError`, `TypeError` or `ValueError` for what it cannot have written.
     """
-    watermark = data["watermark"]
+    watermark, receipt = data["watermark"], data.get("receipt")
     return Commit(
         flow=data["flow"],
         entity=data["entity"],
@@ -63,6 +66,7 @@ def load_commit(data: Mapping[str, Any]) -> Commit:
         primary_key=tuple(data.get("primary_key", ())),
         ledger=_load_ledger(data.get("ledger", {})),
         undoes=data.get("undoes"),
+        receipt=None if receipt is None else load_receipt(receipt),
     )
 
 

@@ -42,12 +42,14 @@ from hygge.model import (
     MoveStarted,
     Outcome,
     Part,
+    Receipt,
     Result,
     Span,
     Watermark,
 )
 from hygge.pinned import check_pinned
 from hygge.plan import Move
+from hygge.promises import check_promise
 from hygge.retry import attempts
 from hygge.shape import Shape, stored_dedupe, stored_key
 from hygge.sifting import Sieve
@@ -67,6 +69,7 @@ class _Published:
     bytes: int = 0
     seq: int | None = None
     notes: tuple[str, ...] = ()
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ def run_move(move: Move, scope: RunScope) -> Outcome:
             bytes=published.bytes,
             seq=published.seq,
             notes=published.notes,
+            receipt=published.receipt,
         )
     except BaseException as error:
         # A driver's panic is no Exception; in a thread nobody would ever hear of it.
@@ -224,7 +228,7 @@ class _Moving:
         if last is None or last.run_id != self._scope.run_id:
             return None
         note = "an earlier attempt had published it, though its answer was lost"
-        return _Published(Result.OK, last.rows, seq=last.seq, notes=(note,))
+        return _Published(Result.OK, last.rows, seq=last.seq, notes=(note,), receipt=last.receipt)
 
     def _open_source(self, target: Target, request: WriteRequest, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
@@ -235,6 +239,8 @@ class _Moving:
             with opening as source:
                 if last is not None and past.knows(source.ledger):
                     return _Published(Result.OK, seq=last.seq, notes=("nothing new",))
+                again = past.again(source.ledger)
+                check_promise(move.settings, limit=scope.limit, again=again)
                 check_pinned(source.schema, move.pinned, move.flow)
                 shape = Shape(
                     move.settings,
@@ -277,7 +283,8 @@ class _Moving:
         self, target: Target, read: _Read, sieve: Sieve, notes: tuple[str, ...]
     ) -> _Published:
         settings = self._move.settings
-        parts, rows = self._stage(target, read, sieve)
+        parts, receipt = self._stage(target, read, sieve)
+        rows = receipt.rows
         last = target.last_commit()
         seen = read.notes()
         kept = reason_to_keep(settings, read.request, rows, last, again=self._scope.again)
@@ -288,7 +295,7 @@ class _Moving:
         commit = next_commit(
             read.request,
             last,
-            rows=rows,
+            receipt=receipt,
             schema=sieve.schema,
             at=datetime.now(self._scope.started_at.tzinfo),
             watermark=read.watermark(),
@@ -298,10 +305,10 @@ class _Moving:
         if rows == self._scope.limit:
             notes = (*notes, f"moved the first {rows:,} rows only, as the limit asks")
         size = sum(part.bytes for part in parts)
-        self._published = _Published(Result.OK, rows, size, commit.seq, notes)
+        self._published = _Published(Result.OK, rows, size, commit.seq, notes, receipt)
         return self._published
 
-    def _stage(self, target: Target, read: _Read, sieve: Sieve) -> tuple[list[Part], int]:
+    def _stage(self, target: Target, read: _Read, sieve: Sieve) -> tuple[list[Part], Receipt]:
         move, scope = self._move, self._scope
         scope.emit(
             MoveStarted(scope.run_id, move.flow, move.entity, self.attempt, read.source.total_rows)
@@ -320,8 +327,7 @@ class _Moving:
         with blaming(HomeError, f"cannot read {move.entity}"):
             splits = read.source.splits(self._workers)
         parts = scope.engine(splits, staging.stage, self._workers)
-        staging.prove(parts)
-        return parts, progress.rows
+        return parts, staging.prove(parts)
 
     def _commit(self, target: Target, parts: Sequence[Part], commit: Commit) -> tuple[str, ...]:
         """Publish, and return what a person should know about how that went."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hygge.backfill import Backfill, Ends
 from hygge.errors import FlowError
 from hygge.increment import Increment
-from hygge.model import Commit, Mode, Watermark
+from hygge.model import Commit, Mode, Receipt, Watermark
 from hygge.requests import WriteRequest
 from hygge.settings import Incremental, MoveSettings
 from hygge.shape import Shape, check_known, stored_key
@@ -73,12 +73,16 @@ class Past:
             return False
         return ledger.items() <= self.moved.items()
 
+    def again(self, ledger: Mapping[str, str] | None) -> list[str]:
+        """Return the files whose rows an append doubles: they changed after they were moved."""
+        if not self.moved or ledger is None or self.settings.mode is not Mode.APPEND:
+            return []
+        moved = self.moved
+        return [name for name, stamp in ledger.items() if moved.get(name, stamp) != stamp]
+
     def notes(self, ledger: Mapping[str, str] | None) -> Iterator[str]:
         """Tell which files are moved again, where that doubles rows: a merge only updates them."""
-        if not self.moved or ledger is None or self.settings.mode is not Mode.APPEND:
-            return
-        moved = self.moved
-        again = [name for name, stamp in ledger.items() if moved.get(name, stamp) != stamp]
+        again = self.again(ledger)
         if again:
             more = f" and {len(again) - _SHOWN} more" if len(again) > _SHOWN else ""
             yield (
@@ -108,13 +112,13 @@ def next_commit(
     request: WriteRequest,
     last: Commit | None,
     *,
-    rows: int,
+    receipt: Receipt,
     schema: pa.Schema,
     at: datetime,
     watermark: Watermark | None,
     ledger: Mapping[str, str],
 ) -> Commit:
-    """Return the record of `rows` staged rows that follow `last`, all of them new."""
+    """Return the record of staged rows that follow `last`, all of them new."""
     kept = last.total_rows if last is not None and request.mode is not Mode.REPLACE else 0
     return Commit(
         flow=request.flow,
@@ -122,13 +126,14 @@ def next_commit(
         seq=(last.seq if last else 0) + 1,
         run_id=request.run_id,
         mode=request.mode,
-        rows=rows,
-        total_rows=kept + rows,
+        rows=receipt.rows,
+        total_rows=kept + receipt.rows,
         schema=schema,
         committed_at=at.isoformat(),
         watermark=watermark,
         primary_key=request.primary_key,
         ledger=ledger,
+        receipt=receipt,
     )
 
 

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hygge.errors import CommitUnknownError, ConfigError
-from hygge.model import Commit, MoveStarted, Outcome, Result, RunFinished, RunStarted
+from hygge.model import Commit, MoveStarted, Outcome, Receipt, Result, RunFinished, RunStarted
 from hygge.processes import identity
+from hygge.receipts import dump_receipt, load_receipt
 from hygge.redact import redact
 from hygge.runs import Report
 
-VERSION = 1
+VERSION = 2
 _BUSY_SECONDS = 5.0
 
 _TABLES = (
@@ -26,11 +27,13 @@ _TABLES = (
         run_id TEXT NOT NULL, flow TEXT NOT NULL, entity TEXT NOT NULL, into_name TEXT,
         home TEXT, store TEXT, mode TEXT, state TEXT NOT NULL, rows INTEGER, bytes INTEGER,
         seconds REAL, attempts INTEGER, seq INTEGER, code TEXT, message TEXT, hint TEXT,
-        place TEXT, notes TEXT, ended_at TEXT, PRIMARY KEY (run_id, flow, entity))""",
+        place TEXT, notes TEXT, ended_at TEXT, receipt TEXT, PRIMARY KEY (run_id, flow, entity))""",
     "CREATE INDEX IF NOT EXISTS moves_by_flow ON moves (flow, run_id)",
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     f"PRAGMA user_version = {VERSION}",
 )
+_SINCE = {1: "ALTER TABLE moves ADD COLUMN receipt TEXT"}
+"""What a journal of each older version lacks."""
 _STATES = {
     Result.OK: "committed",
     Result.KEPT: "kept",
@@ -59,6 +62,7 @@ class MoveRow:
     code: str | None
     message: str | None
     notes: tuple[str, ...] = ()
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,9 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
             code="HG561",
         )
     if version < VERSION:
+        missing = [change for known, change in _SINCE.items() if 0 < version <= known]
         with db:
-            for statement in _TABLES:
+            for statement in (*missing, *_TABLES):
                 db.execute(statement)
 
 
@@ -139,6 +144,7 @@ def _move_row(row: sqlite3.Row) -> MoveRow:
         code=row["code"],
         message=row["message"],
         notes=tuple(json.loads(row["notes"] or "[]")),
+        receipt=load_receipt(json.loads(row["receipt"])) if row["receipt"] else None,
     )
 
 
@@ -185,10 +191,15 @@ def save_outcome(
         "place": failure and failure.where,
         "notes": json.dumps([redact(note) for note in outcome.notes]),
         "ended_at": ended_at or datetime.now(UTC).isoformat(),
+        "receipt": _receipt_text(outcome.receipt),
     }
     names = ", ".join(values)
     marks = ", ".join("?" * len(values))
     db.execute(f"INSERT OR REPLACE INTO moves ({names}) VALUES ({marks})", tuple(values.values()))
+
+
+def _receipt_text(receipt: Receipt | None) -> str | None:
+    return None if receipt is None else json.dumps(dump_receipt(receipt))
 
 
 def _state(outcome: Outcome) -> str:
@@ -228,7 +239,7 @@ def insert_report(db: sqlite3.Connection, report: Report) -> None:
 def insert_commit(
     db: sqlite3.Connection, flow: str, entity: str, *, into: str, commit: Commit
 ) -> None:
-    """Remember a commit that a store told of, where its run is not known yet."""
+    """Remember a commit that a store told of, where its run, or its receipt, is not known yet."""
     at, mode = commit.committed_at, commit.mode.value if commit.undoes is None else "undo"
     db.execute(
         "INSERT OR IGNORE INTO runs (run_id, state, started_at, finished_at)"
@@ -236,10 +247,14 @@ def insert_commit(
         (commit.run_id, at, at),
     )
     db.execute(
-        "INSERT OR IGNORE INTO moves"
-        " (run_id, flow, entity, into_name, mode, state, rows, seq, ended_at)"
-        " VALUES (?, ?, ?, ?, ?, 'committed', ?, ?, ?)",
-        (commit.run_id, flow, entity, into, mode, commit.rows, commit.seq, at),
+        "INSERT INTO moves"
+        " (run_id, flow, entity, into_name, mode, state, rows, seq, ended_at, receipt)"
+        " VALUES (?, ?, ?, ?, ?, 'committed', ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET receipt = coalesce(receipt, excluded.receipt)",
+        (
+            *(commit.run_id, flow, entity, into, mode),
+            *(commit.rows, commit.seq, at, _receipt_text(commit.receipt)),
+        ),
     )
 
 

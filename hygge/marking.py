@@ -205,6 +205,7 @@ def _commit(one: Position, target: Target, run_id: str) -> int:
         watermark=one.new,
         ledger={},
         undoes=None,
+        receipt=None,
     )
     nothing = pa.RecordBatchReader.from_batches(commit.schema, [])
     part = target.stage(nothing, Split(0, "no rows"))

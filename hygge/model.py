@@ -82,13 +82,36 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The receipt of one staged split: counted by the store from what is durable."""
+    """One staged split: counted by the store from what is durable."""
 
     split: int
     rows: int
     bytes: int
     detail: Any = None
     """The connector's own picklable description of what was staged."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReceipt:
+    """Figures of one column as texts at full precision; None where a figure is not told."""
+
+    name: str
+    """The column's name in the store."""
+    nulls: int
+    min: str | None = None
+    max: str | None = None
+    sum: str | None = None
+    """The exact sum; of booleans how many are true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was staged for a commit, as it was counted while it passed."""
+
+    rows: int
+    columns: tuple[ColumnReceipt, ...] = ()
+    left_out: int = 0
+    """Columns of which nothing is told because there are too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +138,8 @@ class Commit:
     """The files moved so far with `incremental: files`, and a stamp of what each was."""
     undoes: int | None = None
     """The commit that this one took back."""
+    receipt: Receipt | None = None
+    """What was staged; None for a commit that moved nothing, or of an older hygge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +208,8 @@ class Outcome:
     """Things a person should know although nothing failed."""
     undoes: int | None = None
     """The commit that was taken back, when this was no move but an undo."""
+    receipt: Receipt | None = None
+    """What was staged for the commit."""
 
 
 @dataclass(frozen=True, slots=True)

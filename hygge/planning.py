@@ -20,7 +20,7 @@ from hygge.history import Past
 from hygge.model import Ability, Commit, Failure, Mode
 from hygge.pinned import check_pinned
 from hygge.plan import Move, Plan
-from hygge.promises import Promise, promise_of
+from hygge.promises import Promise, check_promise, promise_of
 from hygge.settings import MoveSettings
 from hygge.shape import Shape
 from hygge.staging import blaming
@@ -98,6 +98,7 @@ def _look(preview: Preview, plan: Plan) -> None:
         if past.knows(source.ledger):
             preview.window = "no file that was not moved before: nothing new"
             return
+        check_promise(move.settings, limit=plan.limit, again=past.again(source.ledger))
         check_pinned(source.schema, move.pinned, move.flow)
         _look_at_columns(preview, plan, source, past)
 

@@ -1,4 +1,4 @@
-"""What a flow promises of its rows when a run is repeated or dies, told from its settings alone.
+"""What a flow promises of its rows when a run is repeated or dies, and what it is asked for.
 
 Every store publishes a commit as a whole or not at all, with the place to go on from in it; what
 differs is whether a flow has such a place, and what it does with rows that come twice.
@@ -6,20 +6,32 @@ differs is whether a flow has such a place, and what it does with rows that come
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
+from hygge.errors import FlowError
 from hygge.model import Mode
-from hygge.settings import Incremental, MoveSettings
+from hygge.settings import Guarantee, Incremental, MoveSettings
+
+_LEVELS: tuple[Guarantee, ...] = get_args(Guarantee)
+"""From the strongest to the weakest."""
+_TOLD_APART = "incremental: COLUMN, or incremental: files where the home has files"
+_SHOWN = 5
+"""Names of files in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
     """How often a row of the home lands, and on what that rests."""
 
-    level: Literal["exactly-once", "effectively-once", "at-least-once"]
+    level: Guarantee
     """`effectively-once`: rows may be moved again, with the same result."""
     why: str
+
+    def is_less_than(self, wanted: Guarantee | None) -> bool:
+        """Return whether a flow that is asked for `wanted` must not have this promise."""
+        return wanted is not None and _LEVELS.index(self.level) > _LEVELS.index(wanted)
 
 
 def promise_of(settings: MoveSettings) -> Promise:
@@ -28,7 +40,7 @@ def promise_of(settings: MoveSettings) -> Promise:
     if settings.mode is Mode.REPLACE:
         return Promise("exactly-once", "each commit holds all rows of the home and no others")
     if settings.mode is Mode.MERGE:
-        if isinstance(wanted, Incremental) and wanted.lookback is None:
+        if isinstance(wanted, Incremental) and not _repeats(wanted):
             return Promise("exactly-once", f"the commit knows up to where '{wanted.column}' went")
         return Promise("effectively-once", "rows that are moved again meet themselves by their key")
     if wanted is None:
@@ -39,3 +51,52 @@ def promise_of(settings: MoveSettings) -> Promise:
         why = f"while no row comes later that has the highest '{wanted.column}'"
         return Promise("exactly-once", why)
     return Promise("exactly-once", f"the commit knows up to where '{wanted.column}' went")
+
+
+def way_to(wanted: Guarantee, settings: MoveSettings) -> str:
+    """Return what to change so that a flow gives at least `wanted`, which it does not give."""
+    if settings.mode is Mode.APPEND:
+        key = ", or  mode: merge  with a  primary_key" if wanted != "exactly-once" else ""
+        return f"{_TOLD_APART}{key}"
+    told = settings.incremental
+    again = _repeats(told) if isinstance(told, Incremental) else ""
+    way = f"leave out  {again}  of incremental" if again else "incremental: COLUMN"
+    return f"{way}, or ask for  guarantee: effectively-once"
+
+
+def check_promise(settings: MoveSettings, *, limit: int | None, again: Sequence[str]) -> None:
+    """Raise `FlowError` when a move would give less than its flow is asked for.
+
+    `again` are changed files, whose rows an append would add once more.
+    """
+    wanted, promise = settings.guarantee, promise_of(settings)
+    if promise.is_less_than(wanted) and wanted is not None:
+        raise _broken(f"the flow gives {promise.level}: {promise.why}", way_to(wanted, settings))
+    if wanted in (None, "at-least-once"):
+        return
+    if again:
+        more = f" and {len(again) - _SHOWN} more" if len(again) > _SHOWN else ""
+        raise _broken(
+            f"files changed after they were moved, and an append would add all their rows again: "
+            f"{', '.join(again[:_SHOWN])}{more}",
+            "put them back as they were and the new rows into new files, or move everything again "
+            "with  hygge go --full-refresh",
+        )
+    if limit is not None and wanted == "exactly-once":
+        raise _broken(
+            f"with --limit {limit} not all rows land, and those that do are moved again",
+            "move without --limit",
+        )
+
+
+def _repeats(wanted: Incremental) -> str:
+    """Return the key by which a merge moves rows again that it has moved; empty when none does."""
+    if wanted.lookback is not None:
+        return "lookback"
+    if wanted.nulls == "include":
+        return "nulls: include"
+    return "future: include" if wanted.future == "include" else ""
+
+
+def _broken(what: str, way: str) -> FlowError:
+    return FlowError(f"its guarantee would be broken: {what}", hint=way, code="HG554")

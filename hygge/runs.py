@@ -58,7 +58,8 @@ class Report:
 class ReportWriter:
     """Keeps `<run>.json` and `latest.json` up to date while a run goes on.
 
-    A report that cannot be written never stops the run: `error` says why.
+    A report that cannot be written never stops the run: `error` says why. Receipts hold values of
+    rows, which are not for everyone who reads a report: they are left out.
     """
 
     root: Path
@@ -75,14 +76,14 @@ class ReportWriter:
                 )
                 self._write()
             case MoveFinished(outcome=outcome) if self._report is not None:
-                outcomes = (*self._report.outcomes, outcome)
+                outcomes = (*self._report.outcomes, replace(outcome, receipt=None))
                 self._report = replace(self._report, outcomes=outcomes)
                 if time.monotonic() - self._written > 1:
                     self._write()
             case RunFinished() if self._report is not None:
                 self._report = replace(
                     self._report,
-                    outcomes=event.outcomes,
+                    outcomes=tuple(replace(one, receipt=None) for one in event.outcomes),
                     finished_at=event.finished_at,
                     seconds=event.seconds,
                 )

@@ -276,6 +276,8 @@ class Check(Settings):
         return ", ".join(f"{name} {value}" for name, value in wanted if value is not None)
 
 
+Guarantee = Literal["exactly-once", "effectively-once", "at-least-once"]
+"""How often a row of the home lands; `effectively-once`: may move again, with the same result."""
 CHECKS = ("not_null", "unique", "row_count", "accepted_values", "freshness", "sql")
 """The rules that a check may have."""
 FILES = "files"
@@ -342,6 +344,8 @@ class DefaultSettings(Settings):
     """Stop when more rows than this would be put aside."""
     checks: tuple[Check, ...] = ()
     """What must be true of the rows before they are published."""
+    guarantee: Guarantee | None = None
+    """The least that a row may rely on: a flow that gives less is refused (`hygge plan` tells)."""
     keep_generations: Annotated[int, Field(ge=0, le=1000)] = 1
     """How many commits `hygge undo` can take back; 0 keeps nothing for it."""
     parallel: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"

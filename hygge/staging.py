@@ -15,8 +15,9 @@ from hygge.batches import MemoryBudget, ReadAhead
 from hygge.connector import ProjectContext, Source, Target
 from hygge.errors import FlowError, HomeError, HyggeError
 from hygge.increment import Increment
-from hygge.model import Event, MoveProgress, Part, Split
+from hygge.model import Event, MoveProgress, Part, Receipt, Split
 from hygge.plan import Move
+from hygge.receipts import Counting, receipt_of
 from hygge.sifting import Sieve
 from hygge.snapshots import Snapshots
 from hygge.stop import Stop, Watch
@@ -142,7 +143,7 @@ class Staging:
     progress: Progress
     increment: Increment | None = None
     """Sorts out the rows that were moved before."""
-    _read: dict[int, int] = field(default_factory=dict)
+    _counted: dict[int, Counting] = field(default_factory=dict)
     _offered: dict[int, int] = field(default_factory=dict)
 
     def stage(self, split: Split, check_siblings: Callable[[], None]) -> Part:
@@ -173,7 +174,8 @@ class Staging:
         raise first[0]
 
     def _shaped(self, ahead: ReadAhead, split: Split) -> Iterator[pa.RecordBatch]:
-        rows = offered = 0
+        offered = 0
+        counting = Counting(self.sieve.schema)
         with blaming(HomeError, f"cannot read {self.entity}"):
             for batch in self._limited(ahead.batches()):
                 offered += batch.num_rows
@@ -181,11 +183,11 @@ class Staging:
                 if self.increment is not None:
                     batch = self.increment.new(batch)
                 size = batch.nbytes
-                batch = self.sieve.sift(batch, rows)
+                batch = self.sieve.sift(batch, counting.rows)
+                counting.add(batch)
                 yield batch
-                rows += batch.num_rows
                 self.progress.add(batch.num_rows, size)
-        self._read[split.number] = rows
+        self._counted[split.number] = counting
         self._offered[split.number] = offered
 
     def _limited(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -197,13 +199,14 @@ class Staging:
                 return
             yield batch.slice(0, left)
 
-    def prove(self, parts: Sequence[Part]) -> None:
-        """Check that rows read = rows staged, split by split, and as many as the source promised.
+    def prove(self, parts: Sequence[Part]) -> Receipt:
+        """Return the receipt of what is staged, if that is what was read, and what was promised.
 
         Raises `FlowError` or `HomeError`: nothing may be published then.
         """
-        for part in parts:
-            read = self._read.get(part.split)
+        nothing = Counting(self.sieve.schema)
+        found = [self._counted.get(part.split, nothing) for part in parts]
+        for part, read in zip(parts, (counting.rows for counting in found), strict=True):
             if part.rows != read:
                 raise FlowError(
                     f"read {read:,} rows of {self.entity} but staged {part.rows:,}; "
@@ -212,16 +215,15 @@ class Staging:
                     code="HG531",
                 )
         promised = self.source.total_rows
-        if self.scope.limit is not None or promised is None:
-            return
         arrived = sum(self._offered.values())
-        if promised != arrived:
+        if self.scope.limit is None and promised not in (None, arrived):
             raise HomeError(
                 f"{self.entity} should have {promised:,} rows but {arrived:,} arrived; "
                 "nothing was published",
                 hint="the home changed while it was read, or is damaged: run again",
                 code="HG504",
             )
+        return receipt_of(self.sieve.schema, found)
 
 
 def _remembering(

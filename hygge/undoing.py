@@ -206,6 +206,7 @@ def _commit_of(move: Move, target: Target, run_id: str) -> Commit:
         watermark=back.watermark if back.flow == move.flow else None,
         ledger=back.ledger if back.flow == move.flow else {},
         undoes=back.seq + 1,
+        receipt=None,
     )
 
 

@@ -33,6 +33,7 @@ LAYERS = {
         "datatypes",
         "settings",
         "batches",
+        "receipts",
         "retry",
         "locks",
         "watermarks",

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from hygge.project.models import FlowSettings
+from hygge.promises import promise_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,6 +27,7 @@ def test_the_pages_that_are_made_are_fresh(script: str) -> None:
 def test_the_flows_that_are_shown_are_sound() -> None:
     text = (ROOT / "docs/flows.md").read_text("utf-8")
     shown = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
-    several, new = (FlowSettings.model_validate(yaml.safe_load(one)) for one in shown)
+    several, new, sure = (FlowSettings.model_validate(yaml.safe_load(one)) for one in shown)
     assert [entity.where for entity in several.entities] == [None, None, "total > 1000"]
     assert (new.mode, new.primary_key) == ("merge", ("id",))
+    assert sure.guarantee == promise_of(sure).level

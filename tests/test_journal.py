@@ -16,12 +16,14 @@ from events import EVENTS, RUN, USERS, finished
 from hygge.errors import CommitUnknownError, ConfigError
 from hygge.journal import Journal, RunRow
 from hygge.model import (
+    ColumnReceipt,
     Commit,
     Event,
     Failure,
     Mode,
     MoveFinished,
     MoveStarted,
+    Receipt,
     RunStarted,
 )
 from hygge.processes import identity, is_alive
@@ -189,6 +191,40 @@ def test_a_newer_journal_stops_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="newer hygge") as caught:
         runs(tmp_path)
     assert "move the file away" in (caught.value.hint or "")
+
+
+def test_a_receipt_is_kept_and_comes_back_from_the_stores(tmp_path: Path) -> None:
+    receipt = Receipt(2, (ColumnReceipt("id", 0, "1", "2", "3"), ColumnReceipt("name", 1)), 7)
+    done = MoveFinished(RUN, replace(USERS, receipt=receipt))
+    story = [STORY[0], done, finished(done.outcome)]
+    reports = ReportWriter(tmp_path)
+    for event in story:
+        reports.listen(event)
+    tell(tmp_path, *story)
+    assert runs(tmp_path)[0].moves[0].receipt == receipt
+    journal_file(tmp_path).unlink()
+    assert runs(tmp_path)[0].moves[0].receipt is None, "a report has values of rows"
+    schema = pa.schema([("id", pa.int64())])
+    known = Commit(
+        "users", "users", 1, RUN, Mode.REPLACE, 2, 2, schema, "2026-01-30T12:00:00", receipt=receipt
+    )
+    other = replace(known, run_id="older")
+    with Journal.open(tmp_path, fail) as journal:
+        journal.rebuild([("users", "users", "users", known), ("old", "old", "old", other)])
+        assert [run.moves[0].receipt for run in journal.runs()] == [receipt, receipt]
+        assert journal.runs()[0].moves[0].rows == 1000, "what was known stays"
+
+
+def test_a_journal_from_before_receipts_is_read_and_goes_on(tmp_path: Path) -> None:
+    tell(tmp_path, *STORY)
+    with sqlite3.connect(journal_file(tmp_path)) as db:
+        db.execute("ALTER TABLE moves DROP COLUMN receipt")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    assert runs(tmp_path)[0].moves[0].receipt is None
+    receipt = Receipt(1000)
+    tell(tmp_path, MoveFinished(RUN, replace(USERS, receipt=receipt)))
+    assert {move.flow: move.receipt for move in runs(tmp_path)[0].moves}["users"] == receipt
 
 
 def test_what_the_stores_remember_fills_the_gaps_only(tmp_path: Path) -> None:

@@ -13,11 +13,19 @@ if TYPE_CHECKING:
 
 _Flow = Annotated[str | None, typer.Option("--flow", "-f", help="Only runs of this flow.")]
 _Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many runs.")]
+_Receipt = Annotated[
+    bool, typer.Option("--receipt", help="What each commit staged: nulls, ends, sums.")
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def history(
-    ctx: typer.Context, *, flow: _Flow = None, limit: _Limit = 20, as_json: _Json = False
+    ctx: typer.Context,
+    *,
+    flow: _Flow = None,
+    limit: _Limit = 20,
+    receipt: _Receipt = False,
+    as_json: _Json = False,
 ) -> None:
     """Show the runs that this project remembers, newest first."""
     from hygge.console.errors import show_warning
@@ -33,8 +41,10 @@ def history(
         if not journal.is_rebuilt:
             _ask_stores(journal, settings, notes)
         runs = journal.runs(flow=flow, limit=limit)
-    show = write_runs if as_json else show_runs
-    show(runs, output)
+    if as_json:
+        write_runs(runs, output)
+    else:
+        show_runs(runs, output, receipts=receipt)
 
 
 def _ask_stores(journal: Journal, settings: Globals, notes: Output) -> None:

@@ -289,6 +289,13 @@ CODES = (
         "Nothing was changed.",
     ),
     Code(
+        "HG554",
+        "guarantee would be broken",
+        "The flow asks for a `guarantee:` that this move would not keep: a file that was moved has "
+        "changed, so that an append would add its rows again; or `--limit` leaves rows out. "
+        "Nothing was moved.",
+    ),
+    Code(
         "HG561",
         "journal of a newer hygge",
         "The journal in .hygge/ was written by a newer hygge. Use that one, or move the file "

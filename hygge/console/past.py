@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count, duration, move_name, plural
 from hygge.journal import MoveRow, RunRow
-from hygge.model import BY_HAND
+from hygge.model import BY_HAND, Receipt
+from hygge.receipts import dump_receipt
 
 _STYLES = {
     "committed": ("green",),
@@ -21,15 +23,15 @@ _STYLES = {
 }
 
 
-def show_runs(runs: Sequence[RunRow], output: Output) -> None:
-    """Print each run with its moves, the newest first."""
+def show_runs(runs: Sequence[RunRow], output: Output, *, receipts: bool = False) -> None:
+    """Print each run with its moves, the newest first; with `receipts` what each has staged."""
     if not runs:
         output.line("no run is remembered here")
     for run in runs:
-        _show_run(run, output)
+        _show_run(run, output, receipts=receipts)
 
 
-def _show_run(run: RunRow, output: Output) -> None:
+def _show_run(run: RunRow, output: Output, *, receipts: bool) -> None:
     state = output.paint(run.state, *_STYLES.get(run.state, ("yellow",)))
     took = "" if run.seconds is None else f"  {duration(run.seconds)}"
     moves = plural(len(run.moves), "move")
@@ -43,7 +45,36 @@ def _show_run(run: RunRow, output: Output) -> None:
         for note in move.notes:
             if note.startswith(BY_HAND):
                 output.line(f"  {move_name(move.flow, move.entity)}: {clean(note)}")
+        if receipts and move.state == "committed":
+            _show_receipt(move, output)
     output.line()
+
+
+def _show_receipt(move: MoveRow, output: Output) -> None:
+    receipt = move.receipt
+    name = f"  {move_name(move.flow, move.entity)}, commit {_number(move.seq)}:"
+    if receipt is None:
+        output.line(output.fold(f"{name} has no receipt"))
+        return
+    output.line(output.fold(f"{name} {plural(receipt.rows, 'row')} read, staged and counted"))
+    if receipt.columns:
+        show_table(_figures(receipt), output, indent="    ")
+    if receipt.left_out:
+        output.line(f"    {plural(receipt.left_out, 'more column')}, of which nothing is told")
+
+
+def _figures(receipt: Receipt) -> list[Column]:
+    def told(texts: Iterable[str | None]) -> list[str]:
+        return ["–" if text is None else clean(text) for text in texts]
+
+    columns = receipt.columns
+    return [
+        Column("column", [clean(one.name) for one in columns], shrinks=True),
+        Column("nulls", [count(one.nulls) for one in columns], right=True),
+        Column("min", told(one.min for one in columns), right=True, shrinks=True),
+        Column("max", told(one.max for one in columns), right=True, shrinks=True),
+        Column("sum", told(one.sum for one in columns), right=True, shrinks=True, drop=1),
+    ]
 
 
 def _columns(moves: Sequence[MoveRow]) -> list[Column]:
@@ -64,5 +95,12 @@ def _number(value: int | None) -> str:
 
 
 def write_runs(runs: Sequence[RunRow], output: Output) -> None:
-    """Write the runs as one JSON list."""
-    output.line(json.dumps([asdict(run) for run in runs], indent=1))
+    """Write the runs as one JSON list, each move with its receipt."""
+    output.line(json.dumps([_values(run) for run in runs], indent=1))
+
+
+def _values(run: RunRow) -> dict[str, Any]:
+    values = asdict(run)
+    for move, told in zip(run.moves, values["moves"], strict=True):
+        told["receipt"] = None if move.receipt is None else dump_receipt(move.receipt)
+    return values

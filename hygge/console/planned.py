@@ -25,6 +25,8 @@ def show_preview(preview: Preview, output: Output) -> None:
     _fact("rows", None if preview.rows is None else f"{count(preview.rows)} in the home", output)
     _fact("window", preview.window, output)
     _fact("promise", f"{preview.promise.level}: {preview.promise.why}", output)
+    asked = move.settings.guarantee
+    _fact("guarantee", None if asked is None else f"{asked} is asked for", output)
     for text in preview.destroys:
         _fact("destroys", output.paint(output.fold(clean(text)), "yellow"), output)
     _fact("lock", "the home is as the lock file says" if _fits(preview) else None, output)
@@ -95,6 +97,7 @@ def _values(preview: Preview) -> dict[str, Any]:
         "rows": preview.rows,
         "window": preview.window,
         "promise": asdict(preview.promise),
+        "guarantee": move.settings.guarantee,
         "last_commit": None if last is None else {"seq": last.seq, "total_rows": last.total_rows},
         "locked": preview.is_locked,
         "columns": [asdict(one) for one in preview.columns],

@@ -82,7 +82,12 @@ class Generation:
             durable.link_file(source, target)
 
     def publish(self, record: Record) -> None:
-        """Swap this generation in as commit `record.commit.seq`; durable when it returns."""
+        """Swap this generation in as commit `record.commit.seq`; durable when it returns.
+
+        Raises `StoreError` when a file is no longer what it was when its rows were counted.
+        """
+        for part in record.parts:
+            check_whole(self.path / part.name, part)
         durable.write_whole(self.path / RECORD_NAME, record.dump())
         if durable.is_directory(self.place.live):
             durable.copy_access(self.place.live, self.path)
@@ -190,14 +195,31 @@ class Generation:
 
 def check_kept(source: Path, part: PartFile) -> None:
     """Raise `StoreError` unless a file is as its commit record says."""
-    size = source.lstat().st_size if source.is_file() and not source.is_symlink() else None
-    if size != part.bytes:
-        found = "it is missing" if size is None else f"it has {size} bytes"
+    if found := _difference(source, part):
         raise StoreError(
             f"{source} is not as its commit record says ({part.rows} rows in {part.bytes} bytes): "
             f"{found}",
             hint="put the file back, or write the entity anew with  mode: replace",
         )
+
+
+def check_whole(path: Path, part: PartFile) -> None:
+    """Raise `StoreError` unless a staged file is what it was when its rows were counted."""
+    if found := _difference(path, part):
+        raise StoreError(
+            f"{path} was staged with {part.rows:,} rows in {part.bytes:,} bytes, but {found}; "
+            "nothing was published",
+            hint="somebody changed what was staged, or the disk lost it: check the disk, run again",
+            code="HG531",
+        )
+
+
+def _difference(path: Path, part: PartFile) -> str | None:
+    """Return how a file differs in size from what is known of it; None when it does not."""
+    size = path.lstat().st_size if path.is_file() and not path.is_symlink() else None
+    if size == part.bytes:
+        return None
+    return "it is missing" if size is None else f"it has {size} bytes"
 
 
 def _lost(place: Place, seq: int, holder: str) -> StoreError:

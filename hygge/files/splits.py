@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hygge.errors import StoreError
 from hygge.files.durable import create_file, sync_file
 from hygge.files.formats import BUFFER_BYTES, FileFormat, Sink, checksum, store_errors
 from hygge.files.partitions import empty_folder, partitions
@@ -79,6 +80,13 @@ class _OpenFile:
             self.abort()
             raise
         rows = self._layout.format.count(self.path)
+        if rows != self.rows:
+            raise StoreError(
+                f"{self.rows:,} rows were written to {self.path}, but {rows:,} are in it; nothing "
+                "was published",
+                hint="run again; if it happens again, please report it",
+                code="HG531",
+            )
         return PartFile(self.name, rows, self.path.stat().st_size, checksum(self.path))
 
     def abort(self) -> None:

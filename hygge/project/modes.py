@@ -10,6 +10,7 @@ from hygge.model import Mode
 from hygge.project.assembly import Draft, EntityDraft, Side
 from hygge.project.diagnostics import Diagnostic, diagnostic
 from hygge.project.tree import Node
+from hygge.promises import Promise, promise_of, way_to
 from hygge.settings import Incremental, MoveSettings
 
 _MERGE = "mode: merge, and the key of the rows:  primary_key: [id]"
@@ -28,6 +29,23 @@ def check_modes(draft: Draft) -> Iterator[Diagnostic]:
     """Yield modes that the store does not have, and keys that cannot be had together."""
     yield from _modes(draft)
     yield from _clashing(draft)
+    yield from _promised(draft)
+
+
+def _promised(draft: Draft) -> Iterator[Diagnostic]:
+    """Yield guarantees that are more than a flow gives."""
+    told: set[tuple[int, Promise]] = set()
+    for entity in draft.entities:
+        settings, node = entity.settings, entity.settings_nodes.get("guarantee")
+        if settings is None or settings.guarantee is None or node is None:
+            continue
+        promise = promise_of(settings)
+        if promise.is_less_than(settings.guarantee) and (id(node), promise) not in told:
+            told.add((id(node), promise))
+            of = "" if entity.pattern == draft.name else f" ({entity.pattern})"
+            message = f"flow {draft.name}{of} gives {promise.level}, less than is asked for"
+            hint = way_to(settings.guarantee, settings)
+            yield diagnostic("HG226", f"{message}: {promise.why}", node.span, hint)
 
 
 def _clashing(draft: Draft) -> Iterator[Diagnostic]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part, Span
 from hygge.requests import DELETED_AT, MOST_MISSING
+from hygge.sql.proving import check_counted
 from hygge.sql.target import SqlTarget
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ class MergingTarget(SqlTarget):
                 )
         groups = f"SELECT 1 AS one FROM {staged} GROUP BY {self.apart(keys)}"
         self._keys_staged = self.count(f"({groups}) AS g")
+        check_counted(rows, self.count(staged), self.place.shown())
         if self._keys_staged == rows:
             return
         over = f"OVER (PARTITION BY {self.apart(keys)} ORDER BY {self._order(schema)})"

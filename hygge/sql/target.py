@@ -23,6 +23,7 @@ from hygge.model import Commit, Mode, Part
 from hygge.sql.chain import Chain
 from hygge.sql.keeping import Keeping
 from hygge.sql.names import TableName, quote, refuse_table
+from hygge.sql.proving import check_counted, check_inserted
 from hygge.sql.replacing import Replacing
 from hygge.unfit import fit_schema
 
@@ -201,6 +202,7 @@ class SqlTarget(Target):
     def publish(self, commit: Commit, schema: pa.Schema, *, swaps: bool) -> int:
         """Make the staged rows visible; return how many rows the table has then."""
         if self.live is None or swaps:
+            check_counted(self.rows_staged(commit), self.count_staged(), self.place.shown())
             if swaps:
                 self.keeping.put_away(commit.seq)
             self.rename_staging(schema)
@@ -216,6 +218,11 @@ class SqlTarget(Target):
     def rows_staged(self, commit: Commit) -> int:
         """Return how many rows a table has that was the staging table."""
         return commit.rows
+
+    def count_staged(self) -> int:
+        """Return how many rows the database counts in what is staged."""
+        counts = [f"(SELECT count(*) FROM {table})" for table in self.staged_tables()]
+        return int(self.run(f"SELECT {' + '.join(counts)}")[0][0])
 
     def add_staged(self, commit: Commit, schema: pa.Schema) -> int:
         """Bring the staged rows into the table that is there; return how many it has then."""
@@ -245,14 +252,7 @@ class SqlTarget(Target):
 
     def insert_staged(self, commit: Commit, schema: pa.Schema) -> None:
         """Put the staged rows into the table; raise `StoreError` unless all went in."""
-        rows = self.fill(schema)
-        if rows != commit.rows:
-            raise StoreError(
-                f"{commit.rows:,} rows were staged for {self.place.shown()} but {rows:,} went in; "
-                "nothing was published",
-                hint="a trigger or rule of the table may keep rows out",
-                code="HG531",
-            )
+        check_inserted(commit.rows, self.fill(schema), self.place.shown())
 
     def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
         """Give the table the columns of `schema`; with `is_empty` also take others away."""

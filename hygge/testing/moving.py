@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from hygge.casting import exact_cast
 from hygge.connector import Commit, Mode, Part, Split, Store, Target, Watermark, WriteRequest
+from hygge.model import ColumnReceipt, Receipt
 from hygge.sql.pool import close_all
 
 _RUNS = count(1)
@@ -45,6 +46,7 @@ def next_commit(
         schema=schema,
         committed_at="2024-02-29T12:00:00.000001Z",
         watermark=Watermark("id", str(rows), "int64"),
+        receipt=Receipt(rows, (ColumnReceipt("id", 0, "0", str(rows), "7"),)),
     )
 
 

@@ -29,6 +29,7 @@ from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.staging import SPLIT, Staging
 from hygge.sql.maria.texts import Zeros
 from hygge.sql.names import TableName, quote
+from hygge.sql.proving import check_counted
 from hygge.sql.replacing import Replacing
 from hygge.sql.target import LiveColumn
 
@@ -280,12 +281,7 @@ class MariaTarget(MariaMerging):
 
     def _check_staged(self, commit: Commit) -> None:
         """Raise `StoreError` unless the staging table itself holds the rows of the commit."""
-        rows = int(self.run(f"SELECT count(*) FROM {self.name(self.staging)}")[0][0])
-        if rows != commit.total_rows:
-            raise StoreError(
-                f"{commit.total_rows:,} rows were staged for {self.place.shown()}, "
-                f"but {rows:,} are there"
-            )
+        check_counted(commit.total_rows, self.count(self.name(self.staging)), self.place.shown())
 
     def _publish_rows(self, commit: Commit, schema: pa.Schema) -> None:
         """Move the staged rows in one transaction with the commit's record."""

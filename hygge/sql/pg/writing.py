@@ -266,6 +266,11 @@ class PgTarget(PgMerging):
         super().rename_staging(schema)
         name_key(self.run, self.place)
 
+    def count_staged(self) -> int:
+        """Return how many rows the staging table has, which nobody can change any more."""
+        self.run(f"LOCK TABLE {self.name(self.staging)} IN SHARE MODE")
+        return super().count_staged()
+
     def drop_staging(self) -> None:
         """Drop what this attempt staged."""
         if self.staged is not None:
