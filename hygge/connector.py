@@ -333,7 +333,10 @@ class Target(ABC):
         raise StoreError("this store cannot look for rows with the same key", code="HG528")
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query on what is staged, which it calls `{staged}`."""
+        """Return the rows of a query on what is staged, which it calls `{staged}`.
+
+        It may read whatever the store holds, and change nothing: what would is refused (HG528).
+        """
         raise StoreError("this store answers no SQL", code="HG528")
 
     def keep(self, columns: Sequence[str]) -> None:  # noqa: B027  (a choice, not a duty)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part, Span
 from hygge.requests import DELETED_AT, MOST_MISSING
+from hygge.sql.refusing import kept_back
 from hygge.sql.target import SqlTarget
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ class MergingTarget(SqlTarget):
         losers = f"SELECT place FROM ({ranked}) AS r WHERE number > 1"
         self.run(f"DELETE FROM {staged} WHERE {self.row_id} IN ({losers})")
 
+    def read_only(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of one statement, which can change nothing in the database."""
+        raise StoreError("this store answers no SQL", code="HG528")
+
     def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
         """Return the first row of SELECT `columns` FROM `rest`, if there is one."""
         return self.run(f"SELECT {columns} FROM {rest} LIMIT 1")
@@ -109,8 +114,17 @@ class MergingTarget(SqlTarget):
         return dict(zip(columns, found[0], strict=True)) if found else None
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query on `{staged}`."""
-        return self.run(sql.replace("{staged}", self.staged_rows()))
+        """Return the rows of a query on `{staged}`, which can change nothing; see `Target.ask`."""
+        query = sql.strip().rstrip(";").replace("{staged}", self.staged_rows())
+        try:
+            return self.read_only(f"SELECT * FROM (\n{query}\n) AS asked")
+        except StoreError as error:
+            raise StoreError(
+                f"a check by sql cannot be made: {error.message}; nothing was published\n  {sql}",
+                hint="write one query (SELECT …) that only reads, and finds the rows that are "
+                "against it",
+                code="HG528",
+            ) from error
 
     def prepare(self, parts: Sequence[Part], commit: Commit) -> pa.Schema:
         """Return the schema of what is staged, of a merge with one row of each key."""
@@ -252,7 +266,7 @@ class MergingTarget(SqlTarget):
             return
         self._check_shrink(gone, int(self.run(f"SELECT count(*) FROM {table}")[0][0]))
         if not is_soft:
-            self.change(self.deleting(missing))
+            self._check_gone(self.change(self.deleting(missing)), gone, "taken away")
             return
         kind = pa.timestamp("us", tz="UTC")
         field = (
@@ -261,7 +275,14 @@ class MergingTarget(SqlTarget):
             else pa.field(DELETED_AT, kind)
         )
         sql, value = self.told(_moment(commit.committed_at), self.fit(field), 1)
-        self.change(self.marking(f"{mark} = {sql}", f"{lives} AND {missing}"), [value])
+        marked = self.change(self.marking(f"{mark} = {sql}", f"{lives} AND {missing}"), [value])
+        self._check_gone(marked, gone, "marked")
+
+    def _check_gone(self, done: int, wanted: int, what: str) -> None:
+        """Raise `StoreError` unless all rows went that were to go."""
+        if done != wanted:
+            shown = self.place.shown()
+            raise kept_back(f"{wanted:,} rows of {shown} were to be {what}, but {done:,} were")
 
     def deleting(self, condition: str) -> str:
         """Return the statement that deletes rows of the table, `t`."""
@@ -298,7 +319,10 @@ class MergingTarget(SqlTarget):
                 values.append(value)
         if not tests:
             tests.append(f"t.{self.quote(field.name)} IS NOT NULL")
-        self.change(self.deleting(" AND ".join(tests)), values)
+        condition = " AND ".join(tests)
+        there = f"SELECT count(*) FROM {self.table} AS t WHERE {condition}"
+        rows = int(self.run(there, values)[0][0])
+        self._check_gone(self.change(self.deleting(condition), values), rows, "taken away")
 
     def _count(self) -> int:
         return int(self.run(f"SELECT count(*) FROM {self.table}")[0][0])

@@ -23,6 +23,7 @@ from hygge.model import Commit, Mode, Part
 from hygge.sql.chain import Chain
 from hygge.sql.keeping import Keeping
 from hygge.sql.names import TableName, quote, refuse_table
+from hygge.sql.refusing import kept_back
 from hygge.unfit import fit_schema
 
 if TYPE_CHECKING:
@@ -209,6 +210,8 @@ class SqlTarget(Target):
             return self.rows_staged(commit)
         if self.request.mode is Mode.REPLACE:
             self.run(f"DELETE FROM {self.table}")
+            if self._has_rows():
+                raise kept_back(f"the rows of {self.place.shown()} were to be replaced, but stay")
             self.evolve(schema, is_empty=True)
             self.insert_staged(commit, schema)
             return commit.rows
@@ -249,11 +252,8 @@ class SqlTarget(Target):
         """Put the staged rows into the table; raise `StoreError` unless all went in."""
         rows = self.fill(schema)
         if rows != commit.rows:
-            raise StoreError(
-                f"{commit.rows:,} rows were staged for {self.place.shown()} but {rows:,} went in; "
-                "nothing was published",
-                hint="a trigger or rule of the table may keep rows out",
-                code="HG531",
+            raise kept_back(
+                f"{commit.rows:,} rows were staged for {self.place.shown()} but {rows:,} went in"
             )
 
     def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:

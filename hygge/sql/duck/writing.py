@@ -71,6 +71,22 @@ class DuckTarget(MergingTarget):
                     self.run("ROLLBACK")
                 raise
 
+    def read_only(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of one statement, which can change nothing in the database."""
+        import duckdb
+
+        try:
+            statements = duckdb.extract_statements(query)
+        except duckdb.Error as error:
+            raise fault(error, StoreError, f"cannot write {self.place.shown()}") from error
+        if len(statements) != 1:
+            raise StoreError(f"it is {len(statements)} statements")
+        self.run("BEGIN TRANSACTION READ ONLY")
+        try:
+            return self.run(query)
+        finally:
+            self.run("ROLLBACK")
+
     def take(self) -> None:
         """Make what hygge keeps in the file, drop what dead runs staged, look at the table."""
         schema = self.place.schema

@@ -28,6 +28,14 @@ class LiteMerging(MergingTarget):
         selects = [f"SELECT * FROM {table}" for table in self.lanes.tables()]
         return f"({' UNION ALL '.join(selects)})"
 
+    def read_only(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of one statement, which can change nothing in the database."""
+        self.run("PRAGMA query_only=ON")
+        try:
+            return self.run(query)
+        finally:
+            self.run("PRAGMA query_only=OFF")
+
     def gather(self, schema: pa.Schema) -> str:
         """Bring all staged rows into one table, to be found by their key; return its name."""
         self.lanes.attach(self.run)
