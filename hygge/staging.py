@@ -200,6 +200,10 @@ class Staging:
 
         Raises `FlowError` or `HomeError`: nothing may be published then.
         """
+        self._check_staged(parts)
+        self._check_promised()
+
+    def _check_staged(self, parts: Sequence[Part]) -> None:
         for part in parts:
             read = self._read.get(part.split)
             if part.rows != read:
@@ -209,6 +213,8 @@ class Staging:
                     hint="run again; if it happens again, please report it",
                     code="HG531",
                 )
+
+    def _check_promised(self) -> None:
         promised = self.source.total_rows
         if self.scope.limit is not None or promised is None:
             return

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part, Span
 from hygge.requests import DELETED_AT, MOST_MISSING
-from hygge.sql.refusing import kept_back
+from hygge.sql.refusing import check_gone
 from hygge.sql.target import SqlTarget
 
 if TYPE_CHECKING:
@@ -153,14 +153,7 @@ class MergingTarget(SqlTarget):
     def _settle(self, schema: pa.Schema, rows: int) -> None:
         """Leave the winner of each staged key; raise `StoreError` where none is."""
         keys, staged = self.request.primary_key, self.gather(schema)
-        for name in keys:
-            if self.first("1", f"{staged} WHERE {self.quote(name)} IS NULL"):
-                raise StoreError(
-                    f"column '{name}' is part of the key of {self.place.shown()}, and a row has no "
-                    "value in it",
-                    hint="leave such rows out, or choose another primary_key",
-                    code="HG527",
-                )
+        self._check_keys_filled(staged)
         groups = f"SELECT 1 AS one FROM {staged} GROUP BY {self._list(keys)}"
         self._keys_staged = int(self.run(f"SELECT count(*) FROM ({groups}) AS g")[0][0])
         if self._keys_staged == rows:
@@ -168,6 +161,16 @@ class MergingTarget(SqlTarget):
         over = f"OVER (PARTITION BY {self._list(keys)} ORDER BY {self._order(schema)})"
         self._check_ties(schema, f"(SELECT d.*, rank() {over} AS _hygge_rank FROM {staged} AS d)")
         self.thin(staged, f"row_number() {over}")
+
+    def _check_keys_filled(self, staged: str) -> None:
+        for name in self.request.primary_key:
+            if self.first("1", f"{staged} WHERE {self.quote(name)} IS NULL"):
+                raise StoreError(
+                    f"column '{name}' is part of the key of {self.place.shown()}, and a row has no "
+                    "value in it",
+                    hint="leave such rows out, or choose another primary_key",
+                    code="HG527",
+                )
 
     def _order(self, schema: pa.Schema) -> str:
         """Return the order in which the row that wins is first: numbers, then NaN, then nulls."""
@@ -229,23 +232,24 @@ class MergingTarget(SqlTarget):
             f"INSERT INTO {self.table} ({names}) SELECT {columns} FROM {staged} AS s "
             f"WHERE NOT EXISTS ({there})"
         )
-        if updated + added != self._keys_staged:
-            raise self._miscounted(both, updated, added)
+        self._check_counted(both, updated, added)
 
-    def _miscounted(self, both: str, updated: int, added: int) -> StoreError:
-        """Return why a merge did not change one row for each staged key."""
+    def _check_counted(self, both: str, updated: int, added: int) -> None:
+        """Raise `StoreError` unless a merge changed one row for each staged key."""
+        if updated + added == self._keys_staged:
+            return
         names = ", ".join(f"s.{self.quote(name)}" for name in self.request.primary_key)
         found = self.first(f"{names}, count(*)", f"{both} GROUP BY {names} HAVING count(*) > 1")
         if found:
             *values, rows = found[0]
-            return StoreError(
+            raise StoreError(
                 f"{self.place.shown()} has {rows:,} rows with the key {self._shown(values)}, and "
                 "one row came for them; nothing was published",
                 hint="leave one row of each key in the table, or replace it all with  hygge go "
                 f"{self.request.flow} --full-refresh",
                 code="HG547",
             )
-        return StoreError(
+        raise StoreError(
             f"rows of {self._keys_staged:,} keys were staged for {self.place.shown()}, but "
             f"{updated:,} were updated and {added:,} added; nothing was published",
             hint="a trigger or rule of the table may keep rows out, or its collation may take two "
@@ -265,8 +269,9 @@ class MergingTarget(SqlTarget):
         if not gone:
             return
         self._check_shrink(gone, int(self.run(f"SELECT count(*) FROM {table}")[0][0]))
+        shown = self.place.shown()
         if not is_soft:
-            self._check_gone(self.change(self.deleting(missing)), gone, "taken away")
+            check_gone(self.change(self.deleting(missing)), gone, shown, "taken away")
             return
         kind = pa.timestamp("us", tz="UTC")
         field = (
@@ -276,13 +281,7 @@ class MergingTarget(SqlTarget):
         )
         sql, value = self.told(_moment(commit.committed_at), self.fit(field), 1)
         marked = self.change(self.marking(f"{mark} = {sql}", f"{lives} AND {missing}"), [value])
-        self._check_gone(marked, gone, "marked")
-
-    def _check_gone(self, done: int, wanted: int, what: str) -> None:
-        """Raise `StoreError` unless all rows went that were to go."""
-        if done != wanted:
-            shown = self.place.shown()
-            raise kept_back(f"{wanted:,} rows of {shown} were to be {what}, but {done:,} were")
+        check_gone(marked, gone, shown, "marked")
 
     def deleting(self, condition: str) -> str:
         """Return the statement that deletes rows of the table, `t`."""
@@ -322,7 +321,8 @@ class MergingTarget(SqlTarget):
         condition = " AND ".join(tests)
         there = f"SELECT count(*) FROM {self.table} AS t WHERE {condition}"
         rows = int(self.run(there, values)[0][0])
-        self._check_gone(self.change(self.deleting(condition), values), rows, "taken away")
+        gone = self.change(self.deleting(condition), values)
+        check_gone(gone, rows, self.place.shown(), "taken away")
 
     def _count(self) -> int:
         return int(self.run(f"SELECT count(*) FROM {self.table}")[0][0])

@@ -23,7 +23,7 @@ from hygge.model import Commit, Mode, Part
 from hygge.sql.chain import Chain
 from hygge.sql.keeping import Keeping
 from hygge.sql.names import TableName, quote, refuse_table
-from hygge.sql.refusing import kept_back
+from hygge.sql.refusing import check_replaced, check_went_in
 from hygge.unfit import fit_schema
 
 if TYPE_CHECKING:
@@ -210,8 +210,7 @@ class SqlTarget(Target):
             return self.rows_staged(commit)
         if self.request.mode is Mode.REPLACE:
             self.run(f"DELETE FROM {self.table}")
-            if self._has_rows():
-                raise kept_back(f"the rows of {self.place.shown()} were to be replaced, but stay")
+            check_replaced(self._has_rows(), self.place.shown())
             self.evolve(schema, is_empty=True)
             self.insert_staged(commit, schema)
             return commit.rows
@@ -250,11 +249,7 @@ class SqlTarget(Target):
 
     def insert_staged(self, commit: Commit, schema: pa.Schema) -> None:
         """Put the staged rows into the table; raise `StoreError` unless all went in."""
-        rows = self.fill(schema)
-        if rows != commit.rows:
-            raise kept_back(
-                f"{commit.rows:,} rows were staged for {self.place.shown()} but {rows:,} went in"
-            )
+        check_went_in(self.fill(schema), commit.rows, self.place.shown())
 
     def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
         """Give the table the columns of `schema`; with `is_empty` also take others away."""
