@@ -74,6 +74,12 @@ class MergingTarget(SqlTarget):
         sets = ", ".join(f"{self.quote(name)} = s.{self.quote(name)}" for name in names)
         return self.change(f"UPDATE {self.table} AS t SET {sets} FROM {staged} AS s WHERE {on}")
 
+    def matched(self, staged: str, on: str) -> int:
+        """Return how many rows of the table have a key that is staged."""
+        there = f"SELECT 1 FROM {staged} AS s WHERE {on}"
+        rows = self.run(f"SELECT count(*) FROM {self.table} AS t WHERE EXISTS ({there})")
+        return int(rows[0][0])
+
     def thin(self, staged: str, ranking: str) -> None:
         """Take away the staged rows that are not the first of their key."""
         ranked = f"SELECT {self.row_id} AS place, {ranking} AS number FROM {staged}"
@@ -221,10 +227,7 @@ class MergingTarget(SqlTarget):
             self._take_away(commit, f"NOT EXISTS (SELECT 1 FROM {staged} AS s WHERE {on})")
         values = [name for name in schema.names if name not in keys and name not in self.kept]
         both = f"{self.table} AS t JOIN {staged} AS s ON {on}"
-        if values:
-            updated = self.update(values, staged, on)
-        else:
-            updated = int(self.run(f"SELECT count(*) FROM {both}")[0][0])
+        updated = self.update(values, staged, on) if values else self.matched(staged, on)
         there = f"SELECT 1 FROM {self.table} AS t WHERE {on}"
         names = self._list(schema.names)
         columns = ", ".join(f"s.{self.quote(name)}" for name in schema.names)

@@ -11,7 +11,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+import yaml
 from servers import Postgres
+from undo_places import open_place
 
 from hygge.connector import Mode, ProjectContext, Span, Store, StoreConfig, WriteRequest
 from hygge.errors import StoreError
@@ -185,3 +187,29 @@ def test_an_index_of_other_columns_that_takes_nothing_twice(tmp_path: Path, kind
     assert error.hint
     with closing(connect(str(tmp_path / "app.db"))) as db:
         assert db.execute("SELECT * FROM things ORDER BY id").fetchall() == OLD
+
+
+@pytest.mark.parametrize("has_values", [True, False])
+@pytest.mark.parametrize("kind", ["postgres", "duckdb"])
+def test_two_keys_that_are_one_for_a_collation_are_refused(
+    tmp_path: Path, kind: str, has_values: bool
+) -> None:
+    """One row of two would be lost."""
+    with open_place(kind, tmp_path) as place:
+        store = store_of(yaml.safe_load(place.yaml), tmp_path)
+        if kind == "postgres":
+            place.ask(
+                "CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', "
+                "deterministic = false)"
+            )
+        place.ask('CREATE TABLE users (name text COLLATE nocase, "at" bigint)')
+        request = replace(merging(primary_key=("name",)), into="users")
+        names = ["name", "at"] if has_values else ["name"]
+        table = pa.table({"name": ["a", "B"], "at": [1, 1]}).select(names)
+        write(store, [table], request)
+        before = place.rows()
+        again = pa.table({"name": ["b", "B"], "at": [2, 3]}).select(names)
+        with pytest.raises(StoreError, match="rows of 2 keys were staged") as raised:
+            write(store, [again], replace(request, run_id="another"))
+        assert raised.value.code == "HG531"
+        assert place.rows() == before

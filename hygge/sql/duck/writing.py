@@ -223,6 +223,14 @@ class DuckTarget(MergingTarget):
         selects = [f"SELECT * FROM {self.name(table)}" for table in self._tables()]
         return f"({' UNION ALL '.join(selects)})"
 
+    def update(self, names: Sequence[str], staged: str, on: str) -> int:
+        """Give rows of the table what is staged for them; return how many there are.
+
+        DuckDB counts a row as often as it is updated: by two keys that are one for its collation.
+        """
+        super().update(names, staged, on)
+        return self.matched(staged, on)
+
     def content(self, field: pa.Field, column: str) -> str:
         """Return what `min` takes of a column: texts of what has no order."""
         import pyarrow as pa
