@@ -332,8 +332,8 @@ class Target(ABC):
         """
         raise StoreError("this store cannot look for rows with the same key", code="HG528")
 
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query on what is staged, which it calls `{staged}`.
+    def ask(self, sql: str, most: int) -> tuple[int, list[tuple[Any, ...]]]:
+        """Return how many rows a query finds in what is staged, `{staged}`, and the first `most`.
 
         It may read whatever the store holds, and change nothing: what would is refused (HG528).
         """

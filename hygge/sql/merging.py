@@ -11,6 +11,7 @@ is published.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.errors import StoreError
@@ -86,8 +87,8 @@ class MergingTarget(SqlTarget):
         losers = f"SELECT place FROM ({ranked}) AS r WHERE number > 1"
         self.run(f"DELETE FROM {staged} WHERE {self.row_id} IN ({losers})")
 
-    def read_only(self, query: str) -> list[tuple[Any, ...]]:
-        """Return the rows of one statement, which can change nothing in the database."""
+    def reading(self, query: str) -> AbstractContextManager[object]:
+        """Let nothing that is run inside, such as `query`, change anything in the database."""
         raise StoreError("this store answers no SQL", code="HG528")
 
     def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
@@ -119,11 +120,12 @@ class MergingTarget(SqlTarget):
         found = self.first(names, groups)
         return dict(zip(columns, found[0], strict=True)) if found else None
 
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query on `{staged}`, which can change nothing; see `Target.ask`."""
+    def ask(self, sql: str, most: int) -> tuple[int, list[tuple[Any, ...]]]:
+        """Return what a query on `{staged}` finds, which can change nothing; see `Target.ask`."""
         query = sql.strip().rstrip(";").replace("{staged}", self.staged_rows())
         try:
-            return self.read_only(f"SELECT * FROM (\n{query}\n) AS asked")
+            with self.reading(query):
+                return self._found(f"FROM (\n{query}\n) AS asked", most)
         except StoreError as error:
             raise StoreError(
                 f"a check by sql cannot be made: {error.message}; nothing was published\n  {sql}",
@@ -131,6 +133,13 @@ class MergingTarget(SqlTarget):
                 "against it",
                 code="HG528",
             ) from error
+
+    def _found(self, asked: str, most: int) -> tuple[int, list[tuple[Any, ...]]]:
+        # What has a parameter is taken as one statement, so none can follow that ends this.
+        rows = self.run(f"SELECT * {asked} LIMIT {self.chain.numbered(1)}", (most + 1,))
+        if len(rows) <= most:
+            return len(rows), rows
+        return int(self.run(f"SELECT count(*) {asked}")[0][0]), rows[:most]
 
     def prepare(self, parts: Sequence[Part], commit: Commit) -> pa.Schema:
         """Return the schema of what is staged, of a merge with one row of each key."""

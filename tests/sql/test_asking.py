@@ -94,6 +94,14 @@ def test_a_query_that_finds_rows_stops_the_move(place: Place, mode: str) -> None
     assert "nothing was published" in failure.message
 
 
+def test_of_many_rows_some_are_shown_and_all_counted(place: Place) -> None:
+    rows = [(n, "x") for n in range(2_000)]
+    failure = go(place, rows, {"sql": "select id from {staged} order by id"}).failure
+    assert failure is not None
+    assert "2,000 rows against it, first (0,); (1,); (2,); (3,); (4,)" in failure.message
+    assert "(5,)" not in failure.message
+
+
 def test_a_query_may_look_at_what_is_published(place: Place) -> None:
     assert go(place, DAY1).result is Result.OK
     query = f"select s.id from {{staged}} s join {schema(place)}users u on u.id = s.id"

@@ -71,19 +71,20 @@ class DuckTarget(MergingTarget):
                     self.run("ROLLBACK")
                 raise
 
-    def read_only(self, query: str) -> list[tuple[Any, ...]]:
-        """Return the rows of one statement, which can change nothing in the database."""
+    @contextmanager
+    def reading(self, query: str) -> Iterator[object]:
+        """Let nothing that is run inside change anything; raise unless it is one statement."""
         import duckdb
 
         try:
             statements = duckdb.extract_statements(query)
         except duckdb.Error as error:
-            raise fault(error, StoreError, f"cannot write {self.place.shown()}") from error
+            raise fault(error, StoreError, f"cannot ask {self.place.shown()}") from error
         if len(statements) != 1:
             raise StoreError(f"it is {len(statements)} statements")
         self.run("BEGIN TRANSACTION READ ONLY")
         try:
-            return self.run(query)
+            yield None
         finally:
             self.run("ROLLBACK")
 

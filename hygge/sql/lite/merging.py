@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.errors import StoreError
@@ -28,11 +29,12 @@ class LiteMerging(MergingTarget):
         selects = [f"SELECT * FROM {table}" for table in self.lanes.tables()]
         return f"({' UNION ALL '.join(selects)})"
 
-    def read_only(self, query: str) -> list[tuple[Any, ...]]:
-        """Return the rows of one statement, which can change nothing in the database."""
+    @contextmanager
+    def reading(self, query: str) -> Iterator[object]:
+        """Let nothing that is run inside change anything in the database."""
         self.run("PRAGMA query_only=ON")
         try:
-            return self.run(query)
+            yield None
         finally:
             self.run("PRAGMA query_only=OFF")
 

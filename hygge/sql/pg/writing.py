@@ -81,12 +81,12 @@ class PgTarget(PgMerging):
                 raise self.chain.taken((self.last.seq if self.last else 0) + 1) from error
             raise fault(error, StoreError, f"cannot publish {self.place.shown()}") from error
 
-    def read_only(self, query: str) -> list[tuple[Any, ...]]:
-        """Return the rows of one SELECT, which can change nothing in the database."""
+    @contextmanager
+    def reading(self, query: str) -> Iterator[object]:
+        """Let nothing that is run inside change anything in the database."""
         with self._rows.connection.transaction():
             self.run("SET TRANSACTION READ ONLY")
-            # What has a parameter is taken as one statement, so none can follow that ends this.
-            return self.run(f"{query} WHERE $1", (True,))
+            yield None
 
     def take(self) -> None:
         """Take the place for this attempt, make what hygge keeps beside it, drop dead staging."""
