@@ -44,11 +44,13 @@ from hygge import (
     staging,
 )
 from hygge.cli import going, state
+from hygge.files import generations, settling, store
 from hygge.files import merging as files_merging
-from hygge.files import settling, store
 from hygge.files import target as files_target
 from hygge.project import lockfile, modes, shaping
 from hygge.sql import keeping, merging, target
+from hygge.sql.lite import catalog as lite_catalog
+from hygge.sql.lite import values
 
 D = (4, "d", 4)
 LAST_TWICE = [*ABC, (3, "C", 3)]
@@ -76,6 +78,13 @@ TIES = both(
     out(files_merging.Merge, "_refuse"),
     out(merging.MergingTarget, "_check_ties"),
 )
+
+
+def nullable(is_nullable: bool, value: str | None) -> pa.Table:
+    """Return a row of `id` and a `name` that may be null or not."""
+    fields = [pa.field("id", pa.int64()), pa.field("name", pa.string(), is_nullable)]
+    return pa.table([[1], [value]], schema=pa.schema(fields))
+
 
 NEW_ROWS = [
     Guard(
@@ -285,6 +294,16 @@ GOING_ON = [
         wrong=[*ABC, ABC[1]],
     ),
     Guard(
+        "range of a flow without a watermark",
+        "HG220",
+        "has no watermark column",
+        [Step(APPEND, ABC)],
+        Step(APPEND, ABC, {"again": ("1", "2")}),
+        out(plan, "_check_ranges"),
+        wrong=[*ABC, *ABC],
+        kinds=EVERYWHERE,
+    ),
+    Guard(
         "range of a replace",
         "HG220",
         "would leave nothing but the range",
@@ -433,6 +452,37 @@ SHAPED = [
         ),
         out(contract, "_check_allowed"),
         wrong=[(1.5, "a", 1)],
+    ),
+    Guard(
+        "column that may be null now",
+        "HG522",
+        "change: fail",
+        [Step("mode: replace\n", nullable(False, "a"))],
+        Step("schema_contract: {change: fail}\n", nullable(True, None)),
+        out(contract, "_check_allowed"),
+        wrong=[(1, None)],
+    ),
+    Guard(
+        "computed value that would be rounded",
+        "HG525",
+        "column 'whole' cannot be added",
+        [Step("mode: replace\n", ABC)],
+        Step(
+            "select: [id]\ncolumns: {whole: {compute: at, type: int64}}\n",
+            pa.table({"id": [1], "at": [1.5]}),
+        ),
+        out(derived, "exact_cast", lambda array, kind: array.cast(kind, safe=False)),
+        wrong=[(1, 1)],
+    ),
+    Guard(
+        "value that SQLite would change",
+        "HG535",
+        "holds NaN, of which SQLite makes NULL",
+        [Step("mode: replace\n", pa.table({"id": [1], "at": [0.5]}))],
+        Step("mode: replace\n", pa.table({"id": [1], "at": [float("nan")]})),
+        out(values, "_check_floats"),
+        kinds=["sqlite"],
+        wrong=[(1, None)],
     ),
     Guard(
         "column in other letters",
@@ -790,6 +840,21 @@ def _of_others(scene: Scene) -> None:
 
 PLACED = [
     Guard(
+        "rows of other tables",
+        "HG536",
+        "rows of kid would refer to rows of users that are no longer there",
+        [
+            Step(MERGE, ABC),
+            Step(MERGE, ABC, sql="CREATE TABLE kid (parent bigint REFERENCES users (id))"),
+            Step(MERGE, ABC, sql="INSERT INTO kid VALUES (3)"),
+        ],
+        Step(f"{MERGE}delete_missing: hard\n", ABC[:2]),
+        out(lite_catalog, "dangling", lambda *_: 0),
+        kinds=["sqlite"],
+        columns="id, (select count(*) from kid where parent not in (select id from users))",
+        wrong=[(1, 1), (2, 1)],
+    ),
+    Guard(
         "files of others",
         "HG534",
         "holds data that hygge did not write: theirs.parquet",
@@ -845,6 +910,15 @@ def _edit(scene: Scene) -> None:
 
 KEYED = f"{APPEND}primary_key: id\n"
 UNDONE = [
+    Guard(
+        "files that somebody changed",
+        "HG511",
+        "is not as its commit record says",
+        [Step(APPEND, [D]), Step(APPEND, [D], do=_edit)],
+        Step(APPEND, ABC),
+        out(generations, "check_kept"),
+        wrong=[D, (77, "mine", 7), *ABC],
+    ),
     Guard(
         "files that somebody changed, and undo",
         "HG529",

@@ -99,9 +99,7 @@ HOLDERS = [
 ELSEWHERE = {
     "HG209": "tests/project/test_check.py: no store that cannot merge is among these",
     "HG215": "a warning",
-    "HG511": "sql/target.py, where a store cannot take out a range: MySQL and SQL Server",
     "HG514": "tests/sql/test_pg_writing.py, tests/files/test_generations.py: two runs at once",
-    "HG536": "tests/sql/test_pg_writing.py: views and indexes, not rows",
     "HG542": "a stop",
     "HG544": "out of memory, in whichever driver",
 }
