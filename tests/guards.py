@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +33,8 @@ ABC = [(1, "a", 1), (2, "b", 2), (3, "c", 3)]
 MERGE = "mode: merge\nprimary_key: id\n"
 APPEND = "mode: append\n"
 SINCE = "mode: append\nincremental: at\n"
+D = (4, "d", 4)
+CLOCK = pa.timestamp("us", tz="UTC")
 Off = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -42,6 +45,22 @@ def out(owner: ModuleType | type, name: str, becomes: Any = None) -> Off:  # noq
         return None
 
     return lambda patch: patch.setattr(owner, name, nothing if becomes is None else becomes)
+
+
+def both(*offs: Off) -> Off:
+    """Return what takes several guards out."""
+
+    def off(patch: pytest.MonkeyPatch) -> None:
+        for one in offs:
+            one(patch)
+
+    return off
+
+
+def times(*rows: tuple[int, int]) -> pa.Table:
+    """Return rows of `id` and, in seconds since 1970, `at`."""
+    at = [datetime.fromtimestamp(second, UTC) for _, second in rows]
+    return pa.table({"id": [n for n, _ in rows], "at": pa.array(at, CLOCK)})
 
 
 @dataclass(frozen=True)
