@@ -60,15 +60,21 @@ class Backfill(Increment):
 
 def span_of(column: str, ends: Ends, kind: pa.DataType) -> Span:
     """Return a range that a person wrote, in values of a type. Raises `FlowError`."""
-    import pyarrow.compute as pc
-
     try:
         low, high = (None if end is None else value_of(end, kind) for end in ends)
     except ValueError as error:
         raise _refused(f"the range of '{column}': {error}") from error
+    span = Span(column, low, high)
+    _check_ends(span)
+    return span
+
+
+def _check_ends(span: Span) -> None:
+    import pyarrow.compute as pc
+
+    low, high = span.low, span.high
     if low is not None and high is not None and not pc.less(low, high).as_py():
-        raise _refused(f"the range of '{column}' ends where it begins, or before")
-    return Span(column, low, high)
+        raise _refused(f"the range of '{span.column}' ends where it begins, or before")
 
 
 def capped(span: Span, limit: pa.Scalar) -> Span:
@@ -85,16 +91,20 @@ def clearing(settings: MoveSettings, ends: Ends, last: Commit | None) -> Span | 
     if last is None or settings.mode is not Mode.APPEND or not isinstance(wanted, Incremental):
         return None
     name = stored_name(wanted.column, settings)
-    if name not in last.schema.names:
-        raise FlowError(
-            f"the store has no column '{name}' by which the range could be taken out",
-            hint=f"move the column '{wanted.column}' too, or merge by a key",
-            code="HG539",
-        )
+    _check_stored(name, last, wanted.column)
     kind = last.schema.field(name).type
     span = span_of(name, ends, kind)
     mark = last.watermark
     return span if mark is None else capped(span, value_of(mark.value, kind))
+
+
+def _check_stored(name: str, last: Commit, column: str) -> None:
+    if name not in last.schema.names:
+        raise FlowError(
+            f"the store has no column '{name}' by which the range could be taken out",
+            hint=f"move the column '{column}' too, or merge by a key",
+            code="HG539",
+        )
 
 
 def shown(span: Span) -> str:

@@ -90,10 +90,10 @@ class Checks:
                 pairs = ", ".join(f"{name} = {value}" for name, value in double.items())
                 yield f"{check.told()}: several rows have {pairs}"
         if check.sql is not None:
-            rows = target.ask(check.sql)
-            if rows:
-                shown = "; ".join(map(str, rows[:_SHOWN]))
-                yield f"{check.told()}: {len(rows):,} rows against it, first {shown}"
+            count, rows = target.ask(check.sql, _SHOWN)
+            if count:
+                shown = "; ".join(map(str, rows))
+                yield f"{check.told()}: {count:,} rows against it, first {shown}"
 
     def _age_told(
         self, number: int, wanted: Freshness, check: Check, now: datetime

@@ -12,8 +12,7 @@ A connector is one module: a config class (what YAML says) and a `Home` or `Stor
             return LedgerHome(self, context)
 
 The module is imported whenever a project that names the type is validated, so it imports nothing
-heavy at its top: drivers and pyarrow are imported inside the functions that use them. So may be the
-module with the `Home` or `Store` where it is large.
+heavy at its top: drivers, pyarrow and a large `Home` or `Store` are imported inside functions.
 
 What the flow promises to a connector: it alone counts, retries, logs, sizes batches, reads ahead
 and wraps errors. What a connector promises to the flow is in the docstrings below, and
@@ -337,8 +336,11 @@ class Target(ABC):
         """
         raise StoreError("this store cannot look for rows with the same key", code="HG528")
 
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query on what is staged, which it calls `{staged}`."""
+    def ask(self, sql: str, most: int) -> tuple[int, list[tuple[Any, ...]]]:
+        """Return how many rows a query finds in what is staged, `{staged}`, and the first `most`.
+
+        It may read whatever the store holds, and change nothing: what would is refused (HG528).
+        """
         raise StoreError("this store answers no SQL", code="HG528")
 
     def keep(self, columns: Sequence[str]) -> None:  # noqa: B027  (a choice, not a duty)

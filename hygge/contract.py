@@ -79,8 +79,7 @@ def agree(
         return Agreement(offered)
     found = differences(offered, held, contract, mode)
     alike = [like_a_rename(*pair) for pair in renames(found, offered, held)]
-    if any(difference.refusal for difference in found):
-        raise _refused(found, alike)
+    _check_allowed(found, alike)
     notes = [one.text + one.deed for one in found] + alike
     schema = _agreed(offered, held, contract, mode)
     gone = tuple(name for name in schema.names if name not in offered.names)
@@ -247,17 +246,18 @@ def table(found: Sequence[Difference], *sides: str) -> list[str]:
     ]
 
 
-def _refused(found: list[Difference], alike: list[str]) -> FlowError:
+def _check_allowed(found: list[Difference], alike: list[str]) -> None:
     ways: dict[str, str] = {}
     for difference in found:
         if difference.refusal:
             ways.setdefault(difference.kind, _way_out(difference))
-    return FlowError(
-        "the home's columns differ from the store's in a way the flow does not allow:\n"
-        + "\n".join(table(found, "store", "home")),
-        hint="; ".join([*alike, *ways.values()]),
-        code="HG522",
-    )
+    if ways:
+        raise FlowError(
+            "the home's columns differ from the store's in a way the flow does not allow:\n"
+            + "\n".join(table(found, "store", "home")),
+            hint="; ".join([*alike, *ways.values()]),
+            code="HG522",
+        )
 
 
 def _way_out(difference: Difference) -> str:

@@ -41,13 +41,17 @@ def computed_columns(settings: MoveSettings, offered: pa.Schema) -> Iterator[Com
     for name, wanted in settings.columns.items():
         if not wanted.is_added:
             continue
-        if name in offered.names:
-            raise FlowError(
-                f"columns adds '{name}', but the home has a column of that name",
-                hint="give the new column another name, or leave out the home's with select",
-                code="HG524",
-            )
+        _check_new(name, offered)
         yield _computed(name, wanted, settings, offered)
+
+
+def _check_new(name: str, offered: pa.Schema) -> None:
+    if name in offered.names:
+        raise FlowError(
+            f"columns adds '{name}', but the home has a column of that name",
+            hint="give the new column another name, or leave out the home's with select",
+            code="HG524",
+        )
 
 
 def _computed(

@@ -55,12 +55,8 @@ def reason_to_keep(
 def _reason_not_to_replace(
     settings: MoveSettings, entity: str, rows: int, last: Commit | None
 ) -> Kept | None:
-    if rows == 0 and settings.on_empty == "fail":
-        raise FlowError(
-            f"the home has no rows of {entity}, and on_empty is fail; nothing was published",
-            hint="look at the home, or set on_empty: replace if this is right",
-            code="HG532",
-        )
+    if rows == 0:
+        _check_may_be_empty(settings, entity)
     if last is None or last.total_rows == 0:
         return None
     if rows == 0 and settings.on_empty == "keep":
@@ -69,6 +65,20 @@ def _reason_not_to_replace(
             f"the home has no rows of {entity}; the store has {last.total_rows:,} and keeps them "
             "(set on_empty: replace to empty it)",
         )
+    _check_shrink(settings, entity, rows, last)
+    return None
+
+
+def _check_may_be_empty(settings: MoveSettings, entity: str) -> None:
+    if settings.on_empty == "fail":
+        raise FlowError(
+            f"the home has no rows of {entity}, and on_empty is fail; nothing was published",
+            hint="look at the home, or set on_empty: replace if this is right",
+            code="HG532",
+        )
+
+
+def _check_shrink(settings: MoveSettings, entity: str, rows: int, last: Commit) -> None:
     shrunk = 1 - rows / last.total_rows
     if settings.max_shrink is not None and shrunk > settings.max_shrink:
         raise FlowError(
@@ -77,4 +87,3 @@ def _reason_not_to_replace(
             hint="look at the home; if this is right, raise max_shrink for one run",
             code="HG533",
         )
-    return None

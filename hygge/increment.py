@@ -89,13 +89,7 @@ class Increment:
 
         Raises `FlowError` for an append, which could not go on from there.
         """
-        if self._mode is Mode.APPEND:
-            raise FlowError(
-                "an append of what is new cannot be limited: rows come in any order, so those left "
-                "out could not be told from those that were moved",
-                hint="move without --limit, or less with  where  or  incremental: {initial: …}",
-                code="HG539",
-            )
+        _check_whole(self._mode)
         self._is_cut = True
 
     def new(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -229,16 +223,8 @@ class Increment:
             or (self._reached is not None and pc.less(top, self._reached).as_py())
         ):
             return self._last
-        if self._too_many and self._mode is Mode.APPEND:
-            raise FlowError(
-                f"more than {MOST_TIES:,} rows share the highest value of "
-                f"'{self._wanted.column}', {text_of(top)}: too many to tell them from such as may "
-                "still come",
-                hint="merge by a key (mode: merge, primary_key: …), or, when no more rows get a "
-                f"value that is already there,  incremental: {{column: {self._wanted.column}, "
-                "ties: closed}",
-                code="HG539",
-            )
+        if self._too_many:
+            _check_told_apart(self._wanted.column, top, self._mode)
         ties = () if self._too_many else tuple(self._at_top)
         columns = self._columns if ties else ()
         return Watermark(self._wanted.column, text_of(top), str(top.type), ties, columns)
@@ -281,12 +267,8 @@ class _Ties:
             return "".join(row[n * DIGEST : (n + 1) * DIGEST] for n in places)
 
         self.left: Counter[str] = Counter(map(pick, digested)) if places else Counter()
-        if last is not None and not places and last.ties and mode is Mode.APPEND:
-            raise FlowError(
-                "none of the columns is left by which rows at the watermark were told apart",
-                hint="move everything again with  hygge go --full-refresh",
-                code="HG538",
-            )
+        if last is not None and not places and last.ties:
+            _check_comparable(mode)
 
     def moved(self, rows: pa.RecordBatch, tied: pa.Array) -> pa.Array:
         """Return which of a batch's tied rows have been moved; each stands for one moved row."""
@@ -322,6 +304,36 @@ def _check_mode(wanted: Incremental, mode: Mode) -> None:
             f"incremental: with {again} rows are moved again, which an append would double",
             hint="merge by a key:  mode: merge  and  primary_key: …",
             code="HG539",
+        )
+
+
+def _check_whole(mode: Mode) -> None:
+    if mode is Mode.APPEND:
+        raise FlowError(
+            "an append of what is new cannot be limited: rows come in any order, so those left "
+            "out could not be told from those that were moved",
+            hint="move without --limit, or less with  where  or  incremental: {initial: …}",
+            code="HG539",
+        )
+
+
+def _check_told_apart(column: str, top: pa.Scalar, mode: Mode) -> None:
+    if mode is Mode.APPEND:
+        raise FlowError(
+            f"more than {MOST_TIES:,} rows share the highest value of '{column}', {text_of(top)}: "
+            "too many to tell them from such as may still come",
+            hint="merge by a key (mode: merge, primary_key: …), or, when no more rows get a value "
+            f"that is already there,  incremental: {{column: {column}, ties: closed}}",
+            code="HG539",
+        )
+
+
+def _check_comparable(mode: Mode) -> None:
+    if mode is Mode.APPEND:
+        raise FlowError(
+            "none of the columns is left by which rows at the watermark were told apart",
+            hint="move everything again with  hygge go --full-refresh",
+            code="HG538",
         )
 
 

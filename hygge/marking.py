@@ -105,8 +105,6 @@ def _kind(move: Move, context: ProjectContext, column: str) -> pa.DataType:
 
 
 def _watermark(column: str, value: str, kind: pa.DataType) -> Watermark:
-    import pyarrow.compute as pc
-
     reason = reason_against(kind)
     if reason is not None:
         raise _refused(f"'{column}' cannot be the column of incremental: {reason}", None)
@@ -114,14 +112,20 @@ def _watermark(column: str, value: str, kind: pa.DataType) -> Watermark:
         found = value_of(value, kind)
     except ValueError as error:
         raise _refused(f"'{column}': {error}", "write it as the home's column has it") from error
-    latest = tomorrow(kind, datetime.now(UTC))
-    if latest is not None and pc.greater(found, latest).as_py():
+    _check_past(column, found)
+    return Watermark(column, text_of(found), str(found.type))
+
+
+def _check_past(column: str, value: pa.Scalar) -> None:
+    import pyarrow.compute as pc
+
+    latest = tomorrow(value.type, datetime.now(UTC))
+    if latest is not None and pc.greater(value, latest).as_py():
         raise _refused(
-            f"'{column}' would go on from {value}, more than a day ahead of the clock: rows below "
-            "it would never be moved",
+            f"'{column}' would go on from {text_of(value)}, more than a day ahead of the clock: "
+            "rows below it would never be moved",
             "write a time that is past",
         )
-    return Watermark(column, text_of(found), str(found.type))
 
 
 def _refused(what: str, hint: str | None) -> FlowError:
@@ -187,12 +191,7 @@ def _commit(one: Position, target: Target, run_id: str) -> int:
     import pyarrow as pa
 
     last = target.last_commit()
-    if last is None or last.seq != one.last.seq:
-        raise FlowError(
-            "another move was published meanwhile; nothing was set",
-            hint="look again with  hygge state show",
-            code="HG514",
-        )
+    last = _still_newest(last, one)
     target.schema()  # raises where the place is gone
     commit = replace(
         last,
@@ -215,6 +214,16 @@ def _commit(one: Position, target: Target, run_id: str) -> int:
         if target.owner(commit.seq) != run_id:
             raise error
     return commit.seq
+
+
+def _still_newest(last: Commit | None, one: Position) -> Commit:
+    if last is None or last.seq != one.last.seq:
+        raise FlowError(
+            "another move was published meanwhile; nothing was set",
+            hint="look again with  hygge state show",
+            code="HG514",
+        )
+    return last
 
 
 def _who() -> str:

@@ -45,15 +45,17 @@ class Quarantine:
         """Put rows aside, each with its column and reason. Raises `FlowError` beyond the bound."""
         with self._lock:
             self._counts.update(reasons)
-            if self.rows > self._most:
-                column, reason = reasons[0]
-                raise FlowError(
-                    f"more than {self._most:,} rows are bad (max_bad_rows), such as by "
-                    f"'{column}': {reason}; nothing was published",
-                    hint="mend the rows in the home, or raise max_bad_rows",
-                    code="HG548",
-                )
+            self._check_few(*reasons[0])
             self._write(rows, reasons)
+
+    def _check_few(self, column: str, reason: str) -> None:
+        if self.rows > self._most:
+            raise FlowError(
+                f"more than {self._most:,} rows are bad (max_bad_rows), such as by "
+                f"'{column}': {reason}; nothing was published",
+                hint="mend the rows in the home, or raise max_bad_rows",
+                code="HG548",
+            )
 
     def _write(self, rows: pa.RecordBatch, reasons: list[tuple[str, str]]) -> None:
         import pyarrow as pa

@@ -241,7 +241,7 @@ class Check(Settings):
     freshness: Freshness | None = None
     """How old the newest row may be: {column: updated_at, max_age: 24h}."""
     sql: Annotated[str, Field(min_length=1)] | None = None
-    """A query that must find no row; it calls the staged rows `{staged}`."""
+    """A query that must find no row; it only reads, and calls the staged rows `{staged}`."""
     severity: Literal["error", "warn"] = "error"
     """Whether the move fails, or goes on and says so."""
 

@@ -206,7 +206,12 @@ class Staging:
         """
         nothing = Counting(self.sieve.schema)
         found = [self._counted.get(part.split, nothing) for part in parts]
-        for part, read in zip(parts, (counting.rows for counting in found), strict=True):
+        self._check_staged(parts, [counting.rows for counting in found])
+        self._check_promised()
+        return receipt_of(self.sieve.schema, found)
+
+    def _check_staged(self, parts: Sequence[Part], reads: Sequence[int]) -> None:
+        for part, read in zip(parts, reads, strict=True):
             if part.rows != read:
                 raise FlowError(
                     f"read {read:,} rows of {self.entity} but staged {part.rows:,}; "
@@ -214,6 +219,8 @@ class Staging:
                     hint="run again; if it happens again, please report it",
                     code="HG531",
                 )
+
+    def _check_promised(self) -> None:
         promised = self.source.total_rows
         arrived = sum(self._offered.values())
         if self.scope.limit is None and promised not in (None, arrived):
@@ -223,7 +230,6 @@ class Staging:
                 hint="the home changed while it was read, or is damaged: run again",
                 code="HG504",
             )
-        return receipt_of(self.sieve.schema, found)
 
 
 def _remembering(

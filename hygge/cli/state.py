@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hygge.marking import Position
     from hygge.model import Outcome
     from hygge.plan import Plan
+    from hygge.project import Project
 
 state = typer.Typer(
     help="Show up to where flows have moved, or set it by hand.", no_args_is_help=True
@@ -90,24 +91,30 @@ def clear_state(
 def _plan(
     given: Globals, flow: str | None, entities: Sequence[str], is_allowed: bool = True
 ) -> Plan:
-    from hygge.errors import UsageError
     from hygge.plan import Selection, make_plan
     from hygge.project import Project, find_root
 
     root = find_root(given.directory)
     project = Project.load(root, env=given.env, env_file=given.env_file)
-    if project.protected and not is_allowed:
+    if not is_allowed:
+        _check_protected(project)
+    flows = () if flow is None else (flow,)
+    plan = make_plan(project, Selection(flows=flows, entities=tuple(entities)))
+    for unplanned in plan.unplanned:
+        raise unplanned.error
+    return plan
+
+
+def _check_protected(project: Project) -> None:
+    from hygge.errors import UsageError
+
+    if project.protected:
         where = f"environment '{project.env}'" if project.env else "this project"
         raise UsageError(
             f"{where} is protected, and this changes what its flows move; nothing was set",
             hint="look at it with  --dry-run , and if it is right, add --allow-protected",
             code="HG221",
         )
-    flows = () if flow is None else (flow,)
-    plan = make_plan(project, Selection(flows=flows, entities=tuple(entities)))
-    for unplanned in plan.unplanned:
-        raise unplanned.error
-    return plan
 
 
 def _change(given: Globals, plan: Plan, value: str | None, *, dry_run: bool, as_json: bool) -> None:

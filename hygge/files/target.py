@@ -206,17 +206,21 @@ class FileTarget(Target):
         with store_errors(f"read {generation.place.state}"):
             before = generation.previous
             record = None if before is None else load_record(before)
-            for part in generation.live.parts if record and generation.live else ():
-                path = generation.place.live / part.name
-                if not path.is_file() or path.stat().st_size != part.bytes:
-                    raise StoreError(
-                        f"{path} was changed or removed since the last commit, so to undo that "
-                        "would lose more than the commit",
-                        hint="put the file back, or move everything again with  "
-                        f"hygge go {self._request.flow} --full-refresh",
-                        code="HG529",
-                    )
+            if record is not None and generation.live is not None:
+                self._check_untouched(generation.live.parts)
         return None if record is None else record.commit
+
+    def _check_untouched(self, parts: Sequence[PartFile]) -> None:
+        for part in parts:
+            path = self._generation.place.live / part.name
+            if not path.is_file() or path.stat().st_size != part.bytes:
+                raise StoreError(
+                    f"{path} was changed or removed since the last commit, so to undo that "
+                    "would lose more than the commit",
+                    hint="put the file back, or move everything again with  "
+                    f"hygge go {self._request.flow} --full-refresh",
+                    code="HG529",
+                )
 
     def undo(self, commit: Commit) -> None:
         """Swap in the files of the previous generation, linked; see `Target.undo`."""

@@ -11,12 +11,13 @@ is published.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part, Span
 from hygge.requests import DELETED_AT, MOST_MISSING
-from hygge.sql.proving import check_counted
+from hygge.sql.refusing import check_counted, check_gone
 from hygge.sql.target import SqlTarget
 
 if TYPE_CHECKING:
@@ -101,19 +102,36 @@ class MergingTarget(SqlTarget):
             f"WHERE NOT EXISTS (SELECT 1 FROM {self.table} AS t WHERE {on})"
         )
 
+    def matched(self, staged: str, on: str) -> int:
+        """Return how many rows of the table have a key that is staged."""
+        return self.count(
+            f"{self.table} AS t WHERE EXISTS (SELECT 1 FROM {staged} AS s WHERE {on})"
+        )
+
     def thin(self, staged: str, ranking: str) -> None:
         """Take away the staged rows that are not the first of their key."""
         ranked = f"SELECT {self.row_id} AS place, {ranking} AS number FROM {staged}"
         losers = f"SELECT place FROM ({ranked}) AS r WHERE number > 1"
         self.run(f"DELETE FROM {staged} WHERE {self.row_id} IN ({losers})")
 
-    def count(self, rest: str) -> int:
+    def count(self, rest: str, values: Sequence[Any] = ()) -> int:
         """Return how many rows SELECT … FROM `rest` brings."""
-        return int(self.run(f"SELECT count(*) FROM {rest}")[0][0])
+        return int(self.run(f"SELECT count(*) FROM {rest}", values)[0][0])
+
+    def reading(self, query: str) -> AbstractContextManager[object]:
+        """Let nothing that is run inside, such as `query`, change anything in the database."""
+        raise StoreError("this store answers no SQL", code="HG528")
 
     def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
         """Return the first row of SELECT `columns` FROM `rest`, if there is one."""
         return self.run(f"SELECT {columns} FROM {rest} LIMIT 1")
+
+    def some(self, rest: str, most: int) -> list[tuple[Any, ...]]:
+        """Return at most so many rows of SELECT * FROM `rest`.
+
+        The number is a parameter: then only one statement is taken, and none can follow it.
+        """
+        return self.run(f"SELECT * FROM {rest} LIMIT {self.chain.numbered(1)}", (most,))
 
     # The contract
 
@@ -140,9 +158,25 @@ class MergingTarget(SqlTarget):
         found = self.first(self.listed(columns), groups)
         return dict(zip(columns, found[0], strict=True)) if found else None
 
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query on `{staged}`."""
-        return self.run(sql.replace("{staged}", self.staged_rows()))
+    def ask(self, sql: str, most: int) -> tuple[int, list[tuple[Any, ...]]]:
+        """Return what a query on `{staged}` finds, which can change nothing; see `Target.ask`."""
+        query = sql.strip().rstrip(";").replace("{staged}", self.staged_rows())
+        try:
+            with self.reading(query):
+                return self._found(f"(\n{query}\n) AS asked", most)
+        except StoreError as error:
+            raise StoreError(
+                f"a check by sql cannot be made: {error.message}; nothing was published\n  {sql}",
+                hint="write one query (SELECT …) that only reads, and finds the rows that are "
+                "against it",
+                code="HG528",
+            ) from error
+
+    def _found(self, asked: str, most: int) -> tuple[int, list[tuple[Any, ...]]]:
+        rows = self.some(asked, most + 1)
+        if len(rows) <= most:
+            return len(rows), rows
+        return self.count(asked), rows[:most]
 
     def prepare(self, parts: Sequence[Part], commit: Commit) -> pa.Schema:
         """Return the schema of what is staged, of a merge with one row of each key."""
@@ -171,14 +205,7 @@ class MergingTarget(SqlTarget):
     def _settle(self, schema: pa.Schema, rows: int) -> None:
         """Leave the winner of each staged key; raise `StoreError` where none is."""
         keys, staged = self.request.primary_key, self.gather(schema)
-        for name in keys:
-            if self.first("1", f"{staged} WHERE {self.quote(name)} IS NULL"):
-                raise StoreError(
-                    f"column '{name}' is part of the key of {self.place.shown()}, and a row has no "
-                    "value in it",
-                    hint="leave such rows out, or choose another primary_key",
-                    code="HG527",
-                )
+        self._check_keys_filled(staged)
         groups = f"SELECT 1 AS one FROM {staged} GROUP BY {self.apart(keys)}"
         self._keys_staged = self.count(f"({groups}) AS g")
         check_counted(rows, self.count(staged), self.place.shown())
@@ -187,6 +214,16 @@ class MergingTarget(SqlTarget):
         over = f"OVER (PARTITION BY {self.apart(keys)} ORDER BY {self._order(schema)})"
         self._check_ties(schema, f"(SELECT d.*, rank() {over} AS _hygge_rank FROM {staged} AS d)")
         self.thin(staged, f"row_number() {over}")
+
+    def _check_keys_filled(self, staged: str) -> None:
+        for name in self.request.primary_key:
+            if self.first("1", f"{staged} WHERE {self.quote(name)} IS NULL"):
+                raise StoreError(
+                    f"column '{name}' is part of the key of {self.place.shown()}, and a row has no "
+                    "value in it",
+                    hint="leave such rows out, or choose another primary_key",
+                    code="HG527",
+                )
 
     def _order(self, schema: pa.Schema) -> str:
         """Return the order in which the row that wins is first: numbers, then NaN, then nulls."""
@@ -237,26 +274,26 @@ class MergingTarget(SqlTarget):
             self._take_away(commit, *self.missing(staged, on))
         values = [name for name in schema.names if name not in keys and name not in self.kept]
         both = f"{self.table} AS t JOIN {staged} AS s ON {on}"
-        updated = self.update(values, staged, on) if values else self.count(both)
-        added = self.add(schema.names, staged, on)
-        if updated + added != self._keys_staged:
-            raise self._miscounted(both, updated, added)
+        updated = self.update(values, staged, on) if values else self.matched(staged, on)
+        self._check_counted(both, updated, self.add(schema.names, staged, on))
 
-    def _miscounted(self, both: str, updated: int, added: int) -> StoreError:
-        """Return why a merge did not change one row for each staged key."""
+    def _check_counted(self, both: str, updated: int, added: int) -> None:
+        """Raise `StoreError` unless a merge changed one row for each staged key."""
+        if updated + added == self._keys_staged:
+            return
         names = self.listed(self.request.primary_key, "s.")
         groups = f"{both} GROUP BY {self.apart(self.request.primary_key, 's.')}"
         found = self.first(f"{names}, count(*)", f"{groups} HAVING count(*) > 1")
         if found:
             *values, rows = found[0]
-            return StoreError(
+            raise StoreError(
                 f"{self.place.shown()} has {rows:,} rows with the key {self._shown(values)}, and "
                 "one row came for them; nothing was published",
                 hint="leave one row of each key in the table, or replace it all with  hygge go "
                 f"{self.request.flow} --full-refresh",
                 code="HG547",
             )
-        return StoreError(
+        raise StoreError(
             f"rows of {self._keys_staged:,} keys were staged for {self.place.shown()}, but "
             f"{updated:,} were updated and {added:,} added; nothing was published",
             hint="a trigger or rule of the table may keep rows out, or its collation may take two "
@@ -276,8 +313,9 @@ class MergingTarget(SqlTarget):
         if not gone:
             return
         self._check_shrink(gone, self.count(f"{table} WHERE {lives}"))
+        shown = self.place.shown()
         if not is_soft:
-            self.change(self.deleting(missing, join))
+            check_gone(self.change(self.deleting(missing, join)), gone, shown, "taken away")
             return
         kind = pa.timestamp("us", tz="UTC")
         field = (
@@ -286,7 +324,8 @@ class MergingTarget(SqlTarget):
             else pa.field(DELETED_AT, kind)
         )
         sql, value = self.told(_moment(commit.committed_at), self.fit(field), 1)
-        self.change(self.marking(f"{mark} = {sql}", f"{lives} AND {missing}", join), [value])
+        marking = self.marking(f"{mark} = {sql}", f"{lives} AND {missing}", join)
+        check_gone(self.change(marking, [value]), gone, shown, "marked")
 
     def missing(self, staged: str, on: str) -> tuple[str, str]:
         """Return what joins the table, `t`, and the condition of rows of which none is staged."""
@@ -328,7 +367,10 @@ class MergingTarget(SqlTarget):
                 values.append(value)
         if not tests:
             tests.append(f"t.{self.quote(field.name)} IS NOT NULL")
-        self.change(self.deleting(" AND ".join(tests)), values)
+        condition = " AND ".join(tests)
+        rows = self.count(f"{self.table} AS t WHERE {condition}", values)
+        gone = self.change(self.deleting(condition), values)
+        check_gone(gone, rows, self.place.shown(), "taken away")
 
     def _list(self, names: Iterable[str]) -> str:
         return ", ".join(map(self.quote, names))

@@ -23,7 +23,7 @@ from hygge.model import Commit, Mode, Part
 from hygge.sql.chain import Chain
 from hygge.sql.keeping import Keeping
 from hygge.sql.names import TableName, quote, refuse_table
-from hygge.sql.proving import check_counted, check_inserted
+from hygge.sql.refusing import check_counted, check_replaced, check_went_in
 from hygge.sql.replacing import Replacing
 from hygge.unfit import fit_schema
 
@@ -209,6 +209,7 @@ class SqlTarget(Target):
             return self.rows_staged(commit)
         if self.request.mode is Mode.REPLACE:
             self.run(f"DELETE FROM {self.table}")
+            check_replaced(self._has_rows(), self.place.shown())
             self.evolve(schema, is_empty=True)
             self.insert_staged(commit, schema)
             return commit.rows
@@ -252,7 +253,7 @@ class SqlTarget(Target):
 
     def insert_staged(self, commit: Commit, schema: pa.Schema) -> None:
         """Put the staged rows into the table; raise `StoreError` unless all went in."""
-        check_inserted(commit.rows, self.fill(schema), self.place.shown())
+        check_went_in(self.fill(schema), commit.rows, self.place.shown())
 
     def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
         """Give the table the columns of `schema`; with `is_empty` also take others away."""

@@ -72,6 +72,23 @@ class DuckTarget(MergingTarget):
                     self.run("ROLLBACK")
                 raise
 
+    @contextmanager
+    def reading(self, query: str) -> Iterator[object]:
+        """Let nothing that is run inside change anything; raise unless it is one statement."""
+        import duckdb
+
+        try:
+            statements = duckdb.extract_statements(query)
+        except duckdb.Error as error:
+            raise fault(error, StoreError, f"cannot ask {self.place.shown()}") from error
+        if len(statements) != 1:
+            raise StoreError(f"it is {len(statements)} statements")
+        self.run("BEGIN TRANSACTION READ ONLY")
+        try:
+            yield None
+        finally:
+            self.run("ROLLBACK")
+
     def take(self) -> None:
         """Make what hygge keeps in the file, drop what dead runs staged, look at the table."""
         schema = self.place.schema
@@ -207,6 +224,14 @@ class DuckTarget(MergingTarget):
         """Return the rows of all splits, which are tables of their own."""
         selects = [f"SELECT * FROM {self.name(table)}" for table in self._tables()]
         return f"({' UNION ALL '.join(selects)})"
+
+    def update(self, names: Sequence[str], staged: str, on: str) -> int:
+        """Give rows of the table what is staged for them; return how many there are.
+
+        DuckDB counts a row as often as it is updated: by two keys that are one for its collation.
+        """
+        super().update(names, staged, on)
+        return self.matched(staged, on)
 
     def content(self, field: pa.Field, column: str) -> str:
         """Return what `min` takes of a column: texts of what has no order."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.errors import StoreError
@@ -27,6 +28,15 @@ class LiteMerging(MergingTarget):
         self.lanes.attach(self.run)
         selects = [f"SELECT * FROM {table}" for table in self.lanes.tables()]
         return f"({' UNION ALL '.join(selects)})"
+
+    @contextmanager
+    def reading(self, query: str) -> Iterator[object]:
+        """Let nothing that is run inside change anything in the database."""
+        self.run("PRAGMA query_only=ON")
+        try:
+            yield None
+        finally:
+            self.run("PRAGMA query_only=OFF")
 
     def gather(self, schema: pa.Schema) -> str:
         """Bring all staged rows into one table, to be found by their key; return its name."""

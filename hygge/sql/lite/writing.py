@@ -175,7 +175,7 @@ class LiteTarget(LiteMerging):
                     f"column '{name}' is the key of {self.place.shown()}, and a row has no value "
                     "in it",
                     hint="leave such rows out, or choose another primary_key",
-                    code="HG531",
+                    code="HG527",
                 )
 
     def _is_number(self, name: str) -> bool:

@@ -159,11 +159,6 @@ class MariaMerging(MergingTarget):
         finally:
             self.run("ROLLBACK")
 
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query on `{staged}`, which can only read."""
-        with self.reading(sql):
-            return super().ask(sql)
-
     # How rows are changed
 
     def update(self, names: Sequence[str], staged: str, on: str) -> int:
@@ -183,6 +178,10 @@ class MariaMerging(MergingTarget):
             f"INSERT INTO {self.table} ({listed}) SELECT {listed} FROM {staged} "
             f"WHERE {split} <> {_IS_THERE}"
         )
+
+    def matched(self, staged: str, on: str) -> int:
+        """Return how many rows of the table have a key that is staged, each of them once."""
+        return self.count(f"{self.table} AS t JOIN {staged} AS s ON {on}")
 
     def missing(self, staged: str, on: str) -> tuple[str, str]:
         """Return a join: MariaDB takes what a subquery said of a text for one that is like it."""

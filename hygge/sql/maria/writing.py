@@ -29,7 +29,7 @@ from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.staging import SPLIT, Staging
 from hygge.sql.maria.texts import Zeros
 from hygge.sql.names import TableName, quote
-from hygge.sql.proving import check_counted
+from hygge.sql.refusing import check_counted
 from hygge.sql.replacing import Replacing
 from hygge.sql.target import LiveColumn
 

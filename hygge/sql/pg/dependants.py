@@ -47,6 +47,18 @@ _LOSSES = (
         "SELECT tgname FROM pg_trigger WHERE tgrelid = $1::regclass AND NOT tgisinternal",
     ),
     (
+        "it has rules: {}",
+        "SELECT rulename FROM pg_rewrite WHERE ev_class = $1::regclass",
+    ),
+    (
+        "others have rights on its columns: {}",
+        "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attacl IS NOT NULL",
+    ),
+    (
+        "its row security is {}",
+        "SELECT 'on' FROM pg_class WHERE oid = $1::regclass AND relrowsecurity",
+    ),
+    (
         "it has policies: {}",
         "SELECT polname FROM pg_policy WHERE polrelid = $1::regclass",
     ),
@@ -54,6 +66,11 @@ _LOSSES = (
         "publications send it: {}",
         "SELECT pubname FROM pg_publication_rel JOIN pg_publication p ON p.oid = prpubid "
         "WHERE prrelid = $1::regclass",
+    ),
+    (
+        "it has a replica identity of its own: {}",
+        "SELECT CASE relreplident WHEN 'f' THEN 'full' WHEN 'n' THEN 'nothing' ELSE 'index' END "
+        "FROM pg_class WHERE oid = $1::regclass AND relreplident <> 'd'",
     ),
     (
         "it is part of others: {}",

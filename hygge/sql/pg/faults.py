@@ -139,5 +139,26 @@ _WAYS: tuple[_Way, ...] = (
         "the statement took too long or was cancelled: raise statement_timeout",
         False,
     ),
+    (
+        lambda s, t: s in ("23505", "23P01"),
+        "rows of the table may not have this twice: mend them in the home, or drop what forbids it",
+        False,
+    ),
+    (
+        lambda s, t: s == "23503",
+        "move what these rows need first, with  after:, or take the foreign key away",
+        False,
+    ),
+    (lambda s, t: "no partition of relation" in t, "add a partition for such rows", False),
+    (
+        lambda s, t: s.startswith("23"),
+        "mend such rows in the home, leave them out with  where, or change the table's rule",
+        False,
+    ),
+    (
+        lambda s, t: s == "0A000" and ("returning on relation" in t or "rules are not" in t),
+        "a rule of the table (CREATE RULE) changes what is written: drop it, or use a trigger",
+        False,
+    ),
     (lambda s, t: s == "55P03", "another session holds a lock on the table: run again", False),
 )

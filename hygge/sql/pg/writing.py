@@ -75,6 +75,13 @@ class PgTarget(PgMerging):
                 raise self.chain.taken((self.last.seq if self.last else 0) + 1) from error
             raise fault(error, StoreError, f"cannot publish {self.place.shown()}") from error
 
+    @contextmanager
+    def reading(self, query: str) -> Iterator[object]:
+        """Let nothing that is run inside change anything in the database."""
+        with self._rows.connection.transaction():
+            self.run("SET TRANSACTION READ ONLY")
+            yield None
+
     def take(self) -> None:
         """Take the place for this attempt, make what hygge keeps beside it, drop dead staging."""
         self._check_name(self.place.name)

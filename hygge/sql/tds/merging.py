@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,9 +25,9 @@ class TdsMerging(MergingTarget):
 
     holds_nan: ClassVar = False
 
-    def count(self, rest: str) -> int:
+    def count(self, rest: str, values: Sequence[Any] = ()) -> int:
         """Return how many rows SELECT … FROM `rest` brings, also beyond two thousand million."""
-        return int(self.run(f"SELECT COUNT_BIG(*) FROM {rest}")[0][0])
+        return int(self.run(f"SELECT COUNT_BIG(*) FROM {rest}", values)[0][0])
 
     def count_staged(self) -> int:
         """Return how many rows the database counts in what is staged."""
@@ -41,12 +41,16 @@ class TdsMerging(MergingTarget):
         """Return the first row of SELECT `columns` FROM `rest`, if there is one."""
         return self.run(f"SELECT TOP (1) {columns} FROM {rest}")
 
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query on `{staged}`; what else it does is taken back."""
-        self.staged_rows()
+    def some(self, rest: str, most: int) -> list[tuple[Any, ...]]:
+        """Return at most so many rows of SELECT * FROM `rest`."""
+        return self.run(f"SELECT TOP ({most}) * FROM {rest}")
+
+    @contextmanager
+    def reading(self, query: str) -> Iterator[object]:
+        """Take back what is changed by what is run inside, such as `query`."""
         self.run("BEGIN TRANSACTION")
         try:
-            return super().ask(sql)
+            yield None
         finally:
             with suppress(StoreError):
                 self.run(ROLLBACK)
