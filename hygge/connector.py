@@ -201,10 +201,11 @@ class Home(ABC):
         self.check()
         yield Finding("it answers and can be read")
 
-    def snapshot(self) -> AbstractContextManager[object]:
+    def snapshot(self, requests: Sequence[ReadRequest] = ()) -> AbstractContextManager[object]:
         """Hold one instant at which several entities can be read, for homes that say they `can`.
 
-        What it yields goes into `ReadRequest.snapshot` of each, from several threads.
+        What it yields goes into `ReadRequest.snapshot` of each, from several threads. `requests`
+        are those to come that have a watermark: a home that tells a `Source.upper` finds it now.
         """
         return nullcontext()
 
@@ -224,7 +225,7 @@ class Source(ABC):
     upper: pa.Scalar | None = None
     """The highest value of the watermark column up to which this view lacks no row.
 
-    Taken in the same view, once `within` was called. None where no row can still be on its way.
+    None where no row can still be on its way, or the home cannot tell.
     """
     ledger: Mapping[str, str] | None = None
     """The files that this view covers and a stamp of what each is, when `moved` was given."""

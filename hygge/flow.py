@@ -251,11 +251,10 @@ class _Moving:
 
     def _request(self, past: Past, *, thorough: bool) -> ReadRequest:
         return replace(
-            self._move.request(),
+            self._move.bounded_request(),
             batch_bytes=self._scope.batch_bytes,
             thorough=thorough,
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
-            watermark=past.bounded,
             moved=past.moved,
         )
 

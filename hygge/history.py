@@ -56,17 +56,6 @@ class Past:
         wanted = self.settings.incremental
         return (wanted.column,) if isinstance(wanted, Incremental) else ()
 
-    @property
-    def bounded(self) -> str | None:
-        """The column of which the home is to say up to where no row is missing.
-
-        With `lookback` nothing need wait: rows that come late are found by reading back.
-        """
-        wanted = self.settings.incremental
-        if not isinstance(wanted, Incremental) or wanted.lookback is not None:
-            return None
-        return wanted.column
-
     def knows(self, ledger: Mapping[str, str] | None) -> bool:
         """Return whether a source has no file that was not moved before."""
         if not self.moved or ledger is None:

@@ -89,7 +89,7 @@ def _look(preview: Preview, plan: Plan) -> None:
     if last is not None and last.flow != move.flow:
         last = replace(last, watermark=None, ledger={})
     past = Past.of(move.settings, last)
-    request = replace(move.request(), watermark=past.bounded, moved=past.moved)
+    request = replace(move.request(), moved=past.moved)
     with (
         blaming(HomeError, f"cannot read {move.entity}"),
         move.home.home(plan.context).open(request) as source,

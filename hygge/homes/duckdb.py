@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -105,7 +105,7 @@ class DuckdbHome(Home):
             yield self._source(request, run)
 
     @contextmanager
-    def snapshot(self) -> Iterator[object]:
+    def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
         """Hold a transaction open, at which moves take turns."""
         with self._connected() as run:
             run("BEGIN TRANSACTION READ ONLY")

@@ -106,7 +106,7 @@ class MysqlHome(Home):
     def _upper(self, run: Rows, request: ReadRequest) -> pa.Scalar | None:
         """Return up to where the snapshot, which is to be taken after this, lacks no row."""
         column = self._source(run, request).watermark_column()
-        return None if column is None else upper_of(run, column)
+        return None if column is None else upper_of(run, column, reads_back=request.reads_back)
 
     def is_transient(self, error: BaseException) -> bool:
         """Return true for lost connections, deadlocks and servers that are starting or full."""

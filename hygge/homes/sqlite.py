@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
@@ -94,7 +94,7 @@ class SqliteHome(Home):
                 yield source.over_table(self._find(view, request.entity))
 
     @contextmanager
-    def snapshot(self) -> Iterator[object]:
+    def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
         """Hold a read transaction open, beside which others are opened that see the same."""
         with self._view() as view:
             yield Shared(view)

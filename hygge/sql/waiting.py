@@ -19,16 +19,25 @@ class StillWritingError(HomeError):
         super().__init__(what, hint=hint, code="HG509")
 
 
+def patience() -> float:
+    """Return until when to wait, by the monotonic clock."""
+    return time.monotonic() + PATIENCE
+
+
 def until_ended(
-    open_now: Callable[[], Mapping[str, str]], first: Mapping[str, str], entity: str, hint: str
+    open_now: Callable[[], Mapping[str, str]],
+    first: Mapping[str, str],
+    entity: str,
+    hint: str,
+    *,
+    latest: float,
 ) -> None:
     """Return when none of the transactions `first` is open any more; new ones do not matter.
 
     Both tell transactions by what identifies them, with words for a person. Raises
-    `StillWritingError` with those of the ones that are left.
+    `StillWritingError` with those that are left after `latest`, by `patience`'s clock.
     """
     left = dict(first)
-    latest = time.monotonic() + PATIENCE
     while left:
         if time.monotonic() > latest:
             who = ", ".join(sorted(left.values())[:3])

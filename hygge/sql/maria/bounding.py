@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from hygge.errors import HomeError
 from hygge.sql.maria.connecting import Rows
-from hygge.sql.waiting import until_ended
+from hygge.sql.waiting import StillWritingError, patience, until_ended
 from hygge.watermarks import lowest, value_of
 
 if TYPE_CHECKING:
@@ -64,10 +64,11 @@ class Column:
     kind: pa.DataType
 
 
-def upper_of(run: Rows, column: Column) -> pa.Scalar | None:
+def upper_of(run: Rows, column: Column, *, reads_back: bool) -> pa.Scalar | None:
     """Return the highest value up to which a snapshot, taken after this, lacks no row.
 
-    None where the server does not tell. Raises `StillWritingError` when waiting was in vain.
+    None where the server does not tell. Raises `StillWritingError` when waiting was in vain; for
+    a flow that reads back it is the lowest value then.
     """
     import pyarrow as pa
 
@@ -75,10 +76,17 @@ def upper_of(run: Rows, column: Column) -> pa.Scalar | None:
         if pa.types.is_timestamp(column.kind) or pa.types.is_date(column.kind):
             return _before_open_ones(run, column)
         return _after_writers(run, column)
+    except StillWritingError as error:
+        if not reads_back:
+            raise
+        log.warning("%s; the next move reads back to where this one began", error.message)
+        return lowest(column.kind)
     except HomeError as error:
         cause = error.__cause__
         if cause is None or not cause.args or cause.args[0] != _NO_PROCESS:
             raise
+    if reads_back:
+        return None
     log.warning(
         "%s: this user may not see open transactions (GRANT PROCESS ON *.* TO …), so rows that are "
         "committed late are found by  incremental: {lookback: …}  only",
@@ -97,7 +105,7 @@ def _before_open_ones(run: Rows, column: Column) -> pa.Scalar:
     if asked - since > 10**6:
         waits = (asked - since) / 10**6
         log.info(
-            "%s: a transaction has been open for %.1f s: rows since then wait for the next move",
+            "%s: a transaction has been open for %.1f s: rows since then are for the next move",
             column.entity,
             waits,
         )
@@ -117,7 +125,7 @@ def _after_writers(run: Rows, column: Column) -> pa.Scalar:
     # Not before: who begins to write after the highest value was seen gets a higher one.
     time.sleep(_SETTLE)
     writers = partial(_writers, run)
-    until_ended(writers, writers(), column.entity, _END)
+    until_ended(writers, writers(), column.entity, _END, latest=patience())
     text = highest.decode() if isinstance(highest, bytes) else str(highest)
     return lowest(column.kind) if highest is None else value_of(text, column.kind)
 
