@@ -276,7 +276,14 @@ class _Moving:
         parts, rows = self._stage(target, read, sieve)
         last = target.last_commit()
         seen = read.notes()
-        kept = reason_to_keep(settings, read.request, rows, last, again=self._scope.again)
+        kept = reason_to_keep(
+            settings,
+            read.request,
+            rows,
+            last,
+            aside=sieve.put_aside,
+            again=self._scope.again,
+        )
         if kept is not None:
             notes = (kept.note, *seen, *sieve.finish())
             return _Published(kept.result, seq=last.seq if last else None, notes=notes)
