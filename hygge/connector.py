@@ -302,6 +302,9 @@ class Target(ABC):
     When anything raises before `commit` returns, the store is as it was.
     """
 
+    sees_changes: bool = False
+    """Whether `previous` raises where others changed rows in place that undo would take away."""
+
     @abstractmethod
     def last_commit(self) -> Commit | None:
         """Return the newest published commit; None when nothing was ever published here."""

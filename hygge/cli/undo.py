@@ -37,7 +37,13 @@ def undo(
     again what was taken back.
     """
     from hygge.console.output import standard_error, standard_output
-    from hygge.console.undone import show_outlooks, show_undone, write_outlooks, write_undone
+    from hygge.console.undone import (
+        show_outlooks,
+        show_undone,
+        show_unseen,
+        write_outlooks,
+        write_undone,
+    )
     from hygge.stop import Stop
     from hygge.undoing import look
 
@@ -53,6 +59,8 @@ def undo(
     if not yes and not _agreed(outlooks, settings, notes):
         notes.line("nothing was undone")
         raise typer.Exit(1)
+    if yes:
+        show_unseen(outlooks, notes)
     stop = Stop()
     finished = _undo(plan, settings, stop, notes)
     (write_undone if as_json else show_undone)(finished, outlooks, answer)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from hashlib import blake2s
 from pathlib import Path
 
 from hygge.connector import WriteRequest
 from hygge.errors import CommitUnknownError, StoreError
 from hygge.files import durable
+from hygge.files.formats import checksum
 from hygge.files.owner import Owner
 from hygge.files.place import RUN_ID, Place, check_name, locked, prepare
 from hygge.files.record import RECORD_NAME, PartFile, Record, load_record
@@ -186,6 +188,25 @@ class Generation:
         except OSError as error:
             # Whatever ended the attempt matters more; the next run removes the rest.
             logger.warning("the next run will remove %s: %s", self.path, error)
+
+
+def was_changed(path: Path, part: PartFile, before: Path) -> bool:
+    """Return whether a live file is not what its record says, and undo would lose that.
+
+    It would not where the file is one with that of the generation `before`. What was read once
+    is not read again as long as the file's times stay.
+    """
+    if not path.is_file() or path.stat().st_size != part.bytes:
+        return True
+    if before.is_file() and before.samefile(path):
+        return False
+    stat = path.stat()
+    return _checksum_of(path, (stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)) != part.crc32
+
+
+@lru_cache(maxsize=100_000)
+def _checksum_of(path: Path, stamp: tuple[int, ...]) -> str:
+    return checksum(path)
 
 
 def check_kept(source: Path, part: PartFile) -> None:

@@ -11,7 +11,7 @@ from hygge.connector import StoreConfig, Target, WriteRequest
 from hygge.errors import HomeError, StoreError
 from hygge.files.adoption import adopted_parts, foreign_files
 from hygge.files.formats import store_errors
-from hygge.files.generations import Generation
+from hygge.files.generations import Generation, was_changed
 from hygge.files.merging import first_double
 from hygge.files.partitions import check_partitions
 from hygge.files.record import PartFile, Record, load_record
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 class FileTarget(Target):
     """Stages data files into the next generation of a directory and swaps it in."""
+
+    sees_changes = True
 
     def __init__(
         self,
@@ -207,7 +209,7 @@ class FileTarget(Target):
             record = None if before is None else load_record(before)
             for part in generation.live.parts if record and generation.live else ():
                 path = generation.place.live / part.name
-                if not path.is_file() or path.stat().st_size != part.bytes:
+                if before is not None and was_changed(path, part, before / part.name):
                     raise StoreError(
                         f"{path} was changed or removed since the last commit, so to undo that "
                         "would lose more than the commit",

@@ -85,6 +85,11 @@ class MergingTarget(SqlTarget):
 
     # The contract
 
+    @property
+    def sees_changes(self) -> bool:  # type: ignore[override]
+        """Whether rows that others changed are told; see `Target.sees_changes`."""
+        return self.keeping.sees_changes
+
     def previous(self) -> Commit | None:
         """Return the commit before the newest one that no undo took back."""
         return self.keeping.previous()
@@ -115,6 +120,8 @@ class MergingTarget(SqlTarget):
     def prepare(self, parts: Sequence[Part], commit: Commit) -> pa.Schema:
         """Return the schema of what is staged, of a merge with one row of each key."""
         schema = super().prepare(parts, commit)
+        if self.request.clears is not None:
+            self.keeping.cleared = self._in_range(self.request.clears, schema)
         if self.request.mode is Mode.MERGE:
             self._settle(schema, commit.rows)
         return schema
@@ -130,7 +137,9 @@ class MergingTarget(SqlTarget):
             return self._count()
         if self.request.clears is None:
             return super().add_staged(commit, schema)
-        self._clear(self.request.clears, schema)
+        if self.keeping.cleared is not None:
+            where, values = self.keeping.cleared
+            self.change(self.deleting(where), values)
         self.insert_staged(commit, schema)
         return self._count()
 
@@ -284,10 +293,10 @@ class MergingTarget(SqlTarget):
             code="HG533",
         )
 
-    def _clear(self, span: Span, schema: pa.Schema) -> None:
-        """Delete the rows of a range."""
+    def _in_range(self, span: Span, schema: pa.Schema) -> tuple[str, list[Any]] | None:
+        """Return a condition on rows `t` of a range, with its parameters; None for no row."""
         if all(self.folded(one.field.name) != self.folded(span.column) for one in self.live or ()):
-            return
+            return None
         field = schema.field(span.column)
         tests: list[str] = []
         values: list[Any] = []
@@ -298,7 +307,7 @@ class MergingTarget(SqlTarget):
                 values.append(value)
         if not tests:
             tests.append(f"t.{self.quote(field.name)} IS NOT NULL")
-        self.change(self.deleting(" AND ".join(tests)), values)
+        return " AND ".join(tests), values
 
     def _count(self) -> int:
         return int(self.run(f"SELECT count(*) FROM {self.table}")[0][0])
