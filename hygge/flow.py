@@ -47,6 +47,7 @@ from hygge.model import (
 )
 from hygge.pinned import check_pinned
 from hygge.plan import Move
+from hygge.plurals import plural
 from hygge.retry import attempts
 from hygge.shape import Shape, stored_dedupe, stored_key
 from hygge.sifting import Sieve
@@ -232,7 +233,8 @@ class _Moving:
             with opening as source:
                 if last is not None and past.knows(source.ledger):
                     return _Published(Result.OK, seq=last.seq, notes=("nothing new",))
-                check_pinned(source.schema, move.pinned, move.flow)
+                is_part = bool(past.moved)
+                check_pinned(source.schema, move.pinned, move.flow, is_part=is_part)
                 shape = Shape(
                     move.settings,
                     source.schema,
@@ -299,7 +301,7 @@ class _Moving:
         )
         notes = (*notes, *seen, *self._commit(target, parts, commit))
         if rows == self._scope.limit:
-            notes = (*notes, f"moved the first {rows:,} rows only, as the limit asks")
+            notes = (*notes, f"moved the first {plural(rows, 'row')} only, as the limit asks")
         size = sum(part.bytes for part in parts)
         self._published = _Published(Result.OK, rows, size, commit.seq, notes)
         return self._published

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hygge.backfill import Ends
 from hygge.errors import FlowError
 from hygge.model import Commit, Mode, Result
+from hygge.plurals import plural
 from hygge.requests import WriteRequest
 from hygge.settings import MoveSettings
 
@@ -74,7 +75,7 @@ def _reason_not_to_replace(
     shrunk = 1 - rows / last.total_rows
     if settings.max_shrink is not None and shrunk > settings.max_shrink:
         raise FlowError(
-            f"{entity} would shrink from {last.total_rows:,} rows to {rows:,}, "
+            f"{entity} would shrink from {plural(last.total_rows, 'row')} to {rows:,}, "
             f"more than max_shrink: {settings.max_shrink:.0%} allows; nothing was published",
             hint="look at the home; if this is right, raise max_shrink for one run",
             code="HG533",

@@ -11,6 +11,7 @@ from hygge.backfill import Backfill, Ends
 from hygge.errors import FlowError
 from hygge.increment import Increment
 from hygge.model import Commit, Mode, Watermark
+from hygge.plurals import plural
 from hygge.requests import WriteRequest
 from hygge.settings import Incremental, MoveSettings
 from hygge.shape import Shape, check_known, stored_key
@@ -147,8 +148,8 @@ def _check_increment(settings: MoveSettings, last: Commit) -> None:
         is_known = bool(last.ledger)
     if not is_known and settings.mode is Mode.APPEND and last.total_rows:
         raise _changed(
-            f"the store has {last.total_rows:,} rows, and no commit tells up to where they were "
-            "moved: an append would move them again",
+            f"the store has {plural(last.total_rows, 'row')}, and no commit tells up to where they "
+            "were moved: an append would move them again",
             "say where to go on with  hygge state set",
         )
 

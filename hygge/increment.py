@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from hygge.digests import DIGEST, digests
 from hygge.errors import FlowError
 from hygge.model import Mode, Span, Watermark
+from hygge.plurals import plural
 from hygge.settings import Incremental, MoveSettings
 from hygge.watermarks import before, reason_against, text_of, tomorrow, value_of
 
@@ -142,7 +143,8 @@ class Increment:
         if choice == "fail":
             shown = "" if values is None else f": {text_of(values.filter(found)[0])}"
             raise FlowError(
-                f"the watermark column '{self._wanted.column}' {what} in {count:,} rows{shown}",
+                f"the watermark column '{self._wanted.column}' {what} in "
+                f"{plural(count, 'row')}{shown}",
                 hint=f"mend them in the home, or choose what becomes of them with  "
                 f"incremental: {{column: {self._wanted.column}, {policy}: skip}}",
                 code="HG539",
@@ -257,12 +259,15 @@ class Increment:
         for policy, what in (("nulls", "no value"), ("future", "a value ahead of the clock")):
             if count := self._counts[policy]:
                 done = "left out" if getattr(self._wanted, policy) == "skip" else "moved"
-                yield f"{count:,} rows with {what} in '{column}' were {done}"
+                which = f"with {what} in '{column}'"
+                yield f"{plural(count, f'row {which} was', f'rows {which} were')} {done}"
         if count := self._counts["held"]:
-            fate = f"{count:,} rows were moved that the next move reads again"
+            fate = f"{plural(count, 'row was', 'rows were')} moved that the next move reads again"
             if self._wanted.lookback is None:
                 above = text_of(self._upper)
-                fate = f"{count:,} rows with a '{column}' above {above} wait for the next move"
+                which = f"with a '{column}' above {above}"
+                fate = plural(count, f"row {which} waits", f"rows {which} wait")
+                fate += " for the next move"
             yield f"{fate}, since transactions are open in the home that may add rows below them"
 
 

@@ -20,6 +20,7 @@ from hygge.history import Past
 from hygge.model import Ability, Commit, Failure, Mode
 from hygge.pinned import check_pinned
 from hygge.plan import Move, Plan
+from hygge.plurals import plural
 from hygge.promises import Promise, promise_of
 from hygge.settings import MoveSettings
 from hygge.shape import Shape
@@ -98,7 +99,8 @@ def _look(preview: Preview, plan: Plan) -> None:
         if past.knows(source.ledger):
             preview.window = "no file that was not moved before: nothing new"
             return
-        check_pinned(source.schema, move.pinned, move.flow)
+        is_part = bool(past.moved)
+        check_pinned(source.schema, move.pinned, move.flow, is_part=is_part)
         _look_at_columns(preview, plan, source, past)
 
 
@@ -160,7 +162,8 @@ def _destroyed(preview: Preview, last: Commit, *, full_refresh: bool) -> Iterato
     settings, into = preview.move.settings, preview.move.into
     if settings.mode is Mode.REPLACE and last.total_rows:
         why = " (--full-refresh)" if full_refresh else ""
-        yield f"the {last.total_rows:,} rows of {into} are replaced{why}"
+        rows = plural(last.total_rows, f"row of {into} is", f"rows of {into} are")
+        yield f"the {rows} replaced{why}"
     if settings.mode is Mode.MERGE and settings.delete_missing:
         what = "marked as deleted" if settings.delete_missing == "soft" else "deleted"
         yield f"rows of {into} that the home has no more are {what}"

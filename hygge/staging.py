@@ -17,6 +17,7 @@ from hygge.errors import FlowError, HomeError, HyggeError
 from hygge.increment import Increment
 from hygge.model import Event, MoveProgress, Part, Split
 from hygge.plan import Move
+from hygge.plurals import plural
 from hygge.sifting import Sieve
 from hygge.snapshots import Snapshots
 from hygge.stop import Stop, Watch
@@ -204,7 +205,7 @@ class Staging:
             read = self._read.get(part.split)
             if part.rows != read:
                 raise FlowError(
-                    f"read {read:,} rows of {self.entity} but staged {part.rows:,}; "
+                    f"read {plural(read or 0, 'row')} of {self.entity} but staged {part.rows:,}; "
                     "nothing was published",
                     hint="run again; if it happens again, please report it",
                     code="HG531",
@@ -215,7 +216,7 @@ class Staging:
         arrived = sum(self._offered.values())
         if promised != arrived:
             raise HomeError(
-                f"{self.entity} should have {promised:,} rows but {arrived:,} arrived; "
+                f"{self.entity} should have {plural(promised, 'row')} but {arrived:,} arrived; "
                 "nothing was published",
                 hint="the home changed while it was read, or is damaged: run again",
                 code="HG504",

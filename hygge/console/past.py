@@ -8,9 +8,10 @@ from dataclasses import asdict
 
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
-from hygge.console.text import clean, clean_lines, count, duration, move_name, plural
+from hygge.console.text import clean, clean_lines, count, duration, move_name
 from hygge.journal import MoveRow, RunRow
 from hygge.model import BY_HAND
+from hygge.plurals import plural
 
 _STYLES = {
     "committed": ("green",),

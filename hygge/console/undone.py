@@ -8,8 +8,9 @@ from typing import Any
 
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
-from hygge.console.text import clean, clean_lines, count, move_name, plural
+from hygge.console.text import clean, clean_lines, count, move_name
 from hygge.model import Commit, Failure, Result, RunFinished
+from hygge.plurals import plural
 from hygge.redact import redact
 from hygge.undoing import Outlook
 

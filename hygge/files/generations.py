@@ -31,6 +31,7 @@ from hygge.files.recovery import (
     throw_away,
     write_intent,
 )
+from hygge.plurals import plural
 
 logger = logging.getLogger(__name__)
 
@@ -213,10 +214,10 @@ def check_kept(source: Path, part: PartFile) -> None:
     """Raise `StoreError` unless a file is as its commit record says."""
     size = source.lstat().st_size if source.is_file() and not source.is_symlink() else None
     if size != part.bytes:
-        found = "it is missing" if size is None else f"it has {size} bytes"
+        found = "it is missing" if size is None else f"it has {plural(size, 'byte')}"
         raise StoreError(
-            f"{source} is not as its commit record says ({part.rows} rows in {part.bytes} bytes): "
-            f"{found}",
+            f"{source} is not as its commit record says ({plural(part.rows, 'row')} in "
+            f"{plural(part.bytes, 'byte')}): {found}",
             hint="put the file back, or write the entity anew with  mode: replace",
         )
 

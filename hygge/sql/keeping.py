@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode
+from hygge.plurals import plural
 from hygge.requests import DELETED_AT
 from hygge.sql.names import TableName
 
@@ -236,8 +237,9 @@ class Keeping:
         target, rows = self.target, self._count()
         if target.last is not None and rows != target.last.total_rows:
             raise StoreError(
-                f"{target.place.shown()} has {rows:,} rows, and {target.last.total_rows:,} after "
-                "the newest commit: somebody changed it since, and undo would mix the two",
+                f"{target.place.shown()} has {plural(rows, 'row')}, and "
+                f"{target.last.total_rows:,} after the newest commit: somebody changed it since, "
+                "and undo would mix the two",
                 hint="put the rows back, or move everything again with  "
                 f"hygge go {target.request.flow} --full-refresh",
                 code="HG529",
@@ -330,8 +332,8 @@ class Keeping:
         rows, target = self._count(table), self.target
         if rows != commit.total_rows:
             raise StoreError(
-                f"{target.place.shown()} would have {rows:,} rows, and had {commit.total_rows:,} "
-                f"before commit {commit.undoes}; nothing was undone",
+                f"{target.place.shown()} would have {plural(rows, 'row')}, and had "
+                f"{commit.total_rows:,} before commit {commit.undoes}; nothing was undone",
                 hint="that commit, or somebody since, also took away rows that were there: move "
                 f"everything again with  hygge go {target.request.flow} --full-refresh",
                 code="HG529",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from hygge.errors import HomeError
+from hygge.plurals import plural
 
 PATIENCE = 10.0
 """Seconds; a move that ends in this error is tried again, and waits longer each time."""
@@ -42,8 +43,8 @@ def until_ended(
         if time.monotonic() > latest:
             who = ", ".join(sorted(left.values())[:3])
             raise StillWritingError(
-                f"{entity}: {len(left)} transactions that may add rows below the newest one have "
-                f"not ended within {PATIENCE:g} s: {who}",
+                f"{entity}: {plural(len(left), 'transaction')} that may add rows below the newest "
+                f"one did not end within {PATIENCE:g} s: {who}",
                 hint,
             )
         time.sleep(_POLL)

@@ -132,8 +132,8 @@ def move(home: Home, entity: str) -> pa.Table:
 @pytest.mark.parametrize(
     ("content", "line", "byte", "what"),
     [
-        (b"a,b\n1,x\n2\n", 3, 8, "1 fields where there are 2 columns"),
-        (b"a,b\n1,x\n2,y,z\n", 3, 8, "3 fields where there are 2 columns"),
+        (b"a,b\n1,x\n2\n", 3, 8, "1 field for 2 columns"),
+        (b"a,b\n1,x\n2,y,z\n", 3, 8, "3 fields for 2 columns"),
         (b'a,b\n1,"x\ny"\n\n2,"z\n3,4\n', 5, 13, "never closed"),
         (b'a,b\n1,"', 2, 4, "never closed"),
         (b'"a,b\n1,2\n', 1, 0, "never closed"),
