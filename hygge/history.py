@@ -57,6 +57,12 @@ class Past:
         wanted = self.settings.incremental
         return (wanted.column,) if isinstance(wanted, Incremental) else ()
 
+    @property
+    def reads_back(self) -> bool:
+        """Whether rows below the watermark are read again."""
+        wanted = self.settings.incremental
+        return isinstance(wanted, Incremental) and wanted.lookback is not None
+
     def knows(self, ledger: Mapping[str, str] | None) -> bool:
         """Return whether a source has no file that was not moved before."""
         if not self.moved or ledger is None:

@@ -22,7 +22,6 @@ from hygge.pinned import check_pinned
 from hygge.plan import Move, Plan
 from hygge.plurals import plural
 from hygge.promises import Promise, promise_of
-from hygge.settings import MoveSettings
 from hygge.shape import Shape
 from hygge.staging import blaming
 from hygge.unfit import UnfitError, fit_schema
@@ -116,7 +115,7 @@ def _look_at_columns(preview: Preview, plan: Plan, source: Source, past: Past) -
     )
     increment = past.increment(shape, source.schema, now)
     if increment is not None:
-        preview.window = _window(move.settings, increment.span.column, increment.span.low)
+        preview.window = _window(past, increment.span.column, increment.span.low)
     elif past.moved is not None and source.ledger is not None:
         new = [name for name, stamp in source.ledger.items() if past.moved.get(name) != stamp]
         preview.window = f"{len(new):,} new of {len(source.ledger):,} known files"
@@ -132,10 +131,12 @@ def _look_at_columns(preview: Preview, plan: Plan, source: Source, past: Past) -
     agree(offered, held, contract, move.settings.mode)
 
 
-def _window(settings: MoveSettings, column: str, low: pa.Scalar | None) -> str:
-    begin = f"all values of {column}" if low is None else f"{column} from {text_of(low)}, included"
-    late = getattr(settings.incremental, "lookback", None)
-    return f"{begin}, to now{', read back again' if late and low is not None else ''}"
+def _window(past: Past, column: str, low: pa.Scalar | None) -> str:
+    if low is None:
+        return f"all values of {column}, to now"
+    mark = past.watermark
+    back = "" if not past.reads_back or mark is None else f" (read back from {mark.value})"
+    return f"{column} from {text_of(low)}, included{back}, to now"
 
 
 def _fit(move: Move, field: pa.Field) -> pa.Field:

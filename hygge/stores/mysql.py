@@ -18,7 +18,7 @@ from hygge.connector import (
 from hygge.errors import StoreError
 from hygge.model import Commit
 from hygge.sql import chain
-from hygge.sql.maria import catalog
+from hygge.sql.maria import catalog, types
 from hygge.sql.maria.connecting import Rows, session
 from hygge.sql.maria.examining import examine_writing
 from hygge.sql.maria.faults import is_passing
@@ -44,6 +44,11 @@ class MysqlStoreConfig(MariaSettings, StoreConfig, type="mysql"):
     bulk: Literal["auto", "insert"] = "auto"
     """How rows get in: by LOAD DATA LOCAL where the server lets it, or always by INSERT, for what
     stands between and does not know LOAD DATA, such as some proxies."""
+
+    @classmethod
+    def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
+        """Return the column that holds `field`; see `StoreConfig.held_as`."""
+        return types.held_as(field)
 
     def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
         """Return the home that reads these tables."""
