@@ -27,6 +27,7 @@ from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.types import reading_of
 from hygge.sql.names import matching, nearest, readings
 from hygge.sql.waiting import StillWritingError
+from hygge.sql.zones import Zone
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +39,10 @@ class MysqlHomeConfig(MariaSettings, HomeConfig, type="mysql"):
     can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE})
     extra: ClassVar = "mysql"
     schemes: ClassVar = ("mysql", "mariadb")
+
+    time_zone: Zone | None = None
+    """The zone of the clocks that write times without one. Rows that are new by such a column then
+    move at once; unless given, they wait for UTC or the server's zone, whichever is behind."""
 
     def home(self, context: ProjectContext) -> MysqlHome:
         """Return the home; connects to nothing."""
@@ -106,7 +111,10 @@ class MysqlHome(Home):
     def _upper(self, run: Rows, request: ReadRequest) -> pa.Scalar | None:
         """Return up to where the snapshot, which is to be taken after this, lacks no row."""
         column = self._source(run, request).watermark_column()
-        return None if column is None else upper_of(run, column, reads_back=request.reads_back)
+        if column is None:
+            return None
+        zone = self.config.time_zone
+        return upper_of(run, column, reads_back=request.reads_back, zone=zone)
 
     def is_transient(self, error: BaseException) -> bool:
         """Return true for lost connections, deadlocks and servers that are starting or full."""

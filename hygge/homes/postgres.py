@@ -27,6 +27,7 @@ from hygge.sql.pg.faults import is_passing
 from hygge.sql.pg.reading import READ_ONLY, PgSource
 from hygge.sql.pg.settings import PgSettings
 from hygge.sql.waiting import StillWritingError
+from hygge.sql.zones import Zone
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +39,10 @@ class PostgresHomeConfig(PgSettings, HomeConfig, type="postgres"):
     can: ClassVar = frozenset(Ability) - {Ability.FILES}
     extra: ClassVar = "postgres"
     schemes: ClassVar = ("postgresql", "postgres")
+
+    time_zone: Zone | None = None
+    """The zone of the clocks that write times without one. Rows that are new by such a column then
+    move at once; unless given, they wait for UTC or the server's zone, whichever is behind."""
 
     @classmethod
     def type_samples(cls) -> Mapping[str, pa.Field]:
@@ -134,7 +139,7 @@ class PostgresHome(Home):
             if isinstance(found, HomeError):
                 raise found
             return found
-        return self._bound(run, request, Bounds(run))
+        return self._bound(run, request, Bounds(run, self.config.time_zone))
 
     def _bound(self, run: Rows, request: ReadRequest, bounds: Bounds) -> pa.Scalar | None:
         with reading(run):
@@ -158,7 +163,7 @@ class PostgresHome(Home):
     def _uppers(
         self, run: Rows, requests: Sequence[ReadRequest]
     ) -> Iterator[tuple[str, pa.Scalar | HomeError | None]]:
-        bounds = Bounds(run)
+        bounds = Bounds(run, self.config.time_zone)
         for request in requests:
             try:
                 yield request.entity, self._bound(run, request, bounds)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from hygge.plan import Move, Plan
 from hygge.settings import MoveSettings
 from hygge.sql import waiting
 from hygge.sql.pool import close_all
+from hygge.sql.zones import on_the_wall
 
 
 class Alone(Postgres):
@@ -117,7 +119,7 @@ def test_a_row_with_the_time_its_transaction_began_comes_once(
         outcome = flow.go()
         assert outcome.result is Result.OK
         assert flow.ids() == [1]
-        assert "wait for the next move" in " ".join(outcome.notes)
+        assert "waits for the next move" in " ".join(outcome.notes)
         late.commit()
     if kind == "timestamptz":
         assert flow.moved() == 2
@@ -128,6 +130,72 @@ def test_a_row_with_the_time_its_transaction_began_comes_once(
     if kind != "timestamp" or zone != "Pacific/Pago_Pago":
         assert flow.ids() == [1, 2, 3]
         assert flow.moved() == 0
+
+
+AHEAD = "Pacific/Kiritimati"
+BEHIND = "Pacific/Pago_Pago"
+
+
+@pytest.mark.parametrize("zone", [AHEAD, BEHIND])
+def test_times_of_a_zone_that_is_known_need_not_wait(
+    tmp_path: Path, postgres: Postgres, zone: str
+) -> None:
+    postgres.run(f"CREATE TABLE t (id int, at timestamp DEFAULT timezone('{zone}', now()))")
+    settings = {"nulls": "skip", "future": "include"}
+    flow = Flow(
+        tmp_path,
+        postgres.settings(time_zone=zone),
+        "at",
+        incremental={"column": "at", **settings},
+    )
+    with writing(postgres, "INSERT INTO t VALUES (1)") as late:
+        postgres.run("INSERT INTO t VALUES (2)")
+        assert flow.moved() == 0
+        late.commit()
+    assert flow.moved() == 2
+    assert flow.ids() == [1, 2]
+
+
+@pytest.mark.parametrize("zone", [AHEAD, BEHIND])
+def test_times_of_mysql_in_a_zone_that_is_known_need_not_wait(
+    tmp_path: Path, mysql: Mysql, zone: str
+) -> None:
+    mysql.run("CREATE TABLE t (id int, at datetime(6))")
+    hours = {AHEAD: 14, BEHIND: -11}[zone]
+    now = f"UTC_TIMESTAMP(6) + INTERVAL {hours} HOUR"
+    flow = Flow(
+        tmp_path,
+        mysql.settings(time_zone=zone),
+        "at",
+        incremental={"column": "at", "future": "include"},
+    )
+    with also_writing(mysql, f"INSERT INTO t VALUES (1, {now})") as late:
+        mysql.run(f"INSERT INTO t VALUES (2, {now})")
+        flow.go()
+        assert (tmp_path / "kept.duckdb").exists()
+        assert flow.ids() == []
+        late.commit()
+    for _ in range(50):
+        # Others write to this server too, and hold up what is newer than they are.
+        time.sleep(0.3)
+        flow.go()
+        if flow.ids():
+            break
+    assert flow.ids() == [1, 2]
+
+
+def test_a_clock_that_is_put_back_shows_an_hour_again() -> None:
+    """On 2026-10-25 at 1:00 UTC the clocks of Oslo went from 3:00 to 2:00."""
+    hour = 3600 * 10**6
+    change = int(datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp()) * 10**6
+    assert on_the_wall(change - 6 * hour, "Europe/Oslo") == change - 4 * hour
+    assert on_the_wall(change - hour // 2, "Europe/Oslo") == change + hour // 2
+    assert on_the_wall(change, "Europe/Oslo") == change + hour
+
+
+def test_a_zone_that_is_none_is_told() -> None:
+    with pytest.raises(ValueError, match="such as Europe/Oslo"):
+        HomeConfig.create({"type": "postgres", "time_zone": "Mars/North"})
 
 
 def test_a_row_of_today_comes_once_whenever_it_is_committed(
@@ -441,7 +509,7 @@ def test_a_time_of_mysql_that_is_committed_late_comes_once(
         outcome = flow.go()
         assert outcome.result is Result.OK
         assert flow.ids() == [1]
-        assert "wait for the next move" in " ".join(outcome.notes)
+        assert "waits for the next move" in " ".join(outcome.notes)
         late.commit()
     for _ in range(50):
         # Others write to this server too, and hold up what is newer than they are.

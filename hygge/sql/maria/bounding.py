@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from hygge.errors import HomeError
 from hygge.sql.maria.connecting import Rows
 from hygge.sql.waiting import StillWritingError, patience, until_ended
+from hygge.sql.zones import on_the_wall
 from hygge.watermarks import lowest, value_of
 
 if TYPE_CHECKING:
@@ -64,17 +65,18 @@ class Column:
     kind: pa.DataType
 
 
-def upper_of(run: Rows, column: Column, *, reads_back: bool) -> pa.Scalar | None:
+def upper_of(run: Rows, column: Column, *, reads_back: bool, zone: str | None) -> pa.Scalar | None:
     """Return the highest value up to which a snapshot, taken after this, lacks no row.
 
     None where the server does not tell. Raises `StillWritingError` when waiting was in vain; for
-    a flow that reads back it is the lowest value then.
+    a flow that reads back it is the lowest value then. `zone` is that of the clocks which write
+    times without one, where it is known.
     """
     import pyarrow as pa
 
     try:
         if pa.types.is_timestamp(column.kind) or pa.types.is_date(column.kind):
-            return _before_open_ones(run, column)
+            return _before_open_ones(run, column, zone)
         return _after_writers(run, column)
     except StillWritingError as error:
         if not reads_back:
@@ -95,7 +97,7 @@ def upper_of(run: Rows, column: Column, *, reads_back: bool) -> pa.Scalar | None
     return None
 
 
-def _before_open_ones(run: Rows, column: Column) -> pa.Scalar:
+def _before_open_ones(run: Rows, column: Column, zone: str | None) -> pa.Scalar:
     import pyarrow as pa
 
     asked = int(run(_NOW)[0][0])
@@ -110,7 +112,9 @@ def _before_open_ones(run: Rows, column: Column) -> pa.Scalar:
             waits,
         )
     is_zoned = pa.types.is_timestamp(column.kind) and column.kind.tz is not None
-    if not is_zoned:
+    if not is_zoned and zone is not None:
+        since = on_the_wall(since, zone)
+    elif not is_zoned:
         # The clock on the wall, in UTC or in the server's own zone, whichever is behind.
         since += min(int(run(_WALL)[0][0]), 0) * 10**6
     if pa.types.is_date(column.kind):

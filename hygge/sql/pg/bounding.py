@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from hygge.sql.pg.connecting import Rows
 from hygge.sql.waiting import StillWritingError, patience, until_ended
+from hygge.sql.zones import on_the_wall
 from hygge.watermarks import lowest, value_of
 
 if TYPE_CHECKING:
@@ -49,10 +50,12 @@ WHERE database = current_database()
 """
 """Of sessions whose begin may not be seen, those without a user are the server's own."""
 _WALL = """
-SELECT min((extract(epoch FROM (timestamptz 'epoch' + $1 * interval '1 microsecond')
-  AT TIME ZONE zone) * 1000000)::int8)
-FROM unnest(ARRAY['UTC', current_setting('TimeZone')]) zone
+SELECT min((extract(epoch FROM (timestamptz 'epoch' + $1 * interval '1 microsecond' + soon)
+  AT TIME ZONE zone - soon) * 1000000)::int8)
+FROM unnest(ARRAY['UTC', current_setting('TimeZone')]) zone,
+  unnest(ARRAY[interval '0', interval '3 hours']) soon
 """
+"""Where clocks are soon put back, they show an hour again."""
 _PARTS = """
 WITH RECURSIVE part AS (
   SELECT $1::oid AS oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN part p ON p.oid = inhparent
@@ -124,8 +127,10 @@ def reading(run: Rows) -> Iterator[None]:
 class Bounds:
     """Finds bounds for one snapshot, which is to be taken after they were asked for."""
 
-    def __init__(self, run: Rows) -> None:
+    def __init__(self, run: Rows, zone: str | None) -> None:
+        """`zone` is that of the clocks which write times without one, where it is known."""
         self._run = run
+        self._zone = zone
         self._latest = patience()
 
     def upper_of(self, column: Column) -> pa.Scalar | None:
@@ -173,7 +178,15 @@ class Bounds:
                 column.entity,
                 (found.asked - found.since) / 10**6,
             )
-        return _instant(self._run, column, found.since)
+        return _value_before(column, self._wall(column, found.since))
+
+    def _wall(self, column: Column, since: int) -> int:
+        """Return what the clocks that write the column show from an instant on, at least."""
+        if column.type.endswith("with time zone"):
+            return since
+        if self._zone is not None:
+            return on_the_wall(since, self._zone)
+        return int(self._run(_WALL, (since,))[0][0])
 
     def _wait_for_hidden(self, column: Column, hidden: tuple[str, ...]) -> None:
         log.warning(
@@ -205,11 +218,10 @@ def _named(pid: int | None, name: str) -> str:
     return name if pid is None else f"pid {pid}"
 
 
-def _instant(run: Rows, column: Column, since: int) -> pa.Scalar:
-    """Return the value before any that a transaction gives which began at `since` or later."""
+def _value_before(column: Column, wall: int) -> pa.Scalar:
+    """Return the value before any that is written by a clock which shows `wall` or later."""
     import pyarrow as pa
 
-    wall = since if column.type.endswith("with time zone") else run(_WALL, (since,))[0][0]
     if column.type == "date":
         # Later rows of this very day are told apart as ties.
         return pa.scalar(wall // 86_400_000_000, pa.int32()).cast(column.kind)
