@@ -69,7 +69,9 @@ How far a flow has come is written in the commit of its rows, so the two cannot 
 --full-refresh` begins anew, `--from` and `--to` move a range again, `hygge undo` takes the newest
 commit back, and `hygge verify` compares home and store in full. Rows that share the highest value
 moved are told apart, so that one that comes later is neither lost nor doubled. A row that comes
-late, with a value below that, is found by `lookback`, which reads back and therefore needs a merge.
+late, with a value below that, is not lost where PostgreSQL or MySQL tell of open transactions, for
+newer rows then wait; elsewhere it is found by `lookback`, which reads back and so needs a merge.
+With both no row waits, and the next move begins where rows may still come.
 
 ## What a flow gives, and the proof of it
 

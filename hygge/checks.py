@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hygge.connector import Target
 from hygge.errors import FlowError
+from hygge.plurals import plural
 from hygge.settings import AcceptedValues, Check, Freshness, RowCount
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Checks:
 
     def _found(self, number: int, check: Check, target: Target, now: datetime) -> Iterator[str]:
         if count := self._against[number]:
-            yield f"{check.told()}: {count:,} rows against it, first {self._first[number]}"
+            yield f"{check.told()}: {plural(count, 'row')} against it, first {self._first[number]}"
         if isinstance(check.row_count, RowCount):
             yield from _count_told(check, check.row_count, self._rows)
         if isinstance(check.freshness, Freshness):
@@ -93,7 +94,7 @@ class Checks:
             count, rows = target.ask(check.sql, _SHOWN)
             if count:
                 shown = "; ".join(map(str, rows))
-                yield f"{check.told()}: {count:,} rows against it, first {shown}"
+                yield f"{check.told()}: {plural(count, 'row')} against it, first {shown}"
 
     def _age_told(
         self, number: int, wanted: Freshness, check: Check, now: datetime
@@ -134,9 +135,9 @@ def _text(value: object) -> str:
 
 def _count_told(check: Check, wanted: RowCount, rows: int) -> Iterator[str]:
     if wanted.min is not None and rows < wanted.min:
-        yield f"{check.told()}: {rows:,} rows are too few"
+        yield f"{check.told()}: {plural(rows, 'row is', 'rows are')} too few"
     if wanted.max is not None and rows > wanted.max:
-        yield f"{check.told()}: {rows:,} rows are too many"
+        yield f"{check.told()}: {plural(rows, 'row is', 'rows are')} too many"
 
 
 def _check_columns(check: Check, schema: pa.Schema) -> None:

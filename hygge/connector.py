@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import ConfigDict
 
 from hygge.described import Described
-from hygge.errors import ConfigError, StoreError
+from hygge.errors import StoreError
 from hygge.model import Ability, Commit, EntityFacts, Finding, Mode, Part, Span, Split, Watermark
 from hygge.registry import Registry
 from hygge.requests import ProjectContext, ReadRequest, WriteRequest
@@ -97,7 +97,7 @@ class HomeConfig(ConnectorConfig, ABC):
         """
         if isinstance(data, HomeConfig):
             return data
-        return HomeConfig.registry.find(_type_of(data, "home")).model_validate(dict(data))
+        return HomeConfig.registry.named(data).model_validate(dict(data))
 
     @classmethod
     def type_samples(cls) -> Mapping[str, pa.Field]:
@@ -131,7 +131,7 @@ class StoreConfig(ConnectorConfig, ABC):
         """Return the config that `data` describes; see `HomeConfig.create`."""
         if isinstance(data, StoreConfig):
             return data
-        return StoreConfig.registry.find(_type_of(data, "store")).model_validate(dict(data))
+        return StoreConfig.registry.named(data).model_validate(dict(data))
 
     @classmethod
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
@@ -158,15 +158,6 @@ class StoreConfig(ConnectorConfig, ABC):
     @abstractmethod
     def store(self, context: ProjectContext) -> Store:
         """Return the store these settings describe. Connects to nothing."""
-
-
-def _type_of(data: Mapping[str, Any], kind: str) -> str:
-    type_name = data.get("type")
-    if not isinstance(type_name, str):
-        names = (HomeConfig if kind == "home" else StoreConfig).registry.names()
-        hint = f"one of: {', '.join(names)}"
-        raise ConfigError(f"a {kind} needs a type", hint=hint, code="HG103")
-    return type_name
 
 
 class Home(ABC):
@@ -205,10 +196,11 @@ class Home(ABC):
         self.check()
         yield Finding("it answers and can be read")
 
-    def snapshot(self) -> AbstractContextManager[object]:
+    def snapshot(self, requests: Sequence[ReadRequest] = ()) -> AbstractContextManager[object]:
         """Hold one instant at which several entities can be read, for homes that say they `can`.
 
-        What it yields goes into `ReadRequest.snapshot` of each, from several threads.
+        What it yields goes into `ReadRequest.snapshot` of each, from several threads. `requests`
+        are those to come that have a watermark: a home that tells a `Source.upper` finds it now.
         """
         return nullcontext()
 
@@ -228,7 +220,7 @@ class Source(ABC):
     upper: pa.Scalar | None = None
     """The highest value of the watermark column up to which this view lacks no row.
 
-    Taken in the same view, once `within` was called. None where no row can still be on its way.
+    None where no row can still be on its way, or the home cannot tell.
     """
     ledger: Mapping[str, str] | None = None
     """The files that this view covers and a stamp of what each is, when `moved` was given."""
@@ -304,6 +296,9 @@ class Target(ABC):
 
     When anything raises before `commit` returns, the store is as it was.
     """
+
+    sees_changes: bool = False
+    """Whether `previous` raises where others changed rows in place that undo would take away."""
 
     @abstractmethod
     def last_commit(self) -> Commit | None:

@@ -215,8 +215,10 @@ def _quoted(name: str) -> str:
 
 
 def _told(field: pa.Field) -> str:
-    """Return a column's type as a person compares it, a database's own name of it first."""
-    return f"{_native(field) or field.type}{'' if field.nullable else ' not null'}"
+    """Return a column's type as a person compares it, with a database's own name of it."""
+    native = _native(field)
+    own = "" if native is None else f" ({native})"
+    return f"{field.type}{own}{'' if field.nullable else ' not null'}"
 
 
 def _native(field: pa.Field) -> str | None:
@@ -230,14 +232,18 @@ def _differ_natively(held: pa.Field, offered: pa.Field) -> bool:
     return len(names) > 1
 
 
+def _verdict(one: Difference) -> str:
+    if one.refusal:
+        return f"refused: {one.refusal}"
+    deed = one.deed.strip(", ").removeprefix("and ")
+    return deed or ("is added" if one.kind == "new" else "is allowed")
+
+
 def table(found: Sequence[Difference], *sides: str) -> list[str]:
     """Return differences column by column, aligned; `sides` names what is compared."""
     rows = [("", "column", *sides, "")]
     for one in found:
-        verdict = (
-            f"refused: {one.refusal}" if one.refusal else one.deed.strip(", ").removeprefix("and ")
-        )
-        rows.append((one.kind, one.column, one.held, one.offered, verdict))
+        rows.append((one.kind, one.column, one.held, one.offered, _verdict(one)))
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     return [
         "  "

@@ -11,8 +11,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -49,11 +48,12 @@ from hygge.model import (
 )
 from hygge.pinned import check_pinned
 from hygge.plan import Move
+from hygge.plurals import plural
 from hygge.promises import check_promise
 from hygge.retry import attempts
 from hygge.shape import Shape, stored_dedupe, stored_key
 from hygge.sifting import Sieve
-from hygge.staging import Progress, RunScope, Staging, blaming
+from hygge.staging import Progress, RunScope, Staging, blaming, discarding
 from hygge.stop import Watch
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class _Moving:
         with (
             blaming(StoreError, f"cannot write {move.into}"),
             self._store.open(request) as target,
-            _discarding(target),
+            discarding(target),
         ):
             return self._landed(target) or self._open_source(target, request, thorough=thorough)
 
@@ -241,7 +241,8 @@ class _Moving:
                     return _Published(Result.OK, seq=last.seq, notes=("nothing new",))
                 again = past.again(source.ledger)
                 check_promise(move.settings, limit=scope.limit, again=again)
-                check_pinned(source.schema, move.pinned, move.flow)
+                is_part = bool(past.moved)
+                check_pinned(source.schema, move.pinned, move.flow, is_part=is_part)
                 shape = Shape(
                     move.settings,
                     source.schema,
@@ -260,11 +261,10 @@ class _Moving:
 
     def _request(self, past: Past, *, thorough: bool) -> ReadRequest:
         return replace(
-            self._move.request(),
+            self._move.bounded_request(),
             batch_bytes=self._scope.batch_bytes,
             thorough=thorough,
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
-            watermark=past.bounded,
             moved=past.moved,
         )
 
@@ -287,7 +287,14 @@ class _Moving:
         rows = receipt.rows
         last = target.last_commit()
         seen = read.notes()
-        kept = reason_to_keep(settings, read.request, rows, last, again=self._scope.again)
+        kept = reason_to_keep(
+            settings,
+            read.request,
+            rows,
+            last,
+            aside=sieve.put_aside,
+            again=self._scope.again,
+        )
         if kept is not None:
             notes = (kept.note, *seen, *sieve.finish())
             return _Published(kept.result, seq=last.seq if last else None, notes=notes)
@@ -303,7 +310,7 @@ class _Moving:
         )
         notes = (*notes, *seen, *self._commit(target, parts, commit))
         if rows == self._scope.limit:
-            notes = (*notes, f"moved the first {rows:,} rows only, as the limit asks")
+            notes = (*notes, f"moved the first {plural(rows, 'row')} only, as the limit asks")
         size = sum(part.bytes for part in parts)
         self._published = _Published(Result.OK, rows, size, commit.seq, notes, receipt)
         return self._published
@@ -384,17 +391,3 @@ def _take_range(source: Source, increment: Increment, *, is_limited: bool) -> No
         increment.cut_short()
     source.within(increment.span)
     increment.until(source.upper)
-
-
-@contextmanager
-def _discarding(target: Target) -> Iterator[None]:
-    """Remove what was staged unless it was committed; an error there never hides the first one."""
-    try:
-        yield
-    except BaseException as error:
-        try:
-            target.discard()
-        except (HyggeError, OSError) as cleanup:
-            error.add_note(f"and what was staged could not be removed: {cleanup}")
-        raise
-    target.discard()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hygge.backfill import Ends
 from hygge.errors import FlowError
 from hygge.model import Commit, Mode, Result
+from hygge.plurals import plural
 from hygge.requests import WriteRequest
 from hygge.settings import MoveSettings
 
@@ -30,13 +31,15 @@ def reason_to_keep(
     rows: int,
     last: Commit | None,
     *,
+    aside: int = 0,
     again: Ends | None = None,
 ) -> Kept | None:
     """Return why `rows` staged rows are not published after `last`; None when they may be.
 
     A place that is adopted may hold rows of others that nobody has counted; with `again` the rows
-    of a range were to take the place of others. Raises `FlowError`
-    when `on_empty` or `max_shrink` forbids it.
+    of a range were to take the place of others. Of an increment whose rows were all put aside, as
+    `aside` counts, the commit tells that they are not new any more. Raises `FlowError` when
+    `on_empty` or `max_shrink` forbids it.
     """
     entity = request.entity
     if settings.mode is Mode.REPLACE:
@@ -48,7 +51,7 @@ def reason_to_keep(
     if settings.delete_missing or again is not None:
         return _reason_not_to_replace(settings, entity, rows, last)
     if settings.incremental is not None:
-        return Kept(Result.OK, "nothing new")
+        return None if aside else Kept(Result.OK, "nothing new")
     return Kept(Result.OK, f"the home has no rows to {settings.mode}")
 
 
@@ -82,7 +85,7 @@ def _check_shrink(settings: MoveSettings, entity: str, rows: int, last: Commit) 
     shrunk = 1 - rows / last.total_rows
     if settings.max_shrink is not None and shrunk > settings.max_shrink:
         raise FlowError(
-            f"{entity} would shrink from {last.total_rows:,} rows to {rows:,}, "
+            f"{entity} would shrink from {plural(last.total_rows, 'row')} to {rows:,}, "
             f"more than max_shrink: {settings.max_shrink:.0%} allows; nothing was published",
             hint="look at the home; if this is right, raise max_shrink for one run",
             code="HG533",

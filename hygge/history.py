@@ -11,6 +11,7 @@ from hygge.backfill import Backfill, Ends
 from hygge.errors import FlowError
 from hygge.increment import Increment
 from hygge.model import Commit, Mode, Receipt, Watermark
+from hygge.plurals import plural
 from hygge.requests import WriteRequest
 from hygge.settings import Incremental, MoveSettings
 from hygge.shape import Shape, check_known, stored_key
@@ -57,15 +58,10 @@ class Past:
         return (wanted.column,) if isinstance(wanted, Incremental) else ()
 
     @property
-    def bounded(self) -> str | None:
-        """The column of which the home is to say up to where no row is missing.
-
-        With `lookback` nothing need wait: rows that come late are found by reading back.
-        """
+    def reads_back(self) -> bool:
+        """Whether rows below the watermark are read again."""
         wanted = self.settings.incremental
-        if not isinstance(wanted, Incremental) or wanted.lookback is not None:
-            return None
-        return wanted.column
+        return isinstance(wanted, Incremental) and wanted.lookback is not None
 
     def knows(self, ledger: Mapping[str, str] | None) -> bool:
         """Return whether a source has no file that was not moved before."""
@@ -163,8 +159,8 @@ def _check_increment(settings: MoveSettings, last: Commit) -> None:
         is_known = bool(last.ledger)
     if not is_known and settings.mode is Mode.APPEND and last.total_rows:
         raise _changed(
-            f"the store has {last.total_rows:,} rows, and no commit tells up to where they were "
-            "moved: an append would move them again",
+            f"the store has {plural(last.total_rows, 'row')}, and no commit tells up to where they "
+            "were moved: an append would move them again",
             "say where to go on with  hygge state set",
         )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from hygge.digests import DIGEST, digests
 from hygge.errors import FlowError
 from hygge.model import Mode, Span, Watermark
+from hygge.plurals import plural
 from hygge.settings import Incremental, MoveSettings
 from hygge.watermarks import before, reason_against, text_of, tomorrow, value_of
 
@@ -81,7 +82,10 @@ class Increment:
             ) from error
 
     def until(self, upper: pa.Scalar | None) -> None:
-        """Hear the home's own bound: rows above it wait for the next move."""
+        """Hear the home's own bound: rows above it wait for the next move.
+
+        With `lookback` they are moved, and are no watermark: the next move reads them again.
+        """
         self._upper = None if upper is None else upper.cast(self._kind)
 
     def cut_short(self) -> None:
@@ -133,7 +137,8 @@ class Increment:
         if choice == "fail":
             shown = "" if values is None else f": {text_of(values.filter(found)[0])}"
             raise FlowError(
-                f"the watermark column '{self._wanted.column}' {what} in {count:,} rows{shown}",
+                f"the watermark column '{self._wanted.column}' {what} in "
+                f"{plural(count, 'row')}{shown}",
                 hint=f"mend them in the home, or choose what becomes of them with  "
                 f"incremental: {{column: {self._wanted.column}, {policy}: skip}}",
                 code="HG539",
@@ -151,7 +156,8 @@ class Increment:
             compare = pc.greater if is_open else pc.greater_equal
             tests.append(compare(values, self.span.low))
         if self._upper is not None:
-            tests.append(self._not_held(values))
+            not_held = self._not_held(values)
+            tests += [] if wanted.lookback is not None else [not_held]
         if late is not None and wanted.future == "skip":
             tests.append(pc.invert(late))
         kept = reduce(pc.and_kleene, tests, pc.invert(missing))
@@ -187,12 +193,16 @@ class Increment:
             return _filtered(batch, pc.invert(self._old.moved(rows, tied)))
 
     def _settled(self, values: pa.Array) -> pa.Array:
-        """Return the values that may be the watermark: a merge moves rows of the future again."""
+        """Return the values that may be the watermark: a merge moves some rows again."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        none = pa.scalar(None, values.type)
         late = self._beyond(values) if self._mode is not Mode.APPEND else None
-        return values if late is None else pc.if_else(late, pa.scalar(None, values.type), values)
+        values = values if late is None else pc.if_else(late, none, values)
+        if self._upper is None:
+            return values
+        return pc.if_else(pc.greater(values, self._upper), none, values)
 
     def _remember(self, batch: pa.RecordBatch, values: pa.Array) -> None:
         import pyarrow.compute as pc
@@ -235,12 +245,16 @@ class Increment:
         for policy, what in (("nulls", "no value"), ("future", "a value ahead of the clock")):
             if count := self._counts[policy]:
                 done = "left out" if getattr(self._wanted, policy) == "skip" else "moved"
-                yield f"{count:,} rows with {what} in '{column}' were {done}"
+                which = f"with {what} in '{column}'"
+                yield f"{plural(count, f'row {which} was', f'rows {which} were')} {done}"
         if count := self._counts["held"]:
-            yield (
-                f"{count:,} rows with a '{column}' above {text_of(self._upper)} wait for the next "
-                "move, since transactions are open in the home that may add rows below them"
-            )
+            fate = f"{plural(count, 'row was', 'rows were')} moved that the next move reads again"
+            if self._wanted.lookback is None:
+                above = text_of(self._upper)
+                which = f"with a '{column}' above {above}"
+                fate = plural(count, f"row {which} waits", f"rows {which} wait")
+                fate += " for the next move"
+            yield f"{fate}, since transactions are open in the home that may add rows below them"
 
 
 def _filtered(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:

@@ -36,6 +36,7 @@ from hygge.model import (
     Watermark,
 )
 from hygge.plan import Move, Plan
+from hygge.plurals import plural
 from hygge.settings import FILES, Incremental
 from hygge.shape import check_known
 from hygge.staging import blaming
@@ -57,7 +58,7 @@ class Position:
     def told(self) -> str:
         """What changes, in a few words."""
         old, files = self.last.watermark, len(self.last.ledger)
-        was = f"{files:,} files" if old is None and files else _shown(old)
+        was = plural(files, "file") if old is None and files else _shown(old)
         return f"{was} -> {_shown(self.new)}"
 
 

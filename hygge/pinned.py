@@ -40,18 +40,24 @@ def drift(schema: pa.Schema, pinned: Mapping[str, str]) -> list[Difference]:
     return found
 
 
-def check_pinned(schema: pa.Schema, pinned: Mapping[str, str] | None, flow: str) -> None:
+def check_pinned(
+    schema: pa.Schema, pinned: Mapping[str, str] | None, flow: str, *, is_part: bool = False
+) -> None:
     """Raise `FlowError` with a table unless a home offers what the flow's lock says.
 
     None stands for a flow without a lock; no columns for an entity that the lock does not know.
+    With `is_part` the columns are those of new files only.
     """
     if pinned is None:
         return
     found = drift(schema, pinned)
     if found:
+        way = f"if this is right, take it over with  hygge schema lock {flow}"
+        if is_part:
+            way = f"of new files only; where a type is a guess, give `types` in the home; {way}"
         raise FlowError(
             "the home's columns are not those of the flow's lock file; nothing was staged:\n"
             + "\n".join(table(found, "lock", "home")),
-            hint=f"if this is right, take it over with  hygge schema lock {flow}",
+            hint=way,
             code="HG522",
         )

@@ -61,6 +61,14 @@ class Move:
             types={name: one.type for name, one in settings.columns.items() if one.type},
         )
 
+    def bounded_request(self) -> ReadRequest:
+        """Return the same, and ask up to where a watermark column lacks no row."""
+        wanted = self.settings.incremental
+        if not isinstance(wanted, Incremental):
+            return self.request()
+        is_back = wanted.lookback is not None
+        return replace(self.request(), watermark=wanted.column, reads_back=is_back)
+
 
 @dataclass(frozen=True, slots=True)
 class Unplanned:

@@ -20,8 +20,8 @@ from hygge.history import Past
 from hygge.model import Ability, Commit, Failure, Mode
 from hygge.pinned import check_pinned
 from hygge.plan import Move, Plan
+from hygge.plurals import plural
 from hygge.promises import Promise, check_promise, promise_of
-from hygge.settings import MoveSettings
 from hygge.shape import Shape
 from hygge.staging import blaming
 from hygge.unfit import UnfitError, fit_schema
@@ -89,7 +89,7 @@ def _look(preview: Preview, plan: Plan) -> None:
     if last is not None and last.flow != move.flow:
         last = replace(last, watermark=None, ledger={})
     past = Past.of(move.settings, last)
-    request = replace(move.request(), watermark=past.bounded, moved=past.moved)
+    request = replace(move.request(), moved=past.moved)
     with (
         blaming(HomeError, f"cannot read {move.entity}"),
         move.home.home(plan.context).open(request) as source,
@@ -99,7 +99,8 @@ def _look(preview: Preview, plan: Plan) -> None:
             preview.window = "no file that was not moved before: nothing new"
             return
         check_promise(move.settings, limit=plan.limit, again=past.again(source.ledger))
-        check_pinned(source.schema, move.pinned, move.flow)
+        is_part = bool(past.moved)
+        check_pinned(source.schema, move.pinned, move.flow, is_part=is_part)
         _look_at_columns(preview, plan, source, past)
 
 
@@ -115,7 +116,7 @@ def _look_at_columns(preview: Preview, plan: Plan, source: Source, past: Past) -
     )
     increment = past.increment(shape, source.schema, now)
     if increment is not None:
-        preview.window = _window(move.settings, increment.span.column, increment.span.low)
+        preview.window = _window(past, increment.span.column, increment.span.low)
     elif past.moved is not None and source.ledger is not None:
         new = [name for name, stamp in source.ledger.items() if past.moved.get(name) != stamp]
         preview.window = f"{len(new):,} new of {len(source.ledger):,} known files"
@@ -131,10 +132,12 @@ def _look_at_columns(preview: Preview, plan: Plan, source: Source, past: Past) -
     agree(offered, held, contract, move.settings.mode)
 
 
-def _window(settings: MoveSettings, column: str, low: pa.Scalar | None) -> str:
-    begin = f"all values of {column}" if low is None else f"{column} from {text_of(low)}, included"
-    late = getattr(settings.incremental, "lookback", None)
-    return f"{begin}, to now{', read back again' if late and low is not None else ''}"
+def _window(past: Past, column: str, low: pa.Scalar | None) -> str:
+    if low is None:
+        return f"all values of {column}, to now"
+    mark = past.watermark
+    back = "" if not past.reads_back or mark is None else f" (read back from {mark.value})"
+    return f"{column} from {text_of(low)}, included{back}, to now"
 
 
 def _fit(move: Move, field: pa.Field) -> pa.Field:
@@ -161,7 +164,8 @@ def _destroyed(preview: Preview, last: Commit, *, full_refresh: bool) -> Iterato
     settings, into = preview.move.settings, preview.move.into
     if settings.mode is Mode.REPLACE and last.total_rows:
         why = " (--full-refresh)" if full_refresh else ""
-        yield f"the {last.total_rows:,} rows of {into} are replaced{why}"
+        rows = plural(last.total_rows, f"row of {into} is", f"rows of {into} are")
+        yield f"the {rows} replaced{why}"
     if settings.mode is Mode.MERGE and settings.delete_missing:
         what = "marked as deleted" if settings.delete_missing == "soft" else "deleted"
         yield f"rows of {into} that the home has no more are {what}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hygge.errors import FlowError
+from hygge.plurals import plural
 from hygge.private import private_file, private_folder
 from hygge.requests import WriteRequest
 
@@ -51,8 +52,8 @@ class Quarantine:
     def _check_few(self, column: str, reason: str) -> None:
         if self.rows > self._most:
             raise FlowError(
-                f"more than {self._most:,} rows are bad (max_bad_rows), such as by "
-                f"'{column}': {reason}; nothing was published",
+                f"more than {plural(self._most, 'row is', 'rows are')} bad (max_bad_rows), "
+                f"such as by '{column}': {reason}; nothing was published",
                 hint="mend the rows in the home, or raise max_bad_rows",
                 code="HG548",
             )
@@ -89,7 +90,7 @@ class Quarantine:
             f"{count:,} by '{column}'" for column, count in _by_column(self._counts).items()
         )
         place = self._path.relative_to(self._root)
-        yield f"{self.rows:,} rows were put aside ({why}): {place}"
+        yield f"{plural(self.rows, 'row was', 'rows were')} put aside ({why}): {place}"
 
     def discard(self) -> None:
         """Remove the file of an attempt that published nothing."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from hygge.errors import ConfigError
 
@@ -59,6 +60,14 @@ class Registry(Generic[T]):
         if type_name in self._clashes:
             raise self._clashes[type_name]
         return self._classes[type_name]
+
+    def named(self, data: Mapping[str, Any]) -> type[T]:
+        """Return the config class that the `type` of some settings names; see `find`."""
+        type_name = data.get("type")
+        if not isinstance(type_name, str):
+            hint = f"one of: {', '.join(self.names())}"
+            raise ConfigError(f"a {self.kind} needs a type", hint=hint, code="HG103")
+        return self.find(type_name)
 
     def _load(self, type_name: str) -> None:
         if type_name in self._built_in():

@@ -56,7 +56,12 @@ class ReadRequest:
     snapshot: object | None = None
     """What `Home.snapshot` yielded, when all entities of the flow are read at one instant."""
     watermark: str | None = None
-    """The column by which the flow tells new rows from those it has moved."""
+    """The column of which the flow wants to know up to where no row is missing."""
+    reads_back: bool = False
+    """The flow reads rows again (`lookback`): a bound that cannot be had in time is no error.
+
+    Then it is lower than every value, so that the next move begins where this one did.
+    """
     moved: Mapping[str, str] | None = None
     """With `incremental: files`: the files moved before, by name, with a stamp of each.
 

@@ -50,6 +50,11 @@ class Sieve:
         if kind is not None and self._quarantine is not None:
             self._quarantine.discard()
 
+    @property
+    def put_aside(self) -> int:
+        """How many rows were put aside so far."""
+        return 0 if self._quarantine is None else self._quarantine.rows
+
     def judge(self, target: Target, now: datetime) -> tuple[str, ...]:
         """Have the checks hold for what is staged; return what a person should know."""
         return (*self._checks.judge(target, now), *self.finish())
@@ -113,6 +118,8 @@ class Sieve:
 
 class _Nowhere:
     """Where bad rows go that an earlier move has put aside."""
+
+    rows = 0
 
     def add(self, rows: pa.RecordBatch, reasons: list[tuple[str, str]]) -> None:
         """Forget them."""

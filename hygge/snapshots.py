@@ -7,8 +7,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from functools import partial
 
-from hygge.connector import Home
+from hygge.connector import Home, ReadRequest
 from hygge.errors import Cancelled, FlowError, HomeError, HyggeError
 from hygge.logs import bound
 from hygge.plan import Move
@@ -22,7 +24,13 @@ class Snapshots:
     """The snapshots of a run's flows with `snapshot: shared`. Any thread may ask."""
 
     def __init__(self, moves: Iterable[Move] = ()) -> None:
-        self._left = Counter(move.flow for move in moves if move.shares_snapshot)
+        sharing = [move for move in moves if move.shares_snapshot]
+        self._left = Counter(move.flow for move in sharing)
+        self._bounded: dict[str, list[ReadRequest]] = {}
+        for move in sharing:
+            request = move.bounded_request()
+            if request.watermark is not None:
+                self._bounded.setdefault(move.flow, []).append(request)
         self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()
 
@@ -40,7 +48,9 @@ class Snapshots:
                 raise Cancelled("the run went on without this move; nothing was published")
             held = self._held.get(move.flow)
             if held is None or held.error is not None:
-                held = self._held[move.flow] = _Held(move, home)
+                held = self._held[move.flow] = _Held(
+                    move, partial(home.snapshot, self._bounded.get(move.flow, ()))
+                )
         return held.value(check)
 
     def end(self, move: Move) -> None:
@@ -70,11 +80,11 @@ class _Held:
     asked first.
     """
 
-    def __init__(self, move: Move, home: Home) -> None:
+    def __init__(self, move: Move, opening: Callable[[], AbstractContextManager[object]]) -> None:
         self.error: BaseException | None = None
         """Why it could not be opened."""
         self._move = move
-        self._home = home
+        self._opening = opening
         self._value: object = None
         self._is_open = threading.Event()
         self._is_over = threading.Event()
@@ -109,7 +119,7 @@ class _Held:
 
     def _hold(self) -> None:
         try:
-            with self._home.snapshot() as self._value:
+            with self._opening() as self._value:
                 self._is_open.set()
                 self._is_over.wait()
         except BaseException as error:

@@ -17,6 +17,7 @@ from hygge.errors import FlowError, HomeError, HyggeError
 from hygge.increment import Increment
 from hygge.model import Event, MoveProgress, Part, Receipt, Split
 from hygge.plan import Move
+from hygge.plurals import plural
 from hygge.receipts import Counting, receipt_of
 from hygge.sifting import Sieve
 from hygge.snapshots import Snapshots
@@ -214,7 +215,7 @@ class Staging:
         for part, read in zip(parts, reads, strict=True):
             if part.rows != read:
                 raise FlowError(
-                    f"read {read:,} rows of {self.entity} but staged {part.rows:,}; "
+                    f"read {plural(read or 0, 'row')} of {self.entity} but staged {part.rows:,}; "
                     "nothing was published",
                     hint="run again; if it happens again, please report it",
                     code="HG531",
@@ -225,7 +226,7 @@ class Staging:
         arrived = sum(self._offered.values())
         if self.scope.limit is None and promised not in (None, arrived):
             raise HomeError(
-                f"{self.entity} should have {promised:,} rows but {arrived:,} arrived; "
+                f"{self.entity} should have {plural(promised, 'row')} but {arrived:,} arrived; "
                 "nothing was published",
                 hint="the home changed while it was read, or is damaged: run again",
                 code="HG504",
@@ -241,3 +242,17 @@ def _remembering(
     except Exception as error:
         first.append(error)
         raise
+
+
+@contextmanager
+def discarding(target: Target) -> Iterator[None]:
+    """Remove what was staged unless it was committed; an error there never hides the first one."""
+    try:
+        yield
+    except BaseException as error:
+        try:
+            target.discard()
+        except (HyggeError, OSError) as cleanup:
+            error.add_note(f"and what was staged could not be removed: {cleanup}")
+        raise
+    target.discard()

@@ -45,6 +45,8 @@ class Outlook:
     """The commit whose rows and state come back."""
     failure: Failure | None = None
     """Why it cannot be undone."""
+    is_blind: bool = False
+    """Whether the store cannot tell what others have changed in the rows that would go."""
 
     @property
     def undoes(self) -> int | None:
@@ -120,7 +122,7 @@ def _look_at(move: Move, plan: Plan, run_id: str) -> Outlook:
         if last is None:
             raise _impossible(f"nothing was ever moved into {move.into}", None)
         with _opened(move, plan, run_id) as target:
-            return Outlook(move, last, _back(move, target))
+            return Outlook(move, last, _back(move, target), is_blind=not target.sees_changes)
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise

@@ -141,11 +141,11 @@ def before(value: pa.Scalar, distance: float) -> pa.Scalar:
 
 
 def lowest(kind: pa.DataType) -> pa.Scalar:
-    """Return a value of a number's or text's type that no other is below."""
+    """Return a value of a watermark column's type that no other is below."""
     import pyarrow as pa
 
     is_ = pa.types
-    if is_.is_string(kind):
+    if is_.is_string(kind) or is_.is_large_string(kind):
         return pa.scalar("", kind)
     if is_.is_floating(kind):
         return pa.scalar(float("-inf"), kind)

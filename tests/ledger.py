@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -88,7 +88,7 @@ class LedgerHome(Home):
         yield LedgerSource(table)
 
     @contextmanager
-    def snapshot(self) -> Iterator[object]:
+    def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
         told = self.told
         told.threads.add(threading.current_thread().name)
         told.on_snapshot(told.snapshots.count("open") + 1)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "hygge"
 
 LAYERS = {
-    0: ["codes", "errors", "model", "private", "processes", "redact", "signals", "stop"],
+    0: ["codes", "errors", "model", "plurals", "private", "processes", "redact", "signals", "stop"],
     1: [
         "registry",
         "checksums",

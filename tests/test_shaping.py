@@ -204,6 +204,43 @@ def test_more_bad_rows_than_allowed_end_the_move_and_leave_no_file(tmp_path: Pat
     assert not (tmp_path / "lake/t").exists()
 
 
+@pytest.mark.parametrize("incremental", ["id", "files"])
+@pytest.mark.parametrize("mode", ["append", "merge"])
+@pytest.mark.parametrize("store", ["parquet", "duckdb"])
+def test_an_increment_of_bad_rows_only_is_put_aside_once(
+    tmp_path: Path, incremental: str, mode: str, store: str
+) -> None:
+    flow = (
+        f"home: here\nstore: lake\nmode: {mode}\nprimary_key: id\nincremental: {incremental}\n"
+        "on_bad_row: quarantine\nmax_bad_rows: 2\ncolumns: {value: {type: int64}}\n"
+    )
+    lake = "type: duckdb\npath: lake.duckdb\n" if store == "duckdb" else FILES["stores/lake.yml"]
+    write_project(tmp_path, FILES | {"stores/lake.yml": lake, "flows/t.yml": flow})
+    (tmp_path / "data/t").mkdir(parents=True)
+
+    def move(rows: dict[int, str]) -> Outcome:
+        table = pa.table({"id": list(rows), "value": list(rows.values())})
+        pq.write_table(table, tmp_path / f"data/t/{min(rows)}.parquet")
+        return move_again()
+
+    def move_again() -> Outcome:
+        plan = make_plan(Project.load(tmp_path), Selection())
+        (outcome,) = run(plan, stop=Stop(), listen=lambda _: None).outcomes
+        return outcome
+
+    assert move({1: "10"}).rows == 1
+    bad = move({2: "bad", 3: "bad"})
+    assert (bad.result, bad.rows, bad.seq) == (Result.OK, 0, 2)
+    assert "2 rows were put aside" in "\n".join(bad.notes)
+    assert (move_again().seq, move_again().notes) == (2, ("nothing new",))
+    assert [row["id"] for row in aside(tmp_path)] == [2, 3]
+    assert move({4: "40", 5: "bad", 6: "bad"}).rows == 1
+    failure = move({7: "bad", 8: "bad", 9: "bad"}).failure
+    assert failure is not None
+    assert failure.code == "HG548"
+    assert sorted(row["id"] for row in aside(tmp_path)) == [2, 3, 5, 6]
+
+
 DAYS_OLD = pa.table({"id": [1, 2], "at": [datetime.now(UTC) - timedelta(days=d) for d in (2, 3)]})
 
 

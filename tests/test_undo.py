@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,22 @@ def test_an_append_whose_rows_nothing_tells_is_not_taken_back(place: Place) -> N
     assert place.rows() == DAY1 + BAD
 
 
+@pytest.mark.parametrize("place", [kind for kind in KINDS if kind != "mysql"], indirect=True)
+@pytest.mark.parametrize("tells", ["primary_key: id", "metadata_columns: [run_id]"])
+def test_a_range_that_was_moved_again_is_taken_back(place: Place, tells: str) -> None:
+    root = set_up(place, "mode: append", tells, "incremental: id")
+    go(root)
+    before = mark(place)
+    fill(place, [(1, "x"), (2, "broken"), (3, "y")])
+    plan = replace(make_plan(Project.load(root), Selection()), again=("2", "3"))
+    (outcome,) = run(plan, stop=Stop(), listen=print).outcomes
+    assert outcome.result is Result.OK, outcome
+    assert place.rows("id, name") == [(1, "a"), (2, "broken"), (3, "c")]
+    undo(root)
+    assert place.rows("id, name") == DAY1
+    assert mark(place) == before
+
+
 def test_a_key_of_two_columns_tells_what_was_appended(place: Place) -> None:
     root = set_up(place, "mode: append", "primary_key: [id, name]")
     go(root)
@@ -364,6 +381,64 @@ def test_what_others_changed_since_is_not_undone(place: Place) -> None:
     before = mark(place)
     assert "HG529" in undo(root, code=1)
     assert mark(place) == before
+
+
+SEEING = [kind for kind in KINDS if kind not in ("sqlite", "duckdb", "mysql")]
+SETTINGS = {
+    "replace": (),
+    "append": ("mode: append", "primary_key: id", "incremental: id"),
+    "run": ("mode: append", "metadata_columns: [run_id]", "incremental: id"),
+    "merge": ("mode: merge", "primary_key: id", "incremental: id", "dedupe_by: name"),
+}
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize("place", SEEING, indirect=True)
+def test_rows_that_others_changed_in_place_are_not_lost(
+    place: Place, settings: tuple[str, ...]
+) -> None:
+    assert place.change is not None
+    root = set_up(place, *settings)
+    go(root)
+    fill(place, DAY1 + BAD)
+    go(root)
+    place.change()
+    said = undo(root, code=1)
+    assert "HG529" in said
+    assert "changed" in said
+    assert newest(place).seq == 2
+
+
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)
+@pytest.mark.parametrize("name", ["append", "run", "merge"])
+def test_rows_that_stay_may_be_changed_by_others(place: Place, name: str) -> None:
+    root = set_up(place, *SETTINGS[name], "keep_generations: 2")
+    go(root)
+    fill(place, DAY1 + GOOD)
+    go(root)
+    last = (5, "wrong") if name == "merge" else GOOD[-1]
+    fill(place, [*DAY1, GOOD[0], last, (6, "broken")])
+    go(root)
+    place.ask("update users set name = 'mended' where id = 1")
+    undo(root)
+    assert place.rows("id, name") == [(1, "mended"), *DAY1[1:], *GOOD]
+    undo(root)
+    assert place.rows("id, name") == [(1, "mended"), *DAY1[1:]]
+
+
+def test_where_changes_cannot_be_seen_undo_says_so_before_it_acts(place: Place) -> None:
+    root = set_up(place)
+    go(root)
+    fill(place, BAD)
+    go(root)
+    warning = "values that others changed since commit 2 in rows that go cannot be seen"
+    is_blind = place.change is None
+    assert (warning in hygge(root, "undo", "users", "--dry-run").stdout) == is_blind
+    said = json.loads(hygge(root, "undo", "users", "--dry-run", "--json").stdout)
+    assert said["entities"][0]["sees_changes"] != is_blind
+    done = hygge(root, "undo", "users", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert (warning in done.stderr) == is_blind
 
 
 def test_a_run_that_holds_the_lock_keeps_undo_out(bad_append: Place) -> None:

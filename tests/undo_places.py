@@ -33,6 +33,8 @@ class Place:
     """Names of what is kept for undo."""
     meddle: Callable[[], object]
     """Takes a row away behind hygge's back."""
+    change: Callable[[], object] | None = None
+    """Changes the row of id 4 in place, where a store can tell such a change."""
 
     def rows(self, columns: str = "*") -> Rows:
         return sorted(tuple(row) for row in self.ask(f"select {columns} from users"))
@@ -76,8 +78,15 @@ def _files(kind: str, root: Path) -> Iterator[Place]:
             file.write(b"\n")
         copy.replace(data)
 
+    def change() -> None:
+        """Flip one bit, keep the size."""
+        data = max(path for path in folder.iterdir() if path.name[0] not in "._")
+        content = bytearray(data.read_bytes())
+        content[len(content) // 2] ^= 1
+        data.write_bytes(content)
+
     place = {"type": kind, "path": "lake"}
-    yield Place(root, yaml.safe_dump(place), lambda sql: ask(sql), leftovers, meddle)
+    yield Place(root, yaml.safe_dump(place), ask, leftovers, meddle, change)
 
 
 @contextmanager
@@ -131,6 +140,7 @@ def _postgres(root: Path) -> Iterator[Place]:
             server.run,
             leftovers,
             lambda: server.run("delete from users where id = 1"),
+            lambda: server.run("update users set name = 'mended' where id = 4"),
         )
     finally:
         server.drop()

@@ -50,7 +50,7 @@ def undo(
         (write_outlooks if as_json else show_outlooks)(outlooks, answer)
         answer.raise_if_lost()
         raise typer.Exit(0 if is_possible else 1)
-    if not yes and not _agreed(outlooks, settings, notes):
+    if not _agreed(outlooks, settings, notes, yes=yes):
         notes.line("nothing was undone")
         raise typer.Exit(1)
     stop = Stop()
@@ -71,11 +71,17 @@ def _plan(settings: Globals, flow: str, entities: Sequence[str]) -> Plan:
     return plan
 
 
-def _agreed(outlooks: Sequence[Outlook], settings: Globals, notes: Output) -> bool:
-    """Show what is about to be undone and ask; raises `UsageError` where nobody can answer."""
-    from hygge.console.undone import show_outlooks
+def _agreed(outlooks: Sequence[Outlook], settings: Globals, notes: Output, *, yes: bool) -> bool:
+    """Show what is about to be undone and ask; raises `UsageError` where nobody can answer.
+
+    With `yes` only what cannot be seen is shown.
+    """
+    from hygge.console.undone import show_outlooks, show_unseen
     from hygge.errors import UsageError
 
+    if yes:
+        show_unseen(outlooks, notes)
+        return True
     if settings.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             "undo asks before it takes rows back, and nobody can answer here",

@@ -8,9 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from hygge.console.output import Output
-from hygge.console.text import clean, clean_lines, plural
+from hygge.console.text import clean, clean_lines
 from hygge.doctor import Examined
 from hygge.model import Finding
+from hygge.plurals import plural
 from hygge.redact import redact, redact_values
 
 _STYLES = {"ok": "green", "warning": "yellow", "error": "red"}

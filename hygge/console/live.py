@@ -17,7 +17,7 @@ from rich.text import Text
 
 from hygge.console.output import Output
 from hygge.console.progress import Renderer
-from hygge.console.text import clean, clean_lines, count, duration, fold, move_name, plural, size
+from hygge.console.text import clean, clean_lines, count, duration, fold, move_name, size
 from hygge.model import (
     Event,
     MoveFinished,
@@ -30,6 +30,7 @@ from hygge.model import (
     Result,
     RunStarted,
 )
+from hygge.plurals import plural
 from hygge.redact import redact
 
 _PER_SECOND = 8

@@ -9,9 +9,10 @@ from typing import Any
 
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
-from hygge.console.text import clean, clean_lines, count, duration, move_name, plural
+from hygge.console.text import clean, clean_lines, count, duration, move_name
 from hygge.journal import MoveRow, RunRow
 from hygge.model import BY_HAND, Receipt
+from hygge.plurals import plural
 from hygge.receipts import dump_receipt
 
 _STYLES = {

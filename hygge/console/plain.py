@@ -10,7 +10,7 @@ from typing import Self
 
 from hygge.console.output import Output
 from hygge.console.progress import Renderer
-from hygge.console.text import clean, clean_lines, duration, move_name, plural, size
+from hygge.console.text import clean, clean_lines, duration, move_name, size
 from hygge.model import (
     Event,
     MoveFinished,
@@ -22,6 +22,7 @@ from hygge.model import (
     Outcome,
     Result,
 )
+from hygge.plurals import plural
 from hygge.redact import redact
 
 HEARTBEAT = 30.0

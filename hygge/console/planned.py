@@ -9,10 +9,11 @@ from typing import Any
 
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
-from hygge.console.text import clean, clean_lines, count, plural
+from hygge.console.text import clean, clean_lines, count
 from hygge.contract import table
 from hygge.plan import Plan, Unplanned
 from hygge.planning import ColumnPath, Preview
+from hygge.plurals import plural
 from hygge.redact import redact, redact_values
 
 

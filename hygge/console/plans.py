@@ -6,8 +6,9 @@ import json
 
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
-from hygge.console.text import clean, clean_lines, plural
+from hygge.console.text import clean, clean_lines
 from hygge.plan import Plan
+from hygge.plurals import plural
 from hygge.redact import redact
 
 

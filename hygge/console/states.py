@@ -11,6 +11,7 @@ from hygge.console.text import clean, clean_lines, count, move_name
 from hygge.marking import Position
 from hygge.model import Commit, Outcome
 from hygge.plan import Move
+from hygge.plurals import plural
 from hygge.redact import redact
 
 Found = Sequence[tuple[Move, Commit | None]]
@@ -41,7 +42,7 @@ def _mark(commit: Commit) -> str:
     mark = commit.watermark
     if mark is not None:
         return clean(f"{mark.column} = {mark.value}")
-    return f"{count(len(commit.ledger))} files" if commit.ledger else "–"
+    return plural(len(commit.ledger), "file") if commit.ledger else "–"
 
 
 def write_commits(found: Found, output: Output) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
-from hygge.console.text import clean, clean_lines, count, duration, move_name, plural, size
+from hygge.console.text import clean, clean_lines, count, duration, move_name, size
 from hygge.model import Failure, Outcome, Result, RunFinished
+from hygge.plurals import plural
 from hygge.redact import redact
 
 _STYLES: dict[str, tuple[str, ...]] = {

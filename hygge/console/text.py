@@ -89,11 +89,6 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
 
 
-def plural(number: int, noun: str) -> str:
-    """Return `1 row`, `1,000 rows`."""
-    return f"{count(number)} {noun}" + ("" if number == 1 else "s")
-
-
 def move_name(flow: str, entity: str) -> str:
     """Return what a person calls a move: the flow, with the entity where that says more."""
     return clean(flow) if flow == entity else f"{clean(flow)}/{clean(entity)}"

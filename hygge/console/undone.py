@@ -8,8 +8,9 @@ from typing import Any
 
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
-from hygge.console.text import clean, clean_lines, count, move_name, plural
+from hygge.console.text import clean, clean_lines, count, move_name
 from hygge.model import Commit, Failure, Result, RunFinished
+from hygge.plurals import plural
 from hygge.redact import redact
 from hygge.undoing import Outlook
 
@@ -20,11 +21,23 @@ def show_outlooks(outlooks: Sequence[Outlook], output: Output) -> None:
     for one in outlooks:
         if one.failure is not None:
             _show_failure(move_name(one.move.flow, one.move.entity), one.failure, output)
+    show_unseen(outlooks, output)
     bad = sum(one.failure is not None for one in outlooks)
     if bad:
         output.line(f"{bad} of {plural(len(outlooks), 'move')} cannot be undone; nothing was")
     else:
         output.line(f"{plural(len(outlooks), 'move')} can be undone")
+
+
+def show_unseen(outlooks: Sequence[Outlook], output: Output) -> None:
+    """Print of which entities nobody can tell what else would be lost."""
+    for one in outlooks:
+        if one.is_blind and one.back is not None:
+            name = move_name(one.move.flow, one.move.entity)
+            output.line(
+                f"{name}: values that others changed since commit {one.undoes} in rows that go "
+                f"cannot be seen in {_place(one)}, and would be lost"
+            )
 
 
 def _show_table(outlooks: Sequence[Outlook], output: Output) -> None:
@@ -117,6 +130,7 @@ def _fields(one: Outlook) -> dict[str, Any]:
         "undoes": one.undoes,
         "rows_now": one.last and one.last.total_rows,
         "rows_after": back and back.total_rows,
+        "sees_changes": not one.is_blind,
         "watermark": mark and {"column": mark.column, "value": mark.value},
     }
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from hygge.console.output import Output
-from hygge.console.text import clean, clean_lines, count, move_name, plural
+from hygge.console.text import clean, clean_lines, count, move_name
 from hygge.plan import Unplanned
+from hygge.plurals import plural
 from hygge.redact import redact
 from hygge.verdict import Cell, Difference, Verdict
 

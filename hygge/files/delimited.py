@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from hygge.errors import HomeError
 from hygge.files.blocks import Block, BlockReader, count_lines
+from hygge.plurals import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -309,8 +310,8 @@ class DelimitedReader:
 
     def _ragged(self, block: Block, record: Record) -> HomeError:
         return HomeError(
-            f"{self._where(block, record.start)}: {record.fields} fields where there are "
-            f"{len(self.names)} columns",
+            f"{self._where(block, record.start)}: {plural(record.fields, 'field')} for "
+            f"{plural(len(self.names), 'column')}",
             hint="a delimiter inside of a value? quote the value, or correct `delimiter`",
         )
 

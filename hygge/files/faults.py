@@ -23,6 +23,10 @@ class BusyDiskError(HomeError):
     code = "HG505"
 
 
+class NoColumnsError(HomeError):
+    """None of the files says what columns there are: all are empty."""
+
+
 def disk_error(shown: str, error: OSError) -> HomeError:
     """Return what the system's refusal to list or read `shown` means for a person."""
     reason = error.strerror or str(error)

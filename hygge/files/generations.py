@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from hashlib import blake2s
 from pathlib import Path
 
 from hygge.connector import WriteRequest
 from hygge.errors import CommitUnknownError, StoreError
 from hygge.files import durable
+from hygge.files.formats import checksum
 from hygge.files.owner import Owner
 from hygge.files.place import RUN_ID, Place, check_name, locked, prepare
 from hygge.files.record import RECORD_NAME, PartFile, Record, load_record
@@ -29,6 +31,7 @@ from hygge.files.recovery import (
     throw_away,
     write_intent,
 )
+from hygge.plurals import plural
 
 logger = logging.getLogger(__name__)
 
@@ -193,12 +196,31 @@ class Generation:
             logger.warning("the next run will remove %s: %s", self.path, error)
 
 
+def was_changed(path: Path, part: PartFile, before: Path) -> bool:
+    """Return whether a live file is not what its record says, and undo would lose that.
+
+    It would not where the file is one with that of the generation `before`. What was read once
+    is not read again as long as the file's times stay.
+    """
+    if not path.is_file() or path.stat().st_size != part.bytes:
+        return True
+    if before.is_file() and before.samefile(path):
+        return False
+    stat = path.stat()
+    return _checksum_of(path, (stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)) != part.crc32
+
+
+@lru_cache(maxsize=100_000)
+def _checksum_of(path: Path, stamp: tuple[int, ...]) -> str:
+    return checksum(path)
+
+
 def check_kept(source: Path, part: PartFile) -> None:
     """Raise `StoreError` unless a file is as its commit record says."""
     if found := _difference(source, part):
         raise StoreError(
-            f"{source} is not as its commit record says ({part.rows} rows in {part.bytes} bytes): "
-            f"{found}",
+            f"{source} is not as its commit record says ({plural(part.rows, 'row')} in "
+            f"{plural(part.bytes, 'byte')}): {found}",
             hint="put the file back, or write the entity anew with  mode: replace",
         )
 
@@ -219,7 +241,7 @@ def _difference(path: Path, part: PartFile) -> str | None:
     size = path.lstat().st_size if path.is_file() and not path.is_symlink() else None
     if size == part.bytes:
         return None
-    return "it is missing" if size is None else f"it has {size} bytes"
+    return "it is missing" if size is None else f"it has {plural(size, 'byte')}"
 
 
 def _lost(place: Place, seq: int, holder: str) -> StoreError:

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from hygge.connector import Ability, Home, HomeConfig, ProjectContext, ReadRequest, Source
 from hygge.errors import HomeError
-from hygge.files.faults import BusyDiskError, FileChangedError
+from hygge.files.faults import BusyDiskError, FileChangedError, NoColumnsError
 from hygge.files.fitting import Fitting, add_partitions, sliced
 from hygge.files.layout import DataFile, Layout
 from hygge.files.ledger import Listing, NothingNew
@@ -116,7 +116,8 @@ class FileHome(Home, ABC):
     def open(self, request: ReadRequest) -> Iterator[Source]:
         """List an entity's files once and take their schema; all splits read that listing.
 
-        Of `moved` only files are read that are new; with nothing new no file is opened.
+        Of `moved` only files are read that are new; with nothing new no file is opened. New files
+        that are all empty are nothing new, until another one comes with columns.
         """
         if request.moved is None:
             yield self.source(request, self._find(request.entity))
@@ -126,7 +127,13 @@ class FileHome(Home, ABC):
         if not listing.new and request.moved:
             yield NothingNew(listing.ledger)
             return
-        source = self.source(request, listing.new or self._find(request.entity))
+        try:
+            source = self.source(request, listing.new or self._find(request.entity))
+        except NoColumnsError:
+            if not request.moved:
+                raise
+            yield NothingNew(request.moved)
+            return
         source.ledger = listing.ledger
         yield source
 

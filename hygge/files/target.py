@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from hygge.connector import StoreConfig, Target, WriteRequest
 from hygge.errors import HomeError, StoreError
 from hygge.files.adoption import adopted_parts, foreign_files
 from hygge.files.formats import store_errors
-from hygge.files.generations import Generation
+from hygge.files.generations import Generation, was_changed
 from hygge.files.merging import first_double
 from hygge.files.partitions import check_partitions
 from hygge.files.record import PartFile, Record, load_record
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 class FileTarget(Target):
     """Stages data files into the next generation of a directory and swaps it in."""
+
+    sees_changes = True
 
     def __init__(
         self,
@@ -206,14 +209,14 @@ class FileTarget(Target):
         with store_errors(f"read {generation.place.state}"):
             before = generation.previous
             record = None if before is None else load_record(before)
-            if record is not None and generation.live is not None:
-                self._check_untouched(generation.live.parts)
+            if before is not None and record is not None and generation.live is not None:
+                self._check_untouched(generation.live.parts, before)
         return None if record is None else record.commit
 
-    def _check_untouched(self, parts: Sequence[PartFile]) -> None:
+    def _check_untouched(self, parts: Sequence[PartFile], before: Path) -> None:
         for part in parts:
             path = self._generation.place.live / part.name
-            if not path.is_file() or path.stat().st_size != part.bytes:
+            if was_changed(path, part, before / part.name):
                 raise StoreError(
                     f"{path} was changed or removed since the last commit, so to undo that "
                     "would lose more than the commit",

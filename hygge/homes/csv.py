@@ -15,10 +15,12 @@ from hygge.errors import HomeError, LateTypeError
 from hygge.files.blocks import BlockReader
 from hygge.files.decoding import COMPRESSIONS, Encoding, open_text
 from hygge.files.delimited import DelimitedReader, Dialect
+from hygge.files.faults import NoColumnsError
 from hygge.files.home import FileHome, FileHomeConfig, FileSource
 from hygge.files.inference import TEXT, Guess, TextType, candidates
 from hygge.files.layout import DataFile
 from hygge.files.pieces import FileFacts, Piece
+from hygge.plurals import plural
 from hygge.settings import Names
 
 if TYPE_CHECKING:
@@ -157,7 +159,7 @@ class CsvSource(FileSource):
 
         names = super().unify().names
         if not names:
-            raise HomeError(
+            raise NoColumnsError(
                 f"{self.files[0].path} has no columns: it is empty",
                 hint="give `names` in the home's file to read empty files as no rows",
             )
@@ -209,7 +211,7 @@ class CsvSource(FileSource):
         found = len(reader.names) or reader.count_columns()
         if given and found and len(given) != found:
             raise HomeError(
-                f"{file.path} has {found} columns, but {len(given)} names are given",
+                f"{file.path} has {plural(found, 'column')}, but `names` has {len(given)}",
                 hint="correct `names` or `delimiter` in the home's file",
             )
         if given or not reader.names:

@@ -14,6 +14,7 @@ from hygge.datatypes import TypeName, arrow_type
 from hygge.errors import HomeError, LateTypeError
 from hygge.files.blocks import BlockReader
 from hygge.files.decoding import COMPRESSIONS, Encoding, open_text
+from hygge.files.faults import NoColumnsError
 from hygge.files.home import FileHome, FileHomeConfig, FileSource
 from hygge.files.json_blocks import JsonReader, cut_lines
 from hygge.files.json_kinds import ContradictionError, Kind
@@ -100,7 +101,7 @@ class JsonlSource(FileSource):
         self._check_declared()
         found = {name: kind.data_type() for name, kind in self.kind.fields.items()} | self.declared
         if not found:
-            raise HomeError(
+            raise NoColumnsError(
                 f"{self.files[0].path} has no columns: no line of it holds a value",
                 hint="declare `types` in the home's file to read empty files as no rows",
             )

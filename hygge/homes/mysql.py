@@ -7,6 +7,7 @@ from typing import ClassVar
 from hygge.connector import Ability, Home, ProjectContext
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.server import ServerHomeConfig
+from hygge.sql.zones import Zone
 
 
 class MysqlHomeConfig(MariaSettings, ServerHomeConfig, type="mysql"):
@@ -16,8 +17,12 @@ class MysqlHomeConfig(MariaSettings, ServerHomeConfig, type="mysql"):
     extra: ClassVar = "mysql"
     schemes: ClassVar = ("mysql", "mariadb")
 
+    time_zone: Zone | None = None
+    """The zone of the clocks that write times without one. Rows that are new by such a column then
+    move at once; unless given, they wait for UTC or the server's zone, whichever is behind."""
+
     def home(self, context: ProjectContext) -> Home:
         """Return the home; connects to nothing."""
         from hygge.sql.maria.home import MysqlHome
 
-        return MysqlHome(self)
+        return MysqlHome(self, self.time_zone)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from hygge.connector import Ability, Home, ProjectContext
 from hygge.sql.pg.settings import PgSettings
 from hygge.sql.server import ServerHomeConfig
+from hygge.sql.zones import Zone
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,6 +21,10 @@ class PostgresHomeConfig(PgSettings, ServerHomeConfig, type="postgres"):
     extra: ClassVar = "postgres"
     schemes: ClassVar = ("postgresql", "postgres")
 
+    time_zone: Zone | None = None
+    """The zone of the clocks that write times without one. Rows that are new by such a column then
+    move at once; unless given, they wait for UTC or the server's zone, whichever is behind."""
+
     @classmethod
     def type_samples(cls) -> Mapping[str, pa.Field]:
         """Return how columns of PostgreSQL's types are read."""
@@ -31,4 +36,4 @@ class PostgresHomeConfig(PgSettings, ServerHomeConfig, type="postgres"):
         """Return the home; connects to nothing."""
         from hygge.sql.pg.home import PostgresHome
 
-        return PostgresHome(self)
+        return PostgresHome(self, self.time_zone)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hygge.candidates import watermark_candidates
 from hygge.errors import UsageError
 from hygge.model import EntityFacts
+from hygge.plurals import plural
 from hygge.project.project import Project
 from hygge.scaffold.changes import Wanted
 from hygge.scaffold.flows import NewFlow, flow_files
@@ -85,7 +86,7 @@ def _columns(schema: pa.Schema) -> tuple[str, ...]:
     width = max((len(name) for name, _ in shown), default=0)
     lines = [f"{name:<{min(width, _LONGEST)}}  {kind}" for name, kind in shown]
     more = len(fields) - len(shown)
-    return (*lines, f"… and {more:,} more columns") if more else tuple(lines)
+    return (*lines, f"… and {plural(more, 'more column')}") if more else tuple(lines)
 
 
 def _short(text: str) -> str:

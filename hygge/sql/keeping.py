@@ -4,10 +4,11 @@
     puts a new table in place of the old one      `t`: the old table, renamed
     puts other rows into the table                `c`: a copy of all rows that went
     appends                                       `k`: the keys of the rows that came
+    appends to a range that it empties            `r`: the rows it took away; and `k`
     merges                                        `k`, and `r`: the rows it changed or took away
 
-It is written in the transaction of the commit. An append without a key keeps nothing: its rows
-are found by `_hygge_run_id`, where they have it.
+It is written in the transaction of the commit. An append without a key keeps no `k`: its rows are
+found by `_hygge_run_id`, where they have it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode
+from hygge.plurals import plural
 from hygge.requests import DELETED_AT
 from hygge.sql.names import TableName
 
@@ -32,11 +34,15 @@ class Keeping:
     """What is kept beside the table of one target; here nothing is, a database's own knows how."""
 
     works: ClassVar[bool] = False
+    sees_changes: ClassVar[bool] = False
+    """Whether `changed_rows` can count at all."""
 
     def __init__(self, target: SqlTarget) -> None:
         self.target = target
         place = hashlib.sha256(target.place.name.encode()).hexdigest()[:12]
         self.prefix = f"_hygge_undo_{place}_"
+        self.cleared: tuple[str, Sequence[Any]] | None = None
+        """A condition on rows `t` that an append takes away first, with its parameters."""
 
     # What a database calls these things
 
@@ -51,6 +57,10 @@ class Keeping:
     def rename(self, table: TableName, name: str) -> None:
         """Give a table another name."""
         self.target.run(f"ALTER TABLE {self.name(table)} RENAME TO {self.target.quote(name)}")
+
+    def changed_rows(self, undone: Commit) -> int:
+        """Return how many of the rows that undo takes away others have changed since."""
+        return 0
 
     def row(self, names: Sequence[str]) -> str:
         """Return columns as one value, which IN can look for."""
@@ -133,9 +143,10 @@ class Keeping:
             return ""
         if commit.mode is Mode.REPLACE:
             return "c"
+        taken = "r" if commit.mode is Mode.MERGE or self.cleared else ""
         if not commit.primary_key or not live.issuperset(commit.primary_key):
-            return ""
-        return "rk" if commit.mode is Mode.MERGE else "k"
+            return taken if _is_told_by_run(commit) else ""
+        return f"{taken}k"
 
     def put_away(self, seq: int) -> None:
         """Take the table from its name, and keep it when that is wanted."""
@@ -158,11 +169,18 @@ class Keeping:
             tables = self.target.staged_tables()
             if commit.mode is Mode.MERGE:
                 tables.append(self.name(self.table(commit.seq, "r")))
-        where = f" AS t WHERE {self.changed(commit.primary_key)}" if kind == "r" else ""
+        where, values = self.changed(commit.primary_key) if kind == "r" else ("1 = 1", ())
         for table in tables:
-            run(f"INSERT INTO {kept} ({names}) SELECT {names} FROM {table}{where}")
+            run(
+                f"INSERT INTO {kept} ({names}) SELECT {names} FROM {table} AS t WHERE {where}",
+                values,
+            )
 
-    def changed(self, keys: Sequence[str]) -> str:
+    def changed(self, keys: Sequence[str]) -> tuple[str, Sequence[Any]]:
+        """Return a condition on rows, `t`, that a commit changes or takes away, with parameters."""
+        return (self._merged(keys), ()) if self.cleared is None else self.cleared
+
+    def _merged(self, keys: Sequence[str]) -> str:
         """Return the condition that is true for rows, `t`, which a merge changes or takes away."""
         target = self.target
         come = " OR ".join(self.among(staged, keys) for staged in target.staged_tables())
@@ -207,23 +225,43 @@ class Keeping:
                 "metadata_columns: [run_id]  in the flow",
                 code="HG529",
             )
-        self._check_untouched()
+        self._check_untouched(undone)
         return target.chain.at(target.run, undone.seq - 1)
 
     def kept(self, undone: Commit) -> str:
         """Return the kinds of what is kept of a commit."""
         return "".join(kind for seq, kind in self.found() if seq == undone.seq)
 
-    def _check_untouched(self) -> None:
+    def _check_untouched(self, undone: Commit) -> None:
         target, rows = self.target, self.count()
         if target.last is not None and rows != target.last.total_rows:
             raise StoreError(
-                f"{target.place.shown()} has {rows:,} rows, and {target.last.total_rows:,} after "
-                "the newest commit: somebody changed it since, and undo would mix the two",
+                f"{target.place.shown()} has {plural(rows, 'row')}, and "
+                f"{target.last.total_rows:,} after the newest commit: somebody changed it since, "
+                "and undo would mix the two",
                 hint="put the rows back, or move everything again with  "
                 f"hygge go {target.request.flow} --full-refresh",
                 code="HG529",
             )
+        if changed := self.changed_rows(undone):
+            raise StoreError(
+                f"{changed:,} of the rows that commit {undone.seq} wrote to {target.place.shown()} "
+                "were changed by others since, which undo would lose",
+                hint="mend the rows by hand, or move everything again with  "
+                f"hygge go {target.request.flow} --full-refresh",
+                code="HG529",
+            )
+
+    def going(self, undone: Commit, number: int = 1) -> tuple[str, tuple[str, ...]]:
+        """Return a condition on the rows that undo takes away, and its parameters from `number`."""
+        kinds, target = self.kept(undone), self.target
+        if "k" in kinds:
+            keys = undone.primary_key
+            kept = self.name(self.table(undone.seq, "k"))
+            return f"{self.row(keys)} IN (SELECT {self.chosen(keys)} FROM {kept})", ()
+        if set(kinds) & {"c", "t"}:
+            return "1 = 1", ()
+        return f"{target.quote(_RUN_ID)} = {target.chain.numbered(number)}", (undone.run_id,)
 
     def count(self, table: str | None = None) -> int:
         """Return how many rows the place, or another table, has."""
@@ -274,9 +312,9 @@ class Keeping:
         target = self.target
         if "k" in kinds:
             self.delete_rows(self.table(undone.seq, "k"), undone.primary_key)
-        elif not kinds:
-            where = f"{target.quote(_RUN_ID)} = {target.chain.numbered(1)}"
-            target.run(f"DELETE FROM {target.table} WHERE {where}", (undone.run_id,))
+        elif "c" not in kinds:
+            where, values = self.going(undone)
+            target.run(f"DELETE FROM {target.table} WHERE {where}", values)
         names = self.listed(self.columns_back(undone, commit))
         for kind in set(kinds) & {"c", "r"}:
             kept = self.name(self.table(undone.seq, kind))
@@ -295,8 +333,8 @@ class Keeping:
         rows, target = self.count(table), self.target
         if rows != commit.total_rows:
             raise StoreError(
-                f"{target.place.shown()} would have {rows:,} rows, and had {commit.total_rows:,} "
-                f"before commit {commit.undoes}; nothing was undone",
+                f"{target.place.shown()} would have {plural(rows, 'row')}, and had "
+                f"{commit.total_rows:,} before commit {commit.undoes}; nothing was undone",
                 hint="that commit, or somebody since, also took away rows that were there: move "
                 f"everything again with  hygge go {target.request.flow} --full-refresh",
                 code="HG529",

@@ -135,6 +135,11 @@ class MergingTarget(SqlTarget):
 
     # The contract
 
+    @property
+    def sees_changes(self) -> bool:  # type: ignore[override]
+        """Whether rows that others changed are told; see `Target.sees_changes`."""
+        return self.keeping.sees_changes
+
     def previous(self) -> Commit | None:
         """Return the commit before the newest one that no undo took back."""
         return self.keeping.previous()
@@ -181,6 +186,8 @@ class MergingTarget(SqlTarget):
     def prepare(self, parts: Sequence[Part], commit: Commit) -> pa.Schema:
         """Return the schema of what is staged, of a merge with one row of each key."""
         schema = super().prepare(parts, commit)
+        if self.request.clears is not None:
+            self.keeping.cleared = self._in_range(self.request.clears, schema)
         if self.request.mode is Mode.MERGE:
             self._settle(schema, commit.rows)
         return schema
@@ -196,7 +203,11 @@ class MergingTarget(SqlTarget):
             return self.count(self.table)
         if self.request.clears is None:
             return super().add_staged(commit, schema)
-        self._clear(self.request.clears, schema)
+        if self.keeping.cleared is not None:
+            where, values = self.keeping.cleared
+            rows = self.count(f"{self.table} AS t WHERE {where}", values)
+            gone = self.change(self.deleting(where), values)
+            check_gone(gone, rows, self.place.shown(), "taken away")
         self.insert_staged(commit, schema)
         return self.count(self.table)
 
@@ -352,10 +363,10 @@ class MergingTarget(SqlTarget):
             code="HG533",
         )
 
-    def _clear(self, span: Span, schema: pa.Schema) -> None:
-        """Delete the rows of a range."""
+    def _in_range(self, span: Span, schema: pa.Schema) -> tuple[str, list[Any]] | None:
+        """Return a condition on rows `t` of a range, with its parameters; None for no row."""
         if all(self.folded(one.field.name) != self.folded(span.column) for one in self.live or ()):
-            return
+            return None
         field = schema.field(span.column)
         column = self.ranged(field)
         tests: list[str] = []
@@ -367,10 +378,7 @@ class MergingTarget(SqlTarget):
                 values.append(value)
         if not tests:
             tests.append(f"t.{self.quote(field.name)} IS NOT NULL")
-        condition = " AND ".join(tests)
-        rows = self.count(f"{self.table} AS t WHERE {condition}", values)
-        gone = self.change(self.deleting(condition), values)
-        check_gone(gone, rows, self.place.shown(), "taken away")
+        return " AND ".join(tests), values
 
     def _list(self, names: Iterable[str]) -> str:
         return ", ".join(map(self.quote, names))

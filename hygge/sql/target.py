@@ -386,8 +386,8 @@ class SqlTarget(Target):
         if self.last is None or self.request.mode is Mode.REPLACE:
             return
         raise StoreError(
-            f"{self.place.shown()} is gone, but its history has {self.last.seq} commits and "
-            f"{self.last.total_rows:,} rows",
+            f"{self.place.shown()} is gone, but its history goes up to commit {self.last.seq}, and "
+            f"the number of its rows is {self.last.total_rows:,}",
             hint="put the table back, or move everything again with  "
             f"hygge go {self.request.flow} --full-refresh",
             code="HG537",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from hygge.errors import HomeError
+from hygge.plurals import plural
 
 PATIENCE = 10.0
 """Seconds; a move that ends in this error is tried again, and waits longer each time."""
@@ -19,22 +20,31 @@ class StillWritingError(HomeError):
         super().__init__(what, hint=hint, code="HG509")
 
 
+def patience() -> float:
+    """Return until when to wait, by the monotonic clock."""
+    return time.monotonic() + PATIENCE
+
+
 def until_ended(
-    open_now: Callable[[], Mapping[str, str]], first: Mapping[str, str], entity: str, hint: str
+    open_now: Callable[[], Mapping[str, str]],
+    first: Mapping[str, str],
+    entity: str,
+    hint: str,
+    *,
+    latest: float,
 ) -> None:
     """Return when none of the transactions `first` is open any more; new ones do not matter.
 
     Both tell transactions by what identifies them, with words for a person. Raises
-    `StillWritingError` with those of the ones that are left.
+    `StillWritingError` with those that are left after `latest`, by `patience`'s clock.
     """
     left = dict(first)
-    latest = time.monotonic() + PATIENCE
     while left:
         if time.monotonic() > latest:
             who = ", ".join(sorted(left.values())[:3])
             raise StillWritingError(
-                f"{entity}: {len(left)} transactions that may add rows below the newest one have "
-                f"not ended within {PATIENCE:g} s: {who}",
+                f"{entity}: {plural(len(left), 'transaction')} that may add rows below the newest "
+                f"one did not end within {PATIENCE:g} s: {who}",
                 hint,
             )
         time.sleep(_POLL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from hygge.connector import ProjectContext, Store
 from hygge.model import Mode
@@ -11,6 +11,9 @@ from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.names import readings, refuse_table
 from hygge.sql.replacing import Replacing
 from hygge.sql.server import ServerStoreConfig
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class MysqlStoreConfig(MariaSettings, ServerStoreConfig, type="mysql"):
@@ -31,6 +34,13 @@ class MysqlStoreConfig(MariaSettings, ServerStoreConfig, type="mysql"):
     bulk: Literal["auto", "insert"] = "auto"
     """How rows get in: by LOAD DATA LOCAL where the server lets it, or always by INSERT, for what
     stands between and does not know LOAD DATA, such as some proxies."""
+
+    @classmethod
+    def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
+        """Return the column that holds `field`; see `StoreConfig.held_as`."""
+        from hygge.sql.maria import types
+
+        return types.held_as(field)
 
     def refuse_name(self, into: str) -> str | None:
         """Return why no table can be called `into`; see `StoreConfig.refuse_name`."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+import yaml
 from projects import hygge, write_project
+from servers import Mysql, Postgres
 from typer.testing import CliRunner
 
 from hygge.cli.app import app
@@ -190,3 +193,64 @@ def test_what_is_missing_before_any_move_is_exit_3(root: Path) -> None:
     run = hygge(root, "plan")
     assert run.returncode == 3
     assert "HG301" in run.stderr
+
+
+def test_a_plan_from_postgres_to_mysql_is_what_go_does(
+    tmp_path: Path, postgres: Postgres, mysql: Mysql
+) -> None:
+    """The types are those of the store's own tables, and what it cannot hold is refused by both."""
+    write_project(
+        tmp_path,
+        {
+            "homes/here.yml": yaml.safe_dump(postgres.settings()),
+            "stores/there.yml": yaml.safe_dump(mysql.settings()),
+            "flows/users.yml": "home: here\nstore: there\n",
+        },
+    )
+    postgres.run(
+        "CREATE TABLE users (id int8 PRIMARY KEY, code uuid, tags text[], size numeric(9,2), "
+        "span interval)"
+    )
+    postgres.run("INSERT INTO users (id, size) VALUES (1, 1.5)")
+    failure, refused = planned(tmp_path, code=1)["failure"], hygge(tmp_path, "go").stdout
+    for said in (f"[{failure['code']}]: {failure['message']}", refused):
+        assert "[HG535]: column 'tags' has the type list<item: string>, which tables of" in said
+    (tmp_path / "flows/users.yml").write_text('home: here\nstore: there\nselect: ["-tags"]\n')
+    move = planned(tmp_path)
+    ways = {one["name"]: (one["store"], one["how"]) for one in move["columns"]}
+    kinds = {"id": "bigint", "code": "binary(16)", "size": "decimal(9,2)", "span": "longtext"}
+    assert ways == {name: (kind, "exact") for name, kind in kinds.items()}
+    assert hygge(tmp_path, "go").returncode == 0
+    made = mysql.run(
+        "SELECT column_name, column_type FROM information_schema.columns "
+        f"WHERE table_schema = '{mysql.database}' AND table_name = 'users'"
+    )
+    assert {name: kind.replace("bigint(20)", "bigint") for name, kind in made} == kinds
+    postgres.run("ALTER TABLE users DROP span, ADD extra int")
+    said = hygge(tmp_path, "plan").stdout
+    assert "the 1 row of users is replaced" in said
+    assert re.search(r"gone +span +string \(postgresql:interval\) +- +leaves the store", said)
+    assert re.search(r"new +extra +- +int32 +is added", said)
+
+
+def test_a_plan_waits_for_nobody_and_tells_how_far_it_reads_back(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    write_project(
+        tmp_path,
+        {
+            "homes/here.yml": yaml.safe_dump(postgres.settings()),
+            "stores/there.yml": "type: duckdb\npath: there.duckdb\n",
+            "flows/users.yml": "home: here\nstore: there\nmode: merge\nprimary_key: id\n"
+            "incremental: {column: id, lookback: 5}\n",
+        },
+    )
+    postgres.run("CREATE TABLE users AS SELECT 20 AS id")
+    assert hygge(tmp_path, "go").returncode == 0
+    with postgres.connect() as writer:
+        writer.autocommit = False
+        writer.execute(f"INSERT INTO {postgres.schema}.users VALUES (21)".encode())
+        assert planned(tmp_path)["window"] == "id from 15, included (read back from 20), to now"
+        flow = tmp_path / "flows/users.yml"
+        flow.write_text(flow.read_text().replace(", lookback: 5", ""))
+        assert planned(tmp_path)["window"] == "id from 20, included, to now"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -101,6 +102,52 @@ def test_an_entity_whose_files_are_gone_has_nothing_new(
     moved_on.rename(path)
     assert go(root).notes == ("nothing new",)
     assert ids(root) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"\n")], ids=["empty", "packed"])
+def test_a_new_file_that_is_empty_is_nothing_new(root: Path, kind: str, content: bytes) -> None:
+    """It is known by the next commit, so that it does not stand in the way of any other."""
+    first, second = "id,name\n1,ann\n", "id,name\n3,cyd\n"
+    if kind == "jsonl":
+        first, second = '{"id": 1, "name": "ann"}\n', '{"id": 3, "name": "cyd"}\n'
+    write_project(root, {"homes/files.yml": f"type: {kind}\npath: in\n"})
+    write(root, f"users/1.{kind}", first)
+    empty = root / f"in/users/2.{kind}{'.gz' if content else ''}"
+    empty.write_bytes(content)
+    assert go(root).rows == 1
+    empty.write_bytes(content)
+    os.utime(empty, ns=(5, 5))
+    outcome = go(root)
+    assert (outcome.result, outcome.notes) == (Result.OK, ("nothing new",)), outcome.failure
+    write(root, f"users/3.{kind}", second)
+    assert go(root).rows == 1
+    assert ids(root) == [1, 3]
+    assert len(ledger(root)) == 3
+    empty.write_text(second.replace("3", "4"))
+    assert (go(root).result is Result.OK) == (not content), "a text is not packed"
+
+
+def test_files_of_which_none_has_a_column_are_an_error_at_first(root: Path) -> None:
+    write(root, "users/1.csv", "")
+    failure = go(root).failure
+    assert failure is not None
+    assert "has no columns" in failure.message
+
+
+def test_the_lock_of_a_flow_is_held_against_new_files(root: Path) -> None:
+    """A narrower guess stops the move, and what to do is not to write the lock again and again."""
+    write(root, "users/1.csv", "id,size\n1,1.5\n")
+    assert go(root).rows == 1
+    assert CliRunner().invoke(app, ["-C", str(root), "schema", "lock", "users"]).exit_code == 0
+    write(root, "users/2.csv", "id,size\n2,2\n")
+    failure = go(root).failure
+    assert failure is not None
+    assert failure.code == "HG522"
+    assert "give `types` in the home" in (failure.hint or "")
+    (root / "homes/files.yml").write_text("type: csv\npath: in\ntypes: {size: float64}\n")
+    assert go(root).rows == 1
+    assert ids(root) == [1, 2]
 
 
 def test_an_entity_that_never_had_a_file_is_an_error(root: Path) -> None:

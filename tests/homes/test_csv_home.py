@@ -132,15 +132,15 @@ def move(home: Home, entity: str) -> pa.Table:
 @pytest.mark.parametrize(
     ("content", "line", "byte", "what"),
     [
-        (b"a,b\n1,x\n2\n", 3, 8, "1 fields where there are 2 columns"),
-        (b"a,b\n1,x\n2,y,z\n", 3, 8, "3 fields where there are 2 columns"),
+        (b"a,b\n1,x\n2\n", 3, 8, "1 field for 2 columns"),
+        (b"a,b\n1,x\n2,y,z\n", 3, 8, "3 fields for 2 columns"),
         (b'a,b\n1,"x\ny"\n\n2,"z\n3,4\n', 5, 13, "never closed"),
         (b'a,b\n1,"', 2, 4, "never closed"),
         (b'"a,b\n1,2\n', 1, 0, "never closed"),
         (b'a,b\n1,"x\ny"\n2,\xff\n', 4, 14, "invalid UTF8"),
         (b"a,\xff\n1,2\n", 1, 2, "invalid UTF8"),
-        (b"\xef\xbb\xbfa,b\n1\n", 2, 7, "1 fields"),
-        (b"a,b\r1,2\r3\r", 3, 8, "1 fields"),
+        (b"\xef\xbb\xbfa,b\n1\n", 2, 7, "1 field"),
+        (b"a,b\r1,2\r3\r", 3, 8, "1 field"),
         (b"a,a\n1,2\n", 1, None, "two columns are called 'a'"),
         (b"a,\n1,2\n", 1, None, "column 2 has no name"),
     ],
@@ -205,7 +205,7 @@ def test_names_replace_a_header_or_stand_for_none(tmp_path: Path) -> None:
     assert found.to_pydict() == {"x": [1], "y": [2]}
     found = read(tmp_path, b"1,2\n", header=False)
     assert found.to_pydict() == {"column_1": [1], "column_2": [2]}
-    assert "2 columns, but 1 names" in refusal(tmp_path, b"1,2\n", names=["x"]).message
+    assert "2 columns, but `names` has 1" in refusal(tmp_path, b"1,2\n", names=["x"]).message
 
 
 def test_first_lines_can_be_skipped(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,11 +19,13 @@ from servers import Mysql, Postgres, mysql_login, schema_name
 
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
 from hygge.coordinator import Stop, run
+from hygge.errors import HomeError
 from hygge.model import Outcome, Result
 from hygge.plan import Move, Plan
 from hygge.settings import MoveSettings
 from hygge.sql import waiting
 from hygge.sql.pool import close_all
+from hygge.sql.zones import on_the_wall
 
 
 class Alone(Postgres):
@@ -116,7 +119,7 @@ def test_a_row_with_the_time_its_transaction_began_comes_once(
         outcome = flow.go()
         assert outcome.result is Result.OK
         assert flow.ids() == [1]
-        assert "wait for the next move" in " ".join(outcome.notes)
+        assert "waits for the next move" in " ".join(outcome.notes)
         late.commit()
     if kind == "timestamptz":
         assert flow.moved() == 2
@@ -127,6 +130,72 @@ def test_a_row_with_the_time_its_transaction_began_comes_once(
     if kind != "timestamp" or zone != "Pacific/Pago_Pago":
         assert flow.ids() == [1, 2, 3]
         assert flow.moved() == 0
+
+
+AHEAD = "Pacific/Kiritimati"
+BEHIND = "Pacific/Pago_Pago"
+
+
+@pytest.mark.parametrize("zone", [AHEAD, BEHIND])
+def test_times_of_a_zone_that_is_known_need_not_wait(
+    tmp_path: Path, postgres: Postgres, zone: str
+) -> None:
+    postgres.run(f"CREATE TABLE t (id int, at timestamp DEFAULT timezone('{zone}', now()))")
+    settings = {"nulls": "skip", "future": "include"}
+    flow = Flow(
+        tmp_path,
+        postgres.settings(time_zone=zone),
+        "at",
+        incremental={"column": "at", **settings},
+    )
+    with writing(postgres, "INSERT INTO t VALUES (1)") as late:
+        postgres.run("INSERT INTO t VALUES (2)")
+        assert flow.moved() == 0
+        late.commit()
+    assert flow.moved() == 2
+    assert flow.ids() == [1, 2]
+
+
+@pytest.mark.parametrize("zone", [AHEAD, BEHIND])
+def test_times_of_mysql_in_a_zone_that_is_known_need_not_wait(
+    tmp_path: Path, mysql: Mysql, zone: str
+) -> None:
+    mysql.run("CREATE TABLE t (id int, at datetime(6))")
+    hours = {AHEAD: 14, BEHIND: -11}[zone]
+    now = f"UTC_TIMESTAMP(6) + INTERVAL {hours} HOUR"
+    flow = Flow(
+        tmp_path,
+        mysql.settings(time_zone=zone),
+        "at",
+        incremental={"column": "at", "future": "include"},
+    )
+    with also_writing(mysql, f"INSERT INTO t VALUES (1, {now})") as late:
+        mysql.run(f"INSERT INTO t VALUES (2, {now})")
+        flow.go()
+        assert (tmp_path / "kept.duckdb").exists()
+        assert flow.ids() == []
+        late.commit()
+    for _ in range(50):
+        # Others write to this server too, and hold up what is newer than they are.
+        time.sleep(0.3)
+        flow.go()
+        if flow.ids():
+            break
+    assert flow.ids() == [1, 2]
+
+
+def test_a_clock_that_is_put_back_shows_an_hour_again() -> None:
+    """On 2026-10-25 at 1:00 UTC the clocks of Oslo went from 3:00 to 2:00."""
+    hour = 3600 * 10**6
+    change = int(datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp()) * 10**6
+    assert on_the_wall(change - 6 * hour, "Europe/Oslo") == change - 4 * hour
+    assert on_the_wall(change - hour // 2, "Europe/Oslo") == change + hour // 2
+    assert on_the_wall(change, "Europe/Oslo") == change + hour
+
+
+def test_a_zone_that_is_none_is_told() -> None:
+    with pytest.raises(ValueError, match="such as Europe/Oslo"):
+        HomeConfig.create({"type": "postgres", "time_zone": "Mars/North"})
 
 
 def test_a_row_of_today_comes_once_whenever_it_is_committed(
@@ -259,17 +328,111 @@ def test_a_store_in_the_same_database_holds_nothing_up(
         assert postgres.run("SELECT count(*) FROM kept.t") == [(number,)]
 
 
-def test_lookback_waits_for_nobody(tmp_path: Path, postgres: Postgres) -> None:
+MERGE = {"mode": "merge", "primary_key": "id"}
+
+
+def test_with_lookback_no_row_waits_and_the_watermark_does(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    """A transaction that was open for longer than `lookback` reaches back is not lost."""
     postgres.run("CREATE TABLE t (id int PRIMARY KEY, at timestamptz DEFAULT now())")
-    settings = {"mode": "merge", "primary_key": "id"}
-    back = {"incremental": {"column": "at", "lookback": "1h"}}
-    flow = Flow(tmp_path, postgres.settings(), "at", **settings, **back)
-    with writing(postgres, "INSERT INTO t VALUES (1)") as late:
-        postgres.run("INSERT INTO t VALUES (2)")
-        assert flow.moved() == 1
+    postgres.run("INSERT INTO t VALUES (1, now() - interval '1 hour')")
+    back = {"incremental": {"column": "at", "lookback": "1s"}}
+    flow = Flow(tmp_path, postgres.settings(), "at", **MERGE, **back)
+    assert flow.moved() == 1
+    with writing(postgres, "INSERT INTO t VALUES (2)") as late:
+        postgres.run("INSERT INTO t VALUES (3, now() + interval '2 s'), (4, now())")
+        outcome = flow.go()
+        assert outcome.result is Result.OK
+        assert flow.ids() == [1, 3, 4]
+        assert "2 rows were moved that the next move reads again" in " ".join(outcome.notes)
         late.commit()
     flow.go()
-    assert flow.ids() == [1, 2]
+    assert flow.ids() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("source", ["table", "view"])
+def test_with_lookback_a_writer_that_does_not_end_holds_the_watermark(
+    tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 0.3)
+    place = "t" if source == "table" else "base"
+    postgres.run(f"CREATE TABLE {place} (id int PRIMARY KEY)")
+    if source == "view":
+        postgres.run("CREATE VIEW t AS SELECT * FROM base")
+    back = {"incremental": {"column": "id", "lookback": 1}}
+    flow = Flow(tmp_path, postgres.settings(), "id", **MERGE, **back)
+    postgres.run(f"INSERT INTO {place} VALUES (1)")
+    assert flow.moved() == 1
+    with writing(postgres, f"INSERT INTO {place} VALUES (2)") as late:
+        postgres.run(f"INSERT INTO {place} VALUES (10), (11)")
+        for _ in range(2):
+            assert flow.go().result is Result.OK
+            assert flow.ids() == [1, 10, 11]
+        late.commit()
+    flow.go()
+    assert flow.ids() == [1, 2, 10, 11]
+    postgres.run(f"INSERT INTO {place} VALUES (12)")
+    assert flow.moved() == 2, "11, at which rows are read back to, and 12"
+
+
+class Shared(Flow):
+    """The same under a snapshot that was opened by an earlier entity of its flow."""
+
+    def go(self) -> Outcome:
+        move = replace(self.move, shares_snapshot=True)
+        first = replace(move, entity="u", into="u", settings=MoveSettings())
+        plan = Plan(ProjectContext(self.root), (first, move))
+        return run(plan, stop=Stop(), listen=lambda event: None).outcomes[1]
+
+
+@pytest.mark.parametrize(
+    "back", [{}, {**MERGE, "incremental": {"column": "id", "lookback": 1}}], ids=["", "lookback"]
+)
+def test_a_number_is_waited_for_before_a_shared_snapshot(
+    tmp_path: Path, postgres: Postgres, back: dict[str, Any]
+) -> None:
+    postgres.run("CREATE TABLE t (id serial PRIMARY KEY, name text)")
+    postgres.run("CREATE TABLE u AS SELECT 1 AS one")
+    flow = Shared(tmp_path, postgres.settings(), "id", **back)
+    with writing(postgres, "INSERT INTO t (name) VALUES ('late')") as late:
+        for _ in range(5):
+            postgres.run("INSERT INTO t (name) VALUES ('early')")
+        threading.Timer(1.0, late.commit).start()
+        assert flow.moved() == 6
+    assert flow.ids() == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_shared_snapshot_is_not_taken_while_a_number_may_come_late(
+    tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 0.3)
+    postgres.run("CREATE TABLE t (id serial)")
+    postgres.run("CREATE TABLE u AS SELECT 1 AS one")
+    flow = Shared(tmp_path, postgres.settings(), "id")
+    with writing(postgres, "INSERT INTO t DEFAULT VALUES") as late:
+        postgres.run("INSERT INTO t DEFAULT VALUES")
+        failure = flow.go().failure
+        assert failure is not None
+        assert failure.code == "HG509"
+        late.commit()
+    assert flow.moved() == 2
+
+
+def test_a_table_that_is_not_there_stops_no_other_of_a_shared_snapshot(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    postgres.run("CREATE TABLE t (id int PRIMARY KEY, at timestamptz DEFAULT now())")
+    home = HomeConfig.create(postgres.settings()).home(ProjectContext(tmp_path))
+    requests = [ReadRequest(name, watermark="at") for name in ("gone", "t")]
+    with home.snapshot(requests) as shared:
+        with home.open(replace(requests[1], snapshot=shared)) as source:
+            assert source.upper is not None
+        with (
+            pytest.raises(HomeError, match="has no table 'gone'"),
+            home.open(replace(requests[0], snapshot=shared)),
+        ):
+            pass
 
 
 def test_a_shared_snapshot_knows_what_was_open_before_it(
@@ -277,12 +440,13 @@ def test_a_shared_snapshot_knows_what_was_open_before_it(
 ) -> None:
     postgres.run("CREATE TABLE t (id int, at timestamptz DEFAULT now())")
     home = HomeConfig.create(postgres.settings()).home(ProjectContext(tmp_path))
+    request = ReadRequest("t", watermark="at")
     with writing(postgres, "INSERT INTO t VALUES (1)") as late:
         began = late.execute("SELECT now()").fetchone()
         assert began is not None
-        with home.snapshot() as shared:
+        with home.snapshot([request]) as shared:
             late.commit()
-            with home.open(ReadRequest("t", snapshot=shared, watermark="at")) as source:
+            with home.open(replace(request, snapshot=shared)) as source:
                 assert source.upper is not None
                 assert source.upper.as_py() < began[0]
 
@@ -345,7 +509,7 @@ def test_a_time_of_mysql_that_is_committed_late_comes_once(
         outcome = flow.go()
         assert outcome.result is Result.OK
         assert flow.ids() == [1]
-        assert "wait for the next move" in " ".join(outcome.notes)
+        assert "waits for the next move" in " ".join(outcome.notes)
         late.commit()
     for _ in range(50):
         # Others write to this server too, and hold up what is newer than they are.
@@ -383,6 +547,21 @@ def test_a_writer_of_mysql_that_does_not_end_is_named(
         assert failure is not None
         assert failure.code == "HG509"
         assert "connection " in failure.message
+
+
+def test_with_lookback_a_writer_of_mysql_holds_the_watermark(
+    tmp_path: Path, mysql: Mysql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 0.3)
+    mysql.run("CREATE TABLE t (id int PRIMARY KEY)")
+    back = {"incremental": {"column": "id", "lookback": 1}}
+    flow = Flow(tmp_path, mysql.settings(), "id", **MERGE, **back)
+    with also_writing(mysql, "INSERT INTO t VALUES (2)") as late:
+        mysql.run("INSERT INTO t VALUES (10)")
+        assert flow.moved() == 1
+        late.commit()
+    flow.go()
+    assert flow.ids() == [2, 10]
 
 
 def test_a_user_of_mysql_without_process_is_warned(

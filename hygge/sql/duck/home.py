@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -69,7 +69,7 @@ class DuckdbHome(Home):
             yield self._source(request, run)
 
     @contextmanager
-    def snapshot(self) -> Iterator[object]:
+    def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
         """Hold a transaction open, at which moves take turns."""
         with self._connected() as run:
             run("BEGIN TRANSACTION READ ONLY")

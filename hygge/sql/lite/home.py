@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
 from hygge.connector import EntityFacts, Finding, Home, ProjectContext, ReadRequest, Source
@@ -60,7 +60,7 @@ class SqliteHome(Home):
                 yield source.over_table(self._find(view, request.entity))
 
     @contextmanager
-    def snapshot(self) -> Iterator[object]:
+    def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
         """Hold a read transaction open, beside which others are opened that see the same."""
         with self._view() as view:
             yield Shared(view)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from hygge.errors import HomeError
 from hygge.sql.maria.connecting import Rows
-from hygge.sql.waiting import until_ended
+from hygge.sql.waiting import StillWritingError, patience, until_ended
+from hygge.sql.zones import on_the_wall
 from hygge.watermarks import lowest, value_of
 
 if TYPE_CHECKING:
@@ -64,21 +65,30 @@ class Column:
     kind: pa.DataType
 
 
-def upper_of(run: Rows, column: Column) -> pa.Scalar | None:
+def upper_of(run: Rows, column: Column, *, reads_back: bool, zone: str | None) -> pa.Scalar | None:
     """Return the highest value up to which a snapshot, taken after this, lacks no row.
 
-    None where the server does not tell. Raises `StillWritingError` when waiting was in vain.
+    None where the server does not tell. Raises `StillWritingError` when waiting was in vain; for
+    a flow that reads back it is the lowest value then. `zone` is that of the clocks which write
+    times without one, where it is known.
     """
     import pyarrow as pa
 
     try:
         if pa.types.is_timestamp(column.kind) or pa.types.is_date(column.kind):
-            return _before_open_ones(run, column)
+            return _before_open_ones(run, column, zone)
         return _after_writers(run, column)
+    except StillWritingError as error:
+        if not reads_back:
+            raise
+        log.warning("%s; the next move reads back to where this one began", error.message)
+        return lowest(column.kind)
     except HomeError as error:
         cause = error.__cause__
         if cause is None or not cause.args or cause.args[0] != _NO_PROCESS:
             raise
+    if reads_back:
+        return None
     log.warning(
         "%s: this user may not see open transactions (GRANT PROCESS ON *.* TO …), so rows that are "
         "committed late are found by  incremental: {lookback: …}  only",
@@ -87,7 +97,7 @@ def upper_of(run: Rows, column: Column) -> pa.Scalar | None:
     return None
 
 
-def _before_open_ones(run: Rows, column: Column) -> pa.Scalar:
+def _before_open_ones(run: Rows, column: Column, zone: str | None) -> pa.Scalar:
     import pyarrow as pa
 
     asked = int(run(_NOW)[0][0])
@@ -97,12 +107,14 @@ def _before_open_ones(run: Rows, column: Column) -> pa.Scalar:
     if asked - since > 10**6:
         waits = (asked - since) / 10**6
         log.info(
-            "%s: a transaction has been open for %.1f s: rows since then wait for the next move",
+            "%s: a transaction has been open for %.1f s: rows since then are for the next move",
             column.entity,
             waits,
         )
     is_zoned = pa.types.is_timestamp(column.kind) and column.kind.tz is not None
-    if not is_zoned:
+    if not is_zoned and zone is not None:
+        since = on_the_wall(since, zone)
+    elif not is_zoned:
         # The clock on the wall, in UTC or in the server's own zone, whichever is behind.
         since += min(int(run(_WALL)[0][0]), 0) * 10**6
     if pa.types.is_date(column.kind):
@@ -117,7 +129,7 @@ def _after_writers(run: Rows, column: Column) -> pa.Scalar:
     # Not before: who begins to write after the highest value was seen gets a higher one.
     time.sleep(_SETTLE)
     writers = partial(_writers, run)
-    until_ended(writers, writers(), column.entity, _END)
+    until_ended(writers, writers(), column.entity, _END, latest=patience())
     text = highest.decode() if isinstance(highest, bytes) else str(highest)
     return lowest(column.kind) if highest is None else value_of(text, column.kind)
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 class MysqlHome(ServerHome[MariaSettings, Rows, catalog.Table]):
     """A database of MySQL or MariaDB."""
 
-    def __init__(self, settings: MariaSettings) -> None:
+    def __init__(self, settings: MariaSettings, zone: str | None) -> None:
         super().__init__(MariaServer(settings))
+        self._zone = zone
 
     def findings(self, run: Rows) -> Iterator[Finding]:
         """Yield what the server says of itself."""
@@ -79,4 +80,6 @@ class MysqlHome(ServerHome[MariaSettings, Rows, catalog.Table]):
     def _upper(self, run: Rows, request: ReadRequest) -> pa.Scalar | None:
         """Return up to where the snapshot, which is to be taken after this, lacks no row."""
         column = self._source(run, request).watermark_column()
-        return None if column is None else upper_of(run, column)
+        if column is None:
+            return None
+        return upper_of(run, column, reads_back=request.reads_back, zone=self._zone)

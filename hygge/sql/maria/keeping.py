@@ -49,7 +49,7 @@ class MariaKeeping(Keeping):
 
     def fill(self, commit: Commit, kind: str) -> None:
         """Keep keys or rows; those that a merge changes are joined by the key's own indexes."""
-        if kind != "r":
+        if kind != "r" or self.cleared is not None:
             super().fill(commit, kind)
             return
         target, keys = self.target, commit.primary_key

@@ -250,3 +250,12 @@ def sql_type(field: pa.Field, *, is_key: bool = False) -> str:
     if is_.is_binary(kind):
         return "varbinary(255)" if is_key else "longblob"
     return KEY_TYPE if is_key else "longtext"
+
+
+def held_as(field: pa.Field) -> tuple[pa.Field, str] | None:
+    """Return the field that is staged for `field` and its type on the server; None if refused."""
+    try:
+        fitted = field.with_type(fit(field.type))
+    except UnfitError:
+        return None
+    return fitted, sql_type(fitted).partition(" COMMENT ")[0]

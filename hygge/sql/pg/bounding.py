@@ -11,13 +11,15 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from hygge.sql.pg.connecting import Rows
-from hygge.sql.waiting import StillWritingError, until_ended
+from hygge.sql.waiting import StillWritingError, patience, until_ended
+from hygge.sql.zones import on_the_wall
 from hygge.watermarks import lowest, value_of
 
 if TYPE_CHECKING:
@@ -48,10 +50,12 @@ WHERE database = current_database()
 """
 """Of sessions whose begin may not be seen, those without a user are the server's own."""
 _WALL = """
-SELECT min((extract(epoch FROM (timestamptz 'epoch' + $1 * interval '1 microsecond')
-  AT TIME ZONE zone) * 1000000)::int8)
-FROM unnest(ARRAY['UTC', current_setting('TimeZone')]) zone
+SELECT min((extract(epoch FROM (timestamptz 'epoch' + $1 * interval '1 microsecond' + soon)
+  AT TIME ZONE zone - soon) * 1000000)::int8)
+FROM unnest(ARRAY['UTC', current_setting('TimeZone')]) zone,
+  unnest(ARRAY[interval '0', interval '3 hours']) soon
 """
+"""Where clocks are soon put back, they show an hour again."""
 _PARTS = """
 WITH RECURSIVE part AS (
   SELECT $1::oid AS oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN part p ON p.oid = inhparent
@@ -78,8 +82,8 @@ WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backen
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """Which transactions were open before a snapshot was taken."""
+class _Opened:
+    """Which transactions are open."""
 
     asked: int
     """Microseconds since 1970 by the server's clock, before the list was taken."""
@@ -106,84 +110,118 @@ class Column:
     kind: pa.DataType
     table: int | None
     """The table's oid; None for a view or query, which may read any table."""
+    reads_back: bool
+    """Whether the bound is the lowest value, and no error, where it cannot be had in time."""
 
 
-def opened(run: Rows) -> Opened:
-    """Return which transactions of this database are open."""
-    asked = run(_NOW)[0][0]
-    time.sleep(_SETTLE)
-    rows = run(_OPEN)
-    return Opened(
-        asked,
-        {name: began for _, began, name in rows if began is not None},
-        tuple(name for _, began, name in rows if began is None),
-    )
+@contextmanager
+def reading(run: Rows) -> Iterator[None]:
+    """Begin a transaction that only reads, and end it."""
+    run("BEGIN READ ONLY")
+    try:
+        yield
+    finally:
+        run("ROLLBACK")
 
 
-def upper_of(run: Rows, column: Column, shared: Opened | None) -> pa.Scalar | None:
-    """Return the highest value up to which a snapshot lacks no row that comes later.
+class Bounds:
+    """Finds bounds for one snapshot, which is to be taken after they were asked for."""
 
-    To be asked before the snapshot is taken, or with what was open before the shared one was.
-    Raises `StillWritingError` where only waiting helps, and waiting was in vain.
-    """
-    if run("SELECT pg_is_in_recovery()")[0][0]:
-        log.warning(
-            "%s: a standby server does not tell of open transactions; rows of such as are "
-            "committed late are found by  incremental: {lookback: …}  only",
-            column.entity,
+    def __init__(self, run: Rows, zone: str | None) -> None:
+        """`zone` is that of the clocks which write times without one, where it is known."""
+        self._run = run
+        self._zone = zone
+        self._latest = patience()
+
+    def upper_of(self, column: Column) -> pa.Scalar | None:
+        """Return the highest value up to which the snapshot lacks no row that comes later.
+
+        None where the server does not tell. Raises `StillWritingError` where only waiting helps,
+        waiting was in vain, and the flow does not read back.
+        """
+        if self._run("SELECT pg_is_in_recovery()")[0][0]:
+            if not column.reads_back:
+                log.warning(
+                    "%s: a standby server does not tell of open transactions; rows of such as are "
+                    "committed late are found by  incremental: {lookback: …}  only",
+                    column.entity,
+                )
+            return None
+        is_time = column.type.startswith(("timestamp", "date"))
+        try:
+            return self._before_open_ones(column) if is_time else self._after_writers(column)
+        except StillWritingError as error:
+            if not column.reads_back:
+                raise
+            log.warning("%s; the next move reads back to where this one began", error.message)
+            return lowest(column.kind)
+
+    @cached_property
+    def _opened(self) -> _Opened:
+        """Which transactions of this database are open."""
+        asked = self._run(_NOW)[0][0]
+        time.sleep(_SETTLE)
+        rows = self._run(_OPEN)
+        return _Opened(
+            asked,
+            {name: began for _, began, name in rows if began is not None},
+            tuple(name for _, began, name in rows if began is None),
         )
-        return None
-    if column.type.startswith(("timestamp", "date")):
-        return _before_open_ones(run, column, shared)
-    if shared is not None:
-        log.warning(
-            "%s: with  snapshot: shared  nothing can be waited for, so rows that get a number and "
-            "are committed later are found by  incremental: {lookback: …}  only",
-            column.entity,
-        )
-        return None
-    return _after_writers(run, column)
 
+    def _before_open_ones(self, column: Column) -> pa.Scalar:
+        found = self._opened
+        if found.hidden:
+            self._wait_for_hidden(column, found.hidden)
+        if found.since < found.asked:
+            log.info(
+                "%s: a transaction has been open for %.1f s: rows since then are for the next move",
+                column.entity,
+                (found.asked - found.since) / 10**6,
+            )
+        return _value_before(column, self._wall(column, found.since))
 
-def _before_open_ones(run: Rows, column: Column, shared: Opened | None) -> pa.Scalar:
-    found = opened(run) if shared is None else shared
-    if found.hidden and shared is not None:
-        raise StillWritingError(
-            f"{column.entity}: {len(found.hidden)} transactions were open whose begin cannot be "
-            "seen",
-            _GRANT,
-        )
-    if found.hidden:
+    def _wall(self, column: Column, since: int) -> int:
+        """Return what the clocks that write the column show from an instant on, at least."""
+        if column.type.endswith("with time zone"):
+            return since
+        if self._zone is not None:
+            return on_the_wall(since, self._zone)
+        return int(self._run(_WALL, (since,))[0][0])
+
+    def _wait_for_hidden(self, column: Column, hidden: tuple[str, ...]) -> None:
         log.warning(
             "%s: waiting for transactions whose begin this user may not see; %s",
             column.entity,
             _GRANT,
         )
         until_ended(
-            lambda: {name: _named(pid, name) for pid, _, name in run(_OPEN)},
-            dict.fromkeys(found.hidden, ""),
+            lambda: {name: _named(pid, name) for pid, _, name in self._run(_OPEN)},
+            dict.fromkeys(hidden, ""),
             column.entity,
             _GRANT,
+            latest=self._latest,
         )
-    if found.since < found.asked:
-        waits = (found.asked - found.since) / 10**6
-        log.info(
-            "%s: a transaction has been open for %.1f s: rows since then wait for the next move",
-            column.entity,
-            waits,
-        )
-    return _instant(run, column, found.since)
+
+    def _after_writers(self, column: Column) -> pa.Scalar:
+        """Return the highest value, once all have ended that may have taken a lower one before."""
+        run = self._run
+        with reading(run):
+            highest = run(column.max_of)[0][0]
+        # Not before: who begins to write after the highest value was seen gets a higher one.
+        oids = None if column.table is None else [oid for (oid,) in run(_PARTS, (column.table,))]
+        writers = partial(_writers, run, oids)
+        until_ended(writers, writers(), column.entity, _END, latest=self._latest)
+        return lowest(column.kind) if highest is None else value_of(highest, column.kind)
 
 
 def _named(pid: int | None, name: str) -> str:
     return name if pid is None else f"pid {pid}"
 
 
-def _instant(run: Rows, column: Column, since: int) -> pa.Scalar:
-    """Return the value before any that a transaction gives which began at `since` or later."""
+def _value_before(column: Column, wall: int) -> pa.Scalar:
+    """Return the value before any that is written by a clock which shows `wall` or later."""
     import pyarrow as pa
 
-    wall = since if column.type.endswith("with time zone") else run(_WALL, (since,))[0][0]
     if column.type == "date":
         # Later rows of this very day are told apart as ties.
         return pa.scalar(wall // 86_400_000_000, pa.int32()).cast(column.kind)
@@ -191,18 +229,6 @@ def _instant(run: Rows, column: Column, since: int) -> pa.Scalar:
     digits = re.search(r"\((\d)\)", column.type)
     step = 1 if digits is None else 10 ** (6 - int(digits[1]))
     return pa.scalar(wall - step, pa.int64()).cast(column.kind)
-
-
-def _after_writers(run: Rows, column: Column) -> pa.Scalar:
-    """Return the highest value, once all have ended that may have taken a lower one before."""
-    run("BEGIN READ ONLY")
-    highest = run(column.max_of)[0][0]
-    run("ROLLBACK")
-    # Not before: who begins to write after the highest value was seen gets a higher one.
-    oids = None if column.table is None else [oid for (oid,) in run(_PARTS, (column.table,))]
-    writers = partial(_writers, run, oids)
-    until_ended(writers, writers(), column.entity, _END)
-    return lowest(column.kind) if highest is None else value_of(highest, column.kind)
 
 
 def _writers(run: Rows, oids: list[int] | None) -> dict[str, str]:

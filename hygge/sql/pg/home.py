@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from hygge.connector import EntityFacts, Finding, ReadRequest, Source
 from hygge.errors import HomeError
 from hygge.sql.names import TableName, matching
 from hygge.sql.pg import catalog, types
-from hygge.sql.pg.bounding import SAYS_READ_ONLY, Opened, opened, upper_of
+from hygge.sql.pg.bounding import SAYS_READ_ONLY, Bounds, reading
 from hygge.sql.pg.connecting import PgServer, Rows
 from hygge.sql.pg.examining import examine_reading
 from hygge.sql.pg.reading import READ_ONLY, PgSource
@@ -27,15 +27,16 @@ class _Shared:
     """A snapshot that several connections take over."""
 
     name: str
-    opened: Opened
-    """What was open before it was taken."""
+    uppers: Mapping[str, pa.Scalar | HomeError | None]
+    """Up to where it lacks no row, by entity; or why that cannot be told."""
 
 
 class PostgresHome(ServerHome[PgSettings, Rows, catalog.Table]):
     """A PostgreSQL database."""
 
-    def __init__(self, settings: PgSettings) -> None:
+    def __init__(self, settings: PgSettings, zone: str | None) -> None:
         super().__init__(PgServer(settings))
+        self._zone = zone
 
     def findings(self, run: Rows) -> Iterator[Finding]:
         """Yield what the server says of itself, and the tables that this user may not read."""
@@ -78,7 +79,7 @@ class PostgresHome(ServerHome[PgSettings, Rows, catalog.Table]):
     def open(self, request: ReadRequest) -> Iterator[Source]:
         """Take a snapshot, or the one that the flow holds, and find the table in it."""
         with self.asked(f"cannot read {request.entity}", rights=2) as run:
-            upper = self._upper(run, request) if request.watermark else None
+            upper = self._upper(run, request)
             snapshot = _begin(run, request.snapshot)
             with closing(self._source(run, request, snapshot)) as source:
                 source.upper = upper
@@ -91,26 +92,46 @@ class PostgresHome(ServerHome[PgSettings, Rows, catalog.Table]):
         return source.over_table(self.found(run, request.entity))
 
     def _upper(self, run: Rows, request: ReadRequest) -> pa.Scalar | None:
-        """Return up to where the snapshot, which is to be taken after this, lacks no row."""
-        run("BEGIN READ ONLY")
-        column = self._source(run, request, None).watermark_column()
-        run("ROLLBACK")
-        shared = request.snapshot.opened if isinstance(request.snapshot, _Shared) else None
-        return None if column is None else upper_of(run, column, shared)
+        """Return up to where the snapshot, shared or taken after this, lacks no row."""
+        if request.watermark is None:
+            return None
+        if isinstance(request.snapshot, _Shared):
+            found = request.snapshot.uppers[request.entity]
+            if isinstance(found, HomeError):
+                raise found
+            return found
+        return self._bound(run, request, Bounds(run, self._zone))
+
+    def _bound(self, run: Rows, request: ReadRequest, bounds: Bounds) -> pa.Scalar | None:
+        with reading(run):
+            column = self._source(run, request, None).watermark_column()
+        return None if column is None else bounds.upper_of(column)
 
     @contextmanager
-    def snapshot(self) -> Iterator[object]:
+    def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
         """Hold a transaction open, whose snapshot other connections take over by its name."""
         # Beyond the pool's limit: the moves that wait for its connections need it to go on.
         with self.asked("cannot hold a snapshot", rights=0) as run:
-            before = opened(run)
+            uppers = dict(self._uppers(run, requests))
             exported = _begin(run, None)
             if exported is None:
                 raise HomeError(
                     "a standby server cannot share its snapshot between connections",
                     hint="read from the primary server, or set snapshot: entity",
                 )
-            yield _Shared(exported, before)
+            yield _Shared(exported, uppers)
+
+    def _uppers(
+        self, run: Rows, requests: Sequence[ReadRequest]
+    ) -> Iterator[tuple[str, pa.Scalar | HomeError | None]]:
+        bounds = Bounds(run, self._zone)
+        for request in requests:
+            try:
+                yield request.entity, self._bound(run, request, bounds)
+            except HomeError as error:
+                if self.is_transient(error):
+                    raise
+                yield request.entity, error
 
 
 def _begin(run: Rows, shared: object | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hygge.model import Commit
 from hygge.sql.chain import Run
 from hygge.sql.keeping import Keeping
 from hygge.sql.names import TableName, quote
@@ -14,12 +15,29 @@ class PgKeeping(Keeping):
     """Tables of PostgreSQL, whose keys have names of their own."""
 
     works = True
+    sees_changes = True
 
     def own_tables(self) -> list[str]:
         """Return the names of the tables that are kept."""
         sql = "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND starts_with(tablename, $2)"
         rows = self.target.run(sql, (self.target.place.schema, self.prefix))
         return [str(name) for (name,) in rows]
+
+    def changed_rows(self, undone: Commit) -> int:
+        """Count the rows that a transaction wrote which is younger than the commit's own.
+
+        The row of a commit in the chain was written by the very transaction of its data. One that
+        had begun to write before, elsewhere, and came to this table later is not told.
+        """
+        chain = self.target.chain
+        where, values = self.going(undone, 3)
+        written = f"FROM {chain.table} WHERE target = $1 AND seq"
+        sql = (
+            f"SELECT count(*) FROM {self.target.table} "
+            f"WHERE age(xmin) < (SELECT age(xmin) {written} = $2) "
+            f"AND xmin NOT IN (SELECT xmin {written} > $2) AND {where}"
+        )
+        return int(self.target.run(sql, (chain.target, undone.seq, *values))[0][0])
 
     def rename(self, table: TableName, name: str) -> None:
         """Give a table another name, and its key the name that goes with it."""

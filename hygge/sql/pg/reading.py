@@ -133,6 +133,7 @@ class PgSource(Source):
             type_name,
             kind,
             table.oid if table is not None and "table" in table.kind else None,
+            self._request.reads_back,
         )
 
     @property

@@ -1,0 +1,40 @@
+"""Clocks that write times without a zone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+_SOON = 3 * 3600 * 10**6
+"""Microseconds ahead in which clocks may go back and show an hour again."""
+
+
+def _known(name: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("write a time zone's name, such as Europe/Oslo or UTC") from error
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known)]
+"""The name of a time zone that this machine knows."""
+
+
+def on_the_wall(since: int, zone: str) -> int:
+    """Return the lowest time that the zone's clocks show from `since` on.
+
+    Both in microseconds since 1970, `since` of UTC.
+    """
+    return since + min(_offset(moment, zone) for moment in (since, since + _SOON))
+
+
+def _offset(moment: int, zone: str) -> int:
+    from datetime import UTC, datetime, timedelta
+    from zoneinfo import ZoneInfo
+
+    offset = datetime.fromtimestamp(moment / 10**6, UTC).astimezone(ZoneInfo(zone)).utcoffset()
+    return (offset or timedelta()) // timedelta(microseconds=1)
