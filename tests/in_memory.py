@@ -54,8 +54,11 @@ def program(name: str) -> str | None:
 
 def called(words: list[str], place: Path, **how: Any) -> None:  # noqa: ANN401
     """Run a program to its end; what it says is of interest to nobody, unless it fails."""
-    with (place / "called.log").open("ab") as log:
-        subprocess.run(words, cwd=place, stdout=log, stderr=log, check=True, **how)
+    said = place / "said"
+    with said.open("wb") as file:
+        done = subprocess.run(words, cwd=place, stdout=file, stderr=file, check=False, **how)
+    if done.returncode:
+        sys.exit(f"{words[0]} failed:\n{said.read_text(errors='replace')}")
 
 
 @contextmanager
@@ -107,7 +110,8 @@ def mysql(place: Path) -> Iterator[str | None]:
         told.settimeout(60)
         ready = {**os.environ, "NOTIFY_SOCKET": str(place / "told")}
         command = [server, *data, *alone]
-        with subprocess.Popen(command, cwd=place, env=ready, process_group=0) as process:
+        quiet: Any = {"stderr": subprocess.DEVNULL, "process_group": 0}
+        with subprocess.Popen(command, cwd=place, env=ready, **quiet) as process:
             try:
                 while b"READY=1" not in told.recv(4096):
                     pass
@@ -132,7 +136,9 @@ def start(needed: ExitStack, place: Path) -> dict[str, str]:
 
 
 def main(*command: str) -> int:
+    """Run the command and return its exit code."""
     if not is_fit():
+        print(f"tests wait for the disk: {MEMORY} has no room or runs no programs", file=sys.stderr)
         return subprocess.run(command, check=False).returncode
     place = Path(tempfile.mkdtemp(prefix="hygge-tests-", dir=MEMORY))
     place.chmod(0o755)
