@@ -14,8 +14,10 @@ help: ## Show what can be made
 demo: .venv/.installed ## Make a project in a temporary folder, check it, move its data
 	@sh .ci/demo
 
+# Hundreds of tests start a Python: what it imports is compiled once.
 test: .venv/.installed-dev ## Run all tests
-	$(IN_VENV) -m pytest -n auto --dist loadgroup
+	PYTHONDONTWRITEBYTECODE= $(IN_VENV) tests/in_memory.py \
+		$(IN_VENV) -m pytest -n auto --dist loadgroup -o tmp_path_retention_policy=failed
 
 lint: .venv/.installed-dev ## Check style and types, change nothing
 	$(IN_VENV) -m ruff check .

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 from pydantic import BaseModel
+from warm import warm
 
 HYGGE = [sys.executable, "-m", "hygge"]
 
@@ -24,10 +25,13 @@ def write_project(root: Path, files: dict[str, str]) -> Path:
 
 def hygge(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in `root` as a user would, with no terminal."""
+    env = {**os.environ, "NO_COLOR": "1", **variables}
+    if not any(name.startswith("PYTHON") for name in variables):
+        return warm().run(list(arguments), root, env, timeout=300)
     return subprocess.run(
         [*HYGGE, *arguments],
         cwd=root,
-        env={**os.environ, "NO_COLOR": "1", **variables},
+        env=env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -140,6 +140,7 @@ def mysql_login(url: str) -> dict[str, Any]:
         "password": unquote(parts.password or ""),
         "charset": "utf8mb4",
         "autocommit": True,
+        "ssl_disabled": True,  # the driver would read all certificates of this machine each time
     }
 
 

@@ -50,10 +50,10 @@ def open_place(kind: str, root: Path) -> Iterator[Place]:
 @contextmanager
 def _files(kind: str, root: Path) -> Iterator[Place]:
     folder = root / "lake" / "users"
+    db = duckdb.connect(config={"threads": 1})  # without threads, for processes that fork
 
     def ask(sql: str) -> Rows:
         files = sorted(path for path in folder.iterdir() if path.name[0] not in "._")
-        db = duckdb.connect()
         if kind in ("arrow", "orc"):
             read = orc.read_table if kind == "orc" else lambda path: ipc.open_file(path).read_all()
             import pyarrow as pa
@@ -62,9 +62,8 @@ def _files(kind: str, root: Path) -> Iterator[Place]:
             db.register("users", table)
         else:
             reader = {"parquet": "read_parquet", "csv": "read_csv", "jsonl": "read_json"}[kind]
-            db.execute(
-                f"create view users as from {reader}({[*map(str, files)]}, union_by_name=true)"
-            )
+            rows = f"from {reader}({[*map(str, files)]}, union_by_name=true)"
+            db.execute(f"create or replace view users as {rows}")
         return db.execute(sql).fetchall()
 
     def leftovers() -> list[str]:
@@ -86,7 +85,8 @@ def _files(kind: str, root: Path) -> Iterator[Place]:
         data.write_bytes(content)
 
     place = {"type": kind, "path": "lake"}
-    yield Place(root, yaml.safe_dump(place), ask, leftovers, meddle, change)
+    with db:
+        yield Place(root, yaml.safe_dump(place), ask, leftovers, meddle, change)
 
 
 @contextmanager
@@ -163,7 +163,9 @@ def _mysql(root: Path) -> Iterator[Place]:
             cursor.execute("delete from users where id = 1")
             connection.commit()
 
+    # With `prefer` the driver reads all certificates of this machine for each connection.
+    said = yaml.safe_dump(server.settings(ssl="disable"))
     try:
-        yield Place(root, yaml.safe_dump(server.settings()), server.run, leftovers, meddle)
+        yield Place(root, said, server.run, leftovers, meddle)
     finally:
         server.drop()

@@ -253,7 +253,7 @@ def test_names_tell_upper_case_and_databases_apart(mysql: Mysql) -> None:
     assert read(home, entity="things")["id"].to_pylist() == [2]
     with pytest.raises(HomeError, match="did you mean 'things'"):
         read(home, entity="thingS")
-    elsewhere = HomeConfig.create({**mysql.settings(), "database": "test"})
+    elsewhere = HomeConfig.create({**mysql.settings(), "database": "information_schema"})
     assert elsewhere.home(ProjectContext(Path())).entities(f"{mysql.database}.*") == [
         f"{mysql.database}.Things",
         f"{mysql.database}.things",
