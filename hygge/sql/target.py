@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from hygge.connector import Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part
+from hygge.plurals import plural
 from hygge.sql.chain import Chain
 from hygge.sql.keeping import Keeping
 from hygge.sql.names import TableName, quote, refuse_table
@@ -386,8 +387,8 @@ class SqlTarget(Target):
         if self.last is None or self.request.mode is Mode.REPLACE:
             return
         raise StoreError(
-            f"{self.place.shown()} is gone, but its history goes up to commit {self.last.seq}, and "
-            f"the number of its rows is {self.last.total_rows:,}",
+            f"{self.place.shown()} is gone, but its history goes up to commit {self.last.seq}, "
+            f"with {plural(self.last.total_rows, 'row')}",
             hint="put the table back, or move everything again with  "
             f"hygge go {self.request.flow} --full-refresh",
             code="HG537",

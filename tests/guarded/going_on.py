@@ -62,7 +62,7 @@ NEW_ROWS = [
     Guard(
         "nulls",
         "HG539",
-        "has no value in 1 rows",
+        "has no value in 1 row",
         [Step(SINCE, ABC)],
         Step(SINCE, [*ABC, (9, "lost", None), D]),
         out(increment.Increment, "_judge"),

@@ -270,7 +270,7 @@ PLACED = [
     Guard(
         "table that is gone",
         "HG537",
-        "is gone, but its history has 1 commits and 3 rows",
+        "is gone, but its history goes up to commit 1, with 3 rows",
         [Step(APPEND, ABC)],
         Step(APPEND, [D], sql="DROP TABLE users"),
         out(target.SqlTarget, "_check_not_lost"),

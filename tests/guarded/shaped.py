@@ -58,7 +58,7 @@ CHECKED = [
     Guard(
         "too many bad rows",
         "HG548",
-        "more than 1 rows are bad",
+        "more than 1 row is bad",
         [Step("mode: replace\n", ABC)],
         Step(
             "on_bad_row: quarantine\nmax_bad_rows: 1\nchecks: [{not_null: name}]\n",
