@@ -313,7 +313,10 @@ class DefaultSettings(Settings):
     Without it, in the column of `incremental`.
     """
     delete_missing: Literal["soft", "hard"] | None = None
-    """Rows that are gone from the home: `soft` marks them when merging, `hard` deletes them."""
+    """Rows that are gone from the home: `soft` marks them when merging, `hard` deletes them.
+
+    Not with `on_bad_row: quarantine`, which keeps rows of the home out.
+    """
     where: str | None = Field(default=None, min_length=1)
     """Move only rows that meet this condition, in the SQL of a home that speaks it.
 

@@ -86,6 +86,9 @@ def _clashes(settings: MoveSettings) -> Iterator[_Clash]:
         message = "'delete_missing' needs all rows of the home, and 'incremental' reads new ones"
         hint = "remove one; two flows may share the work, one of them without 'incremental'"
         yield _Clash("delete_missing", message, hint)
+    elif settings.delete_missing and settings.on_bad_row == "quarantine":
+        message = "'delete_missing' would take rows that are put aside for gone from the home"
+        yield _Clash("delete_missing", message, "remove one, or  on_bad_row: fail")
 
 
 def called(side: Side, config: ConnectorConfig) -> str:

@@ -329,6 +329,18 @@ TOGETHER = [
         wrong=[*ABC, D],
     ),
     Guard(
+        "rows put aside, and rows that are gone",
+        "HG222",
+        "'delete_missing' would take rows that are put aside for gone",
+        [Step(MERGE, ABC)],
+        Step(
+            f"{MERGE}delete_missing: hard\non_bad_row: quarantine\nchecks: [{{not_null: name}}]\n",
+            [(1, None, 9), *ABC[1:]],
+        ),
+        out(modes, "_clashes", lambda _: ()),
+        wrong=ABC[1:],
+    ),
+    Guard(
         "delete_missing of new rows",
         "HG222",
         "'delete_missing' needs all rows of the home",
