@@ -11,7 +11,13 @@ from hygge.sql.zones import Zone
 
 
 class MysqlHomeConfig(MariaSettings, ServerHomeConfig, type="mysql"):
-    """Reads tables, views and queries of MySQL and MariaDB, each under one snapshot."""
+    """Reads tables, views and queries of MySQL and MariaDB, each under one snapshot.
+
+    A large InnoDB table whose primary key begins with a whole number is read over several
+    connections, with `parallel: 1` over one. They see the same rows because the table is locked for
+    the few milliseconds in which they begin; the lock is waited for one second at most. That needs
+    the right to LOCK TABLES; where it cannot be had, the log says why there is one connection.
+    """
 
     can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE})
     extra: ClassVar = "mysql"
