@@ -136,7 +136,8 @@ def check(place: Place, mode: Mode, kind: str, number: int) -> bool:
     assert place.rows() == one, f"step {number}: after another undo"
     assert move(store, mode, coming(mode)) == 4
     assert place.rows() == two, f"step {number}: after the next move"
-    assert len(place.leftovers()) == 1, f"step {number}: {place.leftovers()}"
+    kept = 2 if mode is Mode.MERGE and kind in ("postgres", "mysql") else 1
+    assert len(place.leftovers()) == kept, f"step {number}: {place.leftovers()}"
     undo(store, mode)
     assert place.rows() == one
     return was_killed

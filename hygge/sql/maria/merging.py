@@ -2,7 +2,7 @@
 
 Their collations take texts for equal that are not, at least those with blanks at the end. So texts
 are compared in two ways at once: as an index of the table, or of the staging table, finds them, and
-by their bytes.
+by their bytes. See docs/decisions/0053-keys-of-mysql-are-compared-twice.md.
 """
 
 from __future__ import annotations
