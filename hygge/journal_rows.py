@@ -13,7 +13,7 @@ from hygge.errors import CommitUnknownError, ConfigError
 from hygge.model import Commit, MoveStarted, Outcome, Receipt, Result, RunFinished, RunStarted
 from hygge.processes import identity
 from hygge.receipts import dump_receipt, load_receipt
-from hygge.redact import redact
+from hygge.redact import redact, redact_values
 from hygge.runs import Report
 
 VERSION = 2
@@ -199,7 +199,7 @@ def save_outcome(
 
 
 def _receipt_text(receipt: Receipt | None) -> str | None:
-    return None if receipt is None else json.dumps(dump_receipt(receipt))
+    return None if receipt is None else json.dumps(redact_values(dump_receipt(receipt)))
 
 
 def _state(outcome: Outcome) -> str:

@@ -181,7 +181,7 @@ def test_a_session_of_another_isolation_sees_one_state_too(mysql: Mysql) -> None
     home = home_of(mysql)
     with ExitStack() as stack:
         for _ in range(4):
-            connection = stack.enter_context(session(home.config, HomeError))  # type: ignore[attr-defined]
+            connection = stack.enter_context(session(home.settings, HomeError))  # type: ignore[attr-defined]
             connection.cursor().execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
     with home.open(ReadRequest("t")) as source:
         splits = source.splits(3)
@@ -500,7 +500,7 @@ def test_there_are_no_more_splits_than_free_connections(
         assert sorted(ids_of(tables)) == [*range(1, ROWS + 1)]
     said = "other moves use the connections of max_connections"
     assert told() == ([said] * 2 if number == 1 else [])
-    assert home.config.pool().spare(99) == most  # type: ignore[attr-defined]
+    assert home.settings.pool().spare(99) == most  # type: ignore[attr-defined]
 
 
 def test_a_server_without_free_connections_is_read_over_one(
