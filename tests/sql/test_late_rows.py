@@ -24,6 +24,8 @@ from hygge.model import Outcome, Result
 from hygge.plan import Move, Plan
 from hygge.settings import MoveSettings
 from hygge.sql import waiting
+from hygge.sql.maria import bounding as maria_bounding
+from hygge.sql.pg import bounding
 from hygge.sql.pool import close_all
 from hygge.sql.zones import on_the_wall
 
@@ -282,6 +284,20 @@ def test_a_writer_that_does_not_end_stops_the_move(
     assert flow.ids() == [1, 2]
 
 
+def test_without_waiting_a_number_that_is_committed_late_would_be_lost(
+    tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounding, "until_ended", lambda *_, **__: None)
+    postgres.run("CREATE TABLE t (id serial PRIMARY KEY, name text)")
+    flow = Flow(tmp_path, postgres.settings(), "id")
+    with writing(postgres, "INSERT INTO t (name) VALUES ('late')") as late:
+        postgres.run("INSERT INTO t (name) VALUES ('early')")
+        assert flow.moved() == 1
+        late.commit()
+    assert flow.moved() == 0
+    assert flow.ids() == [2]
+
+
 def test_who_only_reads_holds_nothing_up(tmp_path: Path, postgres: Postgres) -> None:
     """Neither a run of hygge that reads for long, nor a report that takes no row lock."""
     postgres.run("CREATE TABLE t AS SELECT 1 AS id, now() AS at")
@@ -535,6 +551,20 @@ def test_a_number_of_mysql_that_is_committed_late_is_waited_for(
         assert flow.moved() == 2
     assert flow.ids() == [1, 2]
     assert flow.moved() == 0
+
+
+def test_without_waiting_a_number_of_mysql_that_is_committed_late_would_be_lost(
+    tmp_path: Path, mysql: Mysql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maria_bounding, "until_ended", lambda *_, **__: None)
+    mysql.run("CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, name text)")
+    flow = Flow(tmp_path, mysql.settings(), "id")
+    with also_writing(mysql, "INSERT INTO t (name) VALUES ('late')") as late:
+        mysql.run("INSERT INTO t (name) VALUES ('early')")
+        assert flow.moved() == 1
+        late.commit()
+    assert flow.moved() == 0
+    assert flow.ids() == [2]
 
 
 def test_a_writer_of_mysql_that_does_not_end_is_named(
