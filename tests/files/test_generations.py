@@ -282,7 +282,7 @@ def test_a_part_that_was_lost_or_cut_stops_an_append(store: Store, live: Path) -
     move(store, a_request(Mode.APPEND))
     path = min(live.glob("*.parquet"))
     path.write_bytes(b"x")
-    with pytest.raises(StoreError, match=f"{path.name}.*has 1 bytes"):
+    with pytest.raises(StoreError, match=f"{path.name}.*has 1 byte"):
         move(store, a_request(Mode.APPEND))
     path.unlink()
     with pytest.raises(StoreError, match=f"{path.name}.*missing"):

@@ -156,7 +156,7 @@ def test_a_broken_file_is_refused_with_line_and_byte(
 @pytest.mark.parametrize(
     ("end", "what"),
     [
-        (b"3\n", "line 200002, byte 1600004: 1 fields"),
+        (b"3\n", "line 200002, byte 1600004: 1 field"),
         (b"3,\xff\n", "line 200002, byte 1600006, column 'b': conversion error to string"),
         (b'3,"x\n4,y\n', "line 200002, byte 1600004: a quote opens"),
     ],

@@ -59,7 +59,7 @@ ACTS: dict[str, Rows] = {
     "undo": [(n, name, False) for n, name in FIRST],
 }
 """What each makes of the rows."""
-KEPT = {"window": "k"} | dict.fromkeys(("merge", "hard", "soft"), "kr")
+KEPT = dict.fromkeys(("window", "merge", "hard", "soft"), "kr")
 """What the newest commit keeps for its undo."""
 STAGED = {
     "postgres": "select tablename from pg_tables where tablename like '\\_hygge\\_stg%' "

@@ -107,7 +107,7 @@ def test_a_query_may_look_at_what_is_published(place: Place) -> None:
     query = f"select s.id from {{staged}} s join {schema(place)}users u on u.id = s.id"
     failure = go(place, DAY2, {"sql": query}).failure
     assert failure is not None
-    assert "1 rows against it, first (3,)" in failure.message
+    assert "1 row against it, first (3,)" in failure.message
 
 
 def test_a_warning_lets_rows_through(place: Place) -> None:

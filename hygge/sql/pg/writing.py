@@ -118,8 +118,10 @@ class PgTarget(PgMerging):
         """Take a lock of the session, or say which run has it. Politeness: the chain decides."""
         key = f"hygge:{self.place.schema}.{self.place.name}"
         self.run("SELECT set_config('application_name', $1, false)", (f"hygge {self._who()}",))
-        if self.run("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", (key,))[0][0]:
-            return
+        while not self.run("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", (key,))[0][0]:
+            self._refuse_holder(key)  # or it was freed meanwhile
+
+    def _refuse_holder(self, key: str) -> None:
         holders = self.run(
             "SELECT a.pid, a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid), "
             "(SELECT hashtextextended($1, 0) AS key) k "
@@ -128,13 +130,13 @@ class PgTarget(PgMerging):
             "AND l.objid::int8 = k.key & 4294967295 LIMIT 1",
             (key,),
         )
-        pid, name = holders[0] if holders else ("?", "hygge ?")
-        raise StoreError(
-            f"{self.place.shown()} is being written by run {str(name).removeprefix('hygge ')} "
-            f"(server process {pid})",
-            hint="wait until that run has ended, or stop it",
-            code="HG543",
-        )
+        for pid, name in holders:
+            raise StoreError(
+                f"{self.place.shown()} is being written by run {str(name).removeprefix('hygge ')} "
+                f"(server process {pid})",
+                hint="wait until that run has ended, or stop it",
+                code="HG543",
+            )
 
     def _who(self) -> str:
         return self.request.run_id
