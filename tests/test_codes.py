@@ -56,3 +56,12 @@ def test_a_code_is_explained_in_sentences_with_both_sides_of_an_example(one: Cod
 )
 def test_the_right_side_of_an_example_is_yaml(one: Code) -> None:
     assert yaml.safe_load(one.right)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [one for one in CODES.values() if one.wrong and one.code[:3] in ("HG1", "HG2")],
+    ids=lambda c: c.code,
+)
+def test_what_is_wrong_in_an_example_is_not_its_yaml(one: Code) -> None:
+    assert yaml.safe_load(one.wrong) is not None

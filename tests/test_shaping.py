@@ -302,6 +302,16 @@ def test_what_cannot_be_is_told_before_a_run(tmp_path: Path, flow: str, code: st
     assert [one.code for one in check(tmp_path).diagnostics] == [code]
 
 
+@pytest.mark.parametrize("kind", ["duckdb", "mssql", "mysql", "postgres", "sqlite"])
+def test_every_database_may_be_asked_by_a_check(tmp_path: Path, kind: str) -> None:
+    place = "path: kept.db" if kind in ("duckdb", "sqlite") else "host: db\ndatabase: d"
+    flow = 'home: here\nstore: there\nchecks: [{sql: "select id from {staged}"}]\n'
+    files = {"stores/there.yml": f"type: {kind}\n{place}\n", "flows/t.yml": flow}
+    kept = {name: text for name, text in FILES.items() if not name.startswith("stores/")}
+    write_project(tmp_path, kept | files)
+    assert [one.code for one in check(tmp_path).diagnostics] == []
+
+
 def test_a_hash_without_a_salt_is_told_before_a_run(tmp_path: Path) -> None:
     flow = "home: here\nstore: lake\ncolumns: {email: {mask: hash}}\n"
     write_project(tmp_path, FILES | {"hygge.yml": "name: p\n", "flows/t.yml": flow})

@@ -192,7 +192,7 @@ CODES = (
         "A check by `sql:` asks the store about the staged rows; stores of files answer no SQL. "
         "The other checks are made by hygge itself, in every store.",
         wrong="# flows/users.yml, whose store is a folder of files\n"
-        "checks: [{sql: select id from {staged} where id < 0}]\n",
+        'checks: [{sql: "select id from {staged} where id < 0"}]\n',
         right="# flows/users.yml\nchecks: [{not_null: id}]\n",
     ),
     Code(

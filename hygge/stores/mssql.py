@@ -33,6 +33,7 @@ class MssqlStoreConfig(TdsSettings, ServerStoreConfig, type="mssql"):
     extra: ClassVar = "mssql"
     schemes: ClassVar = ("mssql", "sqlserver")
     modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
 
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
