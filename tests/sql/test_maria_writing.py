@@ -217,7 +217,14 @@ def test_rows_are_appended_to_a_table_of_others_by_name(mysql: Mysql) -> None:
         ("varchar(3)", "abc  ", "Data truncated"),
         ("char(9)", "blank ", "blanks at the end"),
         ("varchar(9) CHARACTER SET latin1", "中", "Incorrect string value"),
-        ("enum('a','b')", "c", "Data truncated"),
+        ("enum('a','b')", "c", "none of its own"),
+        ("enum('a','b')", "B", "would become another one"),
+        ("enum('a','b')", "b ", "would become another one"),
+        ("enum('a','é')", "e", "would become another one"),
+        ("set('a','b')", "b,a", "would become another one"),
+        ("set('a','b')", "a,B", "would become another one"),
+        ("set('a','b')", "a,a", "would become another one"),
+        ("set('a','b')", "c", "none of its own"),
         ("text NOT NULL", None, "nulls, which it may not hold"),
     ],
 )
@@ -257,6 +264,22 @@ def test_a_column_that_would_round_is_made_fine_enough(
     declared = mysql.run("SHOW CREATE TABLE things")[0][1]
     assert " NOT NULL" in declared
     assert "COMMENT 'it''s'" in declared
+
+
+@pytest.mark.parametrize(
+    ("declared", "values"),
+    [
+        ("enum('a\\\\b','it''s','x y','É','')", ["a\\b", "it's", "x y", "É", "", None]),
+        ("set('p','Q','it''s')", ["p", "p,Q", "Q,it's", "", None]),
+    ],
+)
+def test_values_of_its_own_go_into_a_column(
+    mysql: Mysql, declared: str, values: list[str | None]
+) -> None:
+    mysql.run(f"CREATE TABLE things (id bigint, x {declared})")
+    table = pa.table({"id": range(len(values)), "x": pa.array(values)})
+    write(store_of(mysql), [table], write_request(Mode.APPEND))
+    assert mysql.run("SELECT x FROM things ORDER BY id") == [(value,) for value in values]
 
 
 def test_a_zero_stays_zero_where_a_column_counts_up(mysql: Mysql) -> None:

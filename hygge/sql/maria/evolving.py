@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"^  `((?:[^`]|``)+)` (.*?),?$", re.MULTILINE)
 _TYPE = re.compile(r"[a-z0-9_]+(?:\((?:'(?:[^']|'')*'|[^')])*\))?")
+_QUOTED = re.compile(r"'(?:[^']|'')*'")
 _OF_TYPE = re.compile(r" CHARACTER SET \w+| COLLATE \w+| unsigned| zerofill| COMMENT 'hygge: \w+'")
 
 
@@ -113,7 +114,8 @@ def check_fits(run: Run, place: TableName, columns: Sequence[Column], staging: s
     """Raise `StoreError` for staged values that columns of a table would change without a word.
 
     A null in a column that counts up or keeps the time becomes the next number, or now; a CHAR
-    drops blanks at the end.
+    drops blanks at the end; an ENUM takes a text for the one of its own that its collation finds
+    alike, and a SET also orders its own.
     """
     for column in columns:
         for condition, what in _silent_changes(column):
@@ -130,6 +132,19 @@ def _silent_changes(column: Column) -> list[tuple[str, str]]:
     found = []
     if not column.nullable:
         found.append((f"{name} IS NULL", "nulls, which it may not hold"))
-    if shape(column.type)[0] == "char":
+    base, inside, _ = shape(column.type)
+    if base in ("enum", "set"):
+        what = "a text that is none of its own, or would become another one"
+        found.append((_not_its_own(name, base, inside), what))
+    if base == "char":
         found.append((f"{name} LIKE '% '", "blanks at the end, which CHAR drops"))
     return found
+
+
+def _not_its_own(name: str, base: str, inside: str) -> str:
+    """Return the condition that a text is not, by its bytes, a value of an ENUM or a SET."""
+    text, own = f"CAST({name} AS BINARY)", _QUOTED.findall(inside)
+    if base == "enum":
+        return f"{text} NOT IN ({', '.join(f'CAST({one} AS BINARY)' for one in own)})"
+    members = (f"IF(FIND_IN_SET(CAST({one} AS BINARY), {text}), {one}, NULL)" for one in own)
+    return f"{text} <> CAST(CONCAT_WS(',', {', '.join(members)}) AS BINARY)"
