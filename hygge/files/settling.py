@@ -220,11 +220,11 @@ class Settling:
         import pyarrow.compute as pc
 
         key = self._request.primary_key
-        for group in grouped(((0, batch) for batch in staged), self._request.commit_bytes):
-            keys = pa.chunked_array([keys_of(batch, key) for _, batch in group]).combine_chunks()
+        for group in grouped(staged, self._request.commit_bytes):
+            keys = pa.chunked_array([keys_of(batch, key) for batch in group]).combine_chunks()
             old = self._held(keys, replaced, live, gone)
             places, row = pc.index_in(keys, old.column(_KEY).combine_chunks()), 0
-            for _, batch in group:
+            for batch in group:
                 here = places.slice(row, batch.num_rows)
                 row += batch.num_rows
                 yield _filled(batch, old.select(gone).take(here))
@@ -242,10 +242,9 @@ class Settling:
             if not replaced.count(number):
                 continue
             batches = self._old.batches(part, list(dict.fromkeys([*key, *gone])))
-            numbered = ((0, batch) for batch in batches)
-            for group in grouped(numbered, self._request.commit_bytes):
-                rows = pa.Table.from_batches([batch for _, batch in group])
-                own = pa.chunked_array([keys_of(batch, key) for _, batch in group])
+            for group in grouped(batches, self._request.commit_bytes):
+                rows = pa.Table.from_batches(group)
+                own = pa.chunked_array([keys_of(batch, key) for batch in group])
                 is_wanted = pc.is_in(own, keys)
                 found.append(rows.select(gone).append_column(_KEY, own).filter(is_wanted))
         return pa.concat_tables(found).combine_chunks()
