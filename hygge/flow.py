@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from hygge.backfill import clearing
 from hygge.connector import Ability, ReadRequest, Source, Target, WriteRequest
@@ -55,9 +54,6 @@ from hygge.shape import Shape, stored_dedupe, stored_key
 from hygge.sifting import Sieve
 from hygge.staging import Progress, RunScope, Staging, blaming, discarding
 from hygge.stop import Watch
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
