@@ -17,6 +17,7 @@ from hygge.files.record import PartFile
 from hygge.files.rereading import PartReader
 from hygge.files.splits import Layout, SplitWriter
 from hygge.model import Commit, Mode, Span
+from hygge.plurals import plural
 from hygge.requests import DELETED_AT, MOST_MISSING
 
 if TYPE_CHECKING:
@@ -184,8 +185,8 @@ class Settling:
         most = MOST_MISSING if share is None else share
         if total and missing / total > most:
             raise StoreError(
-                f"{missing:,} of the {total:,} rows of {self._request.into} are missing from the "
-                f"home, more than max_shrink: {most:.0%} allows; nothing was published",
+                f"{missing:,} of the {plural(total, 'row')} of {self._request.into} are missing "
+                f"from the home, more than max_shrink: {most:.0%} allows; nothing was published",
                 hint="look at the home; if this is right, raise max_shrink for one run",
                 code="HG533",
             )
