@@ -167,7 +167,7 @@ class Merge:
         for part in parts:
             for batch in reader.batches(part, [*self._key, *by]):
                 columns = {KEY: keys_of(batch, self._key), "row": _counted(row, batch.num_rows)}
-                columns |= {f"by{n}": batch.column(name) for n, name in enumerate(by)}
+                columns |= {f"by{n}": _sortable(batch.column(name)) for n, name in enumerate(by)}
                 row += batch.num_rows
                 yield pa.record_batch(columns)
 
@@ -270,6 +270,17 @@ def _as_before(rows: pa.Table, names: Sequence[str]) -> pa.Array:
             equal = pc.or_(equal, pc.fill_null(both_nan, False))
         same = pc.and_(same, equal)
     return pa.concat_arrays([pa.array([False]), same]) if rows.num_rows else same
+
+
+def _sortable(array: pa.Array) -> pa.Array:
+    """Return values in a type that Arrow sorts by, and that is put away without a dictionary."""
+    import pyarrow as pa
+
+    if isinstance(array.type, pa.BaseExtensionType):
+        array = array.storage
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return array.cast(pa.float32()) if pa.types.is_float16(array.type) else array
 
 
 def _counted(first: int, count: int) -> pa.Array:
