@@ -85,6 +85,11 @@ class _Read:
     def watermark(self) -> Watermark | None:
         return None if self.increment is None else self.increment.watermark()
 
+    def is_known(self, last: Commit | None) -> bool:
+        """Return whether a commit would tell no more of what was moved than the last one does."""
+        ledger = self.source.ledger or {}
+        return last is not None and (last.watermark, last.ledger) == (self.watermark(), ledger)
+
 
 def run_move(move: Move, scope: RunScope) -> Outcome:
     """Move one entity and say what became of it; no exception leaves this function."""
@@ -288,7 +293,7 @@ class _Moving:
             read.request,
             rows,
             last,
-            aside=sieve.put_aside,
+            is_news=sieve.put_aside > 0 and not read.is_known(last),
             again=self._scope.again,
         )
         if kept is not None:

@@ -241,6 +241,23 @@ def test_an_increment_of_bad_rows_only_is_put_aside_once(
     assert sorted(row["id"] for row in aside(tmp_path)) == [2, 3, 5, 6]
 
 
+def test_bad_rows_that_are_read_again_are_no_commit_again(tmp_path: Path) -> None:
+    """With `lookback` each move meets them, and its commit would push out what undo can bring."""
+    flow = (
+        "mode: merge\nprimary_key: id\nincremental: {column: id, lookback: 5}\n"
+        "on_bad_row: quarantine\ncolumns: {value: {type: int64}}\n"
+    )
+    table = pa.table({"id": [1, 20, 21], "value": ["10", "bad", "bad"]})
+    first = go(tmp_path, flow, table)
+    assert (first.rows, first.seq) == (1, 1)
+    for _ in range(2):
+        again = go(tmp_path, flow, table)
+        assert (again.result, again.seq, again.notes[0]) == (Result.OK, 1, "nothing new")
+        assert "1 row was put aside" in "\n".join(again.notes)
+    more = pa.table({"id": [1, 20, 21, 22], "value": ["10", "bad", "bad", "bad"]})
+    assert go(tmp_path, flow, more).seq == 2
+
+
 DAYS_OLD = pa.table({"id": [1, 2], "at": [datetime.now(UTC) - timedelta(days=d) for d in (2, 3)]})
 
 
