@@ -91,8 +91,8 @@ guarantee: exactly-once            # refuse to be changed into a flow that gives
 
 | a flow gives | when |
 |---|---|
-| `exactly-once` | it replaces; or appends or merges what is `incremental`, reading nothing back |
-| `effectively-once` | it merges otherwise: rows that are moved again meet themselves by their key |
+| `exactly-once` | it replaces, appends what is `incremental`, or merges by `incremental: COLUMN` |
+| `effectively-once` | it merges otherwise, or with `lookback` or `include`: rows meet their keys |
 | `at-least-once` | it appends, and nothing tells which rows it has moved |
 
 `hygge plan` tells what a flow gives and why. With `guarantee:` `hygge validate` refuses a flow that

@@ -32,7 +32,6 @@ class Backfill(Increment):
     def over(self, ends: Ends) -> Backfill:
         """Take the range; raise `FlowError` when it is none."""
         self.span = span_of(self._wanted.column, ends, self._kind)
-        self._held = 0
         if self._mode is Mode.APPEND and self._reached is not None:
             self.span = capped(self.span, self._reached)
         return self

@@ -320,7 +320,7 @@ class Target(ABC):
         """Write a split where no reader of the store looks, durably.
 
         Called from several threads at once, each with a split of its own. Staging a split again
-        leaves one part's worth of rows. The receipt's rows are counted from what was written.
+        leaves one part's worth of rows. The part's rows are counted from what was written.
         Also stages zero batches: the part then holds the schema.
         """
 

@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from hygge.backfill import clearing
 from hygge.connector import Ability, ReadRequest, Source, Target, WriteRequest
@@ -56,9 +55,6 @@ from hygge.sifting import Sieve
 from hygge.staging import Progress, RunScope, Staging, blaming, discarding
 from hygge.stop import Watch
 
-if TYPE_CHECKING:
-    pass
-
 log = logging.getLogger(__name__)
 
 
@@ -88,6 +84,11 @@ class _Read:
 
     def watermark(self) -> Watermark | None:
         return None if self.increment is None else self.increment.watermark()
+
+    def is_known(self, last: Commit | None) -> bool:
+        """Return whether a commit would tell no more of what was moved than the last one does."""
+        ledger = self.source.ledger or {}
+        return last is not None and (last.watermark, last.ledger) == (self.watermark(), ledger)
 
 
 def run_move(move: Move, scope: RunScope) -> Outcome:
@@ -292,7 +293,7 @@ class _Moving:
             read.request,
             rows,
             last,
-            aside=sieve.put_aside,
+            is_news=sieve.put_aside > 0 and not read.is_known(last),
             again=self._scope.again,
         )
         if kept is not None:

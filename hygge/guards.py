@@ -31,15 +31,15 @@ def reason_to_keep(
     rows: int,
     last: Commit | None,
     *,
-    aside: int = 0,
+    is_news: bool = False,
     again: Ends | None = None,
 ) -> Kept | None:
     """Return why `rows` staged rows are not published after `last`; None when they may be.
 
     A place that is adopted may hold rows of others that nobody has counted; with `again` the rows
-    of a range were to take the place of others. Of an increment whose rows were all put aside, as
-    `aside` counts, the commit tells that they are not new any more. Raises `FlowError` when
-    `on_empty` or `max_shrink` forbids it.
+    of a range were to take the place of others. With `is_news` all rows of an increment were put
+    aside, and the commit tells that they are not new any more. Raises `FlowError` when `on_empty`
+    or `max_shrink` forbids it.
     """
     entity = request.entity
     if settings.mode is Mode.REPLACE:
@@ -51,7 +51,7 @@ def reason_to_keep(
     if settings.delete_missing or again is not None:
         return _reason_not_to_replace(settings, entity, rows, last)
     if settings.incremental is not None:
-        return None if aside else Kept(Result.OK, "nothing new")
+        return None if is_news else Kept(Result.OK, "nothing new")
     return Kept(Result.OK, f"the home has no rows to {settings.mode}")
 
 

@@ -11,16 +11,13 @@ from hygge.backfill import Backfill, Ends
 from hygge.errors import FlowError
 from hygge.increment import Increment
 from hygge.model import Commit, Mode, Receipt, Watermark
-from hygge.plurals import plural
+from hygge.plurals import listed, plural
 from hygge.requests import WriteRequest
 from hygge.settings import Incremental, MoveSettings
 from hygge.shape import Shape, check_known, stored_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_SHOWN = 5
-"""Names of files in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +77,9 @@ class Past:
         """Tell which files are moved again, where that doubles rows: a merge only updates them."""
         again = self.again(ledger)
         if again:
-            more = f" and {len(again) - _SHOWN} more" if len(again) > _SHOWN else ""
             yield (
-                f"changed after they were moved, so all their rows were added again: "
-                f"{', '.join(again[:_SHOWN])}{more}"
+                "changed after they were moved, so all their rows were added again: "
+                f"{listed(again)}"
             )
 
     def increment(

@@ -150,28 +150,20 @@ class Increment:
         import pyarrow.compute as pc
 
         wanted = self._wanted
-        tests = []
+        tests = [pc.invert(missing)]
         if self.span.low is not None:
             is_open = self._reached is not None and self._is_closed
             compare = pc.greater if is_open else pc.greater_equal
             tests.append(compare(values, self.span.low))
-        if self._upper is not None:
-            not_held = self._not_held(values)
-            tests += [] if wanted.lookback is not None else [not_held]
         if late is not None and wanted.future == "skip":
             tests.append(pc.invert(late))
-        kept = reduce(pc.and_kleene, tests, pc.invert(missing))
-        kept = pc.and_kleene(kept, pc.invert(missing))
+        kept = reduce(pc.and_kleene, tests)
+        if self._upper is not None:
+            held = pc.and_kleene(kept, pc.greater(values, self._upper))
+            with self._lock:
+                self._counts["held"] += pc.sum(held).as_py() or 0
+            kept = kept if wanted.lookback is not None else pc.and_not(kept, held)
         return pc.or_kleene(kept, missing) if wanted.nulls == "include" else kept
-
-    def _not_held(self, values: pa.Array) -> pa.Array:
-        """Return which rows need not wait for others, and count those that do."""
-        import pyarrow.compute as pc
-
-        found = pc.less_equal(values, self._upper)
-        with self._lock:
-            self._counts["held"] += pc.sum(pc.invert(found)).as_py() or 0
-        return found
 
     @property
     def _is_closed(self) -> bool:

@@ -105,8 +105,11 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
             code="HG561",
         )
     if version < VERSION:
-        missing = [change for known, change in _SINCE.items() if 0 < version <= known]
         with db:
+            # Another process may do the same now, and this one may be killed in the middle of it.
+            db.execute("BEGIN IMMEDIATE")
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            missing = [change for known, change in _SINCE.items() if 0 < version <= known]
             for statement in (*missing, *_TABLES):
                 db.execute(statement)
 

@@ -119,7 +119,7 @@ def _look_at_columns(preview: Preview, plan: Plan, source: Source, past: Past) -
         preview.window = _window(past, increment.span.column, increment.span.low)
     elif past.moved is not None and source.ledger is not None:
         new = [name for name, stamp in source.ledger.items() if past.moved.get(name) != stamp]
-        preview.window = f"{len(new):,} new of {len(source.ledger):,} known files"
+        preview.window = f"{len(new):,} new of {plural(len(source.ledger), 'known file')}"
     held = None if preview.last is None else preview.last.schema
     schema = typed(shape.schema, held)
     homes = [str(source.schema.field(name).type) for name in shape.moved]

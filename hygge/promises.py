@@ -12,13 +12,12 @@ from typing import get_args
 
 from hygge.errors import FlowError
 from hygge.model import Mode
+from hygge.plurals import listed
 from hygge.settings import Guarantee, Incremental, MoveSettings
 
 _LEVELS: tuple[Guarantee, ...] = get_args(Guarantee)
 """From the strongest to the weakest."""
 _TOLD_APART = "incremental: COLUMN, or incremental: files where the home has files"
-_SHOWN = 5
-"""Names of files in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,9 @@ def check_promise(settings: MoveSettings, *, limit: int | None, again: Sequence[
     if wanted in (None, "at-least-once"):
         return
     if again:
-        more = f" and {len(again) - _SHOWN} more" if len(again) > _SHOWN else ""
         raise _broken(
-            f"files changed after they were moved, and an append would add all their rows again: "
-            f"{', '.join(again[:_SHOWN])}{more}",
+            "files changed after they were moved, and an append would add all their rows again: "
+            f"{listed(again)}",
             "put them back as they were and the new rows into new files, or move everything again "
             "with  hygge go --full-refresh",
         )

@@ -8,11 +8,11 @@ more often than not, so nothing of them is told but their nulls.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context
 from typing import TYPE_CHECKING, Any
 
-from hygge.model import ColumnReceipt, Receipt
+from hygge.model import ColumnReceipt, Event, MoveFinished, Receipt, RunFinished
 from hygge.watermarks import text_of
 
 if TYPE_CHECKING:
@@ -69,6 +69,16 @@ def dump_receipt(receipt: Receipt) -> dict[str, Any]:
         columns.append({"name": one.name, "nulls": one.nulls, **told})
     more = {"left_out": receipt.left_out} if receipt.left_out else {}
     return {"rows": receipt.rows, "columns": columns, **more}
+
+
+def without_receipts(event: Event) -> Event:
+    """Return an event as it may leave the machine: receipts hold values of rows."""
+    match event:
+        case MoveFinished(outcome=outcome):
+            return replace(event, outcome=replace(outcome, receipt=None))
+        case RunFinished(outcomes=outcomes):
+            return replace(event, outcomes=tuple(replace(one, receipt=None) for one in outcomes))
+    return event
 
 
 def load_receipt(data: Mapping[str, Any]) -> Receipt:

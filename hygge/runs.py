@@ -24,6 +24,7 @@ from hygge.model import (
 )
 from hygge.private import private_folder, write_private
 from hygge.processes import identity
+from hygge.receipts import without_receipts
 from hygge.redact import redact_values
 
 FORMAT = 1
@@ -69,6 +70,7 @@ class ReportWriter:
 
     def listen(self, event: Event) -> None:
         """Take an event in; the files are written at the start, the end and each second between."""
+        event = without_receipts(event)
         match event:
             case RunStarted():
                 self._report = Report(
@@ -76,14 +78,14 @@ class ReportWriter:
                 )
                 self._write()
             case MoveFinished(outcome=outcome) if self._report is not None:
-                outcomes = (*self._report.outcomes, replace(outcome, receipt=None))
+                outcomes = (*self._report.outcomes, outcome)
                 self._report = replace(self._report, outcomes=outcomes)
                 if time.monotonic() - self._written > 1:
                     self._write()
             case RunFinished() if self._report is not None:
                 self._report = replace(
                     self._report,
-                    outcomes=tuple(replace(one, receipt=None) for one in event.outcomes),
+                    outcomes=event.outcomes,
                     finished_at=event.finished_at,
                     seconds=event.seconds,
                 )

@@ -145,6 +145,7 @@ class Staging:
     increment: Increment | None = None
     """Sorts out the rows that were moved before."""
     _counted: dict[int, Counting] = field(default_factory=dict)
+    """Of each split that was read to its end."""
     _offered: dict[int, int] = field(default_factory=dict)
 
     def stage(self, split: Split, check_siblings: Callable[[], None]) -> Part:
@@ -205,18 +206,17 @@ class Staging:
 
         Raises `FlowError` or `HomeError`: nothing may be published then.
         """
-        nothing = Counting(self.sieve.schema)
-        found = [self._counted.get(part.split, nothing) for part in parts]
-        self._check_staged(parts, [counting.rows for counting in found])
+        self._check_staged(parts)
         self._check_promised()
-        return receipt_of(self.sieve.schema, found)
+        return receipt_of(self.sieve.schema, self._counted.values())
 
-    def _check_staged(self, parts: Sequence[Part], reads: Sequence[int]) -> None:
-        for part, read in zip(parts, reads, strict=True):
-            if part.rows != read:
+    def _check_staged(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            counted = self._counted.get(part.split)
+            if counted is None or counted.rows != part.rows:
+                read = "only some rows" if counted is None else plural(counted.rows, "row")
                 raise FlowError(
-                    f"read {plural(read or 0, 'row')} of {self.entity} but staged {part.rows:,}; "
-                    "nothing was published",
+                    f"read {read} of {self.entity} but staged {part.rows:,}; nothing was published",
                     hint="run again; if it happens again, please report it",
                     code="HG531",
                 )

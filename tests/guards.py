@@ -27,8 +27,8 @@ from hygge.project import Project
 from hygge.requests import ProjectContext
 
 FILES = ["parquet"]
-EVERYWHERE = ["parquet", "postgres", "sqlite", "duckdb"]
-SQL = ["postgres", "sqlite", "duckdb"]
+EVERYWHERE = ["parquet", "postgres", "mysql", "sqlite", "duckdb"]
+SQL = ["postgres", "mysql", "sqlite", "duckdb"]
 ABC = [(1, "a", 1), (2, "b", 2), (3, "c", 3)]
 MERGE = "mode: merge\nprimary_key: id\n"
 APPEND = "mode: append\n"

@@ -12,14 +12,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from memory import World, a_plan
+from memory import MemorySource, MemoryTarget, World, a_plan
 
 from hygge import coordinator
 from hygge.batches import MemoryBudget
 from hygge.connector import StoreConfig
 from hygge.coordinator import Stop, run
 from hygge.errors import CommitUnknownError, StoreError
-from hygge.model import Failure, Outcome, Result
+from hygge.model import Failure, Outcome, Part, Result, Split
 from hygge.plan import Plan
 
 
@@ -68,6 +68,24 @@ def test_a_connection_lost_between_two_batches_is_tried_again(tmp_path: Path, sp
     outcome = move(a_plan(tmp_path, world, "a", mode="append", parallel=splits))
     assert (outcome.result, outcome.attempts) == (Result.OK, 2)
     assert ids(world) == list(range(3000))
+
+
+def test_a_store_that_leaves_rows_unread_publishes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a home that does not tell beforehand how many there are."""
+    whole = MemoryTarget.stage
+
+    def stage(self: MemoryTarget, batches: pa.RecordBatchReader, split: Split) -> Part:
+        return whole(self, pa.RecordBatchReader.from_batches(batches.schema, []), split)
+
+    monkeypatch.setattr(MemoryTarget, "stage", stage)
+    monkeypatch.setattr(MemorySource, "total_rows", property(lambda _: None, lambda *_: None))
+    world = World({"a": numbers(3000)}, splits=3)
+    failure = failure_of(a_plan(tmp_path, world, "a", mode="append"))
+    assert failure.code == "HG531"
+    assert "read only some rows of a but staged 0; nothing was published" in failure.message
+    assert world.commits == {}
 
 
 def test_a_home_that_cannot_even_be_made_is_one_failed_move(tmp_path: Path) -> None:

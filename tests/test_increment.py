@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from memory import World, a_plan
+from memory import MemorySource, World, a_plan
 
 from hygge import increment
 from hygge.coordinator import Stop, run
@@ -163,6 +163,22 @@ def test_rows_without_a_value(tmp_path: Path) -> None:
 def folders(tmp_path: Path) -> None:
     for name in ("fail", "skip", "include", "append", "lookback"):
         (tmp_path / name).mkdir()
+
+
+@pytest.mark.parametrize(
+    ("back", "told"),
+    [({}, "1 row with a 'at' above 3.0 waits"), ({"lookback": 1}, "1 row was moved that the next")],
+)
+def test_only_rows_that_come_are_told_as_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, back: dict[str, int], told: str
+) -> None:
+    """Not such as a policy leaves out, whatever the bound of the home is."""
+    monkeypatch.setattr(MemorySource, "upper", pa.scalar(3.0))
+    runs = Runs(tmp_path, mode="merge", incremental={"future": "skip", "nulls": "skip", **back})
+    rows = table((1, 3.0), (2, 4.0), (3, 1e999), (4, float("nan")), (5, None), kind=pa.float64())
+    notes = " ".join(runs.go(rows).notes)
+    assert runs.ids() == ([1, 2] if back else [1])
+    assert told in notes
 
 
 FAR = 4_000_000_000

@@ -6,6 +6,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pyarrow as pa
 import pytest
 from events import EVENTS, RUN, USERS, finished
 
+from hygge import journal_rows
 from hygge.errors import CommitUnknownError, ConfigError
 from hygge.journal import Journal, RunRow
 from hygge.model import (
@@ -225,6 +228,38 @@ def test_a_journal_from_before_receipts_is_read_and_goes_on(tmp_path: Path) -> N
     receipt = Receipt(1000)
     tell(tmp_path, MoveFinished(RUN, replace(USERS, receipt=receipt)))
     assert {move.flow: move.receipt for move in runs(tmp_path)[0].moves}["users"] == receipt
+
+
+def test_a_journal_whose_change_was_broken_off_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(tmp_path, *STORY)
+    with sqlite3.connect(journal_file(tmp_path)) as db:
+        db.execute("ALTER TABLE moves DROP COLUMN receipt")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(journal_rows, "_TABLES", (*journal_rows._TABLES, "SELECT broken_off()"))
+        with pytest.raises(sqlite3.OperationalError, match="broken_off"):
+            journal_rows.connect(journal_file(tmp_path))
+    with sqlite3.connect(journal_file(tmp_path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+    db.close()
+    with closing(journal_rows.connect(journal_file(tmp_path))) as now:
+        assert [run.moves[0].receipt for run in journal_rows.read_runs(now, None, 1)] == [None]
+
+
+def test_a_journal_is_changed_once_by_those_who_open_it_at_once(tmp_path: Path) -> None:
+    tell(tmp_path, *STORY)
+    path = journal_file(tmp_path)
+    for _ in range(20):
+        with sqlite3.connect(path) as db:
+            db.execute("ALTER TABLE moves DROP COLUMN receipt")
+            db.execute("PRAGMA user_version = 1")
+        db.close()
+        with ThreadPoolExecutor(4) as pool:
+            for opened in pool.map(journal_rows.connect, [path] * 4):
+                opened.close()
 
 
 def test_what_the_stores_remember_fills_the_gaps_only(tmp_path: Path) -> None:

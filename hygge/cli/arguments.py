@@ -8,8 +8,8 @@ _FLAGS = frozenset({"-q", "--quiet", "-v", "-vv", "-vvv", "--verbose", "--no-inp
 _WITH_VALUE = frozenset({"-C", "--env", "--env-file", "--color"})
 
 
-def globals_first(arguments: Sequence[str]) -> list[str]:
-    """Return `arguments` with the global options before the command; `--` ends the search."""
+def apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the global options, and the command with all that is its own; `--` ends the search."""
     first: list[str] = []
     rest: list[str] = []
     waiting = list(arguments)
@@ -25,16 +25,4 @@ def globals_first(arguments: Sequence[str]) -> list[str]:
             del waiting[:1]
         else:
             rest.append(word)
-    return first + rest
-
-
-def command_of(arguments: Sequence[str]) -> str | None:
-    """Return the command that is called; None where something else stands before it."""
-    waiting = list(arguments)
-    while waiting:
-        word = waiting.pop(0)
-        if word in _WITH_VALUE:
-            del waiting[:1]
-        elif word not in _FLAGS and word.partition("=")[0] not in _WITH_VALUE:
-            return None if word.startswith("-") else word
-    return None
+    return first, rest

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from hygge.cli.arguments import command_of, globals_first
+from hygge.cli.arguments import apart
 
 if TYPE_CHECKING:
     from hygge.cli.globals import Globals
@@ -32,8 +32,8 @@ def run() -> int:
             stream.reconfigure(errors="backslashreplace")
     chosen: list[Globals] = []
     try:
-        arguments = globals_first(sys.argv[1:])
-        app_of(command_of(arguments))(args=arguments, obj=chosen)
+        options, words = apart(sys.argv[1:])
+        app_of(words[0] if words else None)(args=options + words, obj=chosen)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.__context__, BrokenPipeError):  # nobody wanted the rest of a help page

@@ -209,10 +209,10 @@ CODES = (
         "HG226",
         "guarantee the flow cannot give",
         "`guarantee:` is the least that a flow must give: `exactly-once`, `effectively-once` (rows "
-        "may be moved again, with the same result) or `at-least-once`. How its mode and its keys "
-        "are now it gives less, as `hygge plan` tells, too: an append needs `incremental` to know "
-        "what it has moved; a merge meets rows again by their key, and with `incremental` it does "
-        "not move them again.",
+        "may be moved again, with the same result) or `at-least-once`. With its mode and keys as "
+        "they are it gives less, which `hygge plan` tells too: an append needs `incremental` to "
+        "know what it has moved; a merge meets rows again by their key, and with `incremental: "
+        "COLUMN` it does not move them again, unless with `lookback` or `include`.",
         wrong="# flows/users.yml\nmode: append\nguarantee: exactly-once\n",
         right="# flows/users.yml\nmode: append\nincremental: id\nguarantee: exactly-once\n",
     ),

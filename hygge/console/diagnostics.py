@@ -10,7 +10,8 @@ from rich.cells import cell_len
 
 from hygge.console.output import Output
 from hygge.console.text import clean, duration
-from hygge.project.diagnostics import Diagnostic, Report, counted
+from hygge.plurals import plural
+from hygge.project.diagnostics import Diagnostic, Report
 
 _WIDEST = 160
 _LEAD = 60
@@ -38,11 +39,11 @@ def show_verdict(reports: Sequence[Report], seconds: float, output: Output) -> N
     errors = sum(len(report.errors) for report in reports)
     warnings = sum(len(report.warnings) for report in reports)
     what = ", ".join(
-        counted(sum(getattr(report, kind) for report in reports), kind[:-1])
+        plural(sum(getattr(report, kind) for report in reports), kind[:-1])
         for kind in ("homes", "stores", "flows", "environments")
     )
-    found = [counted(errors, "error")] if errors else []
-    found += [counted(warnings, "warning")] if warnings else []
+    found = [plural(errors, "error")] if errors else []
+    found += [plural(warnings, "warning")] if warnings else []
     color = "red" if errors else "yellow" if warnings else "green"
     verdict = output.paint(", ".join(found) or "no errors", color)
     output.line(f"Checked {what} in {duration(seconds)}: {verdict}")

@@ -11,6 +11,7 @@ from hygge.console.table import Column, show_table
 from hygge.console.text import clean, count, size
 from hygge.datatypes import NATIVE_TYPE
 from hygge.model import EntityFacts
+from hygge.plurals import plural
 from hygge.redact import redact, redact_values
 from hygge.survey import Survey
 
@@ -35,8 +36,7 @@ def show_survey(found: Survey, output: Output, *, with_columns: bool = False) ->
         output.line(output.paint(clean(one.name), "bold"))
         _show_columns(one, output)
     output.line()
-    number = len(found.names)
-    output.line(f"{count(number)} {'entity' if number == 1 else 'entities'}")
+    output.line(plural(len(found.names), "entity", "entities"))
 
 
 def _rows(facts: EntityFacts) -> str:

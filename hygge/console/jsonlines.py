@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from hygge.console.output import Output
 from hygge.console.progress import Renderer
-from hygge.model import Event, MoveFinished, RunFinished
+from hygge.model import Event
+from hygge.receipts import without_receipts
 from hygge.redact import redact_values
 
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
@@ -31,16 +32,7 @@ def event_fields(event: Event) -> dict[str, object]:
 
     Receipts hold values of rows, which logs are no place for: they are left out.
     """
-    event = _without_receipts(event)
+    event = without_receipts(event)
     name = _WORD_START.sub("_", type(event).__name__).lower()
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     return {"event": name, "at": at, **asdict(event)}
-
-
-def _without_receipts(event: Event) -> Event:
-    match event:
-        case MoveFinished(outcome=outcome):
-            return replace(event, outcome=replace(outcome, receipt=None))
-        case RunFinished(outcomes=outcomes):
-            return replace(event, outcomes=tuple(replace(one, receipt=None) for one in outcomes))
-    return event

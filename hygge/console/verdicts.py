@@ -65,7 +65,7 @@ def _difference(difference: Difference) -> Iterator[str]:
     says = {
         "missing": f"not in the store{times}",
         "extra": f"only in the store{times}",
-        "doubled": f"{difference.store} times in the store, {difference.home} at home",
+        "doubled": f"{plural(difference.store, 'time')} in the store, {difference.home} at home",
     }
     yield f"{row}: {says[difference.kind]}"
 

@@ -11,6 +11,7 @@ from hygge.errors import StoreError
 from hygge.files.formats import FileFormat, checksum
 from hygge.files.generations import Generation
 from hygge.files.record import PartFile, Record
+from hygge.plurals import listed
 
 
 def visible_files(folder: Path) -> list[str]:
@@ -50,9 +51,8 @@ def check_adoption(generation: Generation, request: WriteRequest) -> None:
     live, record = generation.place.live, generation.live
     names = foreign_files(live, record)
     if names:
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise StoreError(
-            f"{live} holds data that hygge did not write: {', '.join(names[:3])}{more}",
+            f"{live} holds data that hygge did not write: {listed(names, 3)}",
             hint=f"take it over with  hygge go {request.flow} --adopt  (append keeps it, replace "
             "moves it aside), or choose another name with  into: <name>",
             code="HG534",

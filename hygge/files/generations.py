@@ -229,8 +229,8 @@ def check_whole(path: Path, part: PartFile) -> None:
     """Raise `StoreError` unless a staged file is what it was when its rows were counted."""
     if found := _difference(path, part):
         raise StoreError(
-            f"{path} was staged with {part.rows:,} rows in {part.bytes:,} bytes, but {found}; "
-            "nothing was published",
+            f"{path} was staged with {plural(part.rows, 'row')} in {plural(part.bytes, 'byte')}, "
+            f"but {found}; nothing was published",
             hint="somebody changed what was staged, or the disk lost it: check the disk, run again",
             code="HG531",
         )

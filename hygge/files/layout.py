@@ -19,6 +19,7 @@ from urllib.parse import unquote
 from hygge.errors import HomeError
 from hygge.files.faults import FileChangedError, disk_error, listing
 from hygge.files.patterns import PathPattern, is_hidden
+from hygge.plurals import listed
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
@@ -245,12 +246,12 @@ class Layout:
         names = self.entities()
         near = get_close_matches(entity, names, n=1) or [n for n in names if entity.startswith(n)]
         guess = f"; did you mean '{near[0]}'?" if near else ""
-        shown = ", ".join(names[:_SHOWN_NAMES])
-        more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
         extensions = ", ".join(self.extensions)
         return HomeError(
             f"no entity '{entity}' in {self.pattern.text}{guess}",
-            hint=f"there is: {shown}{more}" if names else f"no {extensions} file is there",
+            hint=f"there is: {listed(names, _SHOWN_NAMES)}"
+            if names
+            else f"no {extensions} file is there",
         )
 
 

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from hygge.connector import WriteRequest
 from hygge.errors import StoreError
@@ -23,7 +23,6 @@ from hygge.files.rereading import PartReader
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Sized = TypeVar("Sized", "pa.Array", "pa.RecordBatch")
 _LEAST_BYTES = 16 * 2**20
 """Fewer bytes are not worth laying the staged keys out once more."""
 _PIECE_ROWS = 2**20
@@ -64,12 +63,13 @@ class Dropped:
         return None if mask is None else pc.invert(mask.slice(first, batch.num_rows))
 
 
-def grouped(items: Iterable[tuple[int, Sized]], most: int) -> Iterator[list[tuple[int, Sized]]]:
-    """Yield arrays or batches, each with its number, in lists of about `most` bytes."""
-    group, size = [], 0
-    for item in items:
-        group.append(item)
-        size += item[1].nbytes
+def grouped(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[list[pa.RecordBatch]]:
+    """Yield batches in lists of about `most` bytes."""
+    group: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        group.append(batch)
+        size += batch.nbytes
         if size >= max(most, _LEAST_BYTES):
             yield group
             group, size = [], 0
@@ -167,7 +167,7 @@ class Merge:
         for part in parts:
             for batch in reader.batches(part, [*self._key, *by]):
                 columns = {KEY: keys_of(batch, self._key), "row": _counted(row, batch.num_rows)}
-                columns |= {f"by{n}": batch.column(name) for n, name in enumerate(by)}
+                columns |= {f"by{n}": _sortable(batch.column(name)) for n, name in enumerate(by)}
                 row += batch.num_rows
                 yield pa.record_batch(columns)
 
@@ -194,11 +194,11 @@ class Merge:
         names = self._numbered
         order = pc.sort_indices(
             rows,
-            sort_keys=[("key", "ascending"), *((name, "descending") for name in names)],
+            sort_keys=[(KEY, "ascending"), *((name, "descending") for name in names)],
         )
         rows = rows.take(order)
-        same = _as_before(rows, ["key"])
-        tied = pc.and_(same, _as_before(rows, ["key", *names]))
+        same = _as_before(rows, [KEY])
+        tied = pc.and_(same, _as_before(rows, names))
         first = pc.invert(same)
         # Only a row that would win is in question; ties below it do not matter.
         contested = pc.and_(tied, pa.concat_arrays([pa.array([False]), first[:-1]]))
@@ -209,8 +209,8 @@ class Merge:
     def _refuse(self, rows: pa.Table, place: int) -> None:
         import pyarrow.compute as pc
 
-        key = rows.column("key")[place]
-        count = pc.sum(pc.equal(rows.column("key"), key)).as_py()
+        key = rows.column(KEY)[place]
+        count = pc.sum(pc.equal(rows.column(KEY), key)).as_py()
         names = self._told(rows.column("row")[place].as_py())
         raise _several(names, count, "were read", "say which is right with  dedupe_by: <column>")
 
@@ -229,8 +229,8 @@ class Merge:
 
         hits = []
         # Each look-up lays the staged keys out anew, so many rows are looked up at once.
-        for group in grouped(((0, batch) for batch in live), self._most):
-            rows = pa.Table.from_batches([batch for _, batch in group])
+        for group in grouped(live, self._most):
+            rows = pa.Table.from_batches(group)
             hits.append(rows.filter(pc.is_in(rows.column(KEY), keys)))
         if not hits:
             return
@@ -270,6 +270,17 @@ def _as_before(rows: pa.Table, names: Sequence[str]) -> pa.Array:
             equal = pc.or_(equal, pc.fill_null(both_nan, False))
         same = pc.and_(same, equal)
     return pa.concat_arrays([pa.array([False]), same]) if rows.num_rows else same
+
+
+def _sortable(array: pa.Array) -> pa.Array:
+    """Return values in a type that Arrow sorts by, and that is put away without a dictionary."""
+    import pyarrow as pa
+
+    if isinstance(array.type, pa.BaseExtensionType):
+        array = array.storage
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return array.cast(pa.float32()) if pa.types.is_float16(array.type) else array
 
 
 def _counted(first: int, count: int) -> pa.Array:

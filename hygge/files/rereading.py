@@ -13,6 +13,7 @@ from hygge.errors import HomeError, LateTypeError, StoreError
 from hygge.files.home import FileHome, FileSource
 from hygge.files.layout import DataFile, read_partitions
 from hygge.files.record import PartFile
+from hygge.plurals import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,7 +62,8 @@ class PartReader:
             raise StoreError(f"cannot read what was written: {error.message}") from error
         if rows != part.rows:
             raise StoreError(
-                f"{self.folder / part.name} holds {rows:,} rows, its record says {part.rows:,}",
+                f"{self.folder / part.name} holds {plural(rows, 'row')}, its record says "
+                f"{part.rows:,}",
                 hint="put the file back, or write the entity anew with  hygge go --full-refresh",
             )
 

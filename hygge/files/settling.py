@@ -17,6 +17,7 @@ from hygge.files.record import PartFile
 from hygge.files.rereading import PartReader
 from hygge.files.splits import Layout, SplitWriter
 from hygge.model import Commit, Mode, Span
+from hygge.plurals import plural
 from hygge.requests import DELETED_AT, MOST_MISSING
 
 if TYPE_CHECKING:
@@ -184,8 +185,8 @@ class Settling:
         most = MOST_MISSING if share is None else share
         if total and missing / total > most:
             raise StoreError(
-                f"{missing:,} of the {total:,} rows of {self._request.into} are missing from the "
-                f"home, more than max_shrink: {most:.0%} allows; nothing was published",
+                f"{missing:,} of the {plural(total, 'row')} of {self._request.into} are missing "
+                f"from the home, more than max_shrink: {most:.0%} allows; nothing was published",
                 hint="look at the home; if this is right, raise max_shrink for one run",
                 code="HG533",
             )
@@ -220,11 +221,11 @@ class Settling:
         import pyarrow.compute as pc
 
         key = self._request.primary_key
-        for group in grouped(((0, batch) for batch in staged), self._request.commit_bytes):
-            keys = pa.chunked_array([keys_of(batch, key) for _, batch in group]).combine_chunks()
+        for group in grouped(staged, self._request.commit_bytes):
+            keys = pa.chunked_array([keys_of(batch, key) for batch in group]).combine_chunks()
             old = self._held(keys, replaced, live, gone)
             places, row = pc.index_in(keys, old.column(_KEY).combine_chunks()), 0
-            for _, batch in group:
+            for batch in group:
                 here = places.slice(row, batch.num_rows)
                 row += batch.num_rows
                 yield _filled(batch, old.select(gone).take(here))
@@ -242,10 +243,9 @@ class Settling:
             if not replaced.count(number):
                 continue
             batches = self._old.batches(part, list(dict.fromkeys([*key, *gone])))
-            numbered = ((0, batch) for batch in batches)
-            for group in grouped(numbered, self._request.commit_bytes):
-                rows = pa.Table.from_batches([batch for _, batch in group])
-                own = pa.chunked_array([keys_of(batch, key) for _, batch in group])
+            for group in grouped(batches, self._request.commit_bytes):
+                rows = pa.Table.from_batches(group)
+                own = pa.chunked_array([keys_of(batch, key) for batch in group])
                 is_wanted = pc.is_in(own, keys)
                 found.append(rows.select(gone).append_column(_KEY, own).filter(is_wanted))
         return pa.concat_tables(found).combine_chunks()

@@ -14,6 +14,7 @@ from hygge.files.durable import create_file, sync_file
 from hygge.files.formats import BUFFER_BYTES, FileFormat, Sink, checksum, store_errors
 from hygge.files.partitions import empty_folder, partitions
 from hygge.files.record import PartFile
+from hygge.plurals import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,8 +83,8 @@ class _OpenFile:
         rows = self._layout.format.count(self.path)
         if rows != self.rows:
             raise StoreError(
-                f"{self.rows:,} rows were written to {self.path}, but {rows:,} are in it; nothing "
-                "was published",
+                f"{plural(self.rows, 'row was', 'rows were')} written to {self.path}, but {rows:,} "
+                "are in it; nothing was published",
                 hint="run again; if it happens again, please report it",
                 code="HG531",
             )

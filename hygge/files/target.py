@@ -21,6 +21,7 @@ from hygge.files.schemas import unify
 from hygge.files.settling import Settling
 from hygge.files.splits import Layout, SplitWriter
 from hygge.model import Commit, Mode, Part, Split
+from hygge.plurals import plural
 from hygge.unfit import fit_schema
 
 if TYPE_CHECKING:
@@ -182,8 +183,8 @@ class FileTarget(Target):
         rows = sum(part.rows for part in parts)
         if not parts or rows != commit.rows:
             raise StoreError(
-                f"commit {commit.seq} of {generation.place.live} speaks of {commit.rows} rows, but "
-                f"{len(parts)} parts hold {rows}"
+                f"commit {commit.seq} of {generation.place.live} speaks of "
+                f"{plural(commit.rows, 'row')}, but {plural(len(parts), 'part')} with {rows:,} came"
             )
 
     def _kept(self) -> list[PartFile]:

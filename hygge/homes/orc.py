@@ -11,6 +11,7 @@ from hygge.errors import HomeError
 from hygge.files.home import ColumnarSource, FileHome, FileHomeConfig
 from hygge.files.layout import DataFile
 from hygge.files.pieces import FileFacts, Piece
+from hygge.plurals import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +71,7 @@ class OrcSource(ColumnarSource):
             yield batch
         if seen != expected:
             raise HomeError(
-                f"{path} holds {seen} rows, its footer says {expected}",
+                f"{path} holds {plural(seen, 'row')}, its footer says {expected:,}",
                 hint="the file is damaged; write it again",
             )
 

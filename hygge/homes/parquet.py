@@ -13,6 +13,7 @@ from hygge.files.home import ColumnarSource, FileHome, FileHomeConfig
 from hygge.files.layout import DataFile
 from hygge.files.pieces import FileFacts, Piece
 from hygge.model import Span
+from hygge.plurals import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,7 +98,8 @@ class ParquetSource(ColumnarSource):
             yield batch.select(columns)
         if seen != expected:
             raise HomeError(
-                f"{file.path}: row group {number} holds {seen} rows, its footer says {expected}",
+                f"{file.path}: row group {number} holds {plural(seen, 'row')}, its footer "
+                f"says {expected:,}",
                 hint="the file is damaged; write it again",
             )
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from hygge.codes import CODES
 from hygge.errors import ConfigError, HyggeError
+from hygge.plurals import plural
 from hygge.project.tree import Span
 from hygge.redact import without_logins
 
@@ -112,11 +113,6 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     return f"; did you mean '{guess}'?" if guess else ""
 
 
-def counted(number: int, singular: str, plural: str | None = None) -> str:
-    """Return `1 home`, `2 homes`."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
     """Everything that a check found, in order of file, line and column."""
@@ -139,7 +135,7 @@ class Report:
 
 
 def _listed(diagnostics: Sequence[Diagnostic]) -> str:
-    lines = [f"{counted(len(diagnostics), 'mistake')} in the project"]
+    lines = [f"{plural(len(diagnostics), 'mistake')} in the project"]
     for one in diagnostics:
         lines += [str(one), *(f"  = {text}" for text in one.help[:1])]
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part, Span
+from hygge.plurals import plural
 from hygge.requests import DELETED_AT, MOST_MISSING
 from hygge.sql.refusing import check_counted, check_gone
 from hygge.sql.target import SqlTarget
@@ -305,8 +306,9 @@ class MergingTarget(SqlTarget):
                 code="HG547",
             )
         raise StoreError(
-            f"rows of {self._keys_staged:,} keys were staged for {self.place.shown()}, but "
-            f"{updated:,} were updated and {added:,} added; nothing was published",
+            f"rows of {plural(self._keys_staged or 0, 'key')} were staged for "
+            f"{self.place.shown()}, but {updated:,} were updated and {added:,} added; "
+            "nothing was published",
             hint="a trigger or rule of the table may keep rows out, or its collation may take two "
             "keys for one",
             code="HG531",
@@ -357,8 +359,8 @@ class MergingTarget(SqlTarget):
             return
         said = f"max_shrink: {most:.0%} allows" if limit is not None else "half of them"
         raise StoreError(
-            f"{gone:,} of the {rows:,} rows of {self.place.shown()} are no longer in the home, "
-            f"more than {said}; nothing was published",
+            f"{gone:,} of the {plural(rows, 'row')} of {self.place.shown()} are no longer in the "
+            f"home, more than {said}; nothing was published",
             hint="look at the home; if this is right, raise max_shrink for one run",
             code="HG533",
         )

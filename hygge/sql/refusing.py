@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from hygge.errors import StoreError
+from hygge.plurals import plural
 
 
 def check_counted(rows: int, counted: int, place: str) -> None:
     """Raise `StoreError` unless the staging tables hold as many rows as were staged."""
     if counted != rows:
         raise StoreError(
-            f"{rows:,} rows were staged for {place}, but the database counts {counted:,} in the "
-            "staging table; nothing was published",
+            f"{plural(rows, 'row was', 'rows were')} staged for {place}, but the database counts "
+            f"{counted:,} in the staging table; nothing was published",
             hint="somebody changed the staging table, or rows were lost in the database: run again",
             code="HG531",
         )
@@ -19,13 +20,15 @@ def check_counted(rows: int, counted: int, place: str) -> None:
 def check_went_in(rows: int, staged: int, place: str) -> None:
     """Raise `StoreError` unless all staged rows went into a table."""
     if rows != staged:
-        raise _kept_back(f"{staged:,} rows were staged for {place} but {rows:,} went in")
+        came = plural(staged, "row was", "rows were")
+        raise _kept_back(f"{came} staged for {place} but {rows:,} went in")
 
 
 def check_gone(rows: int, wanted: int, place: str, what: str) -> None:
     """Raise `StoreError` unless all rows were changed that were to be."""
     if rows != wanted:
-        raise _kept_back(f"{wanted:,} rows of {place} were to be {what}, but {rows:,} were")
+        meant = plural(wanted, f"row of {place} was", f"rows of {place} were")
+        raise _kept_back(f"{meant} to be {what}, but {rows:,} were")
 
 
 def check_replaced(has_rows: bool, place: str) -> None:

@@ -176,8 +176,8 @@ class SqlTarget(Target):
         rows = sum(part.rows for part in parts)
         if not parts or rows != commit.rows:
             raise StoreError(
-                f"commit {commit.seq} of {self.place.shown()} speaks of {commit.rows} rows, but "
-                f"{len(parts)} parts hold {rows}"
+                f"commit {commit.seq} of {self.place.shown()} speaks of "
+                f"{plural(commit.rows, 'row')}, but {plural(len(parts), 'part')} with {rows:,} came"
             )
         return self.begin_staging(commit.schema)
 

@@ -27,6 +27,7 @@ from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Sourc
 from hygge.errors import HomeError
 from hygge.model import Split
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
+from hygge.testing.exemptions import expect_exempted
 from hygge.testing.moving import open_files
 
 MANY = 20_000
@@ -43,7 +44,6 @@ AWKWARD_NAMES = (
     "-dash",
     "x" * 200,
 )
-REASONS = ("ours:", "upstream:", "never:")
 
 
 def read_split(source: Source, split: Split) -> pa.Table:
@@ -92,15 +92,9 @@ class HomeSuite(ABC):
         return table.set_column(1, "value", table.column("value").cast(kind))
 
     @pytest.fixture(autouse=True)
-    def expect_exempted(self, request: pytest.FixtureRequest) -> None:
+    def exempt(self, request: pytest.FixtureRequest) -> None:
         """Expect what `exemptions` names to fail."""
-        callspec = getattr(request.node, "callspec", None)
-        names = [request.node.originalname, *(callspec.params.values() if callspec else ())]
-        for name in names:
-            reason = self.exemptions.get(name) if isinstance(name, str) else None
-            if reason is not None:
-                assert reason.startswith(REASONS), f"{name}: a reason begins with {REASONS}"
-                request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+        expect_exempted(request, self.exemptions)
 
     @pytest.fixture
     def many(self, tmp_path: Path) -> Home:

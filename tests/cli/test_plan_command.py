@@ -164,7 +164,7 @@ def test_files_tell_how_many_are_new(root: Path) -> None:
     folder = root / "in/users"
     folder.mkdir(parents=True)
     (folder / "1.csv").write_text("id\n1\n")
-    assert planned(root)["window"] == "1 new of 1 known files"
+    assert planned(root)["window"] == "1 new of 1 known file"
     assert hygge(root, "go").returncode == 0
     assert "nothing new" in planned(root)["window"]
     (folder / "2.csv").write_text("id\n2\n")

@@ -19,6 +19,7 @@ from guards import (
 
 from hygge import (
     backfill,
+    flow,
     history,
     increment,
     plan,
@@ -26,6 +27,7 @@ from hygge import (
 from hygge.project import modes
 
 MANY = pa.table({"id": range(10_001), "at": [5] * 10_001})
+FILE_BY_FILE = "mode: append\nincremental: files\n"
 
 
 NEW_ROWS = [
@@ -131,6 +133,16 @@ NEW_ROWS = [
         Step(f"{APPEND}guarantee: exactly-once\n", ABC),
         out(modes, "_promised", lambda _: ()),
         caught="HG554",
+    ),
+    Guard(
+        "guarantee that a changed file would break",
+        "HG554",
+        "files changed after they were moved",
+        [Step(f"{FILE_BY_FILE}guarantee: exactly-once\n", ABC)],
+        Step(f"{FILE_BY_FILE}guarantee: exactly-once\n", [*ABC, D]),
+        out(flow, "check_promise"),
+        wrong=[*ABC, *ABC, D],
+        kinds=EVERYWHERE,
     ),
     Guard(
         "append that looks back, as it is written",

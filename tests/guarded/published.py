@@ -184,7 +184,7 @@ MERGED = [
     *keeping_back(
         "append",
         "INSERT",
-        "1 rows were staged",
+        "1 row was staged",
         steps=[Step(APPEND, ABC)],
         bad=Step(APPEND, [D]),
         off=out(target, "check_went_in"),
@@ -193,7 +193,7 @@ MERGED = [
     *keeping_back(
         "delete",
         "DELETE",
-        "1 rows of",
+        "1 row of",
         steps=[Step(MERGE, ABC)],
         bad=Step(f"{MERGE}delete_missing: hard\n", ABC[1:]),
         off=out(merging, "check_gone"),

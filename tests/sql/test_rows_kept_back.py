@@ -120,7 +120,7 @@ def test_a_mark_that_a_trigger_keeps_out_is_refused(postgres: Postgres, tmp_path
     postgres.run(NOPE)
     one_row = BEFORE.format("UPDATE", "nope").replace("EACH ROW", "EACH ROW WHEN (old.id = 1)")
     postgres.run(one_row)
-    with pytest.raises(StoreError, match=r"1 rows of .* were to be marked, but 0 were") as raised:
+    with pytest.raises(StoreError, match=r"1 row of .* was to be marked, but 0 were") as raised:
         write(store, [table.slice(1)], merging(delete_missing="soft"))
     assert raised.value.code == "HG531"
     marked = "SELECT count(*), count(_hygge_deleted_at) FROM things"

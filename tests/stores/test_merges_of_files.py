@@ -122,6 +122,22 @@ class TestParquetMerges(Merges):
         assert error.code == "HG547"
         assert "2 rows with the key id = 1234 were read" in error.message
 
+    @pytest.mark.parametrize("commit_bytes", [1_000, 10_000_000])
+    @pytest.mark.parametrize("kind", ["dictionary", "uuid", "half"])
+    def test_the_highest_wins_by_types_that_arrow_does_not_sort(
+        self, tmp_path: Path, store: Store, commit_bytes: int, kind: str
+    ) -> None:
+        ranks = [n % 3 for n in range(300)]
+        by = {
+            "dictionary": pa.array([f"rank {rank}" for rank in ranks]).dictionary_encode(),
+            "uuid": pa.array([bytes([rank] * 16) for rank in ranks], pa.uuid()),
+            "half": pa.array([float(rank) for rank in ranks], pa.float16()),
+        }[kind]
+        rows = pa.table({"id": [n // 3 for n in range(300)], "by": by, "rank": ranks})
+        write(store, [rows], merging(dedupe_by=("by",), commit_bytes=commit_bytes))
+        held = self.held(tmp_path, pa.schema([("id", pa.int64()), ("rank", pa.int64())]))
+        assert sorted(held) == [(n, 2) for n in range(100)]
+
     def test_a_long_merge_ends_when_the_run_is_asked_to_stop(
         self, tmp_path: Path, store: Store
     ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hygge.errors import StoreError
+from hygge.plurals import plural
 from hygge.sql.maria.faults import fault
 from hygge.sql.maria.texts import FILE, STATEMENT, joined, row_texts
 from hygge.sql.names import quote
@@ -126,7 +127,8 @@ class Loader:
             raise self._refused()
         if answer.affected_rows != sent:
             raise StoreError(
-                f"{sent:,} rows were sent to {self._table}, but {answer.affected_rows:,} were taken"
+                f"{plural(sent, 'row was', 'rows were')} sent to {self._table}, but "
+                f"{answer.affected_rows:,} were taken"
             )
         self.rows += sent
 
