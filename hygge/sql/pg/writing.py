@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from hygge.sql.pg.keeping import PgKeeping, name_key
 from hygge.sql.pg.merging import PgMerging
 from hygge.sql.pg.names import refuse_name
 from hygge.sql.pg.settings import PgSettings
+from hygge.sql.pool import Reserved
 from hygge.sql.replacing import Replacing
 from hygge.sql.target import LiveColumn, staging_prefix
 
@@ -55,7 +55,7 @@ class PgTarget(PgMerging):
         self._pid = rows.connection.info.backend_pid
         self._staged: dict[int, str] = {}
         self._is_typed = False
-        self._reserved = threading.Semaphore(1)
+        self._reserved = Reserved(settings.pool())
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement on the connection of this target and return all its rows."""
@@ -218,19 +218,8 @@ class PgTarget(PgMerging):
     @contextmanager
     def _bulk(self) -> Iterator[Any]:
         """Yield the connection that was reserved, or one more while there are free ones."""
-        extra = 0
-        if not self._reserved.acquire(blocking=False):
-            extra = self._settings.pool().spare(1)
-            if not extra:
-                self._reserved.acquire()
-        try:
-            with bulk(self._settings, StoreError) as connection:
-                yield connection
-        finally:
-            if extra:
-                self._settings.pool().give_back(extra)
-            else:
-                self._reserved.release()
+        with self._reserved.right(), bulk(self._settings, StoreError) as connection:
+            yield connection
 
     def _forget(self, split: Split, cursor: Any) -> None:  # noqa: ANN401
         """Take away what an earlier staging of the split left: rows that its transaction wrote."""
