@@ -265,7 +265,7 @@ class Keeping:
 
     def count(self, table: str | None = None) -> int:
         """Return how many rows the place, or another table, has."""
-        return int(self.target.run(f"SELECT count(*) FROM {table or self.target.table}")[0][0])
+        return self.target.count(table or self.target.table)
 
     def bring_back(self, commit: Commit) -> Commit:
         """Make the table what it was before the commit that `commit` undoes; return its record.

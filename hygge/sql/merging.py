@@ -114,17 +114,9 @@ class MergingTarget(SqlTarget):
         losers = f"SELECT place FROM ({ranked}) AS r WHERE number > 1"
         self.run(f"DELETE FROM {staged} WHERE {self.row_id} IN ({losers})")
 
-    def count(self, rest: str, values: Sequence[Any] = ()) -> int:
-        """Return how many rows SELECT … FROM `rest` brings."""
-        return int(self.run(f"SELECT count(*) FROM {rest}", values)[0][0])
-
     def reading(self, query: str) -> AbstractContextManager[object]:
         """Let nothing that is run inside, such as `query`, change anything in the database."""
         raise StoreError("this store answers no SQL", code="HG528")
-
-    def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
-        """Return the first row of SELECT `columns` FROM `rest`, if there is one."""
-        return self.run(f"SELECT {columns} FROM {rest} LIMIT 1")
 
     def some(self, rest: str, most: int) -> list[tuple[Any, ...]]:
         """Return at most so many rows of SELECT * FROM `rest`.

@@ -210,7 +210,7 @@ class SqlTarget(Target):
             return self.rows_staged(commit)
         if self.request.mode is Mode.REPLACE:
             self.run(f"DELETE FROM {self.table}")
-            check_replaced(self._has_rows(), self.place.shown())
+            check_replaced(bool(self.first("1", self.table)), self.place.shown())
             self.evolve(schema, is_empty=True)
             self.insert_staged(commit, schema)
             return commit.rows
@@ -223,13 +223,10 @@ class SqlTarget(Target):
 
     def count_staged(self) -> int:
         """Return how many rows the database counts in what is staged."""
-        counts = [f"(SELECT count(*) FROM {table})" for table in self.staged_tables()]
-        return int(self.run(f"SELECT {' + '.join(counts)}")[0][0])
+        return sum(map(self.count, self.staged_tables()))
 
     def add_staged(self, commit: Commit, schema: pa.Schema) -> int:
         """Bring the staged rows into the table that is there; return how many it has then."""
-        if self.request.clears is not None:
-            raise StoreError("this store cannot take out a range to move it again", code="HG511")
         before = self.rows_before()
         self.insert_staged(commit, schema)
         return before + commit.rows
@@ -316,6 +313,14 @@ class SqlTarget(Target):
         rows = self.run(f"WITH moved AS ({sql} RETURNING 1) SELECT count(*) FROM moved", values)
         return int(rows[0][0])
 
+    def count(self, rest: str, values: Sequence[Any] = ()) -> int:
+        """Return how many rows SELECT … FROM `rest` brings."""
+        return int(self.run(f"SELECT count(*) FROM {rest}", values)[0][0])
+
+    def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
+        """Return the first row of SELECT `columns` FROM `rest`, if there is one."""
+        return self.run(f"SELECT {columns} FROM {rest} LIMIT 1")
+
     def staged_tables(self) -> list[str]:
         """Return the tables that hold what is staged, quoted."""
         return [self.name(self.staging)]
@@ -354,9 +359,7 @@ class SqlTarget(Target):
 
     def rows_before(self) -> int:
         """Return how many rows the table has before this commit."""
-        if self.last is not None:
-            return self.last.total_rows
-        return int(self.run(f"SELECT count(*) FROM {self.table}")[0][0])
+        return self.count(self.table) if self.last is None else self.last.total_rows
 
     def _check_owner(self) -> None:
         """Raise `StoreError` when the table is another flow's, or holds rows of nobody's."""
@@ -371,16 +374,13 @@ class SqlTarget(Target):
                 code="HG534",
             )
         is_foreign = self.last is None and self.live is not None
-        if is_foreign and request.mode is Mode.REPLACE and self._has_rows():
+        if is_foreign and request.mode is Mode.REPLACE and self.first("1", self.table):
             raise StoreError(
                 f"{shown} is there already, with rows that hygge did not write",
                 hint=f"replace them with  hygge go {request.flow} --adopt, add to them with  "
                 "mode: append, or choose another name with  into: <name>",
                 code="HG534",
             )
-
-    def _has_rows(self) -> bool:
-        return bool(self.run(f"SELECT 1 FROM {self.table} LIMIT 1"))
 
     def _check_not_lost(self) -> None:
         """Raise `StoreError` when a table with a history is gone: its rows would be missing."""

@@ -30,10 +30,6 @@ class TdsKeeping(Keeping):
         """Give a table another name in its schema."""
         self.target.run(catalog.RENAME, (self.name(table), name))
 
-    def count(self, table: str | None = None) -> int:
-        """Return how many rows the place, or another table, has."""
-        return self.target.count(table or self.target.table)
-
     def create(self, table: TableName, names: Sequence[str]) -> None:
         """Make an empty table with columns of the place: of a union none counts up by itself.
 

@@ -282,9 +282,6 @@ class TdsTarget(TdsMerging):
         kind = f"{there.type} COLLATE {collation}" if collation else there.type
         self.run(f"ALTER TABLE {self.table} ALTER COLUMN {bracketed(column)} {kind} NULL")
 
-    def _has_rows(self) -> bool:
-        return bool(self.run(f"SELECT TOP (1) 1 FROM {self.table}"))
-
     # After a lost reply
 
     def owner(self, seq: int) -> str | None:
