@@ -219,7 +219,6 @@ def test_an_append_whose_rows_nothing_tells_is_not_taken_back(place: Place) -> N
     assert place.rows() == DAY1 + BAD
 
 
-@pytest.mark.parametrize("place", [kind for kind in KINDS if kind != "mysql"], indirect=True)
 @pytest.mark.parametrize("tells", ["primary_key: id", "metadata_columns: [run_id]"])
 def test_a_range_that_was_moved_again_is_taken_back(place: Place, tells: str) -> None:
     root = set_up(place, "mode: append", tells, "incremental: id")
