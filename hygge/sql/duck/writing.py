@@ -83,11 +83,8 @@ class DuckTarget(MergingTarget):
             raise fault(error, StoreError, f"cannot ask {self.place.shown()}") from error
         if len(statements) != 1:
             raise StoreError(f"it is {len(statements)} statements")
-        self.run("BEGIN TRANSACTION READ ONLY")
-        try:
+        with super().reading(query):
             yield None
-        finally:
-            self.run("ROLLBACK")
 
     def take(self) -> None:
         """Make what hygge keeps in the file, drop what dead runs staged, look at the table."""

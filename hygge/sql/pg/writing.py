@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LOCK_SECONDS = 30
+_READ_ONLY = "25006"
 _OUTCOME_SECONDS = 60.0
 _POLL_SECONDS = 0.5
 
@@ -77,10 +78,17 @@ class PgTarget(PgMerging):
 
     @contextmanager
     def reading(self, query: str) -> Iterator[object]:
-        """Let nothing that is run inside change anything in the database."""
-        with self._rows.connection.transaction():
-            self.run("SET TRANSACTION READ ONLY")
-            yield None
+        """Let nothing that is run inside change anything; trying to is no fault that may pass.
+
+        Elsewhere the same words of the server speak of one that only reads for now.
+        """
+        with super().reading(query):
+            try:
+                yield None
+            except StoreError as error:
+                if state_of(error.__cause__) == _READ_ONLY:
+                    raise StoreError(error.message, hint=error.hint, code=error.code) from None
+                raise
 
     def take(self) -> None:
         """Take the place for this attempt, make what hygge keeps beside it, drop dead staging."""
