@@ -247,6 +247,17 @@ def test_a_key_of_two_columns_tells_what_was_appended(place: Place) -> None:
 
 
 @by_sql
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_keys_that_a_table_takes_for_one_are_told_apart(place: Place) -> None:
+    place.ask("create table users (id integer, name text collate nocase)")
+    root = set_up(place, "mode: append", "primary_key: name")
+    go(root)
+    fill(place, [(4, "A"), (5, "d")])
+    go(root)
+    undo(root)
+    assert place.rows() == DAY1
+
+
 def test_what_is_kept_for_undo_is_no_entity(place: Place) -> None:
     root = set_up(place)
     for rows in (GOOD, DAY1):
