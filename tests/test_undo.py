@@ -247,6 +247,22 @@ def test_a_key_of_two_columns_tells_what_was_appended(place: Place) -> None:
 
 
 @by_sql
+def test_a_merge_that_took_marked_rows_away_is_taken_back(place: Place) -> None:
+    merge = ("mode: merge", "primary_key: id")
+    root = set_up(place, *merge, "delete_missing: soft")
+    go(root)
+    fill(place, DAY1[1:])
+    go(root)
+    before = place.rows("id, name, _hygge_deleted_at is null")
+    assert [is_live for *_, is_live in before] == [False, True, True]
+    set_up(place, *merge, "delete_missing: hard")
+    fill(place, DAY1[1:])
+    go(root)
+    assert place.rows("id, name") == DAY1[1:]
+    undo(root)
+    assert place.rows("id, name, _hygge_deleted_at is null") == before
+
+
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_keys_that_a_table_takes_for_one_are_told_apart(place: Place) -> None:
     place.ask("create table users (id integer, name text collate nocase)")

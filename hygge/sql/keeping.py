@@ -186,9 +186,14 @@ class Keeping:
         come = " OR ".join(self.among(staged, keys) for staged in target.staged_tables())
         if target.request.delete_missing is None:
             return come
-        if any(column.field.name == DELETED_AT for column in target.live or ()):
-            return f"{come} OR {target.quote(DELETED_AT)} IS NULL"
-        return "1 = 1"
+        return f"{come} OR {self.going_away()}"
+
+    def going_away(self) -> str:
+        """Return the condition on rows `t` that a merge takes away, or marks, where none came."""
+        target = self.target
+        is_marked = any(column.field.name == DELETED_AT for column in target.live or ())
+        marks = target.request.delete_missing == "soft"
+        return f"t.{target.quote(DELETED_AT)} IS NULL" if is_marked and marks else "1 = 1"
 
     def _kept_columns(self) -> Sequence[str]:
         """Return the columns of rows that are kept: not those that fill themselves."""

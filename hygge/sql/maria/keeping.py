@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hygge.model import Commit
-from hygge.requests import DELETED_AT
 from hygge.sql.keeping import Keeping
 from hygge.sql.maria.evolving import Columns
 from hygge.sql.maria.staging import SPLIT
@@ -57,9 +56,8 @@ class MariaKeeping(Keeping):
         on = " AND ".join(target.equal(name, "s") for name in keys)
         both = f"JOIN {staged} AS s ON {on}"
         if target.request.delete_missing is not None:
-            is_marked = any(column.field.name == DELETED_AT for column in target.live or ())
-            lives = f"t.{target.quote(DELETED_AT)} IS NULL" if is_marked else "1 = 1"
-            both = f"LEFT {both} WHERE s.{target.quote(SPLIT)} IS NOT NULL OR {lives}"
+            come = f"s.{target.quote(SPLIT)} IS NOT NULL"
+            both = f"LEFT {both} WHERE {come} OR {self.going_away()}"
         names = self._kept_columns()
         columns = ", ".join(f"t.{target.quote(name)}" for name in names)
         target.run(
