@@ -75,12 +75,13 @@ class Keeping:
 
     def delete_rows(self, kept: TableName, keys: Sequence[str]) -> None:
         """Take away the rows whose keys are kept."""
-        among = f"SELECT {self.chosen(keys)} FROM {self.name(kept)}"
-        self.target.run(f"DELETE FROM {self.target.table} WHERE {self.row(keys)} IN ({among})")
+        self.target.run(
+            f"DELETE FROM {self.target.table} WHERE {self.among(self.name(kept), keys)}"
+        )
 
-    def among(self, staged: str, keys: Sequence[str]) -> str:
-        """Return the condition that the key of a row of the table, `t`, is one of those staged."""
-        return f"{self.row(keys)} IN (SELECT {self.chosen(keys)} FROM {staged})"
+    def among(self, table: str, keys: Sequence[str]) -> str:
+        """Return the condition that the key of a row of the table, `t`, is in another table."""
+        return f"{self.row(keys)} IN (SELECT {self.chosen(keys)} FROM {table})"
 
     def chosen(self, names: Sequence[str]) -> str:
         """Return columns as a subquery of IN selects them."""
@@ -257,15 +258,9 @@ class Keeping:
                 code="HG529",
             )
 
-    def going(self, undone: Commit, number: int = 1) -> tuple[str, tuple[str, ...]]:
-        """Return a condition on the rows that undo takes away, and its parameters from `number`."""
-        kinds, target = self.kept(undone), self.target
-        if "k" in kinds:
-            keys = undone.primary_key
-            kept = self.name(self.table(undone.seq, "k"))
-            return f"{self.row(keys)} IN (SELECT {self.chosen(keys)} FROM {kept})", ()
-        if set(kinds) & {"c", "t"}:
-            return "1 = 1", ()
+    def of_run(self, undone: Commit, number: int = 1) -> tuple[str, tuple[str, ...]]:
+        """Return a condition on the rows that a run brought, and its parameters from `number`."""
+        target = self.target
         return f"{target.quote(_RUN_ID)} = {target.chain.numbered(number)}", (undone.run_id,)
 
     def count(self, table: str | None = None) -> int:
@@ -318,7 +313,7 @@ class Keeping:
         if "k" in kinds:
             self.delete_rows(self.table(undone.seq, "k"), undone.primary_key)
         elif "c" not in kinds:
-            where, values = self.going(undone)
+            where, values = self.of_run(undone)
             target.run(f"DELETE FROM {target.table} WHERE {where}", values)
         names = self.listed(self.columns_back(undone, commit))
         for kind in set(kinds) & {"c", "r"}:

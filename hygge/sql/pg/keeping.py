@@ -39,6 +39,13 @@ class PgKeeping(Keeping):
         )
         return int(self.target.run(sql, (chain.target, undone.seq, *values))[0][0])
 
+    def going(self, undone: Commit, number: int) -> tuple[str, tuple[str, ...]]:
+        """Return a condition on the rows that undo takes away, and its parameters from `number`."""
+        kinds = self.kept(undone)
+        if "k" in kinds:
+            return self.among(self.name(self.table(undone.seq, "k")), undone.primary_key), ()
+        return ("1 = 1", ()) if set(kinds) & {"c", "t"} else self.of_run(undone, number)
+
     def rename(self, table: TableName, name: str) -> None:
         """Give a table another name, and its key the name that goes with it."""
         super().rename(table, name)

@@ -51,11 +51,11 @@ class TdsKeeping(Keeping):
             return column
         return f"CAST({column} AS {self.target.sql_type(field)}) AS {column}"
 
-    def among(self, staged: str, keys: Sequence[str]) -> str:
+    def among(self, table: str, keys: Sequence[str]) -> str:
         """Return the condition that the key of a row of the table, `t`, is one of those staged."""
         assert self.target.staged is not None
         on = " AND ".join(self.target.same(self.target.staged.field(key)) for key in keys)
-        return f"EXISTS (SELECT 1 FROM {staged} AS s WHERE {on})"
+        return f"EXISTS (SELECT 1 FROM {table} AS s WHERE {on})"
 
     def delete_rows(self, kept: TableName, keys: Sequence[str]) -> None:
         """Take away the rows whose keys are kept."""
