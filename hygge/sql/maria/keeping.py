@@ -16,14 +16,13 @@ from hygge.sql.maria.staging import SPLIT
 from hygge.sql.names import TableName
 
 if TYPE_CHECKING:
-    from hygge.sql.maria.merging import MariaMerging
+    from hygge.sql.maria.writing import MariaTarget
 
 
 class MariaKeeping(Keeping):
     """Tables of MySQL or MariaDB."""
 
-    works = True
-    target: MariaMerging
+    target: MariaTarget
 
     def own_tables(self) -> list[str]:
         """Return the names of the tables that are kept."""
@@ -84,7 +83,7 @@ class MariaKeeping(Keeping):
         if kinds == "c":
             gone = columns.gone(commit.schema, target.wrote)
             lost = columns.lost(commit.schema)
-            self._alter(columns.before(target.run, lost, gone, required=target.required))
+            target.alter(columns.before(target.run, lost, gone, required=target.required))
         with target.transaction():
             target.chain.check_next(target.run, commit.seq)
             if kinds == "c":
@@ -92,10 +91,6 @@ class MariaKeeping(Keeping):
             self.change_rows(undone, commit, kinds)
             self.check_rows(commit)
             target.chain.add(target.run, self.recorded(commit, kinds), target.request.attempt)
-        self._alter([f"DROP COLUMN {target.quote(name)}" for name in gone])
+        target.alter([f"DROP COLUMN {target.quote(name)}" for name in gone])
         for kind in kinds:
             self.drop(undone.seq, kind)
-
-    def _alter(self, clauses: Sequence[str]) -> None:
-        if clauses:
-            self.target.run(f"ALTER TABLE {self.target.table} {', '.join(clauses)}")

@@ -69,7 +69,7 @@ class MariaMerging(MergingTarget):
 
     def content(self, field: pa.Field, column: str) -> str:
         """Return what `min` takes of a column: of texts their bytes."""
-        return _bytes(column) if _is_text(field.type) else column
+        return self.ordered(field, column)
 
     def apart(self, names: Iterable[str], of: str = "") -> str:
         """Return columns as GROUP BY takes them; the servers group by the first bytes of texts."""

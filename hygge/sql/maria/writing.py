@@ -289,7 +289,7 @@ class MariaTarget(MariaMerging):
         columns = Columns(self.table, self.live or [])
         gone = columns.gone(schema, self.wrote) if replaces else []
         self._check_fits(schema)
-        self._alter(columns.before(self.run, schema, gone, required=self.required))
+        self.alter(columns.before(self.run, schema, gone, required=self.required))
         kinds = self.keeping.kinds(commit)
         for kind in kinds:
             self.keeping.make(commit, kind)
@@ -302,7 +302,7 @@ class MariaTarget(MariaMerging):
                 self.insert_staged(commit, schema)
             total = commit.rows if replaces else self.add_staged(commit, schema)
             self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
-        self._alter([f"DROP COLUMN {self.quote(name)}" for name in gone])
+        self.alter([f"DROP COLUMN {self.quote(name)}" for name in gone])
 
     def _check_fits(self, schema: pa.Schema) -> None:
         found = catalog.columns(self.run, self.place).get(self.place, [])
@@ -313,7 +313,8 @@ class MariaTarget(MariaMerging):
         ]
         check_fits(self.run, self.place, kept, self.name(self.staging))
 
-    def _alter(self, clauses: Sequence[str]) -> None:
+    def alter(self, clauses: Sequence[str]) -> None:
+        """Change the columns of the table, by clauses of ALTER TABLE if there are any; commits."""
         if clauses:
             self.run(f"ALTER TABLE {self.table} {', '.join(clauses)}")
 
