@@ -14,6 +14,7 @@ found by `_hygge_run_id`, where they have it.
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
 _RUN_ID = "_hygge_run_id"
 
 
-class Keeping:
-    """What is kept beside the table of one target; here nothing is, a database's own knows how."""
+class Keeping(ABC):
+    """What is kept beside the table of one target."""
 
-    works: ClassVar[bool] = False
     sees_changes: ClassVar[bool] = False
     """Whether `changed_rows` can count at all."""
 
@@ -46,9 +46,9 @@ class Keeping:
 
     # What a database calls these things
 
+    @abstractmethod
     def own_tables(self) -> list[str]:
         """Return the names of the tables that are kept, which begin with the prefix."""
-        return []
 
     def name(self, table: TableName) -> str:
         """Return the name of a table, quoted."""
@@ -100,7 +100,7 @@ class Keeping:
     @property
     def is_wanted(self) -> bool:
         """Whether anything is to be kept."""
-        return self.works and self.target.request.keep_generations > 0
+        return self.target.request.keep_generations > 0
 
     def found(self) -> list[tuple[int, str]]:
         """Return number and kind of what is kept, the newest first."""
@@ -218,8 +218,6 @@ class Keeping:
     def previous(self) -> Commit | None:
         """Return the commit before that one; see `Target.previous`."""
         target, undone = self.target, self.undone()
-        if not self.works:
-            raise StoreError("this store cannot bring back what it held before", code="HG529")
         if undone is None or undone.seq == 1 or not self.is_wanted or target.live is None:
             return None
         if not self.kept(undone) and not _is_told_by_run(undone):

@@ -62,7 +62,7 @@ class SqlTarget(Target):
         self.staged: pa.Schema | None = None
         self.is_published = False
         self.lock = threading.Lock()
-        self.keeping = Keeping(self)
+        self.keeping: Keeping
 
     # What a database brings
 
@@ -104,9 +104,9 @@ class SqlTarget(Target):
     def drop_staging(self) -> None:
         """Drop what this attempt staged."""
 
+    @abstractmethod
     def reason_to_keep(self) -> str | None:
         """Return what a swap would lose of the table, such as its grants; None when nothing."""
-        return None
 
     # The contract
 

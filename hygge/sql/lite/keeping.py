@@ -11,8 +11,6 @@ from hygge.sql.names import TableName
 class LiteKeeping(Keeping):
     """Tables of a SQLite file."""
 
-    works = True
-
     def own_tables(self) -> list[str]:
         """Return the names of the tables that are kept."""
         rows = self.target.run(

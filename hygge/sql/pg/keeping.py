@@ -14,7 +14,6 @@ from hygge.sql.pg.names import LONGEST_NAME
 class PgKeeping(Keeping):
     """Tables of PostgreSQL, whose keys have names of their own."""
 
-    works = True
     sees_changes = True
 
     def own_tables(self) -> list[str]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 class TdsKeeping(Keeping):
     """Tables of SQL Server."""
 
-    works = True
     target: TdsTarget
 
     def own_tables(self) -> list[str]:
