@@ -131,7 +131,9 @@ class PgTarget(PgMerging):
 
     def _refuse_holder(self, key: str) -> None:
         holders = self.run(
-            "SELECT a.pid, a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid), "
+            "SELECT l.pid, coalesce(a.application_name, '?') FROM pg_locks l "
+            "JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() "
+            "LEFT JOIN pg_stat_activity a ON a.pid = l.pid, "
             "(SELECT hashtextextended($1, 0) AS key) k "
             "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
             "AND l.classid::int8 = (k.key >> 32) & 4294967295 "
