@@ -35,6 +35,8 @@ class MergingTarget(SqlTarget):
     """Columns that are staged as null because the home lacks them."""
     _keys_staged: int | None = None
     """How many keys are staged, once there is one row of each."""
+    _settled: str = ""
+    """The table that has one row of each staged key."""
 
     # What a database brings
 
@@ -212,7 +214,8 @@ class MergingTarget(SqlTarget):
 
     def _settle(self, schema: pa.Schema, rows: int) -> None:
         """Leave the winner of each staged key; raise `StoreError` where none is."""
-        keys, staged = self.request.primary_key, self.gather(schema)
+        keys = self.request.primary_key
+        self._settled = staged = self.gather(schema)
         self._check_keys_filled(staged)
         groups = f"SELECT 1 AS one FROM {staged} GROUP BY {self.apart(keys)}"
         self._keys_staged = self.count(f"({groups}) AS g")
@@ -276,7 +279,7 @@ class MergingTarget(SqlTarget):
     # In the transaction
 
     def _merge(self, commit: Commit, schema: pa.Schema) -> None:
-        keys, staged = self.request.primary_key, self.gather(schema)
+        keys, staged = self.request.primary_key, self._settled
         on = " AND ".join(self.same(schema.field(name)) for name in keys)
         if self.request.delete_missing:
             self._take_away(commit, *self.missing(staged, on))
