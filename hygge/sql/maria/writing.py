@@ -28,7 +28,7 @@ from hygge.sql.maria.reading import named
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.staging import SPLIT, Staging
 from hygge.sql.maria.texts import Zeros
-from hygge.sql.names import TableName, quote
+from hygge.sql.names import TableName, check_name, quote
 from hygge.sql.refusing import check_counted
 from hygge.sql.replacing import Replacing
 from hygge.sql.target import LiveColumn
@@ -98,7 +98,7 @@ class MariaTarget(MariaMerging):
 
     def take(self) -> None:
         """Take the place for this attempt; settle and drop what runs that are no more left."""
-        self._check_name(self.place.name)
+        check_name(self.place.name, refuse_name)
         self._make_database()
         self._take_lock()
         comment = self._comment()
@@ -129,14 +129,6 @@ class MariaTarget(MariaMerging):
             columns = chain.columns("longtext", "bigint", key_text=_KEY_TEXT)
             for table in (self.chain.table, self.pending.table):
                 self.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) {_OPTIONS}")
-
-    def _check_name(self, name: str) -> None:
-        if reason := refuse_name(name):
-            raise StoreError(
-                f"'{name}' cannot be a name here: {reason}",
-                hint="give it another one with into: for a table, columns: {…: {rename: …}} for a "
-                "column",
-            )
 
     def _take_lock(self) -> None:
         """Take a lock of the session, or say which run has it."""
@@ -183,7 +175,7 @@ class MariaTarget(MariaMerging):
 
     def fit(self, field: pa.Field) -> pa.Field:
         """Return the field to stage."""
-        self._check_name(field.name)
+        check_name(field.name, refuse_name)
         return field.with_type(types.fit(field.type))
 
     def sql_type(self, field: pa.Field) -> str:

@@ -13,7 +13,7 @@ from hygge.files.json_text import nested_text
 from hygge.model import Part, Split
 from hygge.sql import chain
 from hygge.sql.metering import Meter
-from hygge.sql.names import TableName, quote
+from hygge.sql.names import TableName, check_name, quote
 from hygge.sql.pg import catalog, types
 from hygge.sql.pg.connecting import Rows, bulk, control, cursor_of
 from hygge.sql.pg.dependants import reason_to_keep
@@ -92,7 +92,7 @@ class PgTarget(PgMerging):
 
     def take(self) -> None:
         """Take the place for this attempt, make what hygge keeps beside it, drop dead staging."""
-        self._check_name(self.place.name)
+        check_name(self.place.name, refuse_name)
         self._take_lock()
         if not self.run("SELECT to_regclass($1)", (self.chain.table,))[0][0]:
             self._make_chain()
@@ -113,14 +113,6 @@ class PgTarget(PgMerging):
                 self.run(f"CREATE SCHEMA {quote(schema)}")
             columns = chain.columns("text", "bigint")
             self.run(f"CREATE TABLE IF NOT EXISTS {self.chain.table} ({columns})")
-
-    def _check_name(self, name: str) -> None:
-        if reason := refuse_name(name):
-            raise StoreError(
-                f"'{name}' cannot be a name here: {reason}",
-                hint="give it a shorter one with into: for a table, columns: {…: {rename: …}} for "
-                "a column",
-            )
 
     def _take_lock(self) -> None:
         """Take a lock of the session, or say which run has it. Politeness: the chain decides."""
@@ -153,7 +145,7 @@ class PgTarget(PgMerging):
 
     def fit(self, field: pa.Field) -> pa.Field:
         """Return the field to stage, with the same metadata where its type is the same."""
-        self._check_name(field.name)
+        check_name(field.name, refuse_name)
         return field.with_type(types.fit(field.type))
 
     def sql_type(self, field: pa.Field) -> str:
