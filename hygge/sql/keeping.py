@@ -187,7 +187,7 @@ class Keeping(ABC):
         come = " OR ".join(self.among(staged, keys) for staged in target.staged_tables())
         if target.request.delete_missing is None:
             return come
-        return f"{come} OR {self.going_away()}"
+        return f"{self.going_away()} OR {come}"
 
     def going_away(self) -> str:
         """Return the condition on rows `t` that a merge takes away, or marks, where none came."""

@@ -56,7 +56,7 @@ class MariaKeeping(Keeping):
         both = f"JOIN {staged} AS s ON {on}"
         if target.request.delete_missing is not None:
             come = f"s.{target.quote(SPLIT)} IS NOT NULL"
-            both = f"LEFT {both} WHERE {come} OR {self.going_away()}"
+            both = f"LEFT {both} WHERE {self.going_away()} OR {come}"
         names = self._kept_columns()
         columns = ", ".join(f"t.{target.quote(name)}" for name in names)
         target.run(
