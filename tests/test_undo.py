@@ -274,6 +274,18 @@ def test_keys_that_a_table_takes_for_one_are_told_apart(place: Place) -> None:
     assert place.rows() == DAY1
 
 
+@pytest.mark.parametrize("place", ["sqlite", "duckdb"], indirect=True)
+def test_columns_of_a_table_that_are_written_in_other_case_come_back(place: Place) -> None:
+    place.ask("create table users (ID bigint, Name text default 'none')")
+    root = set_up(place, store="replace: keep")
+    go(root)
+    fill(place, BAD)
+    go(root)
+    assert place.rows() == BAD
+    undo(root)
+    assert place.rows() == DAY1
+
+
 def test_what_is_kept_for_undo_is_no_entity(place: Place) -> None:
     root = set_up(place)
     for rows in (GOOD, DAY1):

@@ -313,17 +313,19 @@ class Keeping(ABC):
         elif "c" not in kinds:
             where, values = self.of_run(undone)
             target.run(f"DELETE FROM {target.table} WHERE {where}", values)
-        names = self.listed(self.columns_back(undone, commit))
+        names = self.columns_back(undone, commit)
+        # SQLite takes the bare name of a column that is not there for a text.
+        back = ", ".join(f"k.{target.quote(name)}" for name in names)
         for kind in set(kinds) & {"c", "r"}:
-            kept = self.name(self.table(undone.seq, kind))
-            target.run(f"INSERT INTO {target.table} ({names}) SELECT {names} FROM {kept}")
+            kept = f"SELECT {back} FROM {self.name(self.table(undone.seq, kind))} AS k"
+            target.run(f"INSERT INTO {target.table} ({self.listed(names)}) {kept}")
 
     def columns_back(self, undone: Commit, commit: Commit) -> Sequence[str]:
         """Return the columns of rows that are put back."""
         target = self.target
-        ours = {*commit.schema.names, *undone.schema.names}
-        ours.update(target.last.schema.names if target.last else ())
-        kept = [name for name in self._kept_columns() if name not in ours]
+        commits = [commit, undone, *([target.last] if target.last else [])]
+        ours = {target.folded(name) for one in commits for name in one.schema.names}
+        kept = [name for name in self._kept_columns() if target.folded(name) not in ours]
         return [*commit.schema.names, *kept]
 
     def check_rows(self, commit: Commit, table: str | None = None) -> None:

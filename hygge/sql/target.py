@@ -23,7 +23,7 @@ from hygge.model import Commit, Mode, Part
 from hygge.plurals import plural
 from hygge.sql.chain import Chain
 from hygge.sql.keeping import Keeping
-from hygge.sql.names import TableName, quote, refuse_table
+from hygge.sql.names import TableName, check_name, quote, refuse_table
 from hygge.sql.refusing import check_counted, check_replaced, check_went_in
 from hygge.sql.replacing import Replacing
 from hygge.unfit import fit_schema
@@ -112,9 +112,7 @@ class SqlTarget(Target):
 
     def begin(self) -> None:
         """Read the chain and the table; raise `StoreError` when the place belongs to others."""
-        if reason := refuse_table(self.place.name):
-            hint = "give the table another name with  into: <name>"
-            raise StoreError(f"{self.place.name} cannot be written: {reason}", hint=hint)
+        check_name(self.place.name, refuse_table)
         self.last = self.chain.last(self.run)
         self.live = self.find_live()
         self._check_owner()
@@ -271,11 +269,13 @@ class SqlTarget(Target):
 
     def wrote(self, name: str) -> bool:
         """Return whether the newest commit wrote a column of that name."""
-        return self.last is not None and name in self.last.schema.names
+        names = () if self.last is None else self.last.schema.names
+        return self.folded(name) in map(self.folded, names)
 
     def required(self, name: str) -> bool:
         """Return whether a commit said that a column is never null; others' rules are theirs."""
-        return self.wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
+        fields = () if self.last is None else self.last.schema
+        return any(self.folded(f.name) == self.folded(name) and not f.nullable for f in fields)
 
     # What most databases call these things
 
