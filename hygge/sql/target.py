@@ -304,9 +304,8 @@ class SqlTarget(Target):
     def fill(self, schema: pa.Schema) -> int:
         """Copy the staged rows into the table, by the names of columns; return how many went in."""
         names = ", ".join(map(self.quote, schema.names))
-        return self.change(
-            f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
-        )
+        insert = f"INSERT INTO {self.table} ({names}) SELECT {names} FROM"
+        return sum(self.change(f"{insert} {table}") for table in self.staged_tables())
 
     def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run a statement that changes rows; return how many it changed."""

@@ -255,14 +255,6 @@ class DuckTarget(MergingTarget):
 
     # Publishing
 
-    def fill(self, schema: pa.Schema) -> int:
-        """Copy the staged rows into the table, split by split; return how many went in."""
-        names = ", ".join(map(quote, schema.names))
-        return sum(
-            self.change(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {table}")
-            for table in self.staged_tables()
-        )
-
     def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run a statement that changes rows; return how many it changed."""
         return int(self.run(sql, values)[0][0])

@@ -228,14 +228,6 @@ class LiteTarget(LiteMerging):
             columns.append(f"PRIMARY KEY ({', '.join(map(quote, keys))})")
         return ", ".join(columns)
 
-    def fill(self, schema: pa.Schema) -> int:
-        """Copy the staged rows into the table, split by split; return how many went in."""
-        names = ", ".join(map(quote, schema.names))
-        rows = 0
-        for table in self.staged_tables():
-            rows += self.change(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {table}")
-        return rows
-
     def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
         """Give the table the columns of `schema`: added where that is enough, else made anew."""
         live = {self.folded(column.field.name): column for column in self.live or ()}
