@@ -302,6 +302,16 @@ def test_what_cannot_be_is_told_before_a_run(tmp_path: Path, flow: str, code: st
     assert [one.code for one in check(tmp_path).diagnostics] == [code]
 
 
+@pytest.mark.parametrize("server", ["postgres", "mysql", "mssql"])
+def test_every_server_takes_checks_by_sql(tmp_path: Path, server: str) -> None:
+    project = {
+        "stores/lake.yml": f"type: {server}\nhost: h\ndatabase: d\n",
+        "flows/t.yml": "home: here\nstore: lake\nchecks: [{sql: 'select 1 from {staged}'}]\n",
+    }
+    write_project(tmp_path, FILES | project)
+    assert not check(tmp_path).diagnostics
+
+
 def test_a_hash_without_a_salt_is_told_before_a_run(tmp_path: Path) -> None:
     flow = "home: here\nstore: lake\ncolumns: {email: {mask: hash}}\n"
     write_project(tmp_path, FILES | {"hygge.yml": "name: p\n", "flows/t.yml": flow})
