@@ -230,6 +230,11 @@ class DuckTarget(MergingTarget):
         super().update(names, staged, on)
         return self.matched(staged, on)
 
+    def ordered(self, field: pa.Field, column: str) -> str:
+        """Return a column as it is ordered, texts by their bytes."""
+        is_text = self.sql_type(field) == "VARCHAR"
+        return f"CAST({column} AS VARCHAR) COLLATE C" if is_text else column
+
     def content(self, field: pa.Field, column: str) -> str:
         """Return what `min` takes of a column: texts of what has no order."""
         import pyarrow as pa
