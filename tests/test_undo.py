@@ -219,7 +219,6 @@ def test_an_append_whose_rows_nothing_tells_is_not_taken_back(place: Place) -> N
     assert place.rows() == DAY1 + BAD
 
 
-@pytest.mark.parametrize("place", KINDS, indirect=True)
 @pytest.mark.parametrize("tells", ["primary_key: id", "metadata_columns: [run_id]"])
 def test_a_range_that_was_moved_again_is_taken_back(place: Place, tells: str) -> None:
     root = set_up(place, "mode: append", tells, "incremental: id")
@@ -248,6 +247,45 @@ def test_a_key_of_two_columns_tells_what_was_appended(place: Place) -> None:
 
 
 @by_sql
+def test_a_merge_that_took_marked_rows_away_is_taken_back(place: Place) -> None:
+    merge = ("mode: merge", "primary_key: id")
+    root = set_up(place, *merge, "delete_missing: soft")
+    go(root)
+    fill(place, DAY1[1:])
+    go(root)
+    before = place.rows("id, name, _hygge_deleted_at is null")
+    assert [is_live for *_, is_live in before] == [False, True, True]
+    set_up(place, *merge, "delete_missing: hard")
+    fill(place, DAY1[1:])
+    go(root)
+    assert place.rows("id, name") == DAY1[1:]
+    undo(root)
+    assert place.rows("id, name, _hygge_deleted_at is null") == before
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_keys_that_a_table_takes_for_one_are_told_apart(place: Place) -> None:
+    place.ask("create table users (id integer, name text collate nocase)")
+    root = set_up(place, "mode: append", "primary_key: name")
+    go(root)
+    fill(place, [(4, "A"), (5, "d")])
+    go(root)
+    undo(root)
+    assert place.rows() == DAY1
+
+
+@pytest.mark.parametrize("place", ["sqlite", "duckdb"], indirect=True)
+def test_columns_of_a_table_that_are_written_in_other_case_come_back(place: Place) -> None:
+    place.ask("create table users (ID bigint, Name text default 'none')")
+    root = set_up(place, store="replace: keep")
+    go(root)
+    fill(place, BAD)
+    go(root)
+    assert place.rows() == BAD
+    undo(root)
+    assert place.rows() == DAY1
+
+
 def test_what_is_kept_for_undo_is_no_entity(place: Place) -> None:
     root = set_up(place)
     for rows in (GOOD, DAY1):

@@ -14,6 +14,7 @@ found by `_hygge_run_id`, where they have it.
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
 _RUN_ID = "_hygge_run_id"
 
 
-class Keeping:
-    """What is kept beside the table of one target; here nothing is, a database's own knows how."""
+class Keeping(ABC):
+    """What is kept beside the table of one target."""
 
-    works: ClassVar[bool] = False
     sees_changes: ClassVar[bool] = False
     """Whether `changed_rows` can count at all."""
 
@@ -46,9 +46,9 @@ class Keeping:
 
     # What a database calls these things
 
+    @abstractmethod
     def own_tables(self) -> list[str]:
         """Return the names of the tables that are kept, which begin with the prefix."""
-        return []
 
     def name(self, table: TableName) -> str:
         """Return the name of a table, quoted."""
@@ -75,12 +75,13 @@ class Keeping:
 
     def delete_rows(self, kept: TableName, keys: Sequence[str]) -> None:
         """Take away the rows whose keys are kept."""
-        among = f"SELECT {self.chosen(keys)} FROM {self.name(kept)}"
-        self.target.run(f"DELETE FROM {self.target.table} WHERE {self.row(keys)} IN ({among})")
+        self.target.run(
+            f"DELETE FROM {self.target.table} WHERE {self.among(self.name(kept), keys)}"
+        )
 
-    def among(self, staged: str, keys: Sequence[str]) -> str:
-        """Return the condition that the key of a row of the table, `t`, is one of those staged."""
-        return f"{self.row(keys)} IN (SELECT {self.chosen(keys)} FROM {staged})"
+    def among(self, table: str, keys: Sequence[str]) -> str:
+        """Return the condition that the key of a row of the table, `t`, is in another table."""
+        return f"{self.row(keys)} IN (SELECT {self.chosen(keys)} FROM {table})"
 
     def chosen(self, names: Sequence[str]) -> str:
         """Return columns as a subquery of IN selects them."""
@@ -99,7 +100,7 @@ class Keeping:
     @property
     def is_wanted(self) -> bool:
         """Whether anything is to be kept."""
-        return self.works and self.target.request.keep_generations > 0
+        return self.target.request.keep_generations > 0
 
     def found(self) -> list[tuple[int, str]]:
         """Return number and kind of what is kept, the newest first."""
@@ -186,9 +187,14 @@ class Keeping:
         come = " OR ".join(self.among(staged, keys) for staged in target.staged_tables())
         if target.request.delete_missing is None:
             return come
-        if any(column.field.name == DELETED_AT for column in target.live or ()):
-            return f"{come} OR {target.quote(DELETED_AT)} IS NULL"
-        return "1 = 1"
+        return f"{self.going_away()} OR {come}"
+
+    def going_away(self) -> str:
+        """Return the condition on rows `t` that a merge takes away, or marks, where none came."""
+        target = self.target
+        is_marked = any(column.field.name == DELETED_AT for column in target.live or ())
+        marks = target.request.delete_missing == "soft"
+        return f"t.{target.quote(DELETED_AT)} IS NULL" if is_marked and marks else "1 = 1"
 
     def _kept_columns(self) -> Sequence[str]:
         """Return the columns of rows that are kept: not those that fill themselves."""
@@ -212,8 +218,6 @@ class Keeping:
     def previous(self) -> Commit | None:
         """Return the commit before that one; see `Target.previous`."""
         target, undone = self.target, self.undone()
-        if not self.works:
-            raise StoreError("this store cannot bring back what it held before", code="HG529")
         if undone is None or undone.seq == 1 or not self.is_wanted or target.live is None:
             return None
         if not self.kept(undone) and not _is_told_by_run(undone):
@@ -252,20 +256,14 @@ class Keeping:
                 code="HG529",
             )
 
-    def going(self, undone: Commit, number: int = 1) -> tuple[str, tuple[str, ...]]:
-        """Return a condition on the rows that undo takes away, and its parameters from `number`."""
-        kinds, target = self.kept(undone), self.target
-        if "k" in kinds:
-            keys = undone.primary_key
-            kept = self.name(self.table(undone.seq, "k"))
-            return f"{self.row(keys)} IN (SELECT {self.chosen(keys)} FROM {kept})", ()
-        if set(kinds) & {"c", "t"}:
-            return "1 = 1", ()
+    def of_run(self, undone: Commit, number: int = 1) -> tuple[str, tuple[str, ...]]:
+        """Return a condition on the rows that a run brought, and its parameters from `number`."""
+        target = self.target
         return f"{target.quote(_RUN_ID)} = {target.chain.numbered(number)}", (undone.run_id,)
 
     def count(self, table: str | None = None) -> int:
         """Return how many rows the place, or another table, has."""
-        return int(self.target.run(f"SELECT count(*) FROM {table or self.target.table}")[0][0])
+        return self.target.count(table or self.target.table)
 
     def bring_back(self, commit: Commit) -> Commit:
         """Make the table what it was before the commit that `commit` undoes; return its record.
@@ -313,19 +311,21 @@ class Keeping:
         if "k" in kinds:
             self.delete_rows(self.table(undone.seq, "k"), undone.primary_key)
         elif "c" not in kinds:
-            where, values = self.going(undone)
+            where, values = self.of_run(undone)
             target.run(f"DELETE FROM {target.table} WHERE {where}", values)
-        names = self.listed(self.columns_back(undone, commit))
+        names = self.columns_back(undone, commit)
+        # SQLite takes the bare name of a column that is not there for a text.
+        back = ", ".join(f"k.{target.quote(name)}" for name in names)
         for kind in set(kinds) & {"c", "r"}:
-            kept = self.name(self.table(undone.seq, kind))
-            target.run(f"INSERT INTO {target.table} ({names}) SELECT {names} FROM {kept}")
+            kept = f"SELECT {back} FROM {self.name(self.table(undone.seq, kind))} AS k"
+            target.run(f"INSERT INTO {target.table} ({self.listed(names)}) {kept}")
 
     def columns_back(self, undone: Commit, commit: Commit) -> Sequence[str]:
         """Return the columns of rows that are put back."""
         target = self.target
-        ours = {*commit.schema.names, *undone.schema.names}
-        ours.update(target.last.schema.names if target.last else ())
-        kept = [name for name in self._kept_columns() if name not in ours]
+        commits = [commit, undone, *([target.last] if target.last else [])]
+        ours = {target.folded(name) for one in commits for name in one.schema.names}
+        kept = [name for name in self._kept_columns() if target.folded(name) not in ours]
         return [*commit.schema.names, *kept]
 
     def check_rows(self, commit: Commit, table: str | None = None) -> None:

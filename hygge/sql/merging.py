@@ -10,8 +10,8 @@ is published.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.errors import StoreError
@@ -36,6 +36,8 @@ class MergingTarget(SqlTarget):
     """Columns that are staged as null because the home lacks them."""
     _keys_staged: int | None = None
     """How many keys are staged, once there is one row of each."""
+    _settled: str = ""
+    """The table that has one row of each staged key."""
 
     # What a database brings
 
@@ -115,17 +117,14 @@ class MergingTarget(SqlTarget):
         losers = f"SELECT place FROM ({ranked}) AS r WHERE number > 1"
         self.run(f"DELETE FROM {staged} WHERE {self.row_id} IN ({losers})")
 
-    def count(self, rest: str, values: Sequence[Any] = ()) -> int:
-        """Return how many rows SELECT … FROM `rest` brings."""
-        return int(self.run(f"SELECT count(*) FROM {rest}", values)[0][0])
-
-    def reading(self, query: str) -> AbstractContextManager[object]:
+    @contextmanager
+    def reading(self, query: str) -> Iterator[object]:
         """Let nothing that is run inside, such as `query`, change anything in the database."""
-        raise StoreError("this store answers no SQL", code="HG528")
-
-    def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
-        """Return the first row of SELECT `columns` FROM `rest`, if there is one."""
-        return self.run(f"SELECT {columns} FROM {rest} LIMIT 1")
+        self.run("START TRANSACTION READ ONLY")
+        try:
+            yield None
+        finally:
+            self.run("ROLLBACK")
 
     def some(self, rest: str, most: int) -> list[tuple[Any, ...]]:
         """Return at most so many rows of SELECT * FROM `rest`.
@@ -216,7 +215,8 @@ class MergingTarget(SqlTarget):
 
     def _settle(self, schema: pa.Schema, rows: int) -> None:
         """Leave the winner of each staged key; raise `StoreError` where none is."""
-        keys, staged = self.request.primary_key, self.gather(schema)
+        keys = self.request.primary_key
+        self._settled = staged = self.gather(schema)
         self._check_keys_filled(staged)
         groups = f"SELECT 1 AS one FROM {staged} GROUP BY {self.apart(keys)}"
         self._keys_staged = self.count(f"({groups}) AS g")
@@ -280,7 +280,7 @@ class MergingTarget(SqlTarget):
     # In the transaction
 
     def _merge(self, commit: Commit, schema: pa.Schema) -> None:
-        keys, staged = self.request.primary_key, self.gather(schema)
+        keys, staged = self.request.primary_key, self._settled
         on = " AND ".join(self.same(schema.field(name)) for name in keys)
         if self.request.delete_missing:
             self._take_away(commit, *self.missing(staged, on))

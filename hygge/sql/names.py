@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+
+from hygge.errors import StoreError
 
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
@@ -35,6 +37,16 @@ def refuse_table(name: str) -> str | None:
     if name.casefold().startswith(OWN):
         return f"names that begin with '{OWN}' are those of hygge's own tables"
     return None
+
+
+def check_name(name: str, refuse: Callable[[str], str | None]) -> None:
+    """Raise `StoreError` where a table or column cannot be called `name`, as `refuse` says why."""
+    if reason := refuse(name):
+        raise StoreError(
+            f"'{name}' cannot be a name here: {reason}",
+            hint="give it another one with into: for a table, columns: {…: {rename: …}} for a "
+            "column",
+        )
 
 
 def quote(name: str, sign: str = '"') -> str:

@@ -111,6 +111,33 @@ class Pool:
                 close()
 
 
+class Reserved:
+    """The right to one connection, which is held already, and to more while there are free ones.
+
+    Several threads share it: one of them can always go on.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._own = threading.Semaphore(1)
+
+    @contextmanager
+    def right(self) -> Iterator[None]:
+        """Hold the right to one connection; waits for the one that was held where none is free."""
+        extra = 0
+        if not self._own.acquire(blocking=False):
+            extra = self._pool.spare(1)
+            if not extra:
+                self._own.acquire()
+        try:
+            yield
+        finally:
+            if extra:
+                self._pool.give_back(extra)
+            else:
+                self._own.release()
+
+
 class Kind(Generic[C]):
     """How connections of one kind are opened, tried, made as new and closed.
 

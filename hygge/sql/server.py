@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hygge.connector import ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
+from hygge.model import Mode
 from hygge.settings import Seconds
 
 if TYPE_CHECKING:
@@ -134,6 +135,9 @@ class ServerHomeConfig(ServerSettings, HomeConfig):
 
 class ServerStoreConfig(ServerSettings, StoreConfig):
     """What `stores/<name>.yml` says of a database server."""
+
+    modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
 
     def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
         """Return the home that reads these tables: that of the same type."""

@@ -23,7 +23,7 @@ from hygge.model import Commit, Mode, Part
 from hygge.plurals import plural
 from hygge.sql.chain import Chain
 from hygge.sql.keeping import Keeping
-from hygge.sql.names import TableName, quote, refuse_table
+from hygge.sql.names import TableName, check_name, quote, refuse_table
 from hygge.sql.refusing import check_counted, check_replaced, check_went_in
 from hygge.sql.replacing import Replacing
 from hygge.unfit import fit_schema
@@ -62,7 +62,7 @@ class SqlTarget(Target):
         self.staged: pa.Schema | None = None
         self.is_published = False
         self.lock = threading.Lock()
-        self.keeping = Keeping(self)
+        self.keeping: Keeping
 
     # What a database brings
 
@@ -104,17 +104,15 @@ class SqlTarget(Target):
     def drop_staging(self) -> None:
         """Drop what this attempt staged."""
 
+    @abstractmethod
     def reason_to_keep(self) -> str | None:
         """Return what a swap would lose of the table, such as its grants; None when nothing."""
-        return None
 
     # The contract
 
     def begin(self) -> None:
         """Read the chain and the table; raise `StoreError` when the place belongs to others."""
-        if reason := refuse_table(self.place.name):
-            hint = "give the table another name with  into: <name>"
-            raise StoreError(f"{self.place.name} cannot be written: {reason}", hint=hint)
+        check_name(self.place.name, refuse_table)
         self.last = self.chain.last(self.run)
         self.live = self.find_live()
         self._check_owner()
@@ -210,7 +208,7 @@ class SqlTarget(Target):
             return self.rows_staged(commit)
         if self.request.mode is Mode.REPLACE:
             self.run(f"DELETE FROM {self.table}")
-            check_replaced(self._has_rows(), self.place.shown())
+            check_replaced(bool(self.first("1", self.table)), self.place.shown())
             self.evolve(schema, is_empty=True)
             self.insert_staged(commit, schema)
             return commit.rows
@@ -223,13 +221,10 @@ class SqlTarget(Target):
 
     def count_staged(self) -> int:
         """Return how many rows the database counts in what is staged."""
-        counts = [f"(SELECT count(*) FROM {table})" for table in self.staged_tables()]
-        return int(self.run(f"SELECT {' + '.join(counts)}")[0][0])
+        return sum(map(self.count, self.staged_tables()))
 
     def add_staged(self, commit: Commit, schema: pa.Schema) -> int:
         """Bring the staged rows into the table that is there; return how many it has then."""
-        if self.request.clears is not None:
-            raise StoreError("this store cannot take out a range to move it again", code="HG511")
         before = self.rows_before()
         self.insert_staged(commit, schema)
         return before + commit.rows
@@ -274,11 +269,13 @@ class SqlTarget(Target):
 
     def wrote(self, name: str) -> bool:
         """Return whether the newest commit wrote a column of that name."""
-        return self.last is not None and name in self.last.schema.names
+        names = () if self.last is None else self.last.schema.names
+        return self.folded(name) in map(self.folded, names)
 
     def required(self, name: str) -> bool:
         """Return whether a commit said that a column is never null; others' rules are theirs."""
-        return self.wrote(name) and not self.last.schema.field(name).nullable  # type: ignore[union-attr]
+        fields = () if self.last is None else self.last.schema
+        return any(self.folded(f.name) == self.folded(name) and not f.nullable for f in fields)
 
     # What most databases call these things
 
@@ -307,14 +304,21 @@ class SqlTarget(Target):
     def fill(self, schema: pa.Schema) -> int:
         """Copy the staged rows into the table, by the names of columns; return how many went in."""
         names = ", ".join(map(self.quote, schema.names))
-        return self.change(
-            f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self.name(self.staging)}"
-        )
+        insert = f"INSERT INTO {self.table} ({names}) SELECT {names} FROM"
+        return sum(self.change(f"{insert} {table}") for table in self.staged_tables())
 
     def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run a statement that changes rows; return how many it changed."""
         rows = self.run(f"WITH moved AS ({sql} RETURNING 1) SELECT count(*) FROM moved", values)
         return int(rows[0][0])
+
+    def count(self, rest: str, values: Sequence[Any] = ()) -> int:
+        """Return how many rows SELECT … FROM `rest` brings."""
+        return int(self.run(f"SELECT count(*) FROM {rest}", values)[0][0])
+
+    def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
+        """Return the first row of SELECT `columns` FROM `rest`, if there is one."""
+        return self.run(f"SELECT {columns} FROM {rest} LIMIT 1")
 
     def staged_tables(self) -> list[str]:
         """Return the tables that hold what is staged, quoted."""
@@ -354,9 +358,7 @@ class SqlTarget(Target):
 
     def rows_before(self) -> int:
         """Return how many rows the table has before this commit."""
-        if self.last is not None:
-            return self.last.total_rows
-        return int(self.run(f"SELECT count(*) FROM {self.table}")[0][0])
+        return self.count(self.table) if self.last is None else self.last.total_rows
 
     def _check_owner(self) -> None:
         """Raise `StoreError` when the table is another flow's, or holds rows of nobody's."""
@@ -371,16 +373,13 @@ class SqlTarget(Target):
                 code="HG534",
             )
         is_foreign = self.last is None and self.live is not None
-        if is_foreign and request.mode is Mode.REPLACE and self._has_rows():
+        if is_foreign and request.mode is Mode.REPLACE and self.first("1", self.table):
             raise StoreError(
                 f"{shown} is there already, with rows that hygge did not write",
                 hint=f"replace them with  hygge go {request.flow} --adopt, add to them with  "
                 "mode: append, or choose another name with  into: <name>",
                 code="HG534",
             )
-
-    def _has_rows(self) -> bool:
-        return bool(self.run(f"SELECT 1 FROM {self.table} LIMIT 1"))
 
     def _check_not_lost(self) -> None:
         """Raise `StoreError` when a table with a history is gone: its rows would be missing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from hygge.connector import Mode, ProjectContext, Store
+from hygge.connector import ProjectContext, Store
 from hygge.sql.names import readings, refuse_table
 from hygge.sql.replacing import Replacing
 from hygge.sql.server import ServerStoreConfig
@@ -32,8 +32,6 @@ class MssqlStoreConfig(TdsSettings, ServerStoreConfig, type="mssql"):
 
     extra: ClassVar = "mssql"
     schemes: ClassVar = ("mssql", "sqlserver")
-    modes: ClassVar = frozenset(Mode)
-    answers_sql: ClassVar = True
 
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from hygge.connector import ProjectContext, Store
-from hygge.model import Mode
 from hygge.sql.maria.names import refuse_name
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.names import readings, refuse_table
@@ -25,8 +24,6 @@ class MysqlStoreConfig(MariaSettings, ServerStoreConfig, type="mysql"):
 
     extra: ClassVar = "mysql"
     schemes: ClassVar = ("mysql", "mariadb")
-    modes: ClassVar = frozenset(Mode)
-    answers_sql: ClassVar = True
 
     replace: Replacing = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import ProjectContext, Store
-from hygge.model import Mode
 from hygge.sql.names import readings, refuse_table
 from hygge.sql.pg.names import refuse_name
 from hygge.sql.pg.settings import PgSettings
@@ -20,8 +19,6 @@ class PostgresStoreConfig(PgSettings, ServerStoreConfig, type="postgres"):
     """Writes tables of PostgreSQL by COPY, each published in one short transaction."""
 
     extra: ClassVar = "postgres"
-    modes: ClassVar = frozenset(Mode)
-    answers_sql: ClassVar = True
     schemes: ClassVar = ("postgresql", "postgres")
 
     replace: Replacing = "auto"

@@ -20,10 +20,10 @@ import pytest
 from hygge.connector import Home, HomeConfig, Mode, ProjectContext, ReadRequest, Store, StoreConfig
 from hygge.contract import agree, typed
 from hygge.errors import HomeError, StoreError
-from hygge.model import Split
+from hygge.model import Span, Split
 from hygge.settings import SchemaContract
 from hygge.testing.homes import read_split
-from hygge.testing.moving import next_commit, write_request
+from hygge.testing.moving import next_commit, write, write_request
 
 APPEND = Mode.APPEND
 
@@ -361,3 +361,12 @@ def test_a_schema_is_made(file: Path) -> None:
     assert last is not None
     assert last.rows == 1
     assert store_of(file).last_commit("orders") is None
+
+
+def test_a_range_of_texts_is_cleared_by_bytes_whatever_the_column_says(file: Path) -> None:
+    run(file, "CREATE TABLE things (id INTEGER, name VARCHAR COLLATE NOCASE)")
+    table = pa.table({"id": range(5), "name": ["B", "a", "b", "z", None]})
+    write(store_of(file), [table], write_request(Mode.APPEND))
+    span = Span("name", pa.scalar("b"), None)
+    write(store_of(file), [table.slice(0, 0)], replace(write_request(Mode.APPEND), clears=span))
+    assert [row[0] for row in run(file, "SELECT id FROM things ORDER BY id")] == [0, 1, 4]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pyarrow as pa
 import pytest
 from proxies import once, proxy
@@ -398,3 +399,24 @@ def test_a_range_of_texts_is_cleared_by_bytes_whatever_the_column_says(postgres:
     span = Span("name", pa.scalar("b"), pa.scalar("ä"))
     write(store_of(postgres), [table.slice(0, 0)], replace(write_request(Mode.APPEND), clears=span))
     assert ids(postgres) == [0, 1, 4, 5]
+
+
+def test_who_holds_a_like_table_of_another_database_is_not_meant(postgres: Postgres) -> None:
+    elsewhere = f"{postgres.schema}_elsewhere"
+    postgres.run(f"CREATE DATABASE {elsewhere}")
+    try:
+        with (
+            psycopg.connect(postgres.url, dbname=elsewhere, autocommit=True) as there,
+            postgres.connect() as here,
+        ):
+            for number in range(8):
+                key = f"hygge:{postgres.schema}.things{number}"
+                for session in (there, here):
+                    session.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (key,))
+                request = replace(write_request(Mode.APPEND), into=f"things{number}")
+                with pytest.raises(StoreError) as raised, store_of(postgres).open(request):
+                    pass
+                assert raised.value.code == "HG543"
+                assert f"(server process {here.info.backend_pid})" in raised.value.message
+    finally:
+        postgres.run(f"DROP DATABASE {elsewhere} WITH (FORCE)")

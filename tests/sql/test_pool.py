@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from hygge.sql.pool import Kind, Pool
+from hygge.sql.pool import Kind, Pool, Reserved
 
 
 class Wire:
@@ -107,3 +107,25 @@ def test_a_wait_can_be_given_up() -> None:
 
     with pool.reserve(2), pytest.raises(TimeoutError), pool.reserve(1, give_up):
         pass
+
+
+def test_who_shares_a_right_takes_more_while_there_are_free_ones_and_waits_else() -> None:
+    pool = Pool(2, 60)
+    got_in = threading.Event()
+
+    def wait_for_one() -> None:
+        with reserved.right():
+            got_in.set()
+
+    with pool.reserve(1):
+        reserved = Reserved(pool)
+        waiting = threading.Thread(target=wait_for_one)
+        with reserved.right(), reserved.right():
+            assert pool.spare(1) == 0
+            waiting.start()
+            assert not got_in.wait(0.1)
+        assert got_in.wait(10)
+        waiting.join()
+        assert pool.spare(2) == 1
+        pool.give_back(1)
+    assert pool.spare(2) == 2

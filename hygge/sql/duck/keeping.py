@@ -10,8 +10,6 @@ from hygge.sql.keeping import Keeping
 class DuckKeeping(Keeping):
     """Tables of a DuckDB file."""
 
-    works = True
-
     def own_tables(self) -> list[str]:
         """Return the names of the tables that are kept."""
         rows = self.target.run(

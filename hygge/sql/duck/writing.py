@@ -83,11 +83,8 @@ class DuckTarget(MergingTarget):
             raise fault(error, StoreError, f"cannot ask {self.place.shown()}") from error
         if len(statements) != 1:
             raise StoreError(f"it is {len(statements)} statements")
-        self.run("BEGIN TRANSACTION READ ONLY")
-        try:
+        with super().reading(query):
             yield None
-        finally:
-            self.run("ROLLBACK")
 
     def take(self) -> None:
         """Make what hygge keeps in the file, drop what dead runs staged, look at the table."""
@@ -233,6 +230,11 @@ class DuckTarget(MergingTarget):
         super().update(names, staged, on)
         return self.matched(staged, on)
 
+    def ordered(self, field: pa.Field, column: str) -> str:
+        """Return a column as it is ordered, texts by their bytes."""
+        is_text = self.sql_type(field) == "VARCHAR"
+        return f"CAST({column} AS VARCHAR) COLLATE C" if is_text else column
+
     def content(self, field: pa.Field, column: str) -> str:
         """Return what `min` takes of a column: texts of what has no order."""
         import pyarrow as pa
@@ -257,14 +259,6 @@ class DuckTarget(MergingTarget):
             self.run(f"DROP TABLE IF EXISTS {self.name(table)}")
 
     # Publishing
-
-    def fill(self, schema: pa.Schema) -> int:
-        """Copy the staged rows into the table, split by split; return how many went in."""
-        names = ", ".join(map(quote, schema.names))
-        return sum(
-            self.change(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {table}")
-            for table in self.staged_tables()
-        )
 
     def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run a statement that changes rows; return how many it changed."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hygge.sql.keeping import Keeping
 from hygge.sql.names import TableName
 
 
 class LiteKeeping(Keeping):
     """Tables of a SQLite file."""
-
-    works = True
 
     def own_tables(self) -> list[str]:
         """Return the names of the tables that are kept."""
@@ -22,6 +22,11 @@ class LiteKeeping(Keeping):
     def name(self, table: TableName) -> str:
         """Return the name of a table in the file itself, quoted."""
         return f"main.{self.target.name(table)}"
+
+    def row(self, names: Sequence[str]) -> str:
+        """Return columns as one value; a column may be declared to take letters for equal."""
+        exact = ", ".join(f"{self.target.quote(name)} COLLATE BINARY" for name in names)
+        return exact if len(names) == 1 else f"({exact})"
 
     def rename(self, table: TableName, name: str) -> None:
         """Give a table another name; views and keys that speak of it go on to speak of the old."""

@@ -25,7 +25,7 @@ from hygge.sql.lite.merging import LiteMerging
 from hygge.sql.lite.names import refuse_name
 from hygge.sql.lite.values import stored_schema, to_stored
 from hygge.sql.metering import Meter
-from hygge.sql.names import TableName, quote
+from hygge.sql.names import TableName, check_name, quote
 from hygge.sql.replacing import Replacing
 from hygge.sql.target import LiveColumn
 
@@ -76,9 +76,7 @@ class LiteTarget(LiteMerging):
 
     def take(self) -> None:
         """Make what hygge keeps in the file, remove what dead runs staged, look at the table."""
-        if reason := refuse_name(self.place.name):
-            hint = "give the table another name with  into: <name>"
-            raise StoreError(f"{self.place.name} cannot be written: {reason}", hint=hint)
+        check_name(self.place.name, refuse_name)
         remove_files(dead_files(self._prefix))
         if not self.run("SELECT 1 FROM sqlite_schema WHERE name = ?", (chain.TABLE,)):
             columns = chain.columns("TEXT", "INTEGER")
@@ -229,14 +227,6 @@ class LiteTarget(LiteMerging):
         if keys:
             columns.append(f"PRIMARY KEY ({', '.join(map(quote, keys))})")
         return ", ".join(columns)
-
-    def fill(self, schema: pa.Schema) -> int:
-        """Copy the staged rows into the table, split by split; return how many went in."""
-        names = ", ".join(map(quote, schema.names))
-        rows = 0
-        for table in self.staged_tables():
-            rows += self.change(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {table}")
-        return rows
 
     def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
         """Give the table the columns of `schema`: added where that is enough, else made anew."""

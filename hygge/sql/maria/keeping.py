@@ -10,21 +10,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hygge.model import Commit
-from hygge.requests import DELETED_AT
 from hygge.sql.keeping import Keeping
 from hygge.sql.maria.evolving import Columns
 from hygge.sql.maria.staging import SPLIT
 from hygge.sql.names import TableName
 
 if TYPE_CHECKING:
-    from hygge.sql.maria.merging import MariaMerging
+    from hygge.sql.maria.writing import MariaTarget
 
 
 class MariaKeeping(Keeping):
     """Tables of MySQL or MariaDB."""
 
-    works = True
-    target: MariaMerging
+    target: MariaTarget
 
     def own_tables(self) -> list[str]:
         """Return the names of the tables that are kept."""
@@ -57,9 +55,8 @@ class MariaKeeping(Keeping):
         on = " AND ".join(target.equal(name, "s") for name in keys)
         both = f"JOIN {staged} AS s ON {on}"
         if target.request.delete_missing is not None:
-            is_marked = any(column.field.name == DELETED_AT for column in target.live or ())
-            lives = f"t.{target.quote(DELETED_AT)} IS NULL" if is_marked else "1 = 1"
-            both = f"LEFT {both} WHERE s.{target.quote(SPLIT)} IS NOT NULL OR {lives}"
+            come = f"s.{target.quote(SPLIT)} IS NOT NULL"
+            both = f"LEFT {both} WHERE {self.going_away()} OR {come}"
         names = self._kept_columns()
         columns = ", ".join(f"t.{target.quote(name)}" for name in names)
         target.run(
@@ -86,7 +83,7 @@ class MariaKeeping(Keeping):
         if kinds == "c":
             gone = columns.gone(commit.schema, target.wrote)
             lost = columns.lost(commit.schema)
-            self._alter(columns.before(target.run, lost, gone, required=target.required))
+            target.alter(columns.before(target.run, lost, gone, required=target.required))
         with target.transaction():
             target.chain.check_next(target.run, commit.seq)
             if kinds == "c":
@@ -94,10 +91,6 @@ class MariaKeeping(Keeping):
             self.change_rows(undone, commit, kinds)
             self.check_rows(commit)
             target.chain.add(target.run, self.recorded(commit, kinds), target.request.attempt)
-        self._alter([f"DROP COLUMN {target.quote(name)}" for name in gone])
+        target.alter([f"DROP COLUMN {target.quote(name)}" for name in gone])
         for kind in kinds:
             self.drop(undone.seq, kind)
-
-    def _alter(self, clauses: Sequence[str]) -> None:
-        if clauses:
-            self.target.run(f"ALTER TABLE {self.target.table} {', '.join(clauses)}")

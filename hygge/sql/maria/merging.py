@@ -7,8 +7,7 @@ by their bytes. See docs/decisions/0053-keys-of-mysql-are-compared-twice.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -70,7 +69,7 @@ class MariaMerging(MergingTarget):
 
     def content(self, field: pa.Field, column: str) -> str:
         """Return what `min` takes of a column: of texts their bytes."""
-        return _bytes(column) if _is_text(field.type) else column
+        return self.ordered(field, column)
 
     def apart(self, names: Iterable[str], of: str = "") -> str:
         """Return columns as GROUP BY takes them; the servers group by the first bytes of texts."""
@@ -149,15 +148,6 @@ class MariaMerging(MergingTarget):
     def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
         """Return the first row; groups are sorted, for tables of them on the disk are slow."""
         return super().first(f"SQL_BIG_RESULT {columns}", rest)
-
-    @contextmanager
-    def reading(self, query: str) -> Iterator[object]:
-        """Let nothing that is run inside, such as `query`, change anything in the database."""
-        self.run("START TRANSACTION READ ONLY")
-        try:
-            yield None
-        finally:
-            self.run("ROLLBACK")
 
     # How rows are changed
 

@@ -16,6 +16,7 @@ from hygge.sql.maria.reading import named
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.texts import Zeros
 from hygge.sql.names import TableName, quote
+from hygge.sql.pool import Reserved
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +48,7 @@ class Staging:
         self._may_load = may_load
         self._begun: set[int] = set()
         self._lock = threading.Lock()
-        self._reserved = threading.Semaphore(1)
+        self._reserved = Reserved(settings.pool())
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         """Load a split; what an earlier staging of it left goes first."""
@@ -91,19 +92,8 @@ class Staging:
     @contextmanager
     def _connection(self) -> Iterator[Link]:
         """Yield the connection that was reserved, or one more while there are free ones."""
-        extra = 0
-        if not self._reserved.acquire(blocking=False):
-            extra = self._settings.pool().spare(1)
-            if not extra:
-                self._reserved.acquire()
-        try:
-            with session(self._settings, StoreError) as connection:
-                yield connection
-        finally:
-            if extra:
-                self._settings.pool().give_back(extra)
-            else:
-                self._reserved.release()
+        with self._reserved.right(), session(self._settings, StoreError) as connection:
+            yield connection
 
 
 def _gathered(batches: pa.RecordBatchReader, least_bytes: int) -> Iterator[list[pa.RecordBatch]]:

@@ -28,7 +28,7 @@ from hygge.sql.maria.reading import named
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.staging import SPLIT, Staging
 from hygge.sql.maria.texts import Zeros
-from hygge.sql.names import TableName, quote
+from hygge.sql.names import TableName, check_name, quote
 from hygge.sql.refusing import check_counted
 from hygge.sql.replacing import Replacing
 from hygge.sql.target import LiveColumn
@@ -98,7 +98,7 @@ class MariaTarget(MariaMerging):
 
     def take(self) -> None:
         """Take the place for this attempt; settle and drop what runs that are no more left."""
-        self._check_name(self.place.name)
+        check_name(self.place.name, refuse_name)
         self._make_database()
         self._take_lock()
         comment = self._comment()
@@ -129,14 +129,6 @@ class MariaTarget(MariaMerging):
             columns = chain.columns("longtext", "bigint", key_text=_KEY_TEXT)
             for table in (self.chain.table, self.pending.table):
                 self.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) {_OPTIONS}")
-
-    def _check_name(self, name: str) -> None:
-        if reason := refuse_name(name):
-            raise StoreError(
-                f"'{name}' cannot be a name here: {reason}",
-                hint="give it another one with into: for a table, columns: {…: {rename: …}} for a "
-                "column",
-            )
 
     def _take_lock(self) -> None:
         """Take a lock of the session, or say which run has it."""
@@ -183,7 +175,7 @@ class MariaTarget(MariaMerging):
 
     def fit(self, field: pa.Field) -> pa.Field:
         """Return the field to stage."""
-        self._check_name(field.name)
+        check_name(field.name, refuse_name)
         return field.with_type(types.fit(field.type))
 
     def sql_type(self, field: pa.Field) -> str:
@@ -289,7 +281,7 @@ class MariaTarget(MariaMerging):
         columns = Columns(self.table, self.live or [])
         gone = columns.gone(schema, self.wrote) if replaces else []
         self._check_fits(schema)
-        self._alter(columns.before(self.run, schema, gone, required=self.required))
+        self.alter(columns.before(self.run, schema, gone, required=self.required))
         kinds = self.keeping.kinds(commit)
         for kind in kinds:
             self.keeping.make(commit, kind)
@@ -302,7 +294,7 @@ class MariaTarget(MariaMerging):
                 self.insert_staged(commit, schema)
             total = commit.rows if replaces else self.add_staged(commit, schema)
             self.chain.add(self.run, replace(commit, total_rows=total), self.request.attempt)
-        self._alter([f"DROP COLUMN {self.quote(name)}" for name in gone])
+        self.alter([f"DROP COLUMN {self.quote(name)}" for name in gone])
 
     def _check_fits(self, schema: pa.Schema) -> None:
         found = catalog.columns(self.run, self.place).get(self.place, [])
@@ -313,7 +305,8 @@ class MariaTarget(MariaMerging):
         ]
         check_fits(self.run, self.place, kept, self.name(self.staging))
 
-    def _alter(self, clauses: Sequence[str]) -> None:
+    def alter(self, clauses: Sequence[str]) -> None:
+        """Change the columns of the table, by clauses of ALTER TABLE if there are any; commits."""
         if clauses:
             self.run(f"ALTER TABLE {self.table} {', '.join(clauses)}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from hygge.connector import Home, ReadRequest, Source
 from hygge.errors import HomeError
@@ -101,5 +100,4 @@ class OdbcHome(Home):
 
 
 def _columns(asked: Asking, from_: str, request: ReadRequest) -> list[Column]:
-    nothing = replace(request, where=f"1 = 0 AND ({request.where}\n)" if request.where else "1 = 0")
-    return asked.columns(f"SELECT * FROM {from_}{where(nothing.where)}")
+    return asked.columns(f"SELECT * FROM {from_}{where('1 = 0', request.where)}")

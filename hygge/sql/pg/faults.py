@@ -27,7 +27,7 @@ _NOISE = re.compile(
 _QUERY = re.compile(r"\n\nQuery was:.*", re.DOTALL)
 
 
-def state_of(error: BaseException) -> str:
+def state_of(error: BaseException | None) -> str:
     """Return the SQLSTATE of a driver's error, or nothing."""
     return getattr(error, "sqlstate", None) or ""
 

@@ -14,7 +14,6 @@ from hygge.sql.pg.names import LONGEST_NAME
 class PgKeeping(Keeping):
     """Tables of PostgreSQL, whose keys have names of their own."""
 
-    works = True
     sees_changes = True
 
     def own_tables(self) -> list[str]:
@@ -38,6 +37,13 @@ class PgKeeping(Keeping):
             f"AND xmin NOT IN (SELECT xmin {written} > $2) AND {where}"
         )
         return int(self.target.run(sql, (chain.target, undone.seq, *values))[0][0])
+
+    def going(self, undone: Commit, number: int) -> tuple[str, tuple[str, ...]]:
+        """Return a condition on the rows that undo takes away, and its parameters from `number`."""
+        kinds = self.kept(undone)
+        if "k" in kinds:
+            return self.among(self.name(self.table(undone.seq, "k")), undone.primary_key), ()
+        return ("1 = 1", ()) if set(kinds) & {"c", "t"} else self.of_run(undone, number)
 
     def rename(self, table: TableName, name: str) -> None:
         """Give a table another name, and its key the name that goes with it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from hygge.files.json_text import nested_text
 from hygge.model import Part, Split
 from hygge.sql import chain
 from hygge.sql.metering import Meter
-from hygge.sql.names import TableName, quote
+from hygge.sql.names import TableName, check_name, quote
 from hygge.sql.pg import catalog, types
 from hygge.sql.pg.connecting import Rows, bulk, control, cursor_of
 from hygge.sql.pg.dependants import reason_to_keep
@@ -23,6 +22,7 @@ from hygge.sql.pg.keeping import PgKeeping, name_key
 from hygge.sql.pg.merging import PgMerging
 from hygge.sql.pg.names import refuse_name
 from hygge.sql.pg.settings import PgSettings
+from hygge.sql.pool import Reserved
 from hygge.sql.replacing import Replacing
 from hygge.sql.target import LiveColumn, staging_prefix
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LOCK_SECONDS = 30
+_READ_ONLY = "25006"
 _OUTCOME_SECONDS = 60.0
 _POLL_SECONDS = 0.5
 
@@ -55,7 +56,7 @@ class PgTarget(PgMerging):
         self._pid = rows.connection.info.backend_pid
         self._staged: dict[int, str] = {}
         self._is_typed = False
-        self._reserved = threading.Semaphore(1)
+        self._reserved = Reserved(settings.pool())
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement on the connection of this target and return all its rows."""
@@ -77,14 +78,21 @@ class PgTarget(PgMerging):
 
     @contextmanager
     def reading(self, query: str) -> Iterator[object]:
-        """Let nothing that is run inside change anything in the database."""
-        with self._rows.connection.transaction():
-            self.run("SET TRANSACTION READ ONLY")
-            yield None
+        """Let nothing that is run inside change anything; trying to is no fault that may pass.
+
+        Elsewhere the same words of the server speak of one that only reads for now.
+        """
+        with super().reading(query):
+            try:
+                yield None
+            except StoreError as error:
+                if state_of(error.__cause__) == _READ_ONLY:
+                    raise StoreError(error.message, hint=error.hint, code=error.code) from None
+                raise
 
     def take(self) -> None:
         """Take the place for this attempt, make what hygge keeps beside it, drop dead staging."""
-        self._check_name(self.place.name)
+        check_name(self.place.name, refuse_name)
         self._take_lock()
         if not self.run("SELECT to_regclass($1)", (self.chain.table,))[0][0]:
             self._make_chain()
@@ -106,14 +114,6 @@ class PgTarget(PgMerging):
             columns = chain.columns("text", "bigint")
             self.run(f"CREATE TABLE IF NOT EXISTS {self.chain.table} ({columns})")
 
-    def _check_name(self, name: str) -> None:
-        if reason := refuse_name(name):
-            raise StoreError(
-                f"'{name}' cannot be a name here: {reason}",
-                hint="give it a shorter one with into: for a table, columns: {…: {rename: …}} for "
-                "a column",
-            )
-
     def _take_lock(self) -> None:
         """Take a lock of the session, or say which run has it. Politeness: the chain decides."""
         key = f"hygge:{self.place.schema}.{self.place.name}"
@@ -123,7 +123,9 @@ class PgTarget(PgMerging):
 
     def _refuse_holder(self, key: str) -> None:
         holders = self.run(
-            "SELECT a.pid, a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid), "
+            "SELECT l.pid, coalesce(a.application_name, '?') FROM pg_locks l "
+            "JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() "
+            "LEFT JOIN pg_stat_activity a ON a.pid = l.pid, "
             "(SELECT hashtextextended($1, 0) AS key) k "
             "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
             "AND l.classid::int8 = (k.key >> 32) & 4294967295 "
@@ -143,7 +145,7 @@ class PgTarget(PgMerging):
 
     def fit(self, field: pa.Field) -> pa.Field:
         """Return the field to stage, with the same metadata where its type is the same."""
-        self._check_name(field.name)
+        check_name(field.name, refuse_name)
         return field.with_type(types.fit(field.type))
 
     def sql_type(self, field: pa.Field) -> str:
@@ -218,19 +220,8 @@ class PgTarget(PgMerging):
     @contextmanager
     def _bulk(self) -> Iterator[Any]:
         """Yield the connection that was reserved, or one more while there are free ones."""
-        extra = 0
-        if not self._reserved.acquire(blocking=False):
-            extra = self._settings.pool().spare(1)
-            if not extra:
-                self._reserved.acquire()
-        try:
-            with bulk(self._settings, StoreError) as connection:
-                yield connection
-        finally:
-            if extra:
-                self._settings.pool().give_back(extra)
-            else:
-                self._reserved.release()
+        with self._reserved.right(), bulk(self._settings, StoreError) as connection:
+            yield connection
 
     def _forget(self, split: Split, cursor: Any) -> None:  # noqa: ANN401
         """Take away what an earlier staging of the split left: rows that its transaction wrote."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 class TdsKeeping(Keeping):
     """Tables of SQL Server."""
 
-    works = True
     target: TdsTarget
 
     def own_tables(self) -> list[str]:
@@ -29,10 +28,6 @@ class TdsKeeping(Keeping):
     def rename(self, table: TableName, name: str) -> None:
         """Give a table another name in its schema."""
         self.target.run(catalog.RENAME, (self.name(table), name))
-
-    def count(self, table: str | None = None) -> int:
-        """Return how many rows the place, or another table, has."""
-        return self.target.count(table or self.target.table)
 
     def create(self, table: TableName, names: Sequence[str]) -> None:
         """Make an empty table with columns of the place: of a union none counts up by itself.
@@ -55,11 +50,11 @@ class TdsKeeping(Keeping):
             return column
         return f"CAST({column} AS {self.target.sql_type(field)}) AS {column}"
 
-    def among(self, staged: str, keys: Sequence[str]) -> str:
+    def among(self, table: str, keys: Sequence[str]) -> str:
         """Return the condition that the key of a row of the table, `t`, is one of those staged."""
         assert self.target.staged is not None
         on = " AND ".join(self.target.same(self.target.staged.field(key)) for key in keys)
-        return f"EXISTS (SELECT 1 FROM {staged} AS s WHERE {on})"
+        return f"EXISTS (SELECT 1 FROM {table} AS s WHERE {on})"
 
     def delete_rows(self, kept: TableName, keys: Sequence[str]) -> None:
         """Take away the rows whose keys are kept."""

@@ -29,14 +29,6 @@ class TdsMerging(MergingTarget):
         """Return how many rows SELECT … FROM `rest` brings, also beyond two thousand million."""
         return int(self.run(f"SELECT COUNT_BIG(*) FROM {rest}", values)[0][0])
 
-    def count_staged(self) -> int:
-        """Return how many rows the database counts in what is staged."""
-        return sum(map(self.count, self.staged_tables()))
-
-    def rows_before(self) -> int:
-        """Return how many rows the table has before this commit."""
-        return self.count(self.table) if self.last is None else self.last.total_rows
-
     def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
         """Return the first row of SELECT `columns` FROM `rest`, if there is one."""
         return self.run(f"SELECT TOP (1) {columns} FROM {rest}")

@@ -6,14 +6,13 @@ another one; so the rows of a split, all there by then, are counted without a lo
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hygge.errors import StoreError
 from hygge.model import Part, Split
 from hygge.sql.names import TableName
+from hygge.sql.pool import Reserved
 from hygge.sql.tds import types
 from hygge.sql.tds.catalog import bracketed
 from hygge.sql.tds.connecting import Rows
@@ -32,12 +31,11 @@ class Staging:
     """The staging table of one target; several threads may fill it at once."""
 
     def __init__(self, settings: TdsSettings, run: Rows, place: TableName, table: str) -> None:
-        self._settings = settings
         self._run = run
         self._what = f"cannot write {place.shown()}"
         self._table = table
         self._begun: set[int] = set()
-        self._reserved = threading.Semaphore(1)
+        self._reserved = Reserved(settings.pool())
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         """Bulk copy a split.
@@ -46,7 +44,7 @@ class Staging:
         """
         number = f"{bracketed(SPLIT)} = {split.number}"
         meter = Meter(batches, split.number)
-        with self._connection():
+        with self._reserved.right():
             if split.number in self._begun:
                 self._run(f"DELETE FROM {self._table} WHERE {number}")
             self._begun.add(split.number)
@@ -58,22 +56,6 @@ class Staging:
     def forget(self) -> None:
         """Know no split any more: the table is gone."""
         self._begun.clear()
-
-    @contextmanager
-    def _connection(self) -> Iterator[None]:
-        """Hold the right to the connection that was reserved, or to one more while there are."""
-        extra = 0
-        if not self._reserved.acquire(blocking=False):
-            extra = self._settings.pool().spare(1)
-            if not extra:
-                self._reserved.acquire()
-        try:
-            yield None
-        finally:
-            if extra:
-                self._settings.pool().give_back(extra)
-            else:
-                self._reserved.release()
 
     def _copy(self, meter: Meter) -> None:
         import pyarrow as pa

@@ -14,7 +14,7 @@ from hygge.connector import WriteRequest
 from hygge.errors import CommitUnknownError, StoreError
 from hygge.model import Commit, Part, Split
 from hygge.sql import chain
-from hygge.sql.names import TableName
+from hygge.sql.names import TableName, check_name
 from hygge.sql.replacing import Replacing
 from hygge.sql.target import LiveColumn, staging_prefix
 from hygge.sql.tds import catalog, types
@@ -107,7 +107,7 @@ class TdsTarget(TdsMerging):
 
     def take(self) -> None:
         """Take the place for this attempt, make what hygge keeps beside it, drop dead staging."""
-        self._check_name(self.place.name)
+        check_name(self.place.name, refuse_name)
         self._take_lock()
         self._make_chain()
         prefix = staging_prefix(self.place.name)
@@ -127,14 +127,6 @@ class TdsTarget(TdsMerging):
             with suppress(StoreError):  # another move may be first
                 self.run(f"CREATE TABLE {self.chain.table} ({COMMITS})")
             self.run(f"SELECT TOP (0) state FROM {self.chain.table}")
-
-    def _check_name(self, name: str) -> None:
-        if reason := refuse_name(name):
-            raise StoreError(
-                f"'{name}' cannot be a name here: {reason}",
-                hint="give it a shorter one with into: for a table, columns: {…: {rename: …}} for "
-                "a column",
-            )
 
     def _take_lock(self) -> None:
         """Take a lock of the session, or say which run has it. Politeness: the chain decides."""
@@ -161,7 +153,7 @@ class TdsTarget(TdsMerging):
 
     def fit(self, field: pa.Field) -> pa.Field:
         """Return the field to stage."""
-        self._check_name(field.name)
+        check_name(field.name, refuse_name)
         return field.with_type(types.fit(field.type))
 
     def sql_type(self, field: pa.Field) -> str:
@@ -281,9 +273,6 @@ class TdsTarget(TdsMerging):
         collation = self.collations.get(there.field.name)
         kind = f"{there.type} COLLATE {collation}" if collation else there.type
         self.run(f"ALTER TABLE {self.table} ALTER COLUMN {bracketed(column)} {kind} NULL")
-
-    def _has_rows(self) -> bool:
-        return bool(self.run(f"SELECT TOP (1) 1 FROM {self.table}"))
 
     # After a lost reply
 
