@@ -91,7 +91,7 @@ class Shape:
         """What `apply` returns, before the schema contract has its say."""
         self.moved = tuple(column.source for column in self._columns)
         """The columns of the home that are moved."""
-        _check_dedupe(settings, self.moved, offered)
+        _check_dedupe(settings, self._columns, offered)
         needed = {name for one in self._computed for name in one.needs}
         needed |= self._condition.columns if self._condition else set()
         self.sources = (*self.moved, *sorted(needed - set(self.moved)))
@@ -227,8 +227,9 @@ def _check_key(settings: MoveSettings, columns: Sequence[_Column], offered: pa.S
             )
 
 
-def _check_dedupe(settings: MoveSettings, moved: Sequence[str], offered: pa.Schema) -> None:
+def _check_dedupe(settings: MoveSettings, columns: Sequence[_Column], offered: pa.Schema) -> None:
     key, names = _dedupe(settings)
+    moved = {column.source: column.field.type for column in columns}
     for name in names if settings.mode is Mode.MERGE else ():
         check_known(name, offered, key)
         if name not in moved:
@@ -237,6 +238,19 @@ def _check_dedupe(settings: MoveSettings, moved: Sequence[str], offered: pa.Sche
                 hint="add it to select, or name other columns with  dedupe_by",
                 code="HG523",
             )
+        if not _has_order(moved[name]):
+            raise FlowError(
+                f"rows with one key are told apart by the highest '{name}', and values of the type "
+                f"{moved[name]} have no order",
+                hint="name other columns with  dedupe_by",
+                code="HG523",
+            )
+
+
+def _has_order(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return not (pa.types.is_nested(kind) or pa.types.is_interval(kind))
 
 
 def _selected(select: Sequence[str], offered: pa.Schema) -> list[str]:

@@ -142,6 +142,18 @@ def test_what_the_home_does_not_fit_is_told(
     assert not (tmp_path / "lake/t").exists()
 
 
+@pytest.mark.parametrize("value", [["a"], {"a": 1}, None])
+def test_rows_are_told_apart_by_what_has_an_order(tmp_path: Path, value: object) -> None:
+    rows = pa.table({"id": [1, 1], "tags": pa.array([value, value])})
+    outcome = go(tmp_path, "mode: merge\nprimary_key: id\ndedupe_by: tags\n", rows)
+    if value is None:
+        assert outcome.result is Result.OK
+        return
+    assert outcome.failure is not None
+    assert outcome.failure.code == "HG523"
+    assert "told apart by the highest 'tags', and values of the type" in outcome.failure.message
+
+
 def test_files_are_filtered_by_a_condition(tmp_path: Path) -> None:
     flow = "where: email is not null and id >= 10\nselect: [id]\n"
     outcome = go(tmp_path, flow, people())
