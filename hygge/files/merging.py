@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _LEAST_BYTES = 16 * 2**20
 """Fewer bytes are not worth laying the staged keys out once more."""
+_UNPACKED = 8
+"""Rows in memory may be so many times as large as in their file."""
 _PIECE_ROWS = 2**20
 """Rows whose bits are found at once."""
 
@@ -185,7 +187,6 @@ class Merge:
 
     def _choose(self, rows: pa.Table, keys: pa.Array) -> None:
         """Tell which of the rows with equal keys lose: the highest stays, nulls are lowest."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         counts = pc.value_counts(keys)
@@ -198,13 +199,47 @@ class Merge:
         )
         rows = rows.take(order)
         same = _as_before(rows, [KEY])
-        tied = pc.and_(same, _as_before(rows, names))
-        first = pc.invert(same)
-        # Only a row that would win is in question; ties below it do not matter.
-        contested = pc.and_(tied, pa.concat_arrays([pa.array([False]), first[:-1]]))
-        if pc.any(contested).as_py():
-            self._refuse(rows, pc.index(contested, True).as_py())
+        self._check_ties(rows, pc.and_(same, _as_before(rows, names)), pc.invert(same))
         _drop(rows.filter(same).column("row"), self._staged, self.losers)
+
+    def _check_ties(self, rows: pa.Table, tied: pa.Array, first: pa.Array) -> None:
+        """Refuse rows that are tied with the row before, unless both are the same.
+
+        Only rows that would win are in question; ties below them do not matter.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        starts = pc.indices_nonzero(pc.invert(tied))
+        run = pc.subtract(pc.cumulative_sum(pc.invert(tied).cast("int64")), 1)
+        places = pc.indices_nonzero(pc.and_(tied, first.take(starts.take(run))))
+        numbers = rows.column("row").combine_chunks()
+        size = sum(part.bytes for part in self._staged) // sum(part.rows for part in self._staged)
+        step = max(self._most // max(_UNPACKED * size, 1), 1)
+        for start in range(0, len(places), step):
+            later = places.slice(start, step).cast("int64")
+            earlier = pc.subtract(later, 1)
+            known, found = self._rows_at(numbers.take(pa.concat_arrays([earlier, later])))
+            one, other = (
+                found.take(pc.index_in(numbers.take(which), known)) for which in (earlier, later)
+            )
+            if not one.equals(other):
+                self._refuse(rows, later[_first_difference(one, other)].as_py())
+
+    def _rows_at(self, numbers: pa.Array) -> tuple[pa.Array, pa.Table]:
+        """Return the staged rows of some numbers, and their numbers in that order."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        row, known, found = 0, [], []
+        for part in self._staged:
+            for batch in self._new.batches(part):
+                own = _counted(row, batch.num_rows)
+                row += batch.num_rows
+                wanted = pc.is_in(own, numbers)
+                known.append(own.filter(wanted))
+                found.append(batch.filter(wanted))
+        return pa.concat_arrays(known), pa.Table.from_batches(found)
 
     def _refuse(self, rows: pa.Table, place: int) -> None:
         import pyarrow.compute as pc
@@ -252,6 +287,18 @@ class Merge:
                 if row >= 0:
                     hint = f"remove all but one from {part.name} and its like"
                     raise _several(shown(batch, self._key, row), count, "are in the store", hint)
+
+
+def _first_difference(one: pa.Table, other: pa.Table) -> int:
+    """Return the number of the first row in which two tables, which are not the same, differ."""
+    low, high = 0, one.num_rows
+    while high - low > 1:
+        middle = (low + high) // 2
+        if one.slice(low, middle - low).equals(other.slice(low, middle - low)):
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def _as_before(rows: pa.Table, names: Sequence[str]) -> pa.Array:

@@ -140,6 +140,27 @@ class MergeCases(ABC):
         if not is_first:
             assert self.held(tmp_path) == [(7, "old", 0)]
 
+    def test_rows_that_lose_need_not_be_told_apart(self, tmp_path: Path, store: Store) -> None:
+        rows = things(
+            (1, "x", 4), (1, "y", 4), (1, "z", 5), (2, "a", None), (2, "b", None), (2, "c", 0)
+        )
+        write(store, [rows], merging(dedupe_by=("at",)))
+        assert self.held(tmp_path) == [(1, "z", 5), (2, "c", 0)]
+
+    @pytest.mark.parametrize("by", [(), ("at",)])
+    def test_rows_that_are_the_same_are_one(
+        self, tmp_path: Path, store: Store, by: tuple[str, ...]
+    ) -> None:
+        write(store, [things((7, "old", 0))], merging())
+        rows = [(7, "a", 5), (8, None, 1), (9, "z", 2), (7, "a", 5), (8, None, 1), (7, "a", 5)]
+        tables = [things(*rows), things((8, None, 1), (6, "b", None), (6, "b", None))]
+        write(store, tables, merging(dedupe_by=by))
+        assert self.held(tmp_path) == [(6, "b", None), (7, "a", 5), (8, None, 1), (9, "z", 2)]
+        assert self.total(store) == 4
+        error = self.refused(store, things(*rows, (8, "c", 1)), merging(dedupe_by=by))
+        assert error.code == "HG547"
+        assert "8" in error.message
+
     def test_a_key_that_is_in_the_store_twice_is_refused(
         self, tmp_path: Path, store: Store
     ) -> None:
