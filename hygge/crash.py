@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hygge import __version__
+from hygge.errors import ConfigError
 from hygge.private import private_folder, write_private
 from hygge.redact import redact
 
@@ -46,7 +47,7 @@ def _project_folder(root: Path | None) -> Path | None:
         return None
     try:
         return private_folder(root)
-    except OSError:
+    except (OSError, ConfigError):
         return None
 
 

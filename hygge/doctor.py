@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from hygge.errors import HyggeError, UsageError
+from hygge.errors import ConfigError, HyggeError, UsageError
 from hygge.locks import lock_file
 from hygge.model import Finding
 from hygge.private import private_folder
@@ -41,6 +41,9 @@ def examine_project(root: Path) -> Iterator[Finding]:
             now, written = time.time(), probe.stat().st_mtime
             probe.unlink()
         free = shutil.disk_usage(folder).free
+    except ConfigError as error:
+        yield Finding(error.message, "error", error.hint)
+        return
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         hint = f"runs are locked and remembered there:  ls -ld {root / '.hygge'}"

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
+
+from hygge.errors import ConfigError
 
 
 def private_folder(root: Path, *names: str) -> Path:
     """Return `<root>/.hygge/<names…>`, made with mode 0700 where it is not there yet.
 
-    Raises `OSError` when it cannot be made.
+    Raises `OSError` when it cannot be made, and `ConfigError` where `.hygge`, a name directly in
+    it or one of `names` is a link: hygge would write wherever the link leads.
     """
     folder = root / ".hygge"
     _make(folder)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                raise _is_link(Path(entry.path))
     for name in names:
         folder /= name
         _make(folder)
@@ -24,8 +32,20 @@ def private_folder(root: Path, *names: str) -> Path:
 def _make(folder: Path) -> None:
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    if folder.stat().st_mode & 0o077 and folder.stat().st_uid == os.geteuid():
+    status = folder.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        raise _is_link(folder)
+    if status.st_mode & 0o077 and status.st_uid == os.geteuid():
         folder.chmod(0o700)
+
+
+def _is_link(path: Path) -> ConfigError:
+    return ConfigError(
+        f"{path} is a symbolic link; hygge keeps locks, reports and rows that failed a check "
+        "there, and would write them where it leads",
+        hint=f"remove the link and run again; hygge makes what it needs:  rm {path}",
+        code="HG530",
+    )
 
 
 def private_file(path: Path) -> None:

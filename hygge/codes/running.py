@@ -161,6 +161,13 @@ CODES = (
         "commit has come since. The message says which.",
     ),
     Code(
+        "HG530",
+        "hygge's own folder is a link",
+        "`.hygge` in the project, or something directly in it, is a symbolic link. hygge keeps "
+        "locks, reports, the journal and rows that failed a check there, so a link would make it "
+        "write wherever it leads. Nothing was moved. Remove the link and run again.",
+    ),
+    Code(
         "HG531",
         "rows read and rows staged differ",
         "The store counted another number of rows than the home gave, so nothing was published. "
