@@ -31,7 +31,18 @@ from pydantic import ConfigDict
 
 from hygge.described import Described
 from hygge.errors import StoreError
-from hygge.model import Ability, Commit, EntityFacts, Finding, Mode, Part, Span, Split, Watermark
+from hygge.model import (
+    Ability,
+    Changes,
+    Commit,
+    EntityFacts,
+    Finding,
+    Mode,
+    Part,
+    Span,
+    Split,
+    Watermark,
+)
 from hygge.registry import Registry
 from hygge.requests import ProjectContext, ReadRequest, WriteRequest
 
@@ -297,6 +308,8 @@ class Target(ABC):
     When anything raises before `commit` returns, the store is as it was.
     """
 
+    changes: Changes | None = None
+    """What the commit of a merge did, once it is published; None where that is not counted."""
     sees_changes: bool = False
     """Whether `previous` raises where others changed rows in place that undo would take away."""
 
@@ -374,6 +387,7 @@ class Target(ABC):
 
 __all__ = [
     "Ability",
+    "Changes",
     "Commit",
     "ConnectorConfig",
     "EntityFacts",

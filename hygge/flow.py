@@ -12,7 +12,7 @@ import logging
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from hygge.backfill import clearing
@@ -33,6 +33,7 @@ from hygge.increment import Increment
 from hygge.locks import move_lock
 from hygge.logs import context
 from hygge.model import (
+    Changes,
     Commit,
     Failure,
     MovePublishing,
@@ -66,6 +67,7 @@ class _Published:
     seq: int | None = None
     notes: tuple[str, ...] = ()
     receipt: Receipt | None = None
+    changes: Changes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def run_move(move: Move, scope: RunScope) -> Outcome:
             seq=published.seq,
             notes=published.notes,
             receipt=published.receipt,
+            **(asdict(published.changes) if published.changes else {}),
         )
     except BaseException as error:
         # A driver's panic is no Exception; in a thread nobody would ever hear of it.
@@ -313,7 +316,9 @@ class _Moving:
         if rows == self._scope.limit:
             notes = (*notes, f"moved the first {plural(rows, 'row')} only, as the limit asks")
         size = sum(part.bytes for part in parts)
-        self._published = _Published(Result.OK, rows, size, commit.seq, notes, receipt)
+        self._published = _Published(
+            Result.OK, rows, size, commit.seq, notes, receipt, target.changes
+        )
         return self._published
 
     def _stage(self, target: Target, read: _Read, sieve: Sieve) -> tuple[list[Part], Receipt]:

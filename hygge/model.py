@@ -115,6 +115,18 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """What a commit did to the rows of an entity."""
+
+    added: int
+    """Rows whose key was not there before."""
+    changed: int
+    """Rows that were there and were written again, with other values or the same."""
+    deleted: int
+    """Rows that were deleted, or marked as deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """One published step of an entity's chain; travels with the data it describes."""
 
@@ -210,6 +222,12 @@ class Outcome:
     """The commit that was taken back, when this was no move but an undo."""
     receipt: Receipt | None = None
     """What was staged for the commit."""
+    added: int | None = None
+    """Rows of a merge whose key was new; None where the store does not report it."""
+    changed: int | None = None
+    """Rows of a merge whose key was there already, or None."""
+    deleted: int | None = None
+    """Rows that a merge deleted or marked as deleted, or None."""
 
 
 @dataclass(frozen=True, slots=True)

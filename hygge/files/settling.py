@@ -16,7 +16,7 @@ from hygge.files.merging import Dropped, Merge, grouped
 from hygge.files.record import PartFile
 from hygge.files.rereading import PartReader
 from hygge.files.splits import Layout, SplitWriter
-from hygge.model import Commit, Mode, Span
+from hygge.model import Changes, Commit, Mode, Span
 from hygge.plurals import plural
 from hygge.requests import DELETED_AT, MOST_MISSING
 
@@ -45,6 +45,8 @@ class Settling:
         self._new = PartReader(config, generation.path, commit.schema, request.go_on)
         self._old = PartReader(config, generation.place.live, commit.schema, request.go_on)
         self._numbers = itertools.count()
+        self.changes: Changes | None = None
+        """What a merge does to the rows, once it is settled."""
 
     def settle(
         self, live: Sequence[PartFile], staged: Sequence[PartFile], gone: Sequence[str]
@@ -84,15 +86,18 @@ class Settling:
         if gone and replaced.total:
             losers, staged = Dropped(), self._with_old(merge, reachable, staged, gone)
         own, chosen = self._without(self._new, staged, losers)
-        how = self._request.delete_missing
+        how, gone_rows = self._request.delete_missing, 0
         if how is None:
             kept, rewritten = self._without(self._old, reachable, replaced)
         elif how == "hard":
             total = sum(part.rows for part in reachable)
-            self._check_missing(total - replaced.total, total)
+            gone_rows = total - replaced.total
+            self._check_missing(gone_rows, total)
             kept, rewritten = [], []
         else:
-            kept, rewritten = self._marked(reachable, replaced)
+            kept, rewritten, gone_rows = self._marked(reachable, replaced)
+        came = sum(part.rows for part in own) + sum(part.rows for part in chosen)
+        self.changes = Changes(came - replaced.total, replaced.total, gone_rows)
         # A file without rows holds the schema, should nothing else be left.
         return [*others, *kept], [*rewritten, *own, *chosen, *blank]
 
@@ -147,8 +152,11 @@ class Settling:
 
     def _marked(
         self, parts: Sequence[PartFile], replaced: Dropped
-    ) -> tuple[list[PartFile], list[PartFile]]:
-        """Mark the rows whose key is no longer staged; a row that has a mark keeps it."""
+    ) -> tuple[list[PartFile], list[PartFile], int]:
+        """Mark the rows whose key is no longer staged, and count them.
+
+        A row that has a mark keeps it.
+        """
         missing, present = [], 0
         for number, part in enumerate(parts):
             row = unmarked = 0
@@ -168,7 +176,7 @@ class Settling:
             elif replaced.count(number) < part.rows:
                 left = self._left(self._old, part, replaced, number)
                 rewritten += self._write(map(self._mark, left))
-        return kept, rewritten
+        return kept, rewritten, sum(missing)
 
     def _mark(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         import pyarrow as pa

@@ -145,6 +145,7 @@ class FileTarget(Target):
                     commit=commit,
                 )
                 kept, new = settling.settle(kept, new, self._gone)
+                self.changes = settling.changes
             files = [file for file in (*kept, *new) if file.rows] or [*kept, *new][:1]
             self._drop_others(files)
             names = {file.name for file in kept}

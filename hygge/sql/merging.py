@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.errors import StoreError
-from hygge.model import Commit, Mode, Part, Span
+from hygge.model import Changes, Commit, Mode, Part, Span
 from hygge.plurals import plural
 from hygge.requests import DELETED_AT, MOST_MISSING
 from hygge.sql.refusing import check_counted, check_gone
@@ -220,6 +220,7 @@ class MergingTarget(SqlTarget):
         self._check_keys_filled(staged)
         groups = f"SELECT 1 AS one FROM {staged} GROUP BY {self.apart(keys)}"
         self._keys_staged = self.count(f"({groups}) AS g")
+        self.changes = Changes(self._keys_staged, 0, 0)
         check_counted(rows, self.count(staged), self.place.shown())
         if self._keys_staged == rows:
             return
@@ -282,12 +283,15 @@ class MergingTarget(SqlTarget):
     def _merge(self, commit: Commit, schema: pa.Schema) -> None:
         keys, staged = self.request.primary_key, self._settled
         on = " AND ".join(self.same(schema.field(name)) for name in keys)
+        gone = 0
         if self.request.delete_missing:
-            self._take_away(commit, *self.missing(staged, on))
+            gone = self._take_away(commit, *self.missing(staged, on))
         values = [name for name in schema.names if name not in keys and name not in self.kept]
         both = f"{self.table} AS t JOIN {staged} AS s ON {on}"
         updated = self.update(values, staged, on) if values else self.matched(staged, on)
-        self._check_counted(both, updated, self.add(schema.names, staged, on))
+        added = self.add(schema.names, staged, on)
+        self._check_counted(both, updated, added)
+        self.changes = Changes(added, updated, gone)
 
     def _check_counted(self, both: str, updated: int, added: int) -> None:
         """Raise `StoreError` unless a merge changed one row for each staged key."""
@@ -314,8 +318,11 @@ class MergingTarget(SqlTarget):
             code="HG531",
         )
 
-    def _take_away(self, commit: Commit, join: str, missing: str) -> None:
-        """Delete or mark the rows that are `missing`; raise `StoreError` when they are too many."""
+    def _take_away(self, commit: Commit, join: str, missing: str) -> int:
+        """Delete or mark the rows that are `missing`, and return how many they are.
+
+        Raises `StoreError` when they are too many.
+        """
         import pyarrow as pa
 
         is_soft = self.request.delete_missing == "soft"
@@ -324,12 +331,12 @@ class MergingTarget(SqlTarget):
         table = f"{self.table} AS t"
         gone = self.count(f"{table} {join} WHERE {lives} AND {missing}")
         if not gone:
-            return
+            return 0
         self._check_shrink(gone, self.count(f"{table} WHERE {lives}"))
         shown = self.place.shown()
         if not is_soft:
             check_gone(self.change(self.deleting(missing, join)), gone, shown, "taken away")
-            return
+            return gone
         kind = pa.timestamp("us", tz="UTC")
         field = (
             commit.schema.field(DELETED_AT)
@@ -339,6 +346,7 @@ class MergingTarget(SqlTarget):
         sql, value = self.told(_moment(commit.committed_at), self.fit(field), 1)
         marking = self.marking(f"{mark} = {sql}", f"{lives} AND {missing}", join)
         check_gone(self.change(marking, [value]), gone, shown, "marked")
+        return gone
 
     def missing(self, staged: str, on: str) -> tuple[str, str]:
         """Return what joins the table, `t`, and the condition of rows of which none is staged."""
