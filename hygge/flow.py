@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from hygge.backfill import clearing
 from hygge.connector import Ability, ReadRequest, Source, Target, WriteRequest
@@ -55,6 +56,9 @@ from hygge.shape import Shape, stored_dedupe, stored_key
 from hygge.sifting import Sieve
 from hygge.staging import Progress, RunScope, Staging, blaming, discarding
 from hygge.stop import Watch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
@@ -210,6 +214,7 @@ class _Moving:
             self._store.open(request) as target,
             discarding(target),
         ):
+            _log_target(move, target.last_commit())
             return self._landed(target) or self._open_source(target, request, thorough=thorough)
 
     def _clears(self) -> Span | None:
@@ -241,6 +246,7 @@ class _Moving:
             past = Past.of(move.settings, last)
             opening = self._home.open(self._request(past, thorough=thorough))
             with opening as source:
+                _log_source(move, source)
                 if last is not None and past.knows(source.ledger):
                     return _Published(Result.OK, seq=last.seq, notes=("nothing new",))
                 again = past.again(source.ledger)
@@ -279,6 +285,7 @@ class _Moving:
         agreement = agree(offered, held, settings.schema_contract, settings.mode)
         schema = target.accept(agreement.schema)
         target.keep(agreement.gone)
+        log.debug("%s is written with the columns: %s", self._move.into, _columns(schema))
         root, request = self._scope.context.root, read.request
         with Sieve(settings, read.shape, schema, root=root, request=request) as sieve:
             return self._publish(target, read, sieve, agreement.notes)
@@ -339,8 +346,13 @@ class _Moving:
         )
         with blaming(HomeError, f"cannot read {move.entity}"):
             splits = read.source.splits(self._workers)
+        log.info("reading %s, %d at once", plural(len(splits), "split"), self._workers)
         parts = scope.engine(splits, staging.stage, self._workers)
-        return parts, staging.prove(parts)
+        receipt = staging.prove(parts)
+        log.info(
+            "staged and proved %s in %s", plural(receipt.rows, "row"), plural(len(parts), "part")
+        )
+        return parts, receipt
 
     def _commit(self, target: Target, parts: Sequence[Part], commit: Commit) -> tuple[str, ...]:
         """Publish, and return what a person should know about how that went."""
@@ -354,6 +366,7 @@ class _Moving:
             except Exception as error:
                 self._find_out(target, commit, error)
                 return (f"published, but: {error}",)
+        log.info("published commit %d, watermark %s", commit.seq, _shown(commit.watermark))
         return ()
 
     def _find_out(self, target: Target, commit: Commit, error: Exception) -> None:
@@ -397,3 +410,38 @@ def _take_range(source: Source, increment: Increment, *, is_limited: bool) -> No
         increment.cut_short()
     source.within(increment.span)
     increment.until(source.upper)
+
+
+def _log_target(move: Move, last: Commit | None) -> None:
+    if last is None:
+        log.info("opened %s in store %s: nothing was published there", move.into, move.store_name)
+        return
+    log.info(
+        "opened %s in store %s: commit %d of %s by run %s, watermark %s",
+        move.into,
+        move.store_name,
+        last.seq,
+        last.committed_at,
+        last.run_id,
+        _shown(last.watermark),
+    )
+
+
+def _log_source(move: Move, source: Source) -> None:
+    rows = "unknown" if source.total_rows is None else f"{source.total_rows:,}"
+    log.info(
+        "opened %s in home %s: %s, number of rows %s",
+        move.entity,
+        move.home_name,
+        plural(len(source.schema), "column"),
+        rows,
+    )
+    log.debug("%s has the columns: %s", move.entity, _columns(source.schema))
+
+
+def _columns(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} {field.type}" for field in schema)
+
+
+def _shown(watermark: Watermark | None) -> str:
+    return "none" if watermark is None else f"{watermark.column} = {watermark.value}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,8 @@ from hygge.stop import Stop, Watch
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger(__name__)
 
 _TELL_SECONDS = 0.2
 
@@ -167,7 +170,9 @@ class Staging:
             batches = _remembering(self._shaped(ahead, split), first)
             reader = pa.RecordBatchReader.from_batches(self.sieve.schema, batches)
             try:
-                return self.target.stage(reader, split)
+                part = self.target.stage(reader, split)
+                log.debug("staged split %d: %d rows, %d bytes", split.number, part.rows, part.bytes)
+                return part
             except BaseException as error:
                 if not first or error is first[0]:
                     raise

@@ -16,6 +16,7 @@ from hygge.cli.discover import discover
 from hygge.cli.doctor import doctor
 from hygge.cli.globals import Globals
 from hygge.cli.go import go
+from hygge.cli.help_pages import HELP_FLAGS, HelpfulGroup, arrange
 from hygge.cli.history import history
 from hygge.cli.init import init
 from hygge.cli.listing import listing
@@ -31,6 +32,8 @@ from hygge.cli.verify import verify
 
 app = typer.Typer(
     name="hygge",
+    cls=HelpfulGroup,
+    context_settings=HELP_FLAGS,
     help="Moves tables from where they live (homes) to where they rest (stores).",
     add_completion=False,
     no_args_is_help=True,
@@ -48,15 +51,25 @@ def _show_version(wanted: bool) -> None:
 def options(
     ctx: typer.Context,
     *,
-    directory: Annotated[Path, typer.Option("-C", help="Work as if started there.")] = Path(),
+    directory: Annotated[
+        Path, typer.Option("-C", help="Run as if started in this directory.")
+    ] = Path(),
     env: Annotated[str | None, typer.Option(help="Overlay environments/NAME.yml.")] = None,
     env_file: Annotated[Path | None, typer.Option(help="Read variables from this file.")] = None,
     color: Annotated[
         Literal["auto", "always", "never"], typer.Option(help="Colours in what is printed.")
     ] = "auto",
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.")] = 0,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="No progress; of a run only what did not end well."),
+    ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose", "-v", count=True, show_default=False, help="Log each step; -vv in detail."
+        ),
+    ] = 0,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
@@ -88,6 +101,7 @@ app.command()(verify)
 app.command("list")(listing)
 app.command()(show)
 app.add_typer(state, name="state")
+arrange(app)
 
 
 def app_of(command: str | None) -> typer.Typer:

@@ -104,7 +104,7 @@ class Going:
         stop = Stop()
         finished = self._run(plan, stop)
         if self._progress is not Progress.JSON:
-            show_summary(finished, self._answer)
+            show_summary(finished, self._answer, quiet=self._is_quiet)
         self._tell_bugs(finished.outcomes)
         if self._answer.error is not None and not isinstance(self._answer.error, BrokenPipeError):
             show_warning(f"the answer could not be written: {self._answer.error}", self._notes)

@@ -18,7 +18,7 @@ new = typer.Typer(help="Write a home, a store, a flow or a template.", no_args_i
 _Name = Annotated[str, typer.Argument(help="Its name, and the name of its file.")]
 _Type = Annotated[str, typer.Option("--type", "-t", help="Which connector; see `hygge types`.")]
 _Fields = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]…", help="What its file says.")
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What its file says.")
 ]
 
 
@@ -99,6 +99,9 @@ def new_flows(
     home: Annotated[str, typer.Option("--from", help="The home to look into.")],
     store: Annotated[str | None, typer.Option(help="A store of this project.")] = None,
     mode: Annotated[str | None, typer.Option(help="replace, append or merge.")] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="No flow for entities that match this glob.")
+    ] = None,
     dry_run: DryRun = False,
     force: Force = False,
     skip: Skip = False,
@@ -107,14 +110,14 @@ def new_flows(
     """Look into a home and write one flow for each of its entities, columns in a comment.
 
     A flow is called like its entity: in lower case, without accents, with _ for whatever a name
-    cannot hold.
+    cannot hold, and with a number where two entities would get one name.
     """
     from hygge.project import Project
     from hygge.scaffold.discovery import NewFlows, discovered_flows
 
     given = ctx.obj
     project = Project.load(_root(ctx), env=given.env, env_file=given.env_file)
-    found = discovered_flows(project, NewFlows(home, pattern, store, mode))
+    found = discovered_flows(project, NewFlows(home, pattern, store, mode, tuple(exclude or ())))
     _write(ctx, project.root, found.files, Writing(dry_run, force, skip, as_json))
     _tell(ctx, found.notes)
 

@@ -22,10 +22,14 @@ _STYLES: dict[str, tuple[str, ...]] = {
 _UNFINISHED = (Result.FAILED, Result.CANCELLED, Result.SKIPPED)
 
 
-def show_summary(finished: RunFinished, output: Output) -> None:
-    """Print the answer of `hygge go`."""
+def show_summary(finished: RunFinished, output: Output, *, quiet: bool = False) -> None:
+    """Print the answer of `hygge go`; when `quiet`, only what did not end well, if anything."""
     outcomes = finished.outcomes
-    if outcomes:
+    if quiet:
+        outcomes = tuple(outcome for outcome in outcomes if outcome.result is not Result.OK)
+        if not outcomes:
+            return
+    elif outcomes:
         show_table(_columns(outcomes), output)
         output.line()
     for outcome in outcomes:

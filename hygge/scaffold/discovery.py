@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from glob import escape
+from itertools import count
 from typing import TYPE_CHECKING
 
 from hygge.candidates import watermark_candidates
 from hygge.errors import UsageError
 from hygge.model import EntityFacts
 from hygge.plurals import plural
+from hygge.project.diagnostics import did_you_mean
 from hygge.project.project import Project
 from hygge.scaffold.changes import Wanted
 from hygge.scaffold.flows import NewFlow, flow_files
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 _MOST_COLUMNS = 200
 _LONGEST = 60
+_LONGEST_STEM = 50
+"""Of a name that gets a number."""
 _MERGE = "merge"
 
 
@@ -34,6 +39,8 @@ class NewFlows:
     pattern: str = "*"
     store: str | None = None
     mode: str | None = None
+    exclude: tuple[str, ...] = ()
+    """Globs of entities that get no flow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +49,65 @@ class Discovered:
 
     files: list[Wanted]
     notes: list[str]
-    """What could not be found out, and why."""
+    """What a person should know: entities that could not be read, and flows with another name."""
 
 
 def discovered_flows(project: Project, wanted: NewFlows) -> Discovered:
     """Return one flow for each entity of a home, with the columns found there in a comment.
 
     A flow is called like its entity, in lower case, without accents, and with `_` for whatever a
-    name cannot hold. Raises `UsageError` when nothing matches and when two entities would become
-    one flow; the home's own error when it cannot be read.
+    name cannot hold; where two entities would get one name, a number is added to the later one.
+    Raises `UsageError` when nothing matches; the home's own error when it cannot be read.
     """
     home = project.home(wanted.home).home(project.context)
     found = survey(home, wanted.home, wanted.pattern)
+    names = _not_excluded(found.names, wanted)
     facts = {one.name: one for one in found.facts}
     files: list[Wanted] = []
-    for flow, entity in _named(found.names).items():
-        files.extend(flow_files(project.root, _flow(flow, entity, facts.get(entity), wanted)))
     why = "the columns of {} could not be read: {}"
-    notes = [why.format(quoted(name), reason) for name, reason in found.unread.items()]
+    unread = found.unread.items()
+    notes = [why.format(quoted(name), reason) for name, reason in unread if name in names]
+    places: set[str] = set()
+    for flow, entity in _named(names).items():
+        new = _flow(flow, entity, facts.get(entity), wanted)
+        if entity.casefold() in places:  # many stores do not tell upper from lower case
+            new = replace(new, into=flow)
+        places.add(entity.casefold())
+        if flow != lawful_name(entity):
+            into = f", and into {flow}" if new.into else ""
+            notes.append(
+                f"{quoted(entity)} is moved by flows/{flow}.yml{into}: "
+                f"another entity already has the name {lawful_name(entity)}"
+            )
+        files.extend(flow_files(project.root, new))
     return Discovered(files, notes)
+
+
+def _not_excluded(names: Sequence[str], wanted: NewFlows) -> list[str]:
+    for pattern in wanted.exclude:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise UsageError(
+                f"--exclude {quoted(pattern)} matches no entity of home {wanted.home}"
+                f"{did_you_mean(pattern, names)}",
+                hint=f"hygge discover {wanted.home}",
+            )
+    kept = [name for name in names if not any(fnmatchcase(name, glob) for glob in wanted.exclude)]
+    if not kept:
+        raise UsageError("--exclude leaves no entity", hint=f"hygge discover {wanted.home}")
+    return kept
 
 
 def _named(entities: Sequence[str]) -> dict[str, str]:
     """Return the entities by the names of their flows."""
     flows: dict[str, str] = {}
+    taken = {lawful_name(entity) for entity in entities}
     for entity in entities:
-        flow = lawful_name(entity)
-        other = flows.setdefault(flow, entity)
-        if other != entity:
-            raise UsageError(
-                f"the entities {quoted(other)} and {quoted(entity)} would both become "
-                f"flows/{flow}.yml",
-                hint=f"hygge new flow NAME --entity {quoted(entity)}, and a PATTERN for the others",
-                code="HG207",
-            )
+        name = lawful_name(entity)
+        if name in flows:
+            free = (f"{name[:_LONGEST_STEM]}_{number}" for number in count(2))
+            name = next(one for one in free if one not in taken)
+            taken.add(name)
+        flows[name] = entity
     return flows
 
 

@@ -143,10 +143,29 @@ def test_json_progress_is_the_whole_answer(broken: Path) -> None:
     assert run.returncode == 1
 
 
-def test_quiet_prints_only_the_answer(project: Path) -> None:
+def test_a_quiet_run_that_ends_well_prints_nothing(project: Path) -> None:
     run = hygge(project, "-q", "go")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert ids(project, "users")
+
+
+def test_a_quiet_run_prints_only_what_did_not_end_well(broken: Path) -> None:
+    run = hygge(broken, "-q", "go")
+    assert run.returncode == 1
     assert run.stderr == ""
-    assert "2 ok" in run.stdout
+    assert run.stdout.startswith("events failed [HG501]:")
+    assert "2 ok, 1 failed" in run.stdout
+    assert "replace" not in run.stdout
+
+
+def test_verbose_runs_log_each_step_and_very_verbose_ones_the_columns(project: Path) -> None:
+    steps = ("opened users in store", "opened users in home", "staged and proved", "published")
+    log = hygge(project, "-v", "go", "users").stderr
+    assert [step for step in steps if step not in log] == []
+    assert "has the columns" not in log
+    log = hygge(project, "go", "users", "--log-level", "debug").stderr
+    assert [step for step in (*steps, "has the columns: id int64") if step not in log] == []
+    assert not any(step in hygge(project, "go", "users").stderr for step in steps)
 
 
 @pytest.mark.parametrize(

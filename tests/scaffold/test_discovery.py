@@ -115,13 +115,38 @@ def test_each_entity_becomes_a_flow_that_tells_its_columns(project: Path) -> Non
     assert "identical" in new_flows(project).stdout
 
 
-def test_two_entities_that_would_become_one_flow_are_refused(project: Path) -> None:
-    HELD.update({"a-b": pa.schema([]), "A b": pa.schema([])})
-    error = new_flows(project).exception
+def test_entities_that_would_become_one_flow_get_numbers_and_places_of_their_own(
+    project: Path,
+) -> None:
+    HELD.update({name: pa.schema([]) for name in ("A b", "a-b", "a_b_2", "Users", "users")})
+    result = new_flows(project)
+    assert result.exit_code == 0
+    assert "a-b is moved by flows/a_b_3.yml" in result.stderr
+    assert "users is moved by flows/users_2.yml, and into users_2" in result.stderr
+    specs = {spec.name: spec for spec in Project.load(project).resolve(["a_b", "a_b_2", "a_b_3"])}
+    moved = {name: spec.entities[0].pattern for name, spec in specs.items()}
+    assert moved == {"a_b": "A b", "a_b_2": "a_b_2", "a_b_3": "a-b"}
+    assert flow(project, "users_2") == {
+        "home": "shelf",
+        "store": "lake",
+        "entity": "users",
+        "into": "users_2",
+    }
+    assert check(project).errors == ()
+    assert "identical" in new_flows(project).stdout
+
+
+def test_excluded_entities_get_no_flow(project: Path) -> None:
+    HELD.update({name: pa.schema([]) for name in ("users", "tmp_1", "tmp_2")})
+    result = new_flows(project, "--exclude", "tmp_*")
+    assert result.exit_code == 0
+    assert [path.name for path in (project / "flows").iterdir()] == ["users.yml"]
+    error = new_flows(project, "--exclude", "tpm_1").exception
     assert isinstance(error, HyggeError)
-    assert '"A b"' in error.message
-    assert "a-b" in error.message
-    assert not (project / "flows").exists()
+    assert "did you mean 'tmp_1'" in error.message
+    error = new_flows(project, "--exclude", "*").exception
+    assert isinstance(error, HyggeError)
+    assert "leaves no entity" in error.message
 
 
 def test_a_flow_that_moves_the_entity_already_is_named(project: Path) -> None:
