@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from hygge.errors import ConfigError
+from hygge.locations import local_path
 from hygge.model import Mode, Span
 
 DELETED_AT = "_hygge_deleted_at"
@@ -24,14 +26,20 @@ class ProjectContext:
     """The directory that holds `hygge.yml`; relative paths in YAML start here."""
 
     def path(self, text: str) -> Path:
-        """Return `text` as an absolute path, relative ones taken from the root, `~` expanded."""
+        """Return `text` as an absolute path, relative ones taken from the root, `~` expanded.
+
+        Raises `ConfigError` for a URL other than `file:///…`.
+        """
         return _absolute(self.root, text)
 
 
 @lru_cache(maxsize=64)
 def _absolute(root: Path, text: str) -> Path:
     """Return a path that is asked for once for each of many entities."""
-    return Path(root, Path(text).expanduser())
+    try:
+        return Path(root, Path(local_path(text)).expanduser())
+    except ValueError as error:
+        raise ConfigError(f"the path '{text}' cannot be used: {error}", code="HG106") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pydantic import (
 from hygge.datatypes import TypeName
 from hygge.described import Described
 from hygge.expressions import parse
+from hygge.locations import local_path
 from hygge.masks import Mask
 from hygge.model import Mode
 
@@ -107,6 +108,8 @@ Share = Annotated[
     Field(ge=0, le=1),
 ]
 """A part of a whole from 0 to 1, written like `50%`."""
+LocalPath = Annotated[str, Field(min_length=1), AfterValidator(local_path)]
+"""A path on a local file system; `file:///…` is one, too, and any other URL is refused."""
 Names = Annotated[
     tuple[str, ...],
     BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...]),

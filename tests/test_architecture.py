@@ -22,6 +22,7 @@ LAYERS = {
         "candidates",
         "connector",
         "described",
+        "locations",
         "digests",
         "evaluation",
         "expressions",

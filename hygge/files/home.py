@@ -17,8 +17,6 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
 from hygge.connector import Ability, Home, HomeConfig, ProjectContext, ReadRequest, Source
 from hygge.errors import HomeError
 from hygge.files.faults import BusyDiskError, FileChangedError, NoColumnsError
@@ -29,6 +27,7 @@ from hygge.files.patterns import PathPattern
 from hygge.files.pieces import FileFacts, Piece, pack, pieces_of, reading
 from hygge.files.schemas import unify
 from hygge.model import EntityFacts, Finding, Split
+from hygge.settings import LocalPath
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +41,7 @@ class FileHomeConfig(HomeConfig, ABC):
 
     can: ClassVar = frozenset({Ability.FILES})
 
-    path: str = Field(min_length=1)
+    path: LocalPath
     """Directory that holds the entities, relative to the project's root.
 
     Entity `users` is the file `users` with the type's extension, or all such files below the

@@ -235,10 +235,16 @@ class Layout:
 
     def _missing_base(self) -> HomeError:
         fixed = self.pattern.fixed
-        what = "is a file, not a directory" if fixed.is_file() else "does not exist"
+        if fixed.is_file():
+            return HomeError(
+                f"the home's path {fixed} is a file that does not end in "
+                f"{listed(self.extensions, _SHOWN_NAMES)}",
+                hint="write a file of that format and name it in `path`, or the directory of such "
+                "files",
+            )
         near = _near_sibling(fixed)
         return HomeError(
-            f"the home's path {fixed} {what}",
+            f"the home's path {fixed} does not exist",
             hint=f"did you mean {near}?" if near else "correct `path` in the home's file",
         )
 

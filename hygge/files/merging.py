@@ -285,7 +285,10 @@ class Merge:
             for batch in self._old.batches(part, self._key):
                 row = pc.index(keys_of(batch, self._key), key).as_py()
                 if row >= 0:
-                    hint = f"remove all but one from {part.name} and its like"
+                    hint = (
+                        "replace what the store holds by the rows of the home, one for each key:  "
+                        f"hygge go {self._request.flow} --full-refresh"
+                    )
                     raise _several(shown(batch, self._key, row), count, "are in the store", hint)
 
 

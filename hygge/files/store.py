@@ -15,7 +15,7 @@ from hygge.files.formats import FileFormat
 from hygge.files.names import refuse_name
 from hygge.files.patterns import PLACEHOLDER
 from hygge.model import Mode
-from hygge.settings import Bytes, Names
+from hygge.settings import Bytes, LocalPath, Names
 from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class FileStoreConfig(StoreConfig):
     """What every store of files says in YAML; a format adds its own settings."""
 
-    path: Annotated[str, Field(min_length=1)]
+    path: LocalPath
     """The store's directory, relative to the project; each entity is a directory in it."""
     file_max_rows: Annotated[int, Field(ge=1)] | None = None
     """Begin a new file after this many rows."""

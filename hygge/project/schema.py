@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
 from hygge.described import description_of
+from hygge.locations import RemotePathError
 from hygge.project.diagnostics import (
     GUESSES,
     Diagnostic,
@@ -286,6 +287,8 @@ def _is_unknown(error: _Error) -> bool:
     """
     is_text = isinstance(error["input"], str)
     is_own = error["type"] in ("value_error", "assertion_error")
+    if isinstance(error.get("ctx", {}).get("error"), RemotePathError):
+        return False
     return (is_text or is_own) and is_marked(error["input"])
 
 
@@ -339,4 +342,5 @@ def _reason(error: _Error) -> str:
 
 
 def _choices(reasons: Iterable[str]) -> list[str]:
-    return [name for reason in reasons for name in _QUOTED.findall(reason)]
+    said = (reason for reason in reasons if reason.startswith("must be '"))
+    return [name for reason in said for name in _QUOTED.findall(reason)]

@@ -5,24 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from hygge.connector import ConnectorConfig, ProjectContext
 from hygge.errors import HomeError, HyggeError, StoreError
 from hygge.locks import LockHeldError, lock_file, write_note
-from hygge.settings import Seconds
+from hygge.settings import LocalPath, Seconds
 
 
 class FileSettings(ConnectorConfig):
     """What every connector of a database in one file says in YAML."""
 
-    path: Annotated[str, Field(min_length=1)]
+    path: LocalPath
     """The file of the database, relative to the project's root."""
     busy_timeout: Seconds = 60.0
     """How long to wait while somebody else has the file locked."""
@@ -37,6 +37,8 @@ class FileSettings(ConnectorConfig):
             )
         if path.startswith("file:"):
             raise ValueError("write the path of the file itself, without  file:")
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", path):
+            raise ValueError("it names another system: write the path of a file on this machine")
         return path
 
     def file(self, context: ProjectContext) -> Path:
