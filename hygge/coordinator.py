@@ -90,7 +90,16 @@ class _Run:
         scope, plan = self._scope, self._plan
         names = [(m.flow, m.entity) for m in plan.moves]
         names += [(u.flow, u.pattern) for u in plan.unplanned]
-        self._emit(RunStarted(scope.run_id, tuple(names), scope.started_at.isoformat()))
+        self._emit(
+            RunStarted(
+                scope.run_id,
+                tuple(names),
+                scope.started_at.isoformat(),
+                env=plan.env,
+                manner=plan.manner,
+                is_partial=plan.is_partial,
+            )
+        )
         for number, unplanned in enumerate(plan.unplanned, start=len(plan.moves)):
             self._end(number, _unplanned_outcome(unplanned))
         while self._waiting or self._active:
@@ -101,9 +110,8 @@ class _Run:
             self._abandon_late()
         scope.snapshots.wait(GRACE_SECONDS)
         outcomes = tuple(self._outcomes[number] for number in sorted(self._outcomes))
-        finished = RunFinished(
-            scope.run_id, time.monotonic() - self._started, outcomes, datetime.now(UTC).isoformat()
-        )
+        seconds, now = time.monotonic() - self._started, datetime.now(UTC).isoformat()
+        finished = RunFinished(scope.run_id, seconds, outcomes, now, env=plan.env)
         self._emit(finished)
         return finished
 

@@ -26,8 +26,9 @@ def listen(event: Event) -> None:
     """Log an event: failures as errors, retries as warnings, everything else as info."""
     run = {"run": event.run_id}
     match event:
-        case RunStarted(moves=moves):
-            log.info("run started, moves: %d", len(moves), extra=run)
+        case RunStarted(moves=moves, env=env):
+            where = "" if env is None else f" in environment {env}"
+            log.info("run started%s, moves: %d", where, len(moves), extra=run)
         case MoveStarted() | MoveRetried():
             _log_attempt(event)
         case MoveFinished(outcome=outcome):

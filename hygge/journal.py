@@ -18,6 +18,7 @@ from typing import TypeVar
 from hygge.journal_rows import (
     MoveRow,
     RunRow,
+    Wanted,
     connect,
     finish_run,
     insert_commit,
@@ -33,7 +34,7 @@ from hygge.private import private_file, private_folder
 from hygge.processes import is_alive
 from hygge.runs import load_reports
 
-__all__ = ["Journal", "MoveRow", "RunRow"]
+__all__ = ["Journal", "MoveRow", "RunRow", "Wanted"]
 
 R = TypeVar("R")
 
@@ -79,9 +80,9 @@ class Journal:
             case RunFinished():
                 self._write(lambda db: finish_run(db, event))
 
-    def runs(self, *, flow: str | None = None, limit: int = 20) -> list[RunRow]:
-        """Return the newest runs first, those of one flow when it is named."""
-        return self._read(lambda db: read_runs(db, flow, limit))
+    def runs(self, wanted: Wanted = Wanted()) -> list[RunRow]:  # noqa: B008  (a frozen value)
+        """Return the runs that are wanted, newest first."""
+        return self._read(lambda db: read_runs(db, wanted))
 
     def rebuild(self, commits: Iterable[tuple[str, str, str, Commit]]) -> None:
         """Add what stores remember: flow, entity, name in the store, and the last commit."""

@@ -5,24 +5,34 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from hygge.errors import CommitUnknownError, ConfigError
-from hygge.model import Commit, MoveStarted, Outcome, Receipt, Result, RunFinished, RunStarted
+from hygge.model import (
+    Commit,
+    Manner,
+    MoveStarted,
+    Outcome,
+    Receipt,
+    Result,
+    RunFinished,
+    RunStarted,
+)
 from hygge.processes import identity
 from hygge.receipts import dump_receipt, load_receipt
 from hygge.redact import redact, redact_values
 from hygge.runs import Report
 
-VERSION = 2
+VERSION = 3
 _BUSY_SECONDS = 5.0
 
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS runs (
         run_id TEXT PRIMARY KEY, state TEXT NOT NULL, started_at TEXT NOT NULL,
-        finished_at TEXT, seconds REAL, process TEXT)""",
+        finished_at TEXT, seconds REAL, process TEXT, env TEXT, options TEXT)""",
     """CREATE TABLE IF NOT EXISTS moves (
         run_id TEXT NOT NULL, flow TEXT NOT NULL, entity TEXT NOT NULL, into_name TEXT,
         home TEXT, store TEXT, mode TEXT, state TEXT NOT NULL, rows INTEGER, bytes INTEGER,
@@ -32,7 +42,10 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     f"PRAGMA user_version = {VERSION}",
 )
-_SINCE = {1: "ALTER TABLE moves ADD COLUMN receipt TEXT"}
+_SINCE = {
+    1: ("ALTER TABLE moves ADD COLUMN receipt TEXT",),
+    2: ("ALTER TABLE runs ADD COLUMN env TEXT", "ALTER TABLE runs ADD COLUMN options TEXT"),
+}
 """What a journal of each older version lacks."""
 _STATES = {
     Result.OK: "committed",
@@ -58,9 +71,11 @@ class MoveRow:
     rows: int | None
     bytes: int | None
     seconds: float | None
+    attempts: int | None
     seq: int | None
     code: str | None
     message: str | None
+    hint: str | None = None
     notes: tuple[str, ...] = ()
     receipt: Receipt | None = None
 
@@ -76,6 +91,10 @@ class RunRow:
     finished_at: str | None
     seconds: float | None
     moves: tuple[MoveRow, ...]
+    env: str | None = None
+    """The environment that it worked in."""
+    options: tuple[str, ...] = ()
+    """The options of `hygge go` that changed what it moved."""
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
@@ -109,26 +128,57 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
             # Another process may do the same now, and this one may be killed in the middle of it.
             db.execute("BEGIN IMMEDIATE")
             (version,) = db.execute("PRAGMA user_version").fetchone()
-            missing = [change for known, change in _SINCE.items() if 0 < version <= known]
-            for statement in (*missing, *_TABLES):
+            missing = [_SINCE[known] for known in _SINCE if 0 < version <= known]
+            for statement in (*chain.from_iterable(missing), *_TABLES):
                 db.execute(statement)
 
 
-def read_runs(db: sqlite3.Connection, flow: str | None, limit: int) -> list[RunRow]:
-    """Return the newest runs first, with the moves of `flow` or all of them."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which runs are looked for; empty fields leave the choice open."""
+
+    flow: str | None = None
+    run_id: str | None = None
+    """The run, or how its id begins."""
+    since: str | None = None
+    """Runs that began then or later (UTC, ISO 8601)."""
+    is_failed: bool = False
+    """Only runs with a move that did not end well, and only these moves."""
+    limit: int = 20
+
+
+_OF_MOVES = (
+    "(:flow IS NULL OR flow = :flow)"
+    " AND (NOT :is_failed OR state NOT IN ('committed', 'kept', 'running'))"
+)
+
+
+def read_runs(db: sqlite3.Connection, wanted: Wanted) -> list[RunRow]:
+    """Return the newest runs first, with those of their moves that are wanted."""
     query = (
-        "SELECT * FROM runs WHERE ?1 IS NULL"
-        " OR run_id IN (SELECT run_id FROM moves WHERE flow = ?1)"
-        " ORDER BY started_at DESC, rowid DESC LIMIT ?2"
+        "SELECT * FROM runs WHERE (:flow IS NULL AND NOT :is_failed"
+        f" OR run_id IN (SELECT run_id FROM moves WHERE {_OF_MOVES}))"
+        " AND (:run_id IS NULL OR substr(run_id, 1, length(:run_id)) = :run_id)"
+        " AND (:since IS NULL OR julianday(started_at) >= julianday(:since))"
+        " ORDER BY started_at DESC, rowid DESC LIMIT :limit"
     )
-    return [_run_row(db, row, flow) for row in db.execute(query, (flow, limit)).fetchall()]
+    return [_run_row(db, row, wanted) for row in db.execute(query, asdict(wanted)).fetchall()]
 
 
-def _run_row(db: sqlite3.Connection, row: sqlite3.Row, flow: str | None) -> RunRow:
-    query = "SELECT * FROM moves WHERE run_id = ?1 AND (?2 IS NULL OR flow = ?2) ORDER BY rowid"
-    moves = tuple(_move_row(move) for move in db.execute(query, (row["run_id"], flow)))
-    started, finished = row["started_at"], row["finished_at"]
-    return RunRow(row["run_id"], row["state"], started, finished, row["seconds"], moves)
+def _run_row(db: sqlite3.Connection, row: sqlite3.Row, wanted: Wanted) -> RunRow:
+    query = f"SELECT * FROM moves WHERE run_id = :id AND {_OF_MOVES} ORDER BY rowid"
+    values = {**asdict(wanted), "id": row["run_id"]}
+    moves = tuple(_move_row(move) for move in db.execute(query, values))
+    return RunRow(
+        row["run_id"],
+        row["state"],
+        row["started_at"],
+        row["finished_at"],
+        row["seconds"],
+        moves,
+        env=row["env"],
+        options=tuple(json.loads(row["options"] or "[]")),
+    )
 
 
 def _move_row(row: sqlite3.Row) -> MoveRow:
@@ -143,9 +193,11 @@ def _move_row(row: sqlite3.Row) -> MoveRow:
         rows=row["rows"],
         bytes=row["bytes"],
         seconds=row["seconds"],
+        attempts=row["attempts"],
         seq=row["seq"],
         code=row["code"],
         message=row["message"],
+        hint=row["hint"],
         notes=tuple(json.loads(row["notes"] or "[]")),
         receipt=load_receipt(json.loads(row["receipt"])) if row["receipt"] else None,
     )
@@ -154,10 +206,14 @@ def _move_row(row: sqlite3.Row) -> MoveRow:
 def insert_run(db: sqlite3.Connection, event: RunStarted) -> None:
     """Remember that a run of this process began."""
     db.execute(
-        "INSERT OR REPLACE INTO runs (run_id, state, started_at, process)"
-        " VALUES (?, 'running', ?, ?)",
-        (event.run_id, event.started_at, identity()),
+        "INSERT OR REPLACE INTO runs (run_id, state, started_at, process, env, options)"
+        " VALUES (?, 'running', ?, ?, ?, ?)",
+        (event.run_id, event.started_at, identity(), event.env, _options(event.manner)),
     )
+
+
+def _options(manner: Manner) -> str:
+    return json.dumps([redact(word) for word in manner.words()])
 
 
 def insert_move(db: sqlite3.Connection, event: MoveStarted) -> None:
@@ -231,9 +287,13 @@ def insert_report(db: sqlite3.Connection, report: Report) -> None:
     state = _run_state(report.outcomes) if report.finished_at else "running"
     seconds = report.seconds if report.finished_at else None
     db.execute(
-        "INSERT OR REPLACE INTO runs (run_id, state, started_at, finished_at, seconds, process)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (report.run_id, state, report.started_at, report.finished_at, seconds, report.process),
+        "INSERT OR REPLACE INTO runs"
+        " (run_id, state, started_at, finished_at, seconds, process, env, options)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(report.run_id, state, report.started_at, report.finished_at, seconds),
+            *(report.process, report.env, _options(report.manner)),
+        ),
     )
     for outcome in report.outcomes:
         save_outcome(db, report.run_id, outcome, report.finished_at or report.started_at)

@@ -139,14 +139,14 @@ def publish(
     """Write the commit of each position; `listen` hears the events of a run."""
     started, run_id = time.monotonic(), secrets.token_hex(8)
     names = tuple((one.move.flow, one.move.entity) for one in positions)
-    listen(RunStarted(run_id, names, datetime.now(UTC).isoformat()))
+    listen(RunStarted(run_id, names, datetime.now(UTC).isoformat(), env=plan.env))
     outcomes = []
     for one in positions:
         listen(MoveStarted(run_id, one.move.flow, one.move.entity, 1))
         outcomes.append(_outcome(one, plan, run_id))
         listen(MoveFinished(run_id, outcomes[-1]))
     seconds, now = time.monotonic() - started, datetime.now(UTC).isoformat()
-    listen(RunFinished(run_id, seconds, tuple(outcomes), now))
+    listen(RunFinished(run_id, seconds, tuple(outcomes), now, env=plan.env))
     return tuple(outcomes)
 
 

@@ -231,6 +231,44 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How a run differs from a plain one: the options of `hygge go` that change what it moves."""
+
+    full_refresh: bool = False
+    adopt: bool = False
+    limit: int | None = None
+    low: str | None = None
+    """Move again from this value of the watermark column on."""
+    high: str | None = None
+    """Move again to before this value of the watermark column."""
+    into_scratch: bool = False
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether a move that ends well may leave rows of its home out of its place."""
+        bounds = (self.limit, self.low, self.high)
+        return self.into_scratch or any(one is not None for one in bounds)
+
+    def words(self) -> tuple[str, ...]:
+        """Return the options as a person types them."""
+        flags = {
+            "--full-refresh": self.full_refresh,
+            "--adopt": self.adopt,
+            "--into-scratch": self.into_scratch,
+        }
+        values = {"--limit": self.limit, "--from": self.low, "--to": self.high}
+        given = [(name, str(value)) for name, value in values.items() if value is not None]
+        return (
+            *(name for name, is_set in flags.items() if is_set),
+            *(word for pair in given for word in pair),
+        )
+
+
+PLAIN = Manner()
+"""The manner of a run without such options."""
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened during a run; renderers and the journal listen."""
 
@@ -244,6 +282,11 @@ class RunStarted(Event):
     moves: tuple[tuple[str, str], ...]
     """Flow and entity of every planned move, in order."""
     started_at: str
+    env: str | None = None
+    """The environment that the run works in."""
+    manner: Manner = PLAIN
+    is_partial: bool = False
+    """Whether entities of its flows were left out on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +347,8 @@ class RunFinished(Event):
     seconds: float
     outcomes: tuple[Outcome, ...]
     finished_at: str
+    env: str | None = None
+    """The environment that the run worked in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hygge.backfill import Ends
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
 from hygge.errors import ConfigError, HomeError, HyggeError, UsageError
-from hygge.model import Ability, Failure, Mode, Outcome, Result
+from hygge.model import Ability, Failure, Manner, Mode, Outcome, Result
 from hygge.settings import Incremental, MoveSettings
 
 if TYPE_CHECKING:
@@ -102,6 +102,18 @@ class Plan:
     """The key of masks by hash."""
     again: Ends | None = None
     """Move this range of the watermark columns again, instead of what is new."""
+    full_refresh: bool = False
+    """Whether every move replaces what its store holds, whatever its mode."""
+    env: str | None = None
+    """The environment whose overlay the moves were made with."""
+    is_partial: bool = False
+    """Whether entities of the selected flows were left out on purpose."""
+
+    @property
+    def manner(self) -> Manner:
+        """The options that change what the run moves."""
+        low, high = self.again or (None, None)
+        return Manner(self.full_refresh, self.adopt, self.limit, low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +167,9 @@ def make_plan(
         limit=limit,
         again=again,
         salt=project.mask_salt,
+        full_refresh=full_refresh,
+        env=project.env,
+        is_partial=bool(selection.entities or selection.pairs is not None),
     )
 
 
@@ -216,7 +231,7 @@ def select_flows(flows: Mapping[str, FlowOutline], selection: Selection) -> list
 def _is_selected(flow: FlowOutline, selection: Selection) -> bool:
     named = flow.name in selection.flows
     return (
-        (flow.enabled or named)
+        (flow.enabled or named or selection.pairs is not None)
         and (not selection.flows or any(fnmatchcase(flow.name, p) for p in selection.flows))
         and (not selection.tags or bool(set(selection.tags) & set(flow.tags)))
         and not any(fnmatchcase(flow.name, pattern) for pattern in selection.exclude)

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hygge.errors import HyggeError, StoreError
+from hygge.failures import Failed
 from hygge.model import Commit
 from hygge.plan import Move, Plan, Selection, make_plan
-from hygge.runs import Report
 from hygge.staging import blaming
 
 if TYPE_CHECKING:
@@ -40,18 +40,23 @@ def _last_commit(move: Move, plan: Plan) -> Commit | None:
         return move.store.store(plan.context).last_commit(move.into)
 
 
-def without_committed(plan: Plan, report: Report) -> tuple[Plan, list[Move]]:
-    """Return `plan` without the moves that the run of `report` did commit, and those moves.
+def without_committed(plan: Plan, failed: Failed) -> tuple[Plan, list[tuple[Move, str]]]:
+    """Return `plan` without the moves that were committed after all, and these with their runs.
 
     A run that was killed, or whose last answer was lost, may have published more than its report
     says; appending that again would repeat its rows.
     """
+    runs = set(failed.runs.values())
     done = {
-        (flow, entity)
+        (flow, entity): commit.run_id
         for flow, entity, _, commit in last_commits(plan)
-        if commit.run_id == report.run_id
+        if commit.run_id in runs
     }
-    left_out = [move for move in plan.moves if (move.flow, move.entity) in done]
+    left_out = [
+        (move, done[move.flow, move.entity])
+        for move in plan.moves
+        if (move.flow, move.entity) in done
+    ]
     kept = tuple(move for move in plan.moves if (move.flow, move.entity) not in done)
     return replace(plan, moves=kept), left_out
 

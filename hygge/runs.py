@@ -13,8 +13,10 @@ from typing import Any
 
 from hygge.errors import UsageError
 from hygge.model import (
+    PLAIN,
     Event,
     Failure,
+    Manner,
     Mode,
     MoveFinished,
     Outcome,
@@ -47,6 +49,18 @@ class Report:
     seconds: float = 0.0
     process: str | None = None
     """What the process that ran it calls itself (see `hygge.processes`)."""
+    env: str | None = None
+    """The environment that it worked in."""
+    manner: Manner = PLAIN
+    """The options that changed what it moved."""
+    is_partial: bool = False
+    """Whether entities of its flows were left out on purpose."""
+
+    def pairs(self) -> dict[tuple[str, str], bool]:
+        """Return each pair of flow and entity, and whether it ended well."""
+        bad = self.unfinished()
+        known = (*self.planned, *((o.flow, o.entity) for o in self.outcomes))
+        return {pair: pair not in bad for pair in known}
 
     def unfinished(self) -> frozenset[tuple[str, str]]:
         """Return the pairs of flow and entity that did not end well, or not at all."""
@@ -74,7 +88,13 @@ class ReportWriter:
         match event:
             case RunStarted():
                 self._report = Report(
-                    event.run_id, event.started_at, event.moves, process=identity()
+                    event.run_id,
+                    event.started_at,
+                    event.moves,
+                    process=identity(),
+                    env=event.env,
+                    manner=event.manner,
+                    is_partial=event.is_partial,
                 )
                 self._write()
             case MoveFinished(outcome=outcome) if self._report is not None:
@@ -141,6 +161,9 @@ def from_json(data: Mapping[str, Any]) -> Report:
             finished_at=data["finished_at"],
             seconds=data["seconds"],
             process=data["process"],
+            env=data.get("env"),
+            manner=Manner(**data.get("manner", {})),
+            is_partial=bool(data.get("is_partial")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a report of a run: {error!r}") from error
@@ -170,6 +193,13 @@ def load_latest(root: Path) -> Report:
             f"cannot read the report of the last run, {path}: {error}",
             hint="name the flows instead:  hygge go FLOW",
         ) from error
+
+
+def recent_reports(root: Path) -> list[Report]:
+    """Return the reports of runs by the start of the run, newest first; raises as `load_latest`."""
+    latest = load_latest(root)
+    others = (report for report in load_reports(root) if report.run_id != latest.run_id)
+    return sorted([latest, *others], key=lambda report: report.started_at, reverse=True)
 
 
 def load_reports(root: Path) -> Iterator[Report]:

@@ -67,14 +67,13 @@ def undo(plan: Plan, *, stop: Stop, listen: Callable[[Event], None]) -> RunFinis
     """
     started, run_id = time.monotonic(), secrets.token_hex(8)
     names = tuple((move.flow, move.entity) for move in plan.moves)
-    listen(RunStarted(run_id, names, datetime.now(UTC).isoformat()))
+    listen(RunStarted(run_id, names, datetime.now(UTC).isoformat(), env=plan.env))
     outcomes = []
     for outcome in _outcomes(plan, run_id, stop, listen):
         listen(MoveFinished(run_id, outcome))
         outcomes.append(outcome)
-    finished = RunFinished(
-        run_id, time.monotonic() - started, tuple(outcomes), datetime.now(UTC).isoformat()
-    )
+    seconds, now = time.monotonic() - started, datetime.now(UTC).isoformat()
+    finished = RunFinished(run_id, seconds, tuple(outcomes), now, env=plan.env)
     listen(finished)
     return finished
 

@@ -70,6 +70,7 @@ LAYERS = {
         "planning",
         "doctor",
         "recall",
+        "failures",
         "undoing",
         "verifying",
     ],

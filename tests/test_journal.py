@@ -17,7 +17,7 @@ from events import EVENTS, RUN, USERS, finished
 
 from hygge import journal_rows
 from hygge.errors import CommitUnknownError, ConfigError
-from hygge.journal import Journal, RunRow
+from hygge.journal import Journal, RunRow, Wanted
 from hygge.model import (
     ColumnReceipt,
     Commit,
@@ -222,6 +222,8 @@ def test_a_journal_from_before_receipts_is_read_and_goes_on(tmp_path: Path) -> N
     tell(tmp_path, *STORY)
     with sqlite3.connect(journal_file(tmp_path)) as db:
         db.execute("ALTER TABLE moves DROP COLUMN receipt")
+        db.execute("ALTER TABLE runs DROP COLUMN env")
+        db.execute("ALTER TABLE runs DROP COLUMN options")
         db.execute("PRAGMA user_version = 1")
     db.close()
     assert runs(tmp_path)[0].moves[0].receipt is None
@@ -236,6 +238,8 @@ def test_a_journal_whose_change_was_broken_off_is_as_it_was(
     tell(tmp_path, *STORY)
     with sqlite3.connect(journal_file(tmp_path)) as db:
         db.execute("ALTER TABLE moves DROP COLUMN receipt")
+        db.execute("ALTER TABLE runs DROP COLUMN env")
+        db.execute("ALTER TABLE runs DROP COLUMN options")
         db.execute("PRAGMA user_version = 1")
     db.close()
     with monkeypatch.context() as patch:
@@ -246,7 +250,9 @@ def test_a_journal_whose_change_was_broken_off_is_as_it_was(
         assert db.execute("PRAGMA user_version").fetchone() == (1,)
     db.close()
     with closing(journal_rows.connect(journal_file(tmp_path))) as now:
-        assert [run.moves[0].receipt for run in journal_rows.read_runs(now, None, 1)] == [None]
+        assert [run.moves[0].receipt for run in journal_rows.read_runs(now, Wanted(limit=1))] == [
+            None
+        ]
 
 
 def test_a_journal_is_changed_once_by_those_who_open_it_at_once(tmp_path: Path) -> None:
@@ -255,6 +261,8 @@ def test_a_journal_is_changed_once_by_those_who_open_it_at_once(tmp_path: Path) 
     for _ in range(20):
         with sqlite3.connect(path) as db:
             db.execute("ALTER TABLE moves DROP COLUMN receipt")
+            db.execute("ALTER TABLE runs DROP COLUMN env")
+            db.execute("ALTER TABLE runs DROP COLUMN options")
             db.execute("PRAGMA user_version = 1")
         db.close()
         with ThreadPoolExecutor(4) as pool:
@@ -280,8 +288,8 @@ def test_runs_can_be_asked_for_by_flow_and_number(tmp_path: Path) -> None:
         flow = replace(USERS, flow=f"flow{number}")
         tell(tmp_path, started, MoveFinished(f"run{number}", flow))
     with Journal.open(tmp_path, fail) as journal:
-        assert [run.run_id for run in journal.runs(limit=2)] == ["run2", "run1"]
-        assert [run.run_id for run in journal.runs(flow="flow0")] == ["run0"]
+        assert [run.run_id for run in journal.runs(Wanted(limit=2))] == ["run2", "run1"]
+        assert [run.run_id for run in journal.runs(Wanted(flow="flow0"))] == ["run0"]
 
 
 def test_secrets_are_kept_out(tmp_path: Path) -> None:

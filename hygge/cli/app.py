@@ -29,6 +29,7 @@ from hygge.cli.types import types
 from hygge.cli.undo import undo
 from hygge.cli.validate import validate
 from hygge.cli.verify import verify
+from hygge.console import commands
 
 app = typer.Typer(
     name="hygge",
@@ -78,10 +79,19 @@ def options(
     """Moves tables from where they live (homes) to where they rest (stores)."""
     gc.enable()
     level = -1 if quiet else verbose
-    chosen = Globals(directory, env, env_file, color, no_input, level)
+    chosen = Globals(
+        directory, env or None, env_file, color, no_input, level, is_env_given=env is not None
+    )
+    commands.repeat(_place(chosen), chosen.env)
     if isinstance(ctx.obj, list):
         ctx.obj.append(chosen)
     ctx.obj = chosen
+
+
+def _place(chosen: Globals) -> list[str]:
+    """Return the options by which this command found its project and its variables."""
+    words = [] if chosen.directory == Path() else ["-C", str(chosen.directory)]
+    return [*words, *(["--env-file", str(chosen.env_file)] if chosen.env_file else [])]
 
 
 app.command()(init)

@@ -23,7 +23,7 @@ _Concurrency = Annotated[
 ]
 _FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")]
 _RetryFailed = Annotated[
-    bool, typer.Option("--retry-failed", help="Only what did not end well in the last run.")
+    bool, typer.Option("--retry-failed", help="Only what did not end well when it was last run.")
 ]
 _FullRefresh = Annotated[
     bool, typer.Option("--full-refresh", help="Replace what the stores hold, whatever the mode.")
@@ -79,15 +79,14 @@ def go(
     log_format: _LogFormat = "text",
 ) -> None:
     """Move data: every enabled flow, or those that are named."""
-    from hygge.cli.going import Failures, Going, Logs, Options, Refresh
+    from hygge.cli.going import Failures, Going, Logs, Options
+    from hygge.model import Manner
 
     options = Options(
         env=env or ctx.obj.env,
         concurrency=concurrency,
-        refresh=Refresh(full_refresh, allow_protected),
-        limit=limit,
-        again=None if low is None and high is None else (low, high),
-        adopt=adopt,
+        manner=Manner(full_refresh, adopt, limit, low, high),
+        is_allowed=allow_protected,
         failures=Failures(fail_fast, retry_failed),
         progress=progress,
         logs=Logs(log_level, log_file, log_format),

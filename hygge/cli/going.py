@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hygge import eventlog
 from hygge.cli.edge import BUG, show_crash
+from hygge.console import commands
 from hygge.console.errors import show_note, show_warning
 from hygge.console.listeners import Listeners
 from hygge.console.output import standard_error, standard_output
 from hygge.console.progress import Progress, choose, open_renderer
 from hygge.console.summary import show_summary
-from hygge.errors import UsageError
+from hygge.errors import HyggeError, UsageError
 from hygge.logs import Format, setup
-from hygge.model import Outcome, Result, RunFinished
+from hygge.model import PLAIN, Manner, Outcome, Result, RunFinished
 from hygge.plan import Plan, Selection, make_plan
 from hygge.project import Project, find_root
-from hygge.runs import ReportWriter, load_latest
+from hygge.runs import ReportWriter, recent_reports
 from hygge.stop import Stop
 
 if TYPE_CHECKING:
     from hygge.cli.globals import Globals
+    from hygge.failures import Failed
 
 _LEVELS = ("warning", "info", "debug")
 _WELL = (Result.OK, Result.KEPT)
@@ -37,14 +40,6 @@ class Logs:
     level: str | None
     file: Path | None
     format: Literal["text", "json"]
-
-
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """Whether all moves replace what stores hold, and may also where that is protected."""
-
-    is_full: bool
-    is_allowed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +56,9 @@ class Options:
 
     env: str | None
     concurrency: int | None
-    refresh: Refresh
-    limit: int | None
-    again: tuple[str | None, str | None] | None
-    adopt: bool
+    manner: Manner
+    is_allowed: bool
+    """Whether stores may be replaced where that is protected, too."""
     failures: Failures
     progress: str
     logs: Logs
@@ -81,8 +75,12 @@ class Going:
         self._progress = choose(Progress(options.progress), self._notes, quiet=self._is_quiet)
         self._set_up_logs(options.logs, settings)
         self._root = find_root(settings.directory)
-        self._project = Project.load(self._root, env=options.env, env_file=settings.env_file)
-        if options.refresh.is_full and not options.refresh.is_allowed:
+        self._failed = None
+        if options.failures.are_retried:
+            self._failed = self._choose_failed(settings)
+        env = options.env if self._failed is None else self._failed.env
+        self._project = Project.load(self._root, env=env, env_file=settings.env_file)
+        if self._manner.full_refresh and not options.is_allowed:
             _check_protected(self._project)
 
     def show(self, selection: Selection) -> int:
@@ -104,7 +102,8 @@ class Going:
         stop = Stop()
         finished = self._run(plan, stop)
         if self._progress is not Progress.JSON:
-            show_summary(finished, self._answer, quiet=self._is_quiet)
+            again = self._retry_command()
+            show_summary(finished, self._answer, again, quiet=self._is_quiet)
         self._tell_bugs(finished.outcomes)
         if self._answer.error is not None and not isinstance(self._answer.error, BrokenPipeError):
             show_warning(f"the answer could not be written: {self._answer.error}", self._notes)
@@ -130,29 +129,69 @@ class Going:
         """Return what to move; None, and a note, when nothing is left to run again."""
         from hygge.recall import without_committed
 
-        if not self._options.failures.are_retried:
-            return self._make_plan(selection)
-        report = load_latest(self._root)
-        pairs = report.unfinished()
+        failed = self._failed
+        if failed is None:
+            return None if self._options.failures.are_retried else self._make_plan(selection)
+        known = self._project.flows
+        for flow in sorted({flow for flow, _ in failed.runs if flow not in known}):
+            show_note(f"there is no flow '{flow}' any more, which failed before", self._notes)
+        pairs = frozenset(pair for pair in failed.runs if pair[0] in known)
         if not pairs:
-            show_note(f"everything in the last run ({report.run_id}) ended well", self._notes)
             return None
         plan = self._make_plan(replace(selection, pairs=pairs))
-        plan, done = without_committed(plan, report)
-        for move in done:
-            text = f"{move.flow} ({move.entity}) was committed by run {report.run_id} after all"
+        plan, done = without_committed(plan, failed)
+        for move, run_id in done:
+            text = f"{move.flow} ({move.entity}) was committed by run {run_id} after all"
             show_note(text, self._notes)
         return plan if plan.moves or plan.unplanned else None
 
+    def _choose_failed(self, settings: Globals) -> Failed | None:
+        """Return the moves to run again; None, and a note, when every move ended well."""
+        from hygge.failures import choose, failed_moves
+
+        found = failed_moves(recent_reports(self._root))
+        given, options = settings.is_env_given, self._options
+        chosen = choose(found, options.manner, options.env, is_env_given=given)
+        if chosen is None:
+            show_note("every move ended well when it was last run", self._notes)
+            return None
+        if options.manner != PLAIN:
+            chosen = replace(chosen, manner=options.manner)
+        if not given and chosen.env is not None:
+            show_note(f"the moves failed in environment '{chosen.env}': there again", self._notes)
+        if options.manner != chosen.manner:
+            words = " ".join(chosen.manner.words())
+            show_note(f"the moves failed with {words}: like that again", self._notes)
+        commands.repeat_env(chosen.env)
+        return chosen
+
+    @property
+    def _manner(self) -> Manner:
+        return self._options.manner if self._failed is None else self._failed.manner
+
+    def _retry_command(self) -> str:
+        """Return the command that runs again what failed; it names what is not clear by itself."""
+        from hygge.failures import failed_moves, is_ambiguous, retry_command
+
+        env, words = self._project.env, self._manner.words()
+        if self._options.is_allowed:
+            words = (*words, "--allow-protected")
+        names_base = False
+        with suppress(HyggeError):
+            names_base = is_ambiguous(failed_moves(recent_reports(self._root)))
+        return retry_command(env, words, names_base=names_base)
+
     def _make_plan(self, selection: Selection) -> Plan:
+        manner = self._manner
+        has_range = manner.low is not None or manner.high is not None
         return make_plan(
             self._project,
             selection,
             concurrency=self._options.concurrency,
-            adopt=self._options.adopt,
-            full_refresh=self._options.refresh.is_full,
-            limit=self._options.limit,
-            again=self._options.again,
+            adopt=manner.adopt,
+            full_refresh=manner.full_refresh,
+            limit=manner.limit,
+            again=(manner.low, manner.high) if has_range else None,
         )
 
     def _run(self, plan: Plan, stop: Stop) -> RunFinished:

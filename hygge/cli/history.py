@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from hygge.console.output import Output
     from hygge.journal import Journal
 
+_Run = Annotated[
+    str | None, typer.Argument(metavar="RUN", help="Only this run: its id, or the beginning of it.")
+]
+_Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Runs since: 2026-01-31, or back 12h or 7d."),
+]
+_Failed = Annotated[bool, typer.Option("--failed", help="Only what did not end well.")]
 _Flow = Annotated[str | None, typer.Option("--flow", "-f", help="Only runs of this flow.")]
 _Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many runs.")]
 _Receipt = Annotated[
@@ -21,30 +29,56 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def history(
     ctx: typer.Context,
+    run: _Run = None,
     *,
     flow: _Flow = None,
+    failed: _Failed = False,
+    since: _Since = None,
     limit: _Limit = 20,
     receipt: _Receipt = False,
     as_json: _Json = False,
 ) -> None:
-    """Show the runs that this project remembers, newest first."""
+    """Show the runs that this project remembers, newest first; of one run also notes and help."""
     from hygge.console.errors import show_warning
     from hygge.console.output import standard_error, standard_output
     from hygge.console.past import show_runs, write_runs
-    from hygge.journal import Journal
+    from hygge.errors import UsageError
+    from hygge.journal import Journal, Wanted
     from hygge.project import find_root
 
     settings: Globals = ctx.obj
+    wanted = Wanted(flow, run, None if since is None else _instant(since), failed, limit)
     notes, output = standard_error(settings.color), standard_output(settings.color)
     root = find_root(settings.directory)
     with Journal.open(root, lambda text: show_warning(text, notes)) as journal:
         if not journal.is_rebuilt:
             _ask_stores(journal, settings, notes)
-        runs = journal.runs(flow=flow, limit=limit)
+        runs = journal.runs(wanted)
+    if run is not None and not runs:
+        raise UsageError(f"no run '{run}' is remembered here", hint="hygge history", code="HG231")
     if as_json:
         write_runs(runs, output)
     else:
-        show_runs(runs, output, receipts=receipt)
+        show_runs(runs, output, receipts=receipt, is_full=run is not None)
+
+
+def _instant(text: str) -> str:
+    """Return a time that a person wrote, or a length of time back from now, as ISO 8601 in UTC."""
+    from datetime import UTC, datetime, timedelta
+
+    from hygge.errors import UsageError
+    from hygge.settings import parse_seconds
+
+    try:
+        seconds = parse_seconds(text) if text[-1:] in tuple("smhd") else None
+        if isinstance(seconds, float):
+            return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            f"'{text}' is neither a time nor a length of time",
+            hint="hygge history --since 2026-01-31T06:00, or  --since 12h",
+        ) from error
 
 
 def _ask_stores(journal: Journal, settings: Globals, notes: Output) -> None:

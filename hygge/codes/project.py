@@ -216,4 +216,16 @@ CODES = (
         wrong="# flows/users.yml\nmode: append\nguarantee: exactly-once\n",
         right="# flows/users.yml\nmode: append\nincremental: id\nguarantee: exactly-once\n",
     ),
+    Code(
+        "HG230",
+        "what failed is not clear",
+        "`hygge go --retry-failed` runs again what did not end well when it was last run, in the "
+        "environment and with the options of that run. Runs of several environments failed, or "
+        "none of the one that was named. The message lists the commands to choose from.",
+    ),
+    Code(
+        "HG231",
+        "unknown run",
+        "No run of that id is remembered on this machine. `hygge history` lists those that are.",
+    ),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.text import clean, duration
 from hygge.plurals import plural
@@ -25,7 +26,7 @@ def show_full(diagnostics: Iterable[Diagnostic], output: Output) -> None:
         for line in _excerpt(one, output):
             output.line(line)
         for line in one.help:
-            output.line(f"  {output.paint('=', 'cyan')} {clean(line)}")
+            output.line(f"  {output.paint('=', 'cyan')} {clean(with_options(line))}")
 
 
 def show_concise(diagnostics: Iterable[Diagnostic], output: Output) -> None:

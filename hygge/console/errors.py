@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.text import clean_lines
 from hygge.errors import HyggeError
@@ -13,14 +14,15 @@ def show_error(error: HyggeError, output: Output) -> None:
     head = output.paint(f"error[{error.code}]:", "red", "bold")
     output.line(f"{head} {clean_lines(redact(error.message))}")
     if error.hint:
-        output.line(f"  {output.paint('help:', 'cyan')} {clean_lines(redact(error.hint), ' ' * 8)}")
+        hint = clean_lines(with_options(redact(error.hint)), " " * 8)
+        output.line(f"  {output.paint('help:', 'cyan')} {hint}")
 
 
 def show_note(text: str, output: Output) -> None:
     """Print something worth knowing although nothing failed."""
-    output.line(f"{output.paint('note:', 'cyan')} {clean_lines(redact(text))}")
+    output.line(f"{output.paint('note:', 'cyan')} {clean_lines(with_options(redact(text)))}")
 
 
 def show_warning(text: str, output: Output) -> None:
     """Print something that should be seen to, although the run goes on."""
-    output.line(f"{output.paint('warning:', 'yellow')} {clean_lines(redact(text))}")
+    output.line(f"{output.paint('warning:', 'yellow')} {clean_lines(with_options(redact(text)))}")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
+from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
-from hygge.console.text import clean, clean_lines, count, duration, move_name
+from hygge.console.text import clean, clean_lines, count, duration, move_name, size
 from hygge.journal import MoveRow, RunRow
 from hygge.model import BY_HAND, Receipt
 from hygge.plurals import plural
 from hygge.receipts import dump_receipt
+
+N = TypeVar("N", int, float)
 
 _STYLES = {
     "committed": ("green",),
@@ -24,19 +28,27 @@ _STYLES = {
 }
 
 
-def show_runs(runs: Sequence[RunRow], output: Output, *, receipts: bool = False) -> None:
-    """Print each run with its moves, the newest first; with `receipts` what each has staged."""
+def show_runs(
+    runs: Sequence[RunRow], output: Output, *, receipts: bool = False, is_full: bool = False
+) -> None:
+    """Print each run with its moves, the newest first.
+
+    With `receipts` what each move has staged, with `is_full` also its notes and its hint.
+    """
     if not runs:
-        output.line("no run is remembered here")
+        output.line("no such run is remembered here")
     for run in runs:
-        _show_run(run, output, receipts=receipts)
+        _show_run(run, output, receipts=receipts, is_full=is_full)
 
 
-def _show_run(run: RunRow, output: Output, *, receipts: bool) -> None:
+def _show_run(run: RunRow, output: Output, *, receipts: bool, is_full: bool) -> None:
     state = output.paint(run.state, *_STYLES.get(run.state, ("yellow",)))
-    took = "" if run.seconds is None else f"  {duration(run.seconds)}"
-    moves = plural(len(run.moves), "move")
-    output.line(f"{clean(run.started_at[:19])}Z  {clean(run.run_id)}  {state}  {moves}{took}")
+    parts = [f"{clean(run.started_at[:19])}Z", clean(run.run_id), state]
+    parts.append(plural(len(run.moves), "move"))
+    parts += [] if run.seconds is None else [duration(run.seconds)]
+    parts += [] if run.env is None else [f"environment {clean(run.env)}"]
+    parts += [clean(shlex.join(run.options))] if run.options else []
+    output.line("  ".join(parts))
     if run.moves:
         show_table(_columns(run.moves), output)
     for move in run.moves:
@@ -44,8 +56,11 @@ def _show_run(run: RunRow, output: Output, *, receipts: bool) -> None:
             name = move_name(move.flow, move.entity)
             output.line(f"  {name} [{move.code}]: {clean_lines(move.message, ' ' * 4)}")
         for note in move.notes:
-            if note.startswith(BY_HAND):
+            if is_full or note.startswith(BY_HAND):
                 output.line(f"  {move_name(move.flow, move.entity)}: {clean(note)}")
+        if is_full and move.hint and move.state != "committed":
+            hint = clean_lines(with_options(move.hint), " " * 10)
+            output.line(f"    {output.paint('help:', 'cyan')} {hint}")
         if receipts and move.state == "committed":
             _show_receipt(move, output)
     output.line()
@@ -82,17 +97,24 @@ def _columns(moves: Sequence[MoveRow]) -> list[Column]:
     names = [move_name(move.flow, move.entity) for move in moves]
     return [
         Column("move", names, shrinks=True),
-        Column("from", [clean(move.home or "–") for move in moves], shrinks=True, drop=2),
-        Column("to", [clean(move.store or "–") for move in moves], shrinks=True, drop=3),
-        Column("mode", [move.mode or "–" for move in moves], drop=4),
+        Column("from", [clean(move.home or "–") for move in moves], shrinks=True, drop=5),
+        Column("to", [clean(move.store or "–") for move in moves], shrinks=True, drop=6),
+        Column("mode", [move.mode or "–" for move in moves], drop=7),
         Column("commit", [_number(move.seq) for move in moves], right=True, drop=1),
         Column("rows", [_number(move.rows) for move in moves], right=True),
+        Column("size", [_shown(move.bytes, size) for move in moves], right=True, drop=3),
+        Column("time", [_shown(move.seconds, duration) for move in moves], right=True, drop=2),
+        Column("attempts", [_number(move.attempts) for move in moves], right=True, drop=4),
         Column("result", [move.state for move in moves], paint=lambda c: _STYLES.get(c, ())),
     ]
 
 
 def _number(value: int | None) -> str:
-    return "–" if value is None else count(value)
+    return _shown(value, count)
+
+
+def _shown(value: N | None, show: Callable[[N], str]) -> str:
+    return "–" if value is None else show(value)
 
 
 def write_runs(runs: Sequence[RunRow], output: Output) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count
@@ -41,7 +42,7 @@ def show_preview(preview: Preview, output: Output) -> None:
         head = output.paint(f"  would fail [{preview.failure.code}]:", "red", "bold")
         output.line(f"{head} {clean_lines(redact(preview.failure.message))}")
         if preview.failure.hint:
-            output.line(f"  help: {clean(redact(preview.failure.hint))}")
+            output.line(f"  help: {clean(with_options(redact(preview.failure.hint)))}")
     output.line()
 
 

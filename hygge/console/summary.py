@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count, duration, move_name, size
@@ -22,8 +23,17 @@ _STYLES: dict[str, tuple[str, ...]] = {
 _UNFINISHED = (Result.FAILED, Result.CANCELLED, Result.SKIPPED)
 
 
-def show_summary(finished: RunFinished, output: Output, *, quiet: bool = False) -> None:
-    """Print the answer of `hygge go`; when `quiet`, only what did not end well, if anything."""
+def show_summary(
+    finished: RunFinished,
+    output: Output,
+    again: str = "hygge go --retry-failed",
+    *,
+    quiet: bool = False,
+) -> None:
+    """Print the answer of `hygge go`; when `quiet`, only what did not end well, if anything.
+
+    `again` is the command that runs again what failed.
+    """
     outcomes = finished.outcomes
     if quiet:
         outcomes = tuple(outcome for outcome in outcomes if outcome.result is not Result.OK)
@@ -36,7 +46,7 @@ def show_summary(finished: RunFinished, output: Output, *, quiet: bool = False) 
         _show_remarks(outcome, output)
     output.line(f"{_totals(finished)}")
     if any(outcome.result in _UNFINISHED for outcome in outcomes):
-        output.line(f"re-run what failed:  {output.paint('hygge go --retry-failed', 'bold')}")
+        output.line(f"re-run what failed:  {output.paint(with_options(again), 'bold')}")
 
 
 def _columns(outcomes: Sequence[Outcome]) -> list[Column]:
@@ -72,7 +82,7 @@ def _show_remarks(outcome: Outcome, output: Output) -> None:
         _show_failure(outcome, outcome.failure, output)
     elif outcome.notes:
         for note in outcome.notes:
-            output.line(f"{name}: {clean_lines(redact(note))}")
+            output.line(f"{name}: {clean_lines(with_options(redact(note)))}")
         output.line()
 
 
@@ -88,7 +98,7 @@ def _show_failure(outcome: Outcome, failure: Failure, output: Output) -> None:
     for note in outcome.notes:
         output.line(f"  {clean_lines(redact(note))}")
     if failure.hint:
-        hint = clean_lines(redact(failure.hint), " " * 8)
+        hint = clean_lines(with_options(redact(failure.hint)), " " * 8)
         output.line(f"  {output.paint('help:', 'cyan')} {hint}")
     output.line()
 
@@ -100,4 +110,6 @@ def _totals(finished: RunFinished) -> str:
     rows = sum(outcome.rows for outcome in outcomes)
     written = size(sum(outcome.bytes for outcome in outcomes))
     parts = [counted or "nothing moved", plural(rows, "row"), written, duration(finished.seconds)]
+    if finished.env is not None:
+        parts.append(f"environment {clean(finished.env)}")
     return " · ".join(parts)
