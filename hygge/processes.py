@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from functools import cache
 from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -44,3 +46,31 @@ def started(number: int) -> str:
         return "-"
     # The name in parentheses may hold blanks; the start is the 20th field after it.
     return stat.rpartition(")")[2].split()[19]
+
+
+def label() -> str:
+    """Return 12 to 40 characters by which another process of this machine knows this process."""
+    return f"{_machine()}.{os.getpid()}.{started(os.getpid())}"
+
+
+def is_gone(label: str) -> bool:
+    """Return whether `label` is of a process of this machine that has ended.
+
+    False for what is no label, and for processes of other machines and other containers: nobody
+    here can see whether those are alive.
+    """
+    machine, _, rest = label.partition(".")
+    number, _, begin = rest.partition(".")
+    if machine != _machine() or not number.isdigit():
+        return False
+    return started(int(number)) != begin
+
+
+@cache
+def _machine() -> str:
+    """Return what tells the machine's boot, and the container, in which numbers are unique."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115
+    except OSError:
+        space = "-"
+    return hashlib.sha256(f"{boot_id()} {space}".encode()).hexdigest()[:12]

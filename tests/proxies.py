@@ -8,16 +8,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 Verdict = Callable[[bytes], str]
-"""Looks at what a client sends: `pass`, `cut` (before it arrives), `mute` (the server does it, its
-reply is lost) or `hold` (the client is cut at once, and it arrives with `Proxy.release`)."""
+"""Looks at what is sent: `pass`, `cut` (before it arrives), `mute` (the server does it, its reply
+is lost) or `hold` (the client is cut at once, and it arrives with `Proxy.release`)."""
+
+
+def _pass(data: bytes) -> str:
+    return "pass"
 
 
 class Proxy:
     """Forwards bytes between clients and a server on this machine."""
 
-    def __init__(self, host: str, port: int, judge: Verdict) -> None:
+    def __init__(self, host: str, port: int, judge: Verdict, answers: Verdict) -> None:
         self._server = (host, port)
         self.judge = judge
+        self.answers = answers
+        self._goes_on = threading.Event()
+        self._goes_on.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
@@ -40,7 +47,9 @@ class Proxy:
     ) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                verdict = "cut" if muted.is_set() else self.judge(data) if judged else "pass"
+                self._goes_on.wait()
+                judge = self.judge if judged else self.answers
+                verdict = "cut" if muted.is_set() else judge(data)
                 if verdict == "cut":
                     break
                 if verdict == "hold":
@@ -60,6 +69,10 @@ class Proxy:
         for thread in self._holding:
             thread.join(60)
 
+    def stall(self) -> None:
+        """Forward nothing any more, and cut nothing: as a network that swallows packets."""
+        self._goes_on.clear()
+
     def cut_all(self) -> None:
         """Cut every connection that there is."""
         for one in self._sockets:
@@ -71,6 +84,7 @@ class Proxy:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._goes_on.set()
         # Shut down first: a thread that waits for a socket would keep it open when it is closed.
         self.cut_all()
         for one in self._sockets:
@@ -86,9 +100,11 @@ def _connect(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def proxy(host: str, port: int, judge: Verdict = lambda data: "pass") -> Iterator[Proxy]:
-    """Run a proxy for the length of a `with`."""
-    one = Proxy(host, port, judge)
+def proxy(
+    host: str, port: int, judge: Verdict = _pass, answers: Verdict = _pass
+) -> Iterator[Proxy]:
+    """Run a proxy for the length of a `with`; `judge` sees what clients send."""
+    one = Proxy(host, port, judge, answers)
     threading.Thread(target=one.run, daemon=True).start()
     try:
         yield one

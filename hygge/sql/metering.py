@@ -21,6 +21,8 @@ class Meter:
         self.schema = reader.schema if schema is None else schema
         self.bytes = 0
         self.error: Exception | None = None
+        self.at_end: Callable[[], None] = lambda: None
+        """Called once the driver has taken the last batch."""
         self._reader = reader
         self._convert = convert
 
@@ -38,3 +40,4 @@ class Meter:
         except Exception as error:
             self.error = error
             raise
+        self.at_end()

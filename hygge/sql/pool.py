@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -11,6 +12,10 @@ from typing import Generic, TypeVar
 
 C = TypeVar("C")
 
+log = logging.getLogger(__name__)
+
+_FEWEST = 2
+"""What a move needs: a connection for questions and one for rows."""
 _POLL_SECONDS = 0.2
 
 
@@ -31,11 +36,11 @@ class Pool:
     @contextmanager
     def reserve(self, wanted: int, check: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Hold the right to open `wanted` connections; waits, and `check` may raise to give up."""
-        wanted = min(wanted, self._limit)
         with self._changed:
-            while self._used + wanted > self._limit:
+            while self._used + min(wanted, self._limit) > self._limit:
                 check()
                 self._changed.wait(_POLL_SECONDS)
+            wanted = min(wanted, self._limit)
             self._used += wanted
         try:
             yield
@@ -64,7 +69,7 @@ class Pool:
         """
         connection = self._wake(kind)
         if connection is None:
-            connection = kind.open()
+            connection = self._open(kind)
         try:
             yield connection
         except BaseException:
@@ -79,6 +84,36 @@ class Pool:
                 kind.close(connection)
         else:
             self._rest(kind, connection)
+
+    def _open(self, kind: Kind[C]) -> C:
+        """Open a connection; where the server has no more, give up those that rest, and try again.
+
+        What it refuses then is not asked of it again: fewer moves go on at once.
+        """
+        try:
+            return kind.open()
+        except Exception as error:
+            if not kind.is_full(error):
+                raise
+        self.close_idle()
+        try:
+            return kind.open()
+        except Exception as error:
+            if kind.is_full(error):
+                self._lower()
+            raise
+
+    def _lower(self) -> None:
+        with self._changed:
+            fewer = max(min(self._used, self._limit) - 1, _FEWEST)
+            if fewer < self._limit:
+                log.warning(
+                    "the server has no free connections: from here on at most %d are used, though "
+                    "max_connections is %d",
+                    fewer,
+                    self._limit,
+                )
+                self._limit = fewer
 
     def _wake(self, kind: Kind[C]) -> C | None:
         while True:
@@ -152,12 +187,15 @@ class Kind(Generic[C]):
         is_alive: Callable[[C], bool],
         reset: Callable[[C], None],
         close: Callable[[C], None],
+        is_full: Callable[[Exception], bool] = lambda error: False,
     ) -> None:
+        """`is_full` returns whether an error of `open` says that the server has no more."""
         self.name = name
         self.open = open
         self.is_alive = is_alive
         self.reset = reset
         self.close = close
+        self.is_full = is_full
 
 
 _pools: dict[Hashable, Pool] = {}

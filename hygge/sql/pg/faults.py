@@ -6,18 +6,44 @@ import re
 from collections.abc import Callable
 
 from hygge.errors import HomeError, HyggeError
+from hygge.sql.silence import SilentError
 
+LOCKED = "55P03"
+"""A lock was not free in time."""
 _PASSING_CLASSES = ("08", "40", "53", "57P", "58")
-_PASSING = ("55P03", "55006", "25006")
+_PASSING = (LOCKED, "55006", "25006", "25P03")
 """Of PostgreSQL's codes of errors (Appendix A): lost connections, deadlocks, shutdowns, full
-tables of connections, locks that were not free."""
+tables of connections, locks that were not free, servers that only read for now, sessions that were
+ended while they waited."""
+_FULL = re.compile(
+    r"too many (?:clients|connections)|remaining connection slots|no more connections allowed"
+    r"|query_wait_timeout|no free connections",
+    re.IGNORECASE,
+)
 _LOST = re.compile(
     r"connection (?:refused|reset|timed out|not open)|server closed the connection|terminating "
     r"connection|could not (?:connect|receive|send)|timeout expired|broken pipe|no route to host"
     r"|network is unreachable|ssl syscall error|SSL connection has been closed|lost synchronization"
-    r"|the connection is (?:closed|lost)|starting up|shutting down|recovery mode",
+    r"|the connection is (?:closed|lost)|starting up|shutting down|recovery mode|not yet accepting"
+    r"|conflict with recovery|server (?:conn crashed|login (?:has been )?failed|login failing)"
+    r"|cannot connect to server|pgbouncer is paused|database (?:is )?(?:paused|removed)"
+    r"|temporary failure in name resolution|no connection to the server|unexpected eof",
     re.IGNORECASE,
 )
+_GONE = re.compile(
+    r"invalid snapshot identifier|snapshot \"[^\"]*\" does not exist|could not import the "
+    r"requested snapshot|source (?:transaction|process) .*is not running"
+    r"|tuple concurrently (?:updated|deleted)",
+    re.IGNORECASE,
+)
+_UNSTAGED = re.compile(r"relation \"[^\"]*_hygge_stg_[^\"]*\" does not exist")
+"""What a session relied on is gone, since another session ended: a new attempt makes it anew."""
+_LASTING = re.compile(
+    r"unsupported startup parameter|no such (?:database|user)|authentication failed|auth failed"
+    r"|not allowed in statement pooling",
+    re.IGNORECASE,
+)
+"""What no other attempt changes, although poolers report it as a connection that failed."""
 _STATE = re.compile(r"\s*\.?\s*SQLSTATE: \w+\s*$")
 _NOISE = re.compile(
     r"^(?:[A-Z_]+: )?(?:\[libpq\] )?"
@@ -25,6 +51,10 @@ _NOISE = re.compile(
     r"(?:could not begin COPY: )?(?:PGRES_FATAL_ERROR )?(?:ERROR:\s+)?"
 )
 _QUERY = re.compile(r"\n\nQuery was:.*", re.DOTALL)
+
+
+class SessionError(Exception):
+    """A session is not as hygge needs it; the second argument is the way out."""
 
 
 def state_of(error: BaseException | None) -> str:
@@ -39,12 +69,28 @@ def is_passing(error: BaseException) -> bool:
 
     if isinstance(error, HyggeError):
         return error.__cause__ is not None and is_passing(error.__cause__)
+    if isinstance(error, SilentError):
+        return True
     if not isinstance(error, psycopg.Error | adbc_driver_manager.Error | OSError):
         return False
-    state = state_of(error)
-    if state:
-        return state.startswith(_PASSING_CLASSES) or state in _PASSING
-    return _LOST.search(str(error)) is not None
+    state, text = state_of(error), str(error)
+    if _LASTING.search(text):
+        return False
+    if (
+        state.startswith(_PASSING_CLASSES)
+        or state in _PASSING
+        or _GONE.search(text)
+        or _UNSTAGED.search(text)
+    ):
+        return True
+    return not state and (_LOST.search(text) or _FULL.search(text)) is not None
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether the server, or a pooler, has no free connection, or gave none in time."""
+    text = str(error)
+    found = error.__cause__ if isinstance(error, HyggeError) else error
+    return state_of(found) == "53300" or _FULL.search(text) is not None
 
 
 def said(error: BaseException) -> str:
@@ -58,7 +104,14 @@ def said(error: BaseException) -> str:
 def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
     """Return the error of a home or store for what a driver raised while doing `what`."""
     text = said(error)
-    hint, is_access = _hint(state_of(error), text, reads=issubclass(side, HomeError))
+    hint: str | None
+    if isinstance(error, SessionError):
+        text, hint, is_access = str(error.args[0]), str(error.args[1]), True
+    elif _UNSTAGED.search(text):
+        text = "the session of this attempt was ended, and another run dropped what it had staged"
+        hint, is_access = "run again", False
+    else:
+        hint, is_access = _hint(state_of(error), text, reads=issubclass(side, HomeError))
     code = None
     if is_access:
         code = "HG507" if issubclass(side, HomeError) else "HG516"
@@ -122,9 +175,45 @@ _WAYS: tuple[_Way, ...] = (
         True,
     ),
     (
-        lambda s, t: s == "53300",
-        "the server has no free connections: lower max_connections here, or raise it there",
+        lambda s, t: s == "53300" or _FULL.search(t) is not None,
+        "the server, or the pooler before it, has no free connections: lower max_connections here, "
+        "or raise it there (a move takes 2 connections of its home and 2 of its store)",
         True,
+    ),
+    (
+        lambda s, t: "unsupported startup parameter" in t or "statement pooling" in t,
+        "connect to the server itself, or to a pooler that keeps a session for each client "
+        "(pgbouncer: pool_mode = session); options in the url are refused by poolers: leave them "
+        "out",
+        True,
+    ),
+    (
+        lambda s, t: s.startswith("57P") or "starting up" in t or "shutting down" in t,
+        "the server is starting, stopping or recovering: run again once it accepts connections",
+        True,
+    ),
+    (
+        lambda s, t: "row-level security" in t or "row security policy" in t,
+        "row-level security hides rows from this user: let it see all (ALTER ROLE … BYPASSRLS), or "
+        "move the visible ones only with  row_security: apply",
+        False,
+    ),
+    (
+        lambda s, t: _GONE.search(t) is not None,
+        "the session that it relied on has ended, at a restart of the server or by hand: run again",
+        False,
+    ),
+    (
+        lambda s, t: "conflict with recovery" in t,
+        "the standby had to apply changes that this query still needed to see unchanged: raise "
+        "max_standby_streaming_delay there, set hot_standby_feedback = on, or read the primary",
+        False,
+    ),
+    (
+        lambda s, t: s == "428C9",
+        "the column is GENERATED ALWAYS, so only the server writes it: leave it out with select, "
+        "or  ALTER TABLE … ALTER COLUMN … SET GENERATED BY DEFAULT",
+        False,
     ),
     (lambda s, t: s == "42501", _grant, False),
     (
@@ -160,5 +249,9 @@ _WAYS: tuple[_Way, ...] = (
         "a rule of the table (CREATE RULE) changes what is written: drop it, or use a trigger",
         False,
     ),
-    (lambda s, t: s == "55P03", "another session holds a lock on the table: run again", False),
+    (
+        lambda s, t: s == LOCKED,
+        "end the session that holds the lock, or wait for it, then run again",
+        False,
+    ),
 )

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from hygge.connector import EntityFacts, Finding, ReadRequest, Source
 from hygge.errors import HomeError
-from hygge.sql.names import TableName, matching
+from hygge.sql.names import TableName, matching, quote
 from hygge.sql.pg import catalog, types
 from hygge.sql.pg.bounding import SAYS_READ_ONLY, Bounds, reading
 from hygge.sql.pg.connecting import PgServer, Rows
 from hygge.sql.pg.examining import examine_reading
 from hygge.sql.pg.reading import READ_ONLY, PgSource
+from hygge.sql.pg.sessions import naming_holders
 from hygge.sql.pg.settings import PgSettings
 from hygge.sql.serving import ServerHome
 
@@ -48,7 +49,9 @@ class PostgresHome(ServerHome[PgSettings, Rows, catalog.Table]):
 
     def find(self, run: Rows, name: TableName) -> catalog.Table | None:
         """Return one table; None when there is none of that name."""
-        return catalog.find(run, name)
+        table = f"{quote(name.schema)}.{quote(name.name)}"
+        with naming_holders(self.settings, table):
+            return catalog.find(run, name)
 
     def survey(self, pattern: str = "*") -> list[EntityFacts]:
         """Return columns, keys, sizes and estimated rows of all that match, by four questions."""

@@ -15,11 +15,12 @@ from hygge.sql.literals import where
 from hygge.sql.names import quote
 from hygge.sql.pg import bounding, catalog
 from hygge.sql.pg.bounding import SAYS_READ_ONLY
-from hygge.sql.pg.connecting import Rows, bulk, cursor_of
+from hygge.sql.pg.connecting import Bulk, Rows, bulk, cursor_of
 from hygge.sql.pg.faults import fault
 from hygge.sql.pg.settings import PgSettings
 from hygge.sql.pg.types import Reading, reading_of
 from hygge.sql.pg.window import condition
+from hygge.sql.silence import LONGEST_PAUSE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +45,7 @@ class PgSource(Source):
     def __init__(
         self, settings: PgSettings, request: ReadRequest, run: Rows, *, snapshot: str | None
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._request = request
         self._run = run
         self._snapshot = snapshot
@@ -75,8 +76,9 @@ class PgSource(Source):
         import psycopg
 
         try:
-            result = self._run.connection.execute(sql.encode()).pgresult
-        except psycopg.Error as error:
+            with self._run.answering():
+                result = self._run.connection.execute(sql.encode()).pgresult
+        except (psycopg.Error, OSError) as error:
             what = f"the query of {self._request.entity} is refused"
             raise fault(error, HomeError, what) from error
         assert result is not None
@@ -161,7 +163,7 @@ class PgSource(Source):
         pages = 0 if wanted < 2 or self._by_index() else self._pages()
         number = min(wanted, pages * _PAGE_BYTES // _SPLIT_BYTES)
         if number > 1:
-            self._extra = self._settings.pool().spare(number - 1)
+            self._extra = self.settings.pool().spare(number - 1)
             number = 1 + self._extra
         if number < 2:
             return [Split(0, self._request.entity)]
@@ -191,7 +193,7 @@ class PgSource(Source):
 
     def close(self) -> None:
         """Give back the rights to connections that `splits` took."""
-        self._settings.pool().give_back(self._extra)
+        self.settings.pool().give_back(self._extra)
         self._extra = 0
 
     @contextmanager
@@ -199,9 +201,9 @@ class PgSource(Source):
         """Stream the rows of a split over a connection of its own, under the snapshot."""
         import pyarrow as pa
 
-        with bulk(self._settings, HomeError) as connection:
+        with bulk(self.settings, HomeError) as connection:
             with cursor_of(connection, self._request.batch_bytes) as cursor:
-                rows = _Stream(self, cursor)
+                rows = _Stream(self, connection, cursor)
                 batches = rows.batches(self._select(split))
                 try:
                     yield pa.RecordBatchReader.from_batches(self.schema, batches)
@@ -253,9 +255,12 @@ def _pages_of(split: Split) -> str | None:
 class _Stream:
     """The rows of one split on their way."""
 
-    def __init__(self, source: PgSource, cursor: Any) -> None:  # noqa: ANN401
+    def __init__(self, source: PgSource, bulk: Bulk, cursor: Any) -> None:  # noqa: ANN401
         self._source = source
+        self._bulk = bulk
         self._cursor = cursor
+        self._pause = source.settings.read_timeout * LONGEST_PAUSE
+        self._longest: float | None = None
         self.is_at_end = False
 
     def batches(self, sql: str) -> Generator[pa.RecordBatch]:
@@ -263,14 +268,21 @@ class _Stream:
         import pyarrow as pa
 
         try:
-            self._source.begin(self._cursor)
-            self._cursor.execute(sql)
+            with self._bulk.answering():
+                self._source.begin(self._cursor)
+                self._cursor.execute(sql)
             with self._cursor.fetch_record_batch() as reader:
-                for batch in reader:
+                while (batch := self._next(reader)) is not None:
                     yield self._source.convert(batch)
             self.is_at_end = True
         except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
             raise self._source.blame(error) from error
+
+    def _next(self, reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
+        with self._bulk.answering(self._longest):
+            batch = next(reader, None)
+        self._longest = self._pause
+        return batch
 
 
 def _converted(array: pa.Array, reading: Reading) -> pa.Array:

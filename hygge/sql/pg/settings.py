@@ -3,21 +3,54 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from hygge.processes import label
+from hygge.settings import Seconds
 from hygge.sql.names import quote, readings
 from hygge.sql.server import ServerSettings
+from hygge.sql.silence import (
+    KEEPALIVE_COUNT,
+    KEEPALIVE_IDLE,
+    KEEPALIVE_INTERVAL,
+    UNACKNOWLEDGED,
+)
 
-_SESSION = {
+LOCK_SECONDS = 30
+"""How long a statement may wait for a lock of another session."""
+_VALUES = {
     "TimeZone": "UTC",
     "IntervalStyle": "iso_8601",
-    "DateStyle": "ISO,YMD",
+    "DateStyle": "ISO, YMD",
     "bytea_output": "hex",
     "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+    "quote_all_identifiers": "off",
+    "default_transaction_isolation": "read committed",
 }
-"""What every session sets, so that a value has one text whatever the server's own settings."""
+"""What every session sets and reads back, so that a value has one text, and a statement one
+meaning, whatever the server, the role or a pooler has set."""
+_WAITS = {
+    "statement_timeout": "0",
+    "lock_timeout": f"{LOCK_SECONDS}s",
+    "transaction_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+}
+"""How long things may take: as long as `options` of the url says, then as this does."""
+_WATCH = {
+    "client_connection_check_interval": "5s",
+    "tcp_keepalives_idle": str(KEEPALIVE_IDLE),
+    "tcp_keepalives_interval": str(KEEPALIVE_INTERVAL),
+    "tcp_keepalives_count": str(KEEPALIVE_COUNT),
+    "tcp_user_timeout": f"{UNACKNOWLEDGED}s",
+}
+"""By these the server ends a session, and frees its locks, soon after its client has gone."""
+_NAMED = re.compile(r"(?:-c\s*|--)([\w.-]+)\s*=")
 
 
 class PgSettings(ServerSettings):
@@ -36,9 +69,19 @@ class PgSettings(ServerSettings):
 
     schema_: Annotated[str | None, Field(alias="schema", min_length=1)] = None
     """The schema of tables whose name has none, also in queries; the user's own by default."""
+    read_timeout: Seconds = 60.0
+    """How long the server may be silent while it owes an answer. Then it is asked, over another
+    connection, whether it still works on it. If it does, hygge waits on; otherwise the connection
+    is cut, and the move is tried again."""
+    row_security: Literal["refuse", "apply"] = "refuse"
+    """What to do where row-level security hides rows from this user: fail, or `apply` it and move
+    the visible rows only."""
 
-    def conninfo(self) -> str:
-        """Return what libpq wants to know, with the password. Never for people's eyes."""
+    def conninfo(self, mark: int = UNACKNOWLEDGED * 1000) -> str:
+        """Return the connection string of libpq, with the password. Never for people's eyes.
+
+        `mark` is the TCP_USER_TIMEOUT in milliseconds.
+        """
         from psycopg.conninfo import make_conninfo
 
         endpoint = self.endpoint()
@@ -55,14 +98,14 @@ class PgSettings(ServerSettings):
             "sslrootcert": self.sslrootcert or (_authorities() if mode[:6] == "verify" else None),
             "connect_timeout": max(round(self.connect_timeout), 2),
             "client_encoding": "UTF8",
-            "keepalives_idle": 30,
-            "keepalives_interval": 10,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 60_000,
-            "options": self._session(options.pop("options", "")),
+            "application_name": application_name(),
+            "keepalives_idle": KEEPALIVE_IDLE,
+            "keepalives_interval": KEEPALIVE_INTERVAL,
+            "keepalives_count": KEEPALIVE_COUNT,
+            "tcp_user_timeout": mark,
         }
         said = {key: value for key, value in known.items() if value is not None}
-        return make_conninfo("", **said, **options)
+        return make_conninfo("", **{**said, **options})
 
     def urls(self, name: str) -> list[str]:
         """Return the tables that `name` may mean; see `ServerSettings.urls`."""
@@ -71,19 +114,22 @@ class PgSettings(ServerSettings):
         found = readings(name, self.schema_ or "public")
         return [f"postgresql://{server}/{table.schema}/{table.name}" for table in found]
 
-    def _session(self, own: str) -> str:
-        session = dict(_SESSION)
+    def session(self) -> Mapping[str, str]:
+        """Return the settings that every session must have; the server may lack some of them."""
+        own = set(_NAMED.findall(self.endpoint().options.get("options", "")))
+        session = {**_VALUES, "row_security": "on" if self.row_security == "apply" else "off"}
+        waits = dict(_WAITS)
         if self.statement_timeout is not None:
-            session["statement_timeout"] = f"{round(self.statement_timeout * 1000)}"
+            session["statement_timeout"] = f"{round(self.statement_timeout * 1000)}ms"
+            del waits["statement_timeout"]
         if self.schema_ is not None:
-            session["search_path"] = f"{quote(self.schema_)},public"
-        settings = [f"-c {key}={_escaped(value)}" for key, value in session.items()]
-        return " ".join([*settings, own] if own else settings)
+            session["search_path"] = f"{quote(self.schema_)}, public"
+        return session | {key: value for key, value in waits.items() if key not in own} | _WATCH
 
 
-def _escaped(value: str) -> str:
-    """Return a value for libpq's `options`, where a blank ends it and a backslash escapes."""
-    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+def application_name(run_id: str = "-") -> str:
+    """Return what a session calls itself: the run, and the process by which it is known to live."""
+    return f"hygge {run_id} {label()}"
 
 
 def _authorities() -> str:

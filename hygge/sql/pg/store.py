@@ -11,6 +11,7 @@ from hygge.sql import chain
 from hygge.sql.names import TableName, quote
 from hygge.sql.pg.connecting import PgServer, Rows
 from hygge.sql.pg.examining import examine_writing
+from hygge.sql.pg.sessions import naming_holders
 from hygge.sql.pg.settings import PgSettings
 from hygge.sql.pg.writing import PgTarget
 from hygge.sql.replacing import Replacing
@@ -38,5 +39,7 @@ class PostgresStore(ServerStore[PgSettings, Rows]):
     def taken(self, run: Rows, request: WriteRequest, place: TableName) -> Iterator[Target]:
         """Take a table for one attempt; see `Store.open`."""
         target = PgTarget(self.settings, request, run, place=place, replacing=self.replacing)
-        target.take()
-        yield target
+        names = (target.table, target.chain.table, target.name(target.staging))
+        with naming_holders(self.settings, *names):
+            target.take()
+            yield target

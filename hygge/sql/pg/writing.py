@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hygge.connector import WriteRequest
@@ -15,13 +16,15 @@ from hygge.sql import chain
 from hygge.sql.metering import Meter
 from hygge.sql.names import TableName, check_name, quote
 from hygge.sql.pg import catalog, types
-from hygge.sql.pg.connecting import Rows, bulk, control, cursor_of
+from hygge.sql.pg.connecting import Bulk, Rows, control, cursor_of
+from hygge.sql.pg.connecting import bulk as leased
 from hygge.sql.pg.dependants import reason_to_keep
-from hygge.sql.pg.faults import fault, is_passing, said, state_of
+from hygge.sql.pg.faults import LOCKED, fault, is_passing, state_of
 from hygge.sql.pg.keeping import PgKeeping, name_key
 from hygge.sql.pg.merging import PgMerging
 from hygge.sql.pg.names import refuse_name
-from hygge.sql.pg.settings import PgSettings
+from hygge.sql.pg.sessions import GHOST_SECONDS, end_dead, holder_of, holders_of
+from hygge.sql.pg.settings import PgSettings, application_name
 from hygge.sql.pool import Reserved
 from hygge.sql.replacing import Replacing
 from hygge.sql.target import LiveColumn, staging_prefix
@@ -29,10 +32,12 @@ from hygge.sql.target import LiveColumn, staging_prefix
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_LOCK_SECONDS = 30
+log = logging.getLogger(__name__)
+
 _READ_ONLY = "25006"
 _OUTCOME_SECONDS = 60.0
 _POLL_SECONDS = 0.5
+_BRIEF_SECONDS = 3
 
 
 class PgTarget(PgMerging):
@@ -53,7 +58,7 @@ class PgTarget(PgMerging):
         self.keeping = PgKeeping(self)
         self._settings = settings
         self._rows = rows
-        self._pid = rows.connection.info.backend_pid
+        self._pid = rows.pid
         self._staged: dict[int, str] = {}
         self._is_typed = False
         self._reserved = Reserved(settings.pool())
@@ -66,8 +71,7 @@ class PgTarget(PgMerging):
     def transaction(self) -> Iterator[object]:
         """Run what is inside as one transaction that waits for locks only so long."""
         try:
-            with self._rows.connection.transaction():
-                self.run(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+            with self._rows.transaction():
                 yield None
         except StoreError:
             raise
@@ -101,8 +105,25 @@ class PgTarget(PgMerging):
             (self.place.schema, staging_prefix(self.place.name)),
         )
         for (name,) in dead:
-            self.run(f"DROP TABLE {quote(self.place.schema)}.{quote(name)}")
+            self._drop_dead(TableName(self.place.schema, name))
         self.begin()
+
+    def _drop_dead(self, table: TableName) -> None:
+        """Drop what a dead run staged; where a session still holds it, leave it for a later run."""
+        name = self.name(table)
+        end_dead(self.run, name)
+        try:
+            with self.transaction():
+                self.run(f"SET LOCAL lock_timeout = '{_BRIEF_SECONDS}s'")
+                self.run(f"DROP TABLE IF EXISTS {name}")
+        except StoreError as error:
+            if state_of(error.__cause__) != LOCKED:
+                raise
+            log.warning(
+                "%s of a run that has ended cannot be dropped yet: %s; a later run drops it",
+                name,
+                holders_of(self.run, [name]) or "another session holds it",
+            )
 
     def _make_chain(self) -> None:
         """Make the schema and its table of commits, one move at a time."""
@@ -115,33 +136,28 @@ class PgTarget(PgMerging):
             self.run(f"CREATE TABLE IF NOT EXISTS {self.chain.table} ({columns})")
 
     def _take_lock(self) -> None:
-        """Take a lock of the session, or say which run has it. Politeness: the chain decides."""
-        key = f"hygge:{self.place.schema}.{self.place.name}"
-        self.run("SELECT set_config('application_name', $1, false)", (f"hygge {self._who()}",))
-        while not self.run("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", (key,))[0][0]:
-            self._refuse_holder(key)  # or it was freed meanwhile
+        """Take a lock of the session, or say which run has it. Politeness: the chain decides.
 
-    def _refuse_holder(self, key: str) -> None:
-        holders = self.run(
-            "SELECT l.pid, coalesce(a.application_name, '?') FROM pg_locks l "
-            "JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() "
-            "LEFT JOIN pg_stat_activity a ON a.pid = l.pid, "
-            "(SELECT hashtextextended($1, 0) AS key) k "
-            "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
-            "AND l.classid::int8 = (k.key >> 32) & 4294967295 "
-            "AND l.objid::int8 = k.key & 4294967295 LIMIT 1",
-            (key,),
-        )
-        for pid, name in holders:
-            raise StoreError(
-                f"{self.place.shown()} is being written by run {str(name).removeprefix('hygge ')} "
-                f"(server process {pid})",
-                hint="wait until that run has ended, or stop it",
-                code="HG543",
-            )
+        Sessions of this run, and of processes that have ended, are ended and waited for.
+        """
+        key = f"hygge:{self.place.schema}.{self.place.name}"
+        self.run("SELECT set_config('application_name', $1, false)", (self._who(),))
+        latest = time.monotonic() + GHOST_SECONDS
+        while not self.run("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", (key,))[0][0]:
+            holder = holder_of(self.run, key)  # or it was freed meanwhile
+            if holder is None:
+                continue
+            if not holder.is_left_over(self.request.run_id) or time.monotonic() > latest:
+                raise StoreError(
+                    f"{self.place.shown()} is being written by {holder}",
+                    hint=holder.hint(),
+                    code="HG543",
+                )
+            holder.end(self.run)
+            time.sleep(_POLL_SECONDS / 5)
 
     def _who(self) -> str:
-        return self.request.run_id
+        return application_name(self.request.run_id)
 
     def fit(self, field: pa.Field) -> pa.Field:
         """Return the field to stage, with the same metadata where its type is the same."""
@@ -188,13 +204,17 @@ class PgTarget(PgMerging):
         self.begin_staging(batches.schema)
         meter = Meter(batches, _sent_schema(batches.schema), _sendable)
         try:
-            with self._bulk() as connection, cursor_of(connection) as cursor:
-                self._forget(split, cursor)
-                cursor.execute("SELECT (txid_current() % 4294967296)::text")
-                written_by = cursor.fetchone()[0]
-                rows = self._copy(cursor, meter)
-                connection.commit()
-        except adbc_driver_manager.Error as error:
+            with self._bulk() as bulk, cursor_of(bulk) as cursor:
+                with bulk.answering():
+                    self._forget(split, cursor)
+                    cursor.execute("SELECT (txid_current() % 4294967296)::text")
+                    written_by = cursor.fetchone()[0]
+                with ExitStack() as stack:
+                    # While the home is waited for, the server owes nothing.
+                    meter.at_end = lambda: stack.enter_context(bulk.answering())
+                    rows = self._copy(cursor, meter)
+                    bulk.connection.commit()
+        except (adbc_driver_manager.Error, OSError) as error:
             if meter.error is None:
                 raise self._refused(error) from error
         if meter.error is not None:
@@ -211,17 +231,15 @@ class PgTarget(PgMerging):
         return rows
 
     def _refused(self, error: Exception) -> StoreError:
-        what = said(error).replace(self.staging.name, self.place.name)
         raised = fault(error, StoreError, f"cannot write {self.place.shown()}")
-        return StoreError(
-            f"cannot write {self.place.shown()}: {what}", hint=raised.hint, code=raised.code
-        )
+        message = raised.message.replace(self.staging.name, self.place.name)
+        return StoreError(message, hint=raised.hint, code=raised.code)
 
     @contextmanager
-    def _bulk(self) -> Iterator[Any]:
+    def _bulk(self) -> Iterator[Bulk]:
         """Yield the connection that was reserved, or one more while there are free ones."""
-        with self._reserved.right(), bulk(self._settings, StoreError) as connection:
-            yield connection
+        with self._reserved.right(), leased(self._settings, StoreError) as bulk:
+            yield bulk
 
     def _forget(self, split: Split, cursor: Any) -> None:  # noqa: ANN401
         """Take away what an earlier staging of the split left: rows that its transaction wrote."""
@@ -304,15 +322,15 @@ class PgTarget(PgMerging):
                 time.sleep(_POLL_SECONDS)
 
     def _ask_again(self, seq: int, deadline: float) -> str | None:
-        with control(self._settings, StoreError) as connection:
-            run = Rows(connection, StoreError, f"cannot ask for commit {seq}")
+        with control(self._settings, StoreError) as session:
+            run = Rows(session, self._settings, StoreError, f"cannot ask for commit {seq}")
             while self._session_lives(run) and time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
             return self.chain.owner(run, seq)
 
     def _session_lives(self, run: Rows) -> bool:
         sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1"
-        return bool(run(f"{sql} AND application_name = $2", (self._pid, f"hygge {self._who()}")))
+        return bool(run(f"{sql} AND application_name = $2", (self._pid, self._who())))
 
 
 def _staged_type(field: pa.Field) -> str:

@@ -1,0 +1,122 @@
+"""Other sessions of the server: who holds a lock, whether its process lives, and how to end it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hygge.errors import HyggeError, StoreError
+from hygge.processes import is_gone
+from hygge.sql.pg.connecting import Rows, control
+from hygge.sql.pg.faults import LOCKED, state_of
+
+if TYPE_CHECKING:
+    from hygge.sql.chain import Run
+    from hygge.sql.pg.settings import PgSettings
+
+GHOST_SECONDS = 30.0
+"""How long to wait for the end of a session whose process has ended."""
+_MOST = 3
+
+_HOLDER = """
+SELECT l.pid, coalesce(a.application_name, '') FROM pg_locks l
+JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+LEFT JOIN pg_stat_activity a ON a.pid = l.pid, (SELECT hashtextextended($1, 0) AS key) k
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND l.classid::int8 = (k.key >> 32) & 4294967295 AND l.objid::int8 = k.key & 4294967295
+  AND l.pid <> pg_backend_pid() LIMIT 1
+"""
+_ON_TABLES = """
+SELECT DISTINCT l.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, '?'),
+  coalesce(a.state, 'state hidden'),
+  extract(epoch FROM clock_timestamp() - a.xact_start)::int8
+FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid()
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.relation = ANY (SELECT to_regclass(name) FROM unnest($1::text[]) AS q(name))
+ORDER BY 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A session that holds a lock."""
+
+    pid: int
+    """The number of the server's process."""
+    run_id: str
+    process: str
+    """The label of the client's process (`processes.label`); empty where it is not hygge's."""
+
+    def __str__(self) -> str:
+        return f"run {self.run_id or '?'} (server process {self.pid})"
+
+    def is_left_over(self, run_id: str) -> bool:
+        """Return whether nobody works on this session any more: its process has ended.
+
+        Sessions of `run_id`, the own run, are those of an earlier attempt that lost them.
+        """
+        return self.run_id == run_id or is_gone(self.process)
+
+    def end(self, run: Run) -> None:
+        """End the session, where this user may."""
+        with suppress(StoreError):
+            run("SELECT pg_terminate_backend($1)", (self.pid,))
+
+    def hint(self) -> str:
+        """Return what a person can do."""
+        free = f"SELECT pg_terminate_backend({self.pid})"
+        if is_gone(self.process):
+            return f"the process of that run has ended; end its session on the server:  {free}"
+        return (
+            f"wait until that run has ended, or stop it; if its machine is gone, free the table "
+            f"with  {free}"
+        )
+
+
+def holder_of(run: Run, key: str) -> Holder | None:
+    """Return who holds the advisory lock of a key; None when nobody does."""
+    for pid, name in run(_HOLDER, (key,)):
+        return _holder(pid, name)
+    return None
+
+
+def _holder(pid: int, application_name: str) -> Holder:
+    words = application_name.split(" ")
+    if words[0] != "hygge" or len(words) < 2:
+        return Holder(pid, application_name, "")
+    return Holder(pid, words[1], words[2] if len(words) > 2 else "")
+
+
+def end_dead(run: Run, table: str) -> None:
+    """End the sessions that hold a table, given quoted, and whose process has ended."""
+    for pid, name, *_ in run(_ON_TABLES, ([table],)):
+        holder = _holder(pid, name)
+        if is_gone(holder.process):
+            holder.end(run)
+
+
+def holders_of(run: Run, tables: Sequence[str]) -> str:
+    """Return in words which sessions hold locks on tables, given quoted; empty when none does."""
+    found = []
+    for pid, name, user, state, seconds in run(_ON_TABLES, (list(tables),))[:_MOST]:
+        since = "" if seconds is None else f", in a transaction for {seconds} s"
+        program = f" of {name}" if name else ""
+        found.append(f"session {pid}{program} (user {user}, {state}{since})")
+    return "; ".join(found)
+
+
+@contextmanager
+def naming_holders(settings: PgSettings, *tables: str) -> Iterator[None]:
+    """Add to an error of a lock that was not free which sessions hold the tables, given quoted."""
+    try:
+        yield
+    except HyggeError as error:
+        if state_of(error.__cause__) == LOCKED:
+            with suppress(HyggeError), control(settings, type(error)) as session:
+                run = Rows(session, settings, type(error), "cannot look for locks")
+                if holders := holders_of(run, tables):
+                    error.add_note(f"held by {holders}")
+        raise
