@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from hygge.errors import FlowError
 from hygge.increment import Increment
 from hygge.model import Commit, Mode, Span, Watermark
+from hygge.ordering import Ordering
 from hygge.settings import Incremental, MoveSettings
 from hygge.shape import stored_name
-from hygge.watermarks import value_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,17 +31,17 @@ class Backfill(Increment):
 
     def over(self, ends: Ends) -> Backfill:
         """Take the range; raise `FlowError` when it is none."""
-        self.span = span_of(self._wanted.column, ends, self._kind)
+        self.span = span_of(self._wanted.column, ends, self._ordering)
         if self._mode is Mode.APPEND and self._reached is not None:
-            self.span = capped(self.span, self._reached)
+            self.span = capped(self.span, self._reached, self._ordering)
         return self
 
-    def _kept(self, values: pa.Array, missing: pa.Array, late: pa.Array | None) -> pa.Array:
+    def _kept(self, keys: pa.Array, missing: pa.Array, late: pa.Array | None) -> pa.Array:
         import pyarrow.compute as pc
 
-        low, high = self.span.low, self.span.high
-        tests = [] if low is None else [pc.greater_equal(values, low)]
-        tests += [] if high is None else [pc.less(values, high)]
+        low, high = self._key(self.span.low), self._key(self.span.high)
+        tests = [] if low is None else [pc.greater_equal(keys, low)]
+        tests += [] if high is None else [pc.less(keys, high)]
         present = pc.invert(missing)
         return pc.fill_null(reduce(pc.and_kleene, tests, present), False)
 
@@ -57,30 +57,33 @@ class Backfill(Increment):
         yield f"moved {shown(self.span)} again; the watermark stays"
 
 
-def span_of(column: str, ends: Ends, kind: pa.DataType) -> Span:
-    """Return a range that a person wrote, in values of a type. Raises `FlowError`."""
+def span_of(column: str, ends: Ends, ordering: Ordering) -> Span:
+    """Return a range that a person wrote, in values of a column. Raises `FlowError`."""
     try:
-        low, high = (None if end is None else value_of(end, kind) for end in ends)
+        low, high = (None if end is None else ordering.value_of(end) for end in ends)
     except ValueError as error:
         raise _refused(f"the range of '{column}': {error}") from error
     span = Span(column, low, high)
-    _check_ends(span)
+    _check_ends(span, ordering)
     return span
 
 
-def _check_ends(span: Span) -> None:
+def _check_ends(span: Span, ordering: Ordering) -> None:
     import pyarrow.compute as pc
 
     low, high = span.low, span.high
-    if low is not None and high is not None and not pc.less(low, high).as_py():
+    if low is None or high is None:
+        return
+    if not pc.less(ordering.key(low), ordering.key(high)).as_py():
         raise _refused(f"the range of '{span.column}' ends where it begins, or before")
 
 
-def capped(span: Span, limit: pa.Scalar) -> Span:
+def capped(span: Span, limit: pa.Scalar, ordering: Ordering) -> Span:
     """Return the part of a range that lies below a value."""
     import pyarrow.compute as pc
 
-    is_above = span.high is None or pc.greater(span.high, limit).as_py()
+    key = ordering.key
+    is_above = span.high is None or pc.greater(key(span.high), key(limit)).as_py()
     return replace(span, high=limit) if is_above else span
 
 
@@ -91,10 +94,13 @@ def clearing(settings: MoveSettings, ends: Ends, last: Commit | None) -> Span | 
         return None
     name = stored_name(wanted.column, settings)
     _check_stored(name, last, wanted.column)
-    kind = last.schema.field(name).type
-    span = span_of(name, ends, kind)
+    try:
+        ordering = Ordering.of(last.schema.field(name))
+    except ValueError as error:
+        raise _refused(f"the range of '{name}': {error}") from error
+    span = span_of(name, ends, ordering)
     mark = last.watermark
-    return span if mark is None else capped(span, value_of(mark.value, kind))
+    return span if mark is None else capped(span, ordering.value_of(mark.value), ordering)
 
 
 def _check_stored(name: str, last: Commit, column: str) -> None:

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hygge.backfill import clearing
+from hygge.comparing import check_compared
 from hygge.connector import Ability, ReadRequest, Source, Target, WriteRequest
 from hygge.contract import agree, typed
 from hygge.errors import (
@@ -286,6 +287,7 @@ class _Moving:
         schema = target.accept(agreement.schema)
         target.keep(agreement.gone)
         log.debug("%s is written with the columns: %s", self._move.into, _columns(schema))
+        check_compared(settings, schema, self._move.store, clears=read.request.clears)
         root, request = self._scope.context.root, read.request
         with Sieve(settings, read.shape, schema, root=root, request=request) as sieve:
             return self._publish(target, read, sieve, agreement.notes)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from hygge.digests import DIGEST, digests
 from hygge.errors import FlowError
 from hygge.model import Mode, Span, Watermark
+from hygge.ordering import Ordering
 from hygge.plurals import plural
 from hygge.settings import Incremental, MoveSettings
-from hygge.watermarks import before, reason_against, text_of, tomorrow, value_of
+from hygge.watermarks import text_of, tomorrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,13 +45,16 @@ class Increment:
         self._wanted = wanted
         self._mode = settings.mode
         self._shown = shown
-        self._kind = _kind(wanted.column, offered)
+        self._ordering = _ordering(wanted.column, offered)
+        self._kind = self._ordering.kind
         self._last = last
-        self._reached = _known(last, self._kind, wanted.column)
+        self._reached = _known(last, self._ordering, wanted.column)
         self._latest = tomorrow(self._kind, now)
         self._old = _Ties(last, offered, settings.mode)
         self._lock = threading.Lock()
         self._top: pa.Scalar | None = None
+        """The key of the highest value."""
+        self._top_value: pa.Scalar | None = None
         self._at_top: list[str] = []
         self._columns: tuple[str, ...] = ()
         self._too_many = False
@@ -59,6 +63,17 @@ class Increment:
         self._counts: Counter[str] = Counter()
         self.span = Span(wanted.column, self._low())
         """What the home is asked for."""
+        self._tied = self._key(self._reached)
+
+    def _key(self, value: pa.Scalar | None) -> pa.Scalar | None:
+        """Return what keys of rows are compared with; see `Ordering.keys`."""
+        return None if value is None else self._ordering.key(value)
+
+    def _keys(self, values: pa.Array) -> pa.Array:
+        try:
+            return self._ordering.keys(values)
+        except ValueError as error:
+            raise _unfit(self._wanted.column, str(error)) from error
 
     def _low(self) -> pa.Scalar | None:
         wanted = self._wanted
@@ -67,13 +82,13 @@ class Increment:
         if wanted.lookback is None:
             return self._reached
         try:
-            return before(self._reached, wanted.lookback)
+            return self._ordering.before(self._reached, wanted.lookback)
         except ValueError as error:
             raise _unfit(wanted.column, str(error)) from error
 
     def _initial(self, text: str) -> pa.Scalar:
         try:
-            return value_of(text, self._kind)
+            return self._ordering.value_of(text)
         except ValueError as error:
             raise FlowError(
                 f"incremental: initial of '{self._wanted.column}': {error}",
@@ -101,12 +116,13 @@ class Increment:
         import pyarrow.compute as pc
 
         values = self._values(batch)
-        missing = pc.is_null(values, nan_is_null=True)
+        keys = self._keys(values)
+        missing = pc.is_null(keys, nan_is_null=True)
         self._judge("nulls", missing, "has no value")
-        late = self._beyond(values)
+        late = self._beyond(keys)
         if late is not None:
             self._judge("future", late, "is more than a day ahead, or infinite", values)
-        kept = self._kept(values, missing, late)
+        kept = self._kept(keys, missing, late)
         if not (kept.null_count == 0 and pc.all(kept).as_py()):
             batch = _filtered(batch, kept)
         return self._without_ties(batch) if batch.num_rows else batch
@@ -115,15 +131,12 @@ class Increment:
         values = batch.column(self._wanted.column)
         return values if values.type.equals(self._kind) else values.cast(self._kind)
 
-    def _beyond(self, values: pa.Array) -> pa.Array | None:
-        import pyarrow as pa
+    def _beyond(self, keys: pa.Array) -> pa.Array | None:
         import pyarrow.compute as pc
 
-        if pa.types.is_floating(self._kind):
-            return pc.fill_null(pc.is_inf(values), False)
         if self._latest is None:
-            return None
-        return pc.fill_null(pc.greater(values, self._latest), False)
+            return self._ordering.infinite(keys)
+        return pc.fill_null(pc.greater(keys, self._latest), False)
 
     def _judge(
         self, policy: str, found: pa.Array, what: str, values: pa.Array | None = None
@@ -146,7 +159,7 @@ class Increment:
         with self._lock:
             self._counts[policy] += count
 
-    def _kept(self, values: pa.Array, missing: pa.Array, late: pa.Array | None) -> pa.Array:
+    def _kept(self, keys: pa.Array, missing: pa.Array, late: pa.Array | None) -> pa.Array:
         import pyarrow.compute as pc
 
         wanted = self._wanted
@@ -154,12 +167,12 @@ class Increment:
         if self.span.low is not None:
             is_open = self._reached is not None and self._is_closed
             compare = pc.greater if is_open else pc.greater_equal
-            tests.append(compare(values, self.span.low))
+            tests.append(compare(keys, self._key(self.span.low)))
         if late is not None and wanted.future == "skip":
             tests.append(pc.invert(late))
         kept = reduce(pc.and_kleene, tests)
         if self._upper is not None:
-            held = pc.and_kleene(kept, pc.greater(values, self._upper))
+            held = pc.and_kleene(kept, pc.greater(keys, self._key(self._upper)))
             with self._lock:
                 self._counts["held"] += pc.sum(held).as_py() or 0
             kept = kept if wanted.lookback is not None else pc.and_not(kept, held)
@@ -173,40 +186,41 @@ class Increment:
         """Return a batch without the rows that were moved before, and remember its highest."""
         import pyarrow.compute as pc
 
-        values = self._values(batch)
+        keys = self._keys(self._values(batch))
         with self._lock:
-            self._remember(batch, self._settled(values))
+            self._remember(batch, self._settled(keys))
             if self._is_closed or not self._old.left:
                 return batch
-            tied = pc.fill_null(pc.equal(values, self._reached), False)
+            tied = pc.fill_null(pc.equal(keys, self._tied), False)
             if not pc.any(tied).as_py():
                 return batch
             rows = self._shown(_filtered(batch, tied))
             return _filtered(batch, pc.invert(self._old.moved(rows, tied)))
 
-    def _settled(self, values: pa.Array) -> pa.Array:
-        """Return the values that may be the watermark: a merge moves some rows again."""
+    def _settled(self, keys: pa.Array) -> pa.Array:
+        """Return the keys that may be the watermark's: a merge moves some rows again."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        none = pa.scalar(None, values.type)
-        late = self._beyond(values) if self._mode is not Mode.APPEND else None
-        values = values if late is None else pc.if_else(late, none, values)
+        none = pa.scalar(None, keys.type)
+        late = self._beyond(keys) if self._mode is not Mode.APPEND else None
+        keys = keys if late is None else pc.if_else(late, none, keys)
         if self._upper is None:
-            return values
-        return pc.if_else(pc.greater(values, self._upper), none, values)
+            return keys
+        return pc.if_else(pc.greater(keys, self._key(self._upper)), none, keys)
 
-    def _remember(self, batch: pa.RecordBatch, values: pa.Array) -> None:
+    def _remember(self, batch: pa.RecordBatch, keys: pa.Array) -> None:
         import pyarrow.compute as pc
 
-        top = pc.max(values.filter(pc.invert(pc.is_null(values, nan_is_null=True))))
+        top = pc.max(keys.filter(pc.invert(pc.is_null(keys, nan_is_null=True))))
         if not top.is_valid or (self._top is not None and pc.less(top, self._top).as_py()):
             return
         if self._top is None or pc.greater(top, self._top).as_py():
             self._top, self._at_top, self._too_many = top, [], False
+            self._top_value = self._values(batch)[pc.index(keys, top).as_py()]
         if self._is_closed or self._too_many:
             return
-        rows = self._shown(_filtered(batch, pc.equal(values, top)))
+        rows = self._shown(_filtered(batch, pc.equal(keys, top)))
         self._columns = tuple(rows.schema.names)
         self._too_many = len(self._at_top) + rows.num_rows > MOST_TIES
         self._at_top += [] if self._too_many else digests(rows)
@@ -218,18 +232,18 @@ class Increment:
         """
         import pyarrow.compute as pc
 
-        top = self._top
+        value = self._top_value
         if (
             self._is_cut
-            or top is None
-            or (self._reached is not None and pc.less(top, self._reached).as_py())
+            or value is None
+            or (self._tied is not None and pc.less(self._top, self._tied).as_py())
         ):
             return self._last
         if self._too_many:
-            _check_told_apart(self._wanted.column, top, self._mode)
+            _check_told_apart(self._wanted.column, value, self._mode)
         ties = () if self._too_many else tuple(self._at_top)
         columns = self._columns if ties else ()
-        return Watermark(self._wanted.column, text_of(top), str(top.type), ties, columns)
+        return Watermark(self._wanted.column, text_of(value), str(value.type), ties, columns)
 
     def notes(self) -> Iterator[str]:
         """Yield what a person should know of rows without a usable value."""
@@ -290,15 +304,12 @@ class _Ties:
         return pa.array(mask, pa.bool_())
 
 
-def _kind(column: str, offered: pa.Schema) -> pa.DataType:
-    """Return the type in which values are compared: Arrow compares some in a like one only."""
-    import pyarrow as pa
-
-    kind = offered.field(column).type
-    reason = reason_against(kind)
-    if reason is not None:
-        raise _unfit(column, reason)
-    return {pa.string_view(): pa.string(), pa.float16(): pa.float32()}.get(kind, kind)
+def _ordering(column: str, offered: pa.Schema) -> Ordering:
+    """Return how values of the column are compared. Raises `FlowError` where nobody knows."""
+    try:
+        return Ordering.of(offered.field(column))
+    except ValueError as error:
+        raise _unfit(column, str(error)) from error
 
 
 def _check_mode(wanted: Incremental, mode: Mode) -> None:
@@ -346,20 +357,22 @@ def _check_comparable(mode: Mode) -> None:
 def _unfit(column: str, reason: str) -> FlowError:
     return FlowError(
         f"'{column}' cannot be the column of incremental: {reason}",
-        hint="choose a number, a date, a time with its date or a text that grows with each row",
+        hint="choose a number, a date, a time with its date or a text that grows with each row; "
+        "a view or a  query:  of the home can cast the column to one",
         code="HG539",
     )
 
 
-def _known(last: Watermark | None, kind: pa.DataType, column: str) -> pa.Scalar | None:
+def _known(last: Watermark | None, ordering: Ordering, column: str) -> pa.Scalar | None:
     """Return the watermark as a value of the column's type today."""
     if last is None:
         return None
     try:
-        return value_of(last.value, kind)
+        return ordering.value_of(last.value)
     except ValueError as error:
         raise FlowError(
-            f"'{column}' was {last.type} when its watermark was written, and is {kind} now: "
+            f"'{column}' was {last.type} when its watermark was written, and is {ordering.kind} "
+            "now: "
             f"{error}",
             hint="move everything again with  hygge go --full-refresh, or say where to go on with  "
             "hygge state set",

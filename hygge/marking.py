@@ -35,12 +35,13 @@ from hygge.model import (
     Split,
     Watermark,
 )
+from hygge.ordering import Ordering
 from hygge.plan import Move, Plan
 from hygge.plurals import plural
 from hygge.settings import FILES, Incremental
 from hygge.shape import check_known
 from hygge.staging import blaming
-from hygge.watermarks import reason_against, text_of, tomorrow, value_of
+from hygge.watermarks import text_of, tomorrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,28 +90,30 @@ def position(move: Move, context: ProjectContext, value: str | None) -> Position
         )
     if value is None or not isinstance(wanted, Incremental):
         return Position(move, last)
-    mark = _watermark(wanted.column, value, _kind(move, context, wanted.column))
+    mark = _watermark(wanted.column, value, _field(move, context, wanted.column))
     known = last.watermark
     is_same = known is not None and (known.column, known.value) == (mark.column, mark.value)
     return Position(move, last, known if is_same else mark)
 
 
-def _kind(move: Move, context: ProjectContext, column: str) -> pa.DataType:
+def _field(move: Move, context: ProjectContext, column: str) -> pa.Field:
     with (
         blaming(HomeError, f"cannot read {move.entity}"),
         move.home.home(context).open(move.request()) as source,
     ):
         check_known(column, source.schema, "incremental")
-        kind: pa.DataType = source.schema.field(column).type
-    return kind
+        field: pa.Field = source.schema.field(column)
+    return field
 
 
-def _watermark(column: str, value: str, kind: pa.DataType) -> Watermark:
-    reason = reason_against(kind)
-    if reason is not None:
-        raise _refused(f"'{column}' cannot be the column of incremental: {reason}", None)
+def _watermark(column: str, value: str, field: pa.Field) -> Watermark:
     try:
-        found = value_of(value, kind)
+        ordering = Ordering.of(field)
+    except ValueError as error:
+        what = f"'{column}' cannot be the column of incremental: {error}"
+        raise _refused(what, None) from error
+    try:
+        found = ordering.value_of(value)
     except ValueError as error:
         raise _refused(f"'{column}': {error}", "write it as the home's column has it") from error
     _check_past(column, found)

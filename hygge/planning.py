@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hygge.comparing import check_compared
 from hygge.connector import Source
 from hygge.contract import Difference, agree, differences, typed
 from hygge.errors import HomeError, HyggeError, StoreError
@@ -129,7 +130,8 @@ def _look_at_columns(preview: Preview, plan: Plan, source: Source, past: Past) -
     contract = move.settings.schema_contract
     if held is not None:
         preview.changes = differences(offered, held, contract, move.settings.mode)
-    agree(offered, held, contract, move.settings.mode)
+    agreed = agree(offered, held, contract, move.settings.mode)
+    check_compared(move.settings, agreed.schema, move.store)
 
 
 def _window(past: Past, column: str, low: pa.Scalar | None) -> str:

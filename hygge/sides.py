@@ -12,12 +12,12 @@ from hygge.connector import Source
 from hygge.digests import DIGEST, digests
 from hygge.errors import FlowError
 from hygge.model import Commit, Mode, Watermark
+from hygge.ordering import Ordering
 from hygge.requests import DELETED_AT
 from hygge.settings import Incremental, MoveSettings
 from hygge.shape import Shape
 from hygge.sifting import Sieve
 from hygge.tallies import Numbered
-from hygge.watermarks import value_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,13 +167,13 @@ class Moved:
         self, wanted: Incremental, last: Watermark, offered: pa.Schema, shown: Shown
     ) -> None:
         self._shown = shown
-        kind = offered.field(last.column).type
         self.column = last.column
         self._nulls_are_moved = wanted.nulls == "include"
         try:
-            self._reached = value_of(last.value, kind)
+            self._ordering = Ordering.of(offered.field(last.column))
+            self._reached = self._key(last.value)
             initial = wanted.initial
-            self._least = None if initial is None else value_of(str(initial), kind)
+            self._least = None if initial is None else self._key(str(initial))
         except ValueError as error:
             raise FlowError(f"the watermark does not fit: {error}", code="HG552") from error
         self._columns = [name for name in last.ties_of if name in offered.names]
@@ -182,6 +182,9 @@ class Moved:
             "".join(row[n * DIGEST : (n + 1) * DIGEST] for n in places) for row in last.ties
         )
         self._left = Counter(self._known)
+
+    def _key(self, text: str) -> pa.Scalar:
+        return self._ordering.key(self._ordering.value_of(text))
 
     @classmethod
     def of(
@@ -204,7 +207,7 @@ class Moved:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        values = batch.column(self.column)
+        values = self._ordering.keys(batch.column(self.column))
         missing = pc.is_null(values, nan_is_null=True)
         later = pc.fill_null(pc.greater(values, self._reached), False)
         if self._least is not None:

@@ -26,7 +26,8 @@ def reason_against(kind: pa.DataType) -> str | None:
         return None
     if is_.is_time(kind):
         return "a time of day begins again every day"
-    return f"values of type {kind} do not grow with the rows"
+    shown = kind.extension_name if isinstance(kind, pa.BaseExtensionType) else kind
+    return f"values of type {shown} do not grow with the rows"
 
 
 def text_of(value: pa.Scalar) -> str:

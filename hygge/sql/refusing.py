@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hygge.errors import StoreError
+from hygge.errors import HomeError, StoreError
 from hygge.plurals import plural
 
 
@@ -40,3 +40,14 @@ def check_replaced(has_rows: bool, place: str) -> None:
 def _kept_back(what: str) -> StoreError:
     hint = "a trigger or rule of the table may keep rows out, or in"
     return StoreError(f"{what}; nothing was published", hint=hint, code="HG531")
+
+
+def other_order(column: str, value: str, way: str) -> HomeError:
+    """Return the error for a watermark of texts that the database orders by a collation."""
+    return HomeError(
+        f"'{column}' cannot be the column of incremental: the database orders it by a collation, "
+        f"and by its bytes, as hygge does, the new row with '{value}' would be taken for an old "
+        "one",
+        hint=f"order the column by its bytes ({way}), or choose a number or a time",
+        code="HG539",
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hygge.datatypes import NATIVE_TYPE
+from hygge.ordering import Order, marks
 from hygge.sql.names import quote
 from hygge.unfit import UnfitError
 
@@ -21,6 +22,16 @@ _AS_TEXT = frozenset(
     ("interval", "enum", "bit", "time with time zone", "union", "variant", "bignum", "geometry")
 )
 """Types that come to Arrow as something else, or as nothing that other systems could hold."""
+_ORDERS = {
+    **dict.fromkeys(("tinyint", "smallint", "integer", "bigint", "hugeint"), Order.NUMBER),
+    **dict.fromkeys(("utinyint", "usmallint", "uinteger", "ubigint", "uhugeint"), Order.NUMBER),
+    **dict.fromkeys(("decimal", "bignum"), Order.NUMBER),
+    **dict.fromkeys(("date", "timestamp", "timestamp with time zone"), Order.TIME),
+    **dict.fromkeys(("timestamp_s", "timestamp_ms", "timestamp_ns"), Order.TIME),
+    **dict.fromkeys(("uuid", "boolean"), Order.TEXT),
+    **dict.fromkeys(("enum", "bit", "time", "time with time zone", "float", "double"), Order.EQUAL),
+}
+"""How texts of a type are compared as its values are; those of other types cannot be."""
 _WIDE = ("hugeint", "uhugeint")
 _NESTED = ("list", "array", "struct", "map")
 
@@ -36,13 +47,16 @@ class Reading:
     native: str | None = None
     """The type of a column that is read as text, to be turned back by another DuckDB."""
     is_uuid: bool = False
+    order: Order | None = None
+    """How the values are compared, where they are texts of another type."""
 
 
 def reading_of(name: str, kind: Type, *, nullable: bool, as_text: bool) -> Reading:
     """Return how a column is read; with `as_text` as text, whatever it is."""
     quoted = quote(name)
+    order = Order.EQUAL if str(kind) == "JSON" else _ORDERS.get(kind.id, Order.UNKNOWN)
     if as_text and str(kind) != "VARCHAR":
-        return Reading(name, f"CAST({quoted} AS VARCHAR)", nullable)
+        return Reading(name, f"CAST({quoted} AS VARCHAR)", nullable, order=order)
     if kind.id == "uuid":
         hexadecimal = f"replace(CAST({quoted} AS VARCHAR), '-', '')"
         return Reading(name, f"unhex({hexadecimal})", nullable, is_uuid=True)
@@ -56,7 +70,8 @@ def reading_of(name: str, kind: Type, *, nullable: bool, as_text: bool) -> Readi
         )
         return Reading(name, sql, nullable)
     if str(kind) == "JSON" or _holds_odd(kind):
-        return Reading(name, f"CAST({quoted} AS VARCHAR)", nullable, str(kind))
+        sql = f"CAST({quoted} AS VARCHAR)"
+        return Reading(name, sql, nullable, str(kind), order=order)
     return Reading(name, quoted, nullable)
 
 
@@ -84,8 +99,8 @@ def field_of(reading: Reading, field: pa.Field) -> pa.Field:
     import pyarrow as pa
 
     kind = pa.uuid() if reading.is_uuid else plain(field.type)
-    native = {NATIVE_TYPE: f"{VENDOR}{reading.native}".encode()} if reading.native else None
-    return pa.field(reading.name, kind, reading.nullable, native)
+    native = f"{VENDOR}{reading.native}" if reading.native else None
+    return pa.field(reading.name, kind, reading.nullable, marks(reading.order, native))
 
 
 def plain(kind: pa.DataType) -> pa.DataType:

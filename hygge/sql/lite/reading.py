@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from hygge.connector import ReadRequest, Source
 from hygge.errors import HomeError, LateTypeError
 from hygge.model import Span, Split
+from hygge.ordering import marks
 from hygge.sql import literals
 from hygge.sql.lite import catalog
 from hygge.sql.lite.connecting import Rows, cursor_of
 from hygge.sql.lite.faults import fault
 from hygge.sql.lite.telling import Telling
-from hygge.sql.lite.types import Kind, declared_kind, stored_kind, text_kind
+from hygge.sql.lite.types import Kind, declared_kind, order_of, stored_kind, text_kind
 from hygge.sql.lite.values import first_unreadable, from_stored
 from hygge.sql.lite.views import View
 from hygge.sql.literals import where
@@ -131,7 +132,14 @@ class LiteSource(Source):
         import pyarrow as pa
 
         self._readings = list(readings)
-        self.schema = pa.schema([pa.field(r.name, r.kind.type, r.nullable) for r in readings])
+        self.schema = pa.schema(
+            [
+                pa.field(
+                    one.name, one.kind.type, one.nullable, marks(order_of(one.declared, one.kind))
+                )
+                for one in readings
+            ]
+        )
 
     def narrow(self, columns: Sequence[str]) -> None:
         """Ask for these columns only."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hygge.files.json_text import fit_json
+from hygge.ordering import Order
 from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
@@ -63,6 +64,26 @@ def declared_kind(declared: str) -> Kind | None:
     if affinity == "blob" and name:
         return Kind(pa.binary(), "blob")
     return stored_kind(plain[affinity]) if affinity in plain else None
+
+
+def order_of(declared: str, kind: Kind) -> Order | None:
+    """Return how values that are read as `kind` are compared; None for the way of their type.
+
+    What is read as text may be a number, or anything.
+    """
+    import pyarrow as pa
+
+    if kind != text_kind():
+        return None
+    own = declared_kind(declared)
+    is_ = pa.types
+    if own is None:
+        return Order.UNKNOWN
+    if is_.is_string(own.type):
+        return None
+    if is_.is_integer(own.type) or is_.is_decimal(own.type):
+        return Order.NUMBER
+    return Order.TIME if is_.is_date(own.type) or is_.is_timestamp(own.type) else Order.UNKNOWN
 
 
 def affinity_of(declared: str) -> str:

@@ -156,6 +156,8 @@ def _type(described: Any) -> str:  # noqa: ANN401
         return f"decimal({min(max(digits, scale, 1), 65)},{scale})"
     if code == _BIT:
         return f"bit({length})"
-    if described.charsetnr != _BINARY_CHARSET or described.flags & (_ENUM | _SET):
+    if described.flags & (_ENUM | _SET):
+        return "set" if described.flags & _SET else "enum"
+    if described.charsetnr != _BINARY_CHARSET:
         return "longtext"
     return f"binary({length})" if code == _FIXED and length <= 255 else "longblob"

@@ -20,9 +20,10 @@ from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.splitting import AloneError, Readers
 from hygge.sql.maria.types import Column, Reading, reading_of, shape
 from hygge.sql.maria.values import decoded
-from hygge.sql.maria.window import condition, in_order
+from hygge.sql.maria.window import condition, in_order, overlooked
 from hygge.sql.maria.wire import Block, DesyncError, Stream
 from hygge.sql.names import TableName, quote
+from hygge.sql.refusing import other_order
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,6 +114,19 @@ class MariaSource(Source):
         if reading.sql == quote(span.column, "`"):
             base, _, _ = shape(self._columns[span.column].type)
             self._within = condition(span, reading.sql, base)
+            self._check_collation(span, reading.sql, base)
+
+    def _check_collation(self, span: Span, column: str, base: str) -> None:
+        """Raise `HomeError` where rows that are new to the database are old by their bytes."""
+        test = overlooked(span, column, base)
+        if test is None:
+            return
+        rows = where(self._request.where, test)
+        found = self._run(f"SELECT LEFT({column}, 80) FROM {self._from}{rows} LIMIT 1")
+        if found:
+            raise other_order(
+                span.column, str(found[0][0]), "CONVERT(… USING utf8mb4) COLLATE utf8mb4_bin"
+            )
 
     def splits(self, wanted: int) -> list[Split]:
         """Return ranges of the primary key, each for a connection of its own, or one split.

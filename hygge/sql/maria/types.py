@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hygge.ordering import Order, marks
 from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
@@ -37,6 +38,14 @@ _BYTES = frozenset({"varbinary", "tinyblob", "blob", "mediumblob", "longblob", "
 _SHAPES = frozenset({"geometry", "point", "linestring", "polygon", "geometrycollection"})
 """Also with `multi` before them; what comes are the bytes that the server itself keeps."""
 _UNITS = {0: "s", 3: "ms", 6: "us"}
+_TEXT = frozenset(("char", "varchar", "tinytext", "text", "mediumtext", "longtext"))
+_ORDERS = {
+    **dict.fromkeys((*_WHOLE, "decimal", "numeric", "year", "bit"), Order.NUMBER),
+    **dict.fromkeys(("date", "datetime", "timestamp"), Order.TIME),
+    **dict.fromkeys(("inet6", "inet4", "uuid", "time", "enum", "set"), Order.EQUAL),
+    **dict.fromkeys(("float", "double"), Order.EQUAL),
+}
+"""How texts of a type are compared as its values are; those of other types cannot be."""
 _DIGITS = {unit: digits for digits, unit in _UNITS.items()}
 
 
@@ -91,7 +100,9 @@ def reading_of(column: Column, quoted: str, wanted: str | None = None) -> Readin
         sql = f"{quoted} * 1e0"
     elif base == "uuid" and kind == pa.uuid():
         sql = f"UNHEX(REPLACE(CAST({quoted} AS CHAR), '-', ''))"
-    return Reading(sql, pa.field(column.name, kind, column.nullable))
+    is_told = base in _TEXT or not pa.types.is_string(kind)
+    said = None if is_told else marks(_ORDERS.get(base, Order.UNKNOWN))
+    return Reading(sql, pa.field(column.name, kind, column.nullable, said))
 
 
 def arrow_type(column: Column) -> pa.DataType:
@@ -129,6 +140,8 @@ def _bytes(column: Column, base: str, inside: str) -> pa.DataType:
 
     if base == "binary":
         size = int(inside or 1)
+        if size == 0:
+            return pa.null()  # what a view or CREATE TABLE AS makes of NULL
         return pa.uuid() if size == 16 and column.comment == SAYS_UUID else pa.binary(size)
     is_shape = base.removeprefix("multi") in _SHAPES or base == "geomcollection"
     return pa.binary() if base in _BYTES or is_shape else pa.string()

@@ -37,7 +37,7 @@ def _cast_to(kind: pa.DataType) -> Callable[[pa.Array], pa.Array]:
     if is_.is_fixed_size_binary(kind):
         return lambda texts: texts.cast(kind)
     if is_.is_null(kind):
-        return lambda texts: pa.nulls(len(texts))
+        return _nothing
     if is_.is_float32(kind):
         return lambda texts: texts.cast(pa.string()).cast(pa.float64()).cast(kind)
     if is_.is_timestamp(kind):
@@ -46,6 +46,14 @@ def _cast_to(kind: pa.DataType) -> Callable[[pa.Array], pa.Array]:
     if is_.is_time(kind):
         return lambda texts: _times(texts, kind)
     return lambda texts: texts.cast(pa.string()).cast(kind)
+
+
+def _nothing(texts: pa.Array) -> pa.Array:
+    import pyarrow as pa
+
+    if texts.null_count < len(texts):
+        raise pa.ArrowInvalid("a value where none can be")
+    return pa.nulls(len(texts))
 
 
 def _times(texts: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -37,6 +37,19 @@ def in_order(column: str, base: str) -> str | None:
     return column if base in _NUMBERS | {"double", "date", "datetime", "timestamp"} else None
 
 
+def overlooked(span: Span, column: str, base: str) -> str | None:
+    """Return the condition for rows that are not below a range, but are by their bytes.
+
+    None for types whose order is no collation's.
+    """
+    low = None if base not in _TEXTS or span.low is None else literals.text(span.low)
+    if low is None:
+        return None
+    text = f"X'{low.encode().hex()}'"
+    # A text of the connection's own has no collation to insist on.
+    return f"{column} >= CONVERT({text} USING utf8mb4) AND {in_order(column, base)} < {text}"
+
+
 def _literal(value: pa.Scalar, base: str) -> str | None:
     if base in _NUMBERS:
         return literals.number(value)

@@ -206,12 +206,12 @@ class Bounds:
         """Return the highest value, once all have ended that may have taken a lower one before."""
         run = self._run
         with reading(run):
-            highest = run(column.max_of)[0][0]
+            highest = run(column.max_of)
         # Not before: who begins to write after the highest value was seen gets a higher one.
         oids = None if column.table is None else [oid for (oid,) in run(_PARTS, (column.table,))]
         writers = partial(_writers, run, oids)
         until_ended(writers, writers(), column.entity, _END, latest=self._latest)
-        return lowest(column.kind) if highest is None else value_of(highest, column.kind)
+        return value_of(highest[0][0], column.kind) if highest else lowest(column.kind)
 
 
 def _named(pid: int | None, name: str) -> str:

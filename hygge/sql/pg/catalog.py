@@ -50,7 +50,7 @@ WITH RECURSIVE base AS (
   FROM base b JOIN pg_type t ON t.oid = b.typid WHERE t.typtype = 'd'
 )
 SELECT b.attrelid, b.attname, format_type(b.typid, b.typmod), b.attnotnull, b.fills,
-       b.attidentity <> '' OR b.attgenerated <> ''
+       b.attidentity <> '' OR b.attgenerated <> '', t.typtype = 'e'
 FROM base b JOIN pg_type t ON t.oid = b.typid WHERE t.typtype <> 'd' ORDER BY b.attrelid, b.attnum
 """
 _KEYS = """
@@ -89,6 +89,7 @@ class Column:
     """Whether it has a default, or is an identity or generated column."""
     is_computed: bool
     """Whether the server refuses or ignores values for it: identity and generated columns."""
+    is_enum: bool = False
 
 
 def tables(run: Run) -> list[Table]:
@@ -118,8 +119,8 @@ def columns(run: Run, oids: Sequence[int]) -> dict[int, list[Column]]:
     """Return the columns of tables, in their order."""
     rows = run(_COLUMNS, (list(oids),))
     return {
-        oid: [Column(name, kind, not required, bool(fills), bool(computed)) for
-              _, name, kind, required, fills, computed in group]
+        oid: [Column(name, kind, not required, bool(fills), bool(computed), bool(is_enum)) for
+              _, name, kind, required, fills, computed, is_enum in group]
         for oid, group in groupby(rows, key=lambda row: row[0])
     }  # fmt: skip
 
@@ -143,11 +144,13 @@ def query_columns(run: Run, described: Sequence[tuple[str, int, int]]) -> list[C
     oids = [oid for _, oid, _ in described]
     modifiers = [modifier for _, _, modifier in described]
     rows = run(
-        "SELECT format_type(t, m) FROM unnest($1::oid[], $2::int4[]) "
-        "WITH ORDINALITY AS u(t, m, n) ORDER BY n",
+        "SELECT format_type(t, m), p.typtype = 'e' FROM unnest($1::oid[], $2::int4[]) "
+        "WITH ORDINALITY AS u(t, m, n) JOIN pg_type p ON p.oid = t ORDER BY n",
         (oids, modifiers),
     )
     return [
-        Column(name, kind, nullable=True, fills_itself=False, is_computed=False)
-        for (name, _, _), (kind,) in zip(described, rows, strict=True)
+        Column(
+            name, kind, nullable=True, fills_itself=False, is_computed=False, is_enum=bool(is_enum)
+        )
+        for (name, _, _), (kind, is_enum) in zip(described, rows, strict=True)
     ]

@@ -18,9 +18,11 @@ from hygge.sql.pg.bounding import SAYS_READ_ONLY
 from hygge.sql.pg.connecting import Bulk, Rows, bulk, cursor_of
 from hygge.sql.pg.faults import fault
 from hygge.sql.pg.settings import PgSettings
-from hygge.sql.pg.types import Reading, reading_of
-from hygge.sql.pg.window import condition
+from hygge.sql.pg.types import Reading, ordered_type, reading_of
+from hygge.sql.pg.window import condition, overlooked
+from hygge.sql.refusing import other_order
 from hygge.sql.silence import LONGEST_PAUSE
+from hygge.watermarks import reason_against
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,6 +102,7 @@ class PgSource(Source):
                     column.type,
                     nullable=column.nullable,
                     as_text=wanted.get(column.name) == "string",
+                    is_enum=column.is_enum,
                 )
                 for column in columns
             ]
@@ -121,22 +124,32 @@ class PgSource(Source):
         """Return what tells up to where rows are complete; None for a column of an odd order."""
         name = self._request.watermark or ""
         reading = next((one for one in self._readings if one.field.name == name), None)
-        if reading is None or reading.sql != quote(name) or self._is_foreign:
+        if reading is None or self._is_foreign or not self._is_ordered(reading):
             return None
-        kind, type_name, column = reading.field.type, self._types[name], reading.sql
-        highest = f'max({column} COLLATE "C")' if str(kind) == "string" else f"max({column})"
-        numbers = {"numeric": f"{column} <> 'NaN'", "real": f"{column} < 'Infinity'"}
-        numbers["double precision"] = numbers["real"]
-        rows = where(self._request.where, numbers.get(type_name.partition("(")[0]))
+        type_name, column = self._types[name], quote(name)
+        is_text = reading.sql == column and str(reading.field.type) == "string"
+        ordered = f'{column} COLLATE "C"' if is_text else column
+        numbers = {"numeric": f"{column}::text NOT IN ('NaN', 'Infinity')"}
+        numbers |= dict.fromkeys(("real", "double precision"), f"{column} < 'Infinity'")
+        finite = numbers.get(type_name.partition("(")[0])
+        rows = where(self._request.where, f"{column} IS NOT NULL", finite)
         table = self._table
         return bounding.Column(
             self._request.entity,
-            f"SELECT ({highest})::text FROM {self._from}{rows}",
+            # Not every type has a max(); and ORDER BY would take the name for that of the text.
+            f"SELECT {column}::text FROM (SELECT {column} FROM {self._from}{rows} "
+            f"ORDER BY {ordered} DESC LIMIT 1) AS highest",
             type_name,
-            kind,
+            reading.field.type,
             table.oid if table is not None and "table" in table.kind else None,
             self._request.reads_back,
         )
+
+    def _is_ordered(self, reading: Reading) -> bool:
+        """Return whether the column itself can be asked for a range of the values read."""
+        if reading.sql != quote(reading.field.name):
+            return ordered_type(reading.field) is not None
+        return reason_against(reading.field.type) is None
 
     @property
     def _is_foreign(self) -> bool:
@@ -145,14 +158,27 @@ class PgSource(Source):
     def within(self, span: Span) -> None:
         """Leave out rows outside of a range where the column itself is read, in its own order."""
         reading = next(one for one in self._readings if one.field.name == span.column)
-        column = quote(span.column)
+        column, type_name = quote(span.column), self._types[span.column]
         encoding = self._run.connection.info.parameter_status("server_encoding")
-        if reading.sql == column:
-            self._within = condition(
-                span, column, self._types[span.column], is_utf8=encoding == "UTF8"
-            )
+        if self._is_ordered(reading):
+            self._within = condition(span, column, type_name, is_utf8=encoding == "UTF8")
         if self._within is not None:
             self.total_rows = None
+            self._check_collation(span, column, type_name)
+
+    def _check_collation(self, span: Span, column: str, type_name: str) -> None:
+        """Raise `HomeError` where rows that are new to the database are old by their bytes."""
+        test = overlooked(span, column, type_name)
+        if test is None:
+            return
+        rows = where(self._request.where, test)
+        found = self._run(f"SELECT left({column}, 80) FROM {self._from}{rows} LIMIT 1")
+        if found:
+            raise other_order(
+                span.column,
+                str(found[0][0]),
+                f'ALTER TABLE … ALTER COLUMN {column} TYPE {type_name} COLLATE "C"',
+            )
 
     def splits(self, wanted: int) -> list[Split]:
         """Return ranges of pages, as many as there are free connections for, or one split.

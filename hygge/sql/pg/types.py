@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hygge.datatypes import NATIVE_TYPE
 from hygge.files.json_text import fit_json
+from hygge.ordering import Order, marks
 from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
@@ -30,7 +31,19 @@ _PLAIN = {
     "date": "date32",
 }
 _TEXTS = ("character varying", "character", "name", '"char"', "bpchar")
-_WHOLE_IDS = ("oid", "xid", "cid", "regproc", "regclass", "regtype")
+_WHOLE_IDS = ("oid", "regproc", "regclass", "regtype")
+_COUNTERS = ("xid", "cid")
+"""Whole numbers that begin again: the server has no order for them, and no cast to a number."""
+_ORDERS = {
+    **dict.fromkeys(("numeric", "xid8", "smallint", "integer", "bigint", "money", "oid"), "number"),
+    "pg_lsn": "hexadecimal",
+    **dict.fromkeys(("date", "timestamp without time zone", "timestamp with time zone"), "time"),
+    **dict.fromkeys(("bit", "bit varying", "macaddr", "macaddr8", "boolean", "uuid"), "text"),
+    **dict.fromkeys(("inet", "cidr", "time without time zone", "time with time zone"), "equal"),
+    **dict.fromkeys(("int4range", "int8range", "daterange", "tsrange", "tstzrange"), "equal"),
+    **dict.fromkeys(("xid", "cid", "bytea", "real", "double precision"), "equal"),
+}
+"""How texts of a type are compared as its values are; those of other types cannot be."""
 _IN_LISTS = ("smallint", "integer", "bigint", "real", "double precision", "boolean", "text")
 _NUMERIC = re.compile(r"numeric\((\d+),(-?\d+)\)")
 _MONEY_SHAPE = (21, 2)
@@ -48,7 +61,13 @@ class Reading:
 
 
 def reading_of(
-    name: str, quoted: str, type_name: str, *, nullable: bool, as_text: bool = False
+    name: str,
+    quoted: str,
+    type_name: str,
+    *,
+    nullable: bool,
+    as_text: bool = False,
+    is_enum: bool = False,
 ) -> Reading:
     """Return how a column of `type_name` (as `format_type` has it) is read.
 
@@ -62,15 +81,26 @@ def reading_of(
         return Reading(f"{quoted}::numeric", pa.field(name, shape, nullable), True)
     if type_name in _WHOLE_IDS and not as_text:
         return Reading(f"{quoted}::int8", pa.field(name, pa.int64(), nullable))
+    if type_name in _COUNTERS and not as_text:
+        said = marks(Order.EQUAL, f"{VENDOR}{type_name}")
+        counts = pa.field(name, pa.int64(), nullable, said)
+        return Reading(f"{quoted}::text::int8", counts)
     if kind is None or (as_text and not pa.types.is_string(kind)):
-        own = {NATIVE_TYPE: f"{VENDOR}{type_name}".encode()}
-        native = None if as_text and kind is not None else own
-        return Reading(f"{quoted}::text", pa.field(name, pa.string(), nullable, native))
+        native = None if as_text and kind is not None else f"{VENDOR}{type_name}"
+        order = Order.EQUAL if is_enum else order_of_text(type_name)
+        said = marks(order, native)
+        return Reading(f"{quoted}::text", pa.field(name, pa.string(), nullable, said))
     if pa.types.is_list(kind):
         sql = _one_dimensional(name, quoted, type_name)
         return Reading(sql, pa.field(name, kind, nullable))
     is_decimal = pa.types.is_decimal(kind)
     return Reading(quoted, pa.field(name, kind, nullable), is_decimal)
+
+
+def order_of_text(type_name: str) -> Order:
+    """Return how the texts of a type's values are compared as the values are."""
+    base = re.sub(r"\([\d, -]*\)", "", type_name)
+    return Order(_ORDERS.get(base, "unknown"))
 
 
 def _one_dimensional(name: str, quoted: str, type_name: str) -> str:
@@ -120,6 +150,15 @@ def _time_type(type_name: str) -> pa.DataType | None:
         "timestamp without time zone": pa.timestamp("us"),
         "timestamp with time zone": pa.timestamp("us", "UTC"),
     }.get(type_name)
+
+
+def ordered_type(field: pa.Field) -> str | None:
+    """Return PostgreSQL's own type of a field of texts whose order is known; None for any other."""
+    own = native_type(field)
+    return None if own is None or order_of_text(own) in _WITHOUT_ORDER else own
+
+
+_WITHOUT_ORDER = (Order.EQUAL, Order.UNKNOWN)
 
 
 def native_type(field: pa.Field) -> str | None:

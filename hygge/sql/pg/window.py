@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _WHOLE = ("smallint", "integer", "bigint")
 _FLOATS = ("real", "double precision")
 _TEXTS = ("text", "character varying")
+_READ_AS_TEXT = ("numeric", "xid8", "pg_lsn", "bit varying", "macaddr", "macaddr8")
+"""Types whose values are texts here, and whose own order is known."""
+_PLAIN = re.compile(r"[-+.:/0-9A-Fa-f]+")
 
 
 def condition(span: Span, column: str, type_name: str, *, is_utf8: bool) -> str | None:
@@ -35,9 +38,21 @@ def condition(span: Span, column: str, type_name: str, *, is_utf8: bool) -> str 
     return f"{found} OR {column} = 'NaN'" if found and is_cut else found
 
 
+def overlooked(span: Span, column: str, type_name: str) -> str | None:
+    """Return the condition for rows that are not below a range, but are by their bytes.
+
+    None for types whose order is no collation's.
+    """
+    base = re.sub(r"\([\d, -]*\)", "", type_name)
+    low = None if base not in _TEXTS or span.low is None else _text(literals.text(span.low))
+    return None if low is None else f'{column} >= {low} AND {column} COLLATE "C" < {low}'
+
+
 def _literal(value: pa.Scalar, base: str) -> str | None:
     if base in _TEXTS:
         return _text(literals.text(value))
+    if base in _READ_AS_TEXT and (text := literals.text(value)):
+        return f"'{text}'::{base}" if _PLAIN.fullmatch(text) else None
     said: tuple[str | None, str] = {
         **dict.fromkeys(_WHOLE, (literals.number(value), "bigint")),
         **dict.fromkeys(_FLOATS, (literals.binary_float(value), "double precision")),
