@@ -8,7 +8,7 @@ would swallow it), and when something is wrong, an exact reader of records says 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from hygge.errors import HomeError
 from hygge.files.blocks import Block, BlockReader, count_lines
+from hygge.files.moments import moments
 from hygge.plurals import plural
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ class Dialect:
     has_doubled_quotes: bool = True
     null_values: tuple[str, ...] = ("",)
     decimal_point: str = "."
-    timestamp_formats: tuple[str, ...] = ()
 
     def cut(self, data: bytes) -> int:
         """Return where the last whole record of `data` ends, as far as counting quotes can tell."""
@@ -122,7 +122,7 @@ class Dialect:
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
             decimal_point=self.decimal_point,
-            timestamp_parsers=[*self.timestamp_formats, csv.ISO8601],
+            timestamp_parsers=[csv.ISO8601],
         )
 
 
@@ -148,6 +148,8 @@ class DelimitedReader:
     names: Sequence[str] = ()
     types: dict[str, pa.DataType] = field(default_factory=dict)
     """The types of columns that are not to be texts."""
+    formats: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Ways to write the dates and times of columns, besides ISO 8601."""
 
     def read_header(self, *, is_used: bool = True) -> None:
         """Take the names from the next record; none when the text is at its end.
@@ -248,7 +250,7 @@ class DelimitedReader:
                     newlines=any(mark in block.data for mark in marks), columns=len(self.names)
                 ),
                 convert_options=self.dialect.convert_options(
-                    {name: _parsed_type(self.types.get(name, pa.string())) for name in self.names}
+                    {name: self._parsed_type(name) for name in self.names}
                 ),
             )
         except pa.ArrowInvalid as error:
@@ -257,10 +259,19 @@ class DelimitedReader:
             return self._parse(block, at_once=True)
         for place, name in enumerate(self.names):
             if self.types.get(name, table.column(place).type) != table.column(place).type:
-                values = _cast(table.column(place), self.types[name], place)
+                formats = self.formats.get(name, ())
+                values = _cast(table.column(place), self.types[name], formats, place)
                 table = table.set_column(place, name, values)
         self._check_range(table, block)
         return table
+
+    def _parsed_type(self, name: str) -> pa.DataType:
+        """Return the type that Arrow's parser is to make, text for one that it cannot."""
+        import pyarrow as pa
+
+        kind = self.types.get(name, pa.string())
+        is_text = name in self.formats or pa.types.is_decimal256(kind)
+        return pa.string() if is_text else kind
 
     def _check_range(self, table: pa.Table, block: Block) -> None:
         """Raise for a number too large for its type: Arrow makes it infinite without a word."""
@@ -351,26 +362,39 @@ class DelimitedReader:
         )
 
 
-def _parsed_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type that Arrow's parser is to make, text for one that it cannot."""
-    import pyarrow as pa
-
-    return pa.string() if pa.types.is_decimal256(kind) else kind
-
-
-def _cast(texts: pa.ChunkedArray, kind: pa.DataType, place: int) -> pa.ChunkedArray:
+def _cast(
+    texts: pa.ChunkedArray, kind: pa.DataType, formats: Sequence[str], place: int
+) -> pa.ChunkedArray:
     """Return `texts` as values; an error is worded as those of Arrow's parser are."""
     import pyarrow as pa
 
-    try:
-        return texts.cast(kind)
-    except pa.ArrowInvalid:
-        for row in range(len(texts)):
-            try:
-                texts.slice(row, 1).cast(kind)
-            except pa.ArrowInvalid as error:
-                raise pa.ArrowInvalid(f"In CSV column #{place}: Row #{row + 1}: {error}") from error
-        raise
+    def read(array: pa.Array) -> pa.Array:
+        return moments(array, kind, formats) if formats else array.cast(kind)
+
+    values, row = [], 0
+    for chunk in texts.chunks:
+        try:
+            values.append(read(chunk))
+        except pa.ArrowInvalid as problem:
+            wrong, error = _first_refused(chunk, read) or (0, problem)
+            where = f"In CSV column #{place}: Row #{row + wrong + 1}"
+            raise pa.ArrowInvalid(f"{where}: {error}") from error
+        row += len(chunk)
+    return pa.chunked_array(values, kind)
+
+
+def _first_refused(
+    texts: pa.Array, read: Callable[[pa.Array], pa.Array]
+) -> tuple[int, pa.ArrowInvalid] | None:
+    """Return the place of the first text that cannot be read, and why."""
+    import pyarrow as pa
+
+    for place in range(len(texts)):
+        try:
+            read(texts[place : place + 1])
+        except pa.ArrowInvalid as error:
+            return place, error
+    return None
 
 
 def _first_bad_byte(data: bytes) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from hygge.connector import ProjectContext, ReadRequest
 from hygge.datatypes import TypeName, arrow_type
@@ -19,6 +19,7 @@ from hygge.files.faults import NoColumnsError
 from hygge.files.home import FileHome, FileHomeConfig, FileSource
 from hygge.files.inference import TEXT, Guess, TextType, candidates
 from hygge.files.layout import DataFile
+from hygge.files.moments import FormatText, moment_format
 from hygge.files.pieces import FileFacts, Piece
 from hygge.plurals import plural
 from hygge.settings import Names
@@ -32,6 +33,15 @@ _SAMPLED_FILES = 8
 """Of further files only the header is looked at."""
 _HEADER_BYTES = 2**16
 _LEAST_BLOCK, _LARGEST_BLOCK = 2**16, 2**23
+
+Formats = Annotated[
+    tuple[FormatText, ...],
+    BeforeValidator(
+        lambda value: [value] if isinstance(value, str) else value,
+        json_schema_input_type=str | tuple[str, ...],
+    ),
+]
+"""A list of formats; one may stand alone."""
 
 
 class CsvHomeConfig(FileHomeConfig, type="csv"):
@@ -62,8 +72,13 @@ class CsvHomeConfig(FileHomeConfig, type="csv"):
     """Types of columns, by name; a value that does not fit fails the move, naming its line."""
     decimal_point: Literal[".", ","] = "."
     """What separates the whole part of a number from its decimals."""
-    timestamp_formats: tuple[str, ...] = ()
-    """Ways to write dates and timestamps besides ISO 8601, e.g. `%d/%m/%Y %H:%M`."""
+    timestamp_formats: Formats | dict[str, Formats] = ()
+    """Ways to write dates, times and timestamps besides ISO 8601, e.g. `%d/%m/%Y %H:%M`.
+
+    A list is for every column whose texts look so. `{column: format}` is for these columns only,
+    and a value of them that does not fit fails the move, naming its line. A day that does not
+    exist, such as 31/02/2024, never fits.
+    """
     infer: bool = True
     """Whether columns without a declared type get one from their values; else they are text."""
 
@@ -93,6 +108,21 @@ class CsvHomeConfig(FileHomeConfig, type="csv"):
             raise ValueError("types need the columns' names; give them as `names`")
         return self
 
+    @model_validator(mode="after")
+    def _check_formats(self) -> Self:
+        if not isinstance(self.timestamp_formats, dict):
+            return self
+        for name, texts in self.timestamp_formats.items():
+            kinds = {moment_format(text).kind for text in texts}
+            if not texts:
+                raise ValueError(f"timestamp_formats: column '{name}' has no format")
+            if len(kinds - {"date"}) > 1 or kinds == {"date", "time"}:
+                raise ValueError(f"timestamp_formats: those of column '{name}' are of several types")
+            declared = self.types.get(name, min(kinds))
+            if not declared.startswith(("date", "time")):
+                raise ValueError(f"column '{name}' has a timestamp format, but is {declared}")
+        return self
+
     @property
     def has_header(self) -> bool:
         """Whether the first line is no data."""
@@ -108,8 +138,22 @@ class CsvHomeConfig(FileHomeConfig, type="csv"):
             has_doubled_quotes=self.double_quote,
             null_values=self.null_values,
             decimal_point=self.decimal_point,
-            timestamp_formats=self.timestamp_formats,
         )
+
+    def declared(self) -> dict[str, pa.DataType]:
+        """Return the types of columns that are not to be guessed: given, or those of a format."""
+        found = {name: arrow_type(kind) for name, kind in self.types.items()}
+        if isinstance(self.timestamp_formats, dict):
+            for name, texts in self.timestamp_formats.items():
+                kinds = {moment_format(text).kind for text in texts}
+                kind = kinds.pop() if len(kinds) == 1 else "timestamp"
+                found.setdefault(name, arrow_type(kind))
+        return found
+
+    def formats(self, name: str) -> tuple[str, ...]:
+        """Return the ways to write dates and times in a column."""
+        given = self.timestamp_formats
+        return given.get(name, ()) if isinstance(given, dict) else given
 
     def home(self, context: ProjectContext) -> CsvHome:
         """Return the home; touches nothing on the disk."""
@@ -135,7 +179,7 @@ class CsvSource(FileSource):
         self, request: ReadRequest, files: Sequence[DataFile], config: CsvHomeConfig
     ) -> None:
         self.config = config
-        self.declared = {name: arrow_type(kind) for name, kind in config.types.items()}
+        self.declared = config.declared()
         self.guesses: dict[str, Guess] = {}
         self.kinds: dict[str, TextType] = {}
         self.samples = 0 if request.thorough or not config.infer else _SAMPLED_FILES
@@ -204,6 +248,11 @@ class CsvSource(FileSource):
                 reader.read_header(is_used=not self.config.names)
             self._name(reader, file)
             reader.types = {n: t for n, t in self.declared.items() if n in reader.names}
+            reader.formats = {
+                name: formats
+                for name, kind in reader.types.items()
+                if _is_moment(kind) and (formats := self.config.formats(name))
+            }
             yield reader
 
     def _name(self, reader: DelimitedReader, file: DataFile) -> None:
@@ -237,12 +286,17 @@ class CsvSource(FileSource):
     def _learn(self, reader: DelimitedReader, limit: int | None = None) -> None:
         """Learn what texts there are in the next `limit` blocks, or in all that follow."""
         for name in set(reader.names) - self.declared.keys() - self.guesses.keys():
-            types = candidates(self.config.decimal_point, self.config.timestamp_formats)
-            self.guesses[name] = Guess(types)
+            self.guesses[name] = self._guess(name)
         for table in islice(reader.tables(), limit):
             for name in set(reader.names) - self.declared.keys():
                 for texts in table.column(name).chunks:
                     self.guesses[name].learn(texts)
+
+
+def _is_moment(kind: pa.DataType) -> bool:
+    import pyarrow.types as is_
+
+    return bool(is_.is_date(kind) or is_.is_time(kind) or is_.is_timestamp(kind))
 
 
 def _array(text: pa.StringScalar) -> pa.StringArray:
