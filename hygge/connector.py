@@ -240,6 +240,13 @@ class Source(ABC):
     primary_key: tuple[str, ...] = ()
     """The columns that identify a row, where the home itself declares them; never guessed."""
 
+    def notes(self) -> Sequence[str]:
+        """Return what a person should know of how this view reads its data, as sentences.
+
+        Asked for when all rows were read, and by `plan` before any is.
+        """
+        return ()
+
     def narrow(self, columns: Sequence[str]) -> None:  # noqa: B027  (a choice, not a duty)
         """Hear which columns of `schema` are wanted, at least one, before `splits` and `read`.
 

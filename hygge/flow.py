@@ -87,7 +87,7 @@ class _Read:
 
     def notes(self) -> tuple[str, ...]:
         seen = () if self.increment is None else self.increment.notes()
-        return (*seen, *self.past.notes(self.source.ledger))
+        return (*seen, *self.past.notes(self.source.ledger), *self.source.notes())
 
     def watermark(self) -> Watermark | None:
         return None if self.increment is None else self.increment.watermark()
@@ -245,7 +245,7 @@ class _Moving:
         with blaming(HomeError, f"cannot read {move.entity}"):
             last = target.last_commit()
             past = Past.of(move.settings, last)
-            opening = self._home.open(self._request(past, thorough=thorough))
+            opening = self._home.open(self._request(target, past, thorough=thorough))
             with opening as source:
                 _log_source(move, source)
                 if last is not None and past.knows(source.ledger):
@@ -270,9 +270,9 @@ class _Moving:
                 with blaming(StoreError, f"cannot write {move.into}"):
                     return self._fill(target, _Read(request, source, shape, past, increment))
 
-    def _request(self, past: Past, *, thorough: bool) -> ReadRequest:
+    def _request(self, target: Target, past: Past, *, thorough: bool) -> ReadRequest:
         return replace(
-            self._move.bounded_request(),
+            self._move.bounded_request(target.schema),
             batch_bytes=self._scope.batch_bytes,
             thorough=thorough,
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 from hygge.backfill import Ends
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
 from hygge.errors import ConfigError, HomeError, HyggeError, UsageError
+from hygge.held import held_types
 from hygge.model import Ability, Failure, Manner, Mode, Outcome, Result
 from hygge.settings import Incremental, MoveSettings
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from hygge.project import EntitySpec, FlowOutline, FlowSpec, Project
 
 
@@ -51,23 +54,31 @@ class Move:
     pinned: Mapping[str, str] | None = None
     """The columns that the flow's lock file holds fast; none for an entity it does not know."""
 
-    def request(self) -> ReadRequest:
-        """Return what the home is asked for, whatever was moved before."""
+    starts_anew: bool = False
+    """Whether it takes the types of the home's values, whatever the store holds them in."""
+
+    def request(self, held: Callable[[], pa.Schema | None] = lambda: None) -> ReadRequest:
+        """Return what the home is asked for, whatever was moved before.
+
+        `held` returns the columns of the store, and is asked only by a home that guesses types.
+        """
         settings = self.settings
+        known = (lambda: None) if self.starts_anew else held
         return ReadRequest(
             self.entity,
             query=settings.query,
             where=settings.where if Ability.WHERE in self.home.can else None,
             types={name: one.type for name, one in settings.columns.items() if one.type},
+            held=held_types(settings, self.pinned, known),
         )
 
-    def bounded_request(self) -> ReadRequest:
+    def bounded_request(self, held: Callable[[], pa.Schema | None] = lambda: None) -> ReadRequest:
         """Return the same, and ask up to where a watermark column lacks no row."""
-        wanted = self.settings.incremental
+        wanted, request = self.settings.incremental, self.request(held)
         if not isinstance(wanted, Incremental):
-            return self.request()
+            return request
         is_back = wanted.lookback is not None
-        return replace(self.request(), watermark=wanted.column, reads_back=is_back)
+        return replace(request, watermark=wanted.column, reads_back=is_back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +319,8 @@ def _move(flow: FlowSpec, spec: EntitySpec, name: str) -> Move:
 
 
 def _refreshed(move: Move) -> Move:
-    return replace(move, settings=move.settings.model_copy(update={"mode": Mode.REPLACE}))
+    settings = move.settings.model_copy(update={"mode": Mode.REPLACE})
+    return replace(move, settings=settings, starts_anew=True)
 
 
 def _check_places(moves: Iterable[Move], context: ProjectContext) -> None:

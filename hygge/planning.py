@@ -64,6 +64,8 @@ class Preview:
     """How the home's columns differ from the store's."""
     destroys: list[str] = field(default_factory=list)
     """What would be gone from the store afterwards."""
+    notes: tuple[str, ...] = ()
+    """What the home says of how it reads its data."""
     is_locked: bool = False
     failure: Failure | None = None
     """Why the move would fail."""
@@ -90,12 +92,13 @@ def _look(preview: Preview, plan: Plan) -> None:
     if last is not None and last.flow != move.flow:
         last = replace(last, watermark=None, ledger={})
     past = Past.of(move.settings, last)
-    request = replace(move.request(), moved=past.moved)
+    request = replace(move.request(lambda: last and last.schema), moved=past.moved)
     with (
         blaming(HomeError, f"cannot read {move.entity}"),
         move.home.home(plan.context).open(request) as source,
     ):
         preview.rows = source.total_rows
+        preview.notes = tuple(source.notes())
         if past.knows(source.ledger):
             preview.window = "no file that was not moved before: nothing new"
             return

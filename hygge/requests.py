@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hygge.errors import ConfigError
 from hygge.locations import local_path
 from hygge.model import Mode, Span
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DELETED_AT = "_hygge_deleted_at"
 """When a merge with `delete_missing: soft` found that a row is gone from the home."""
@@ -42,6 +45,10 @@ def _absolute(root: Path, text: str) -> Path:
         raise ConfigError(f"the path '{text}' cannot be used: {error}", code="HG106") from error
 
 
+def _nothing_held(_: str) -> pa.DataType | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
     """What a flow asks of a home."""
@@ -59,7 +66,13 @@ class ReadRequest:
     """The type that the flow casts a column to, by the column's name in the home.
 
     A home whose own type for a column cannot hold every value (a date of the year 0, NaN in a
-    decimal) reads it as text where text is wanted.
+    decimal) reads it as text where text is wanted; one of text files gives the file's own text.
+    """
+    held: Callable[[str], pa.DataType | None] = _nothing_held
+    """Returns the type in which the store holds a column, by the column's name in the home.
+
+    None where the store holds no such column, or the flow casts or masks it. A home that guesses
+    types from values keeps to this one wherever it holds every value.
     """
     snapshot: object | None = None
     """What `Home.snapshot` yielded, when all entities of the flow are read at one instant."""

@@ -142,7 +142,8 @@ class _Comparison:
 
     def _home_side(self, stack: ExitStack, *, thorough: bool) -> HomeSide:
         move, settings, verifying = self.move, self.move.settings, self.verifying
-        request = replace(move.request(), batch_bytes=_BATCH_BYTES, thorough=thorough)
+        request = move.request(lambda: self.commit.schema)
+        request = replace(request, batch_bytes=_BATCH_BYTES, thorough=thorough)
         source = self._open(stack, move.home, request)
         shape = Shape(
             settings,

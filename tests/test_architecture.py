@@ -52,6 +52,7 @@ LAYERS = {
         "comparing",
         "contract",
         "guards",
+        "held",
         "history",
         "increment",
         "quarantine",

@@ -34,6 +34,8 @@ def show_preview(preview: Preview, output: Output) -> None:
     _fact("lock", "the home is as the lock file says" if _fits(preview) else None, output)
     if preview.columns:
         _show_columns(preview.columns, output)
+    for text in preview.notes:
+        _fact("note", clean(text), output)
     if preview.changes and preview.failure is None:
         output.line("  what differs from the store:")
         for line in table(preview.changes, "store", "home"):
@@ -105,6 +107,7 @@ def _values(preview: Preview) -> dict[str, Any]:
         "columns": [asdict(one) for one in preview.columns],
         "changes": [asdict(one) for one in preview.changes],
         "destroys": preview.destroys,
+        "notes": list(preview.notes),
         "failure": None
         if failure is None
         else {"code": failure.code, "message": failure.message, "hint": failure.hint},

@@ -150,6 +150,7 @@ class DelimitedReader:
     """The types of columns that are not to be texts."""
     formats: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Ways to write the dates and times of columns, besides ISO 8601."""
+    _last: Block | None = None
 
     def read_header(self, *, is_used: bool = True) -> None:
         """Take the names from the next record; none when the text is at its end.
@@ -207,7 +208,15 @@ class DelimitedReader:
         quote that is not closed, bytes that are no UTF-8, and a value that is not of its type.
         """
         while (block := self.blocks.read()) is not None:
+            self._last = block
             yield self._read(block)
+
+    def line_of(self, row: int) -> str:
+        """Return the words for the place of a row of the table that came last."""
+        assert self._last is not None
+        records = self.dialect.records(self._last.data, len(self.names))
+        start = next(islice((record.start for record in records), row, None), 0)
+        return self.blocks.where(self._last.line + count_lines(self._last.data[:start]))
 
     def _read(self, block: Block) -> pa.Table:
         import pyarrow as pa

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -33,6 +34,12 @@ _SAMPLED_FILES = 8
 """Of further files only the header is looked at."""
 _HEADER_BYTES = 2**16
 _LEAST_BLOCK, _LARGEST_BLOCK = 2**16, 2**23
+_MOST_REASONS = 5
+_LONGEST_VALUE = 40
+_NUMERIC = re.compile(r"[-+ $€£]*[0-9][0-9.,' ]*[-+%$€£ ]*")
+"""A text that a person would take for a number."""
+_TEXTUAL = ("string", "binary")
+"""Types that a flow casts to of which the values are the file's own texts."""
 
 Formats = Annotated[
     tuple[FormatText, ...],
@@ -117,7 +124,9 @@ class CsvHomeConfig(FileHomeConfig, type="csv"):
             if not texts:
                 raise ValueError(f"timestamp_formats: column '{name}' has no format")
             if len(kinds - {"date"}) > 1 or kinds == {"date", "time"}:
-                raise ValueError(f"timestamp_formats: those of column '{name}' are of several types")
+                raise ValueError(
+                    f"timestamp_formats: those of column '{name}' are of several types"
+                )
             declared = self.types.get(name, min(kinds))
             if not declared.startswith(("date", "time")):
                 raise ValueError(f"column '{name}' has a timestamp format, but is {declared}")
@@ -182,6 +191,7 @@ class CsvSource(FileSource):
         self.declared = config.declared()
         self.guesses: dict[str, Guess] = {}
         self.kinds: dict[str, TextType] = {}
+        self.reasons: dict[str, str] = {}
         self.samples = 0 if request.thorough or not config.infer else _SAMPLED_FILES
         self.block_bytes = min(max(request.batch_bytes // 2, _LEAST_BLOCK), _LARGEST_BLOCK)
         super().__init__(request, files)
@@ -237,6 +247,23 @@ class CsvSource(FileSource):
             raise HomeError(f"{what}: the file changed while it was read")
         raise LateTypeError(what)
 
+    def notes(self) -> Sequence[str]:
+        """Return which columns are text although some of their values could be of a type."""
+        found = [name for name in self.reasons if self.kinds.get(name) is TEXT]
+        found.sort(key=list(self.kinds).index)
+        notes = [
+            f"column '{name}' is text because of {self.reasons[name]}"
+            for name in found[:_MOST_REASONS]
+        ]
+        if len(found) > _MOST_REASONS:
+            notes.append(f"{plural(len(found) - _MOST_REASONS, 'more column')} likewise")
+        return notes
+
+    def _is_surprising(self, texts: pa.StringArray, place: int) -> bool:
+        """Return whether values before were of a type, or the value itself looks like a number."""
+        is_first = texts[:place].null_count == place
+        return not is_first or _NUMERIC.fullmatch(texts[place].as_py()) is not None
+
     @contextmanager
     def _reader(self, file: DataFile, size: int) -> Iterator[DelimitedReader]:
         """Open a reader on the rows of `file`, its header already read."""
@@ -283,14 +310,31 @@ class CsvSource(FileSource):
             with self._reader(file, self.block_bytes) as reader:
                 self._learn(reader)
 
+    def _guess(self, name: str) -> Guess:
+        """Return what a column can be before any text of it was seen."""
+        point, given = self.config.decimal_point, self.config.timestamp_formats
+        if self.request.types.get(name) in _TEXTUAL:
+            return Guess([TEXT])
+        formats = () if isinstance(given, dict) else given
+        return Guess(candidates(point, formats, self.request.held(name)), point)
+
     def _learn(self, reader: DelimitedReader, limit: int | None = None) -> None:
         """Learn what texts there are in the next `limit` blocks, or in all that follow."""
         for name in set(reader.names) - self.declared.keys() - self.guesses.keys():
             self.guesses[name] = self._guess(name)
         for table in islice(reader.tables(), limit):
             for name in set(reader.names) - self.declared.keys():
+                row = 0
                 for texts in table.column(name).chunks:
-                    self.guesses[name].learn(texts)
+                    place = self.guesses[name].learn(texts)
+                    if place is not None and self._is_surprising(texts, place):
+                        where = reader.line_of(row + place)
+                        self.reasons[name] = f"{_shown(texts[place].as_py())} in {where}"
+                    row += len(texts)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…")
 
 
 def _is_moment(kind: pa.DataType) -> bool:
