@@ -35,14 +35,30 @@ _PLAIN = {
     "date": "date32",
 }
 _ELSEWHERE = {
-    **dict.fromkeys(("double", "float"), "float64"),
-    **dict.fromkeys(("int", "integer", "bigint", "long"), "int64"),
-    **dict.fromkeys(("str", "text", "varchar", "large_string", "utf8"), "string"),
-    **dict.fromkeys(("bytes", "large_binary"), "binary"),
+    **dict.fromkeys(("double", "float", "real", "float8", "double precision"), "float64"),
+    "float4": "float32",
+    **dict.fromkeys(("int", "integer", "bigint", "long", "bigserial", "unsigned int"), "int64"),
+    **dict.fromkeys(("serial", "int4", "mediumint"), "int32"),
+    **dict.fromkeys(("smallint", "int2", "short", "smallserial"), "int16"),
+    **dict.fromkeys(("tinyint", "byte"), "int8"),
+    "unsigned bigint": "uint64",
+    **dict.fromkeys(("str", "text", "varchar", "large_string", "utf8", "nvarchar"), "string"),
+    **dict.fromkeys(("char", "nchar", "character", "character varying", "clob", "uuid"), "string"),
+    **dict.fromkeys(("tinytext", "mediumtext", "longtext", "json", "jsonb", "object"), "string"),
+    **dict.fromkeys(("bytes", "large_binary", "blob", "bytea", "varbinary", "longblob"), "binary"),
     **dict.fromkeys(("boolean", "bit"), "bool"),
-    **dict.fromkeys(("datetime", "timestamptz"), "timestamp"),
+    **dict.fromkeys(("datetime", "datetime2", "smalldatetime", "timestamp_ntz"), "timestamp"),
+    "timestamp without time zone": "timestamp",
+    **dict.fromkeys(("timestamptz", "timestamp with time zone"), "timestamp(us,UTC)"),
+    **dict.fromkeys(("datetimeoffset", "timestamp_tz", "timestamp_ltz"), "timestamp(us,UTC)"),
+    **{f"timestamp_{unit}": f"timestamp({unit})" for unit in ("s", "ms", "us", "ns")},
+    **dict.fromkeys(("decimal", "numeric", "number", "dec"), "decimal(38,9)"),
+    **dict.fromkeys(("money", "smallmoney"), "decimal(19,4)"),
 }
 """What types are called by Arrow and databases, and here."""
+_SIZED = r"\b([a-z]\w*(?: varying)?)\((?:\d+|max)\)"
+"""A type with a length or a precision, which says nothing here."""
+_WORDS = r"[A-Za-z]\w*(?: (?:precision|varying|bigint|int|with time zone|without time zone))?"
 _UNITS = ("s", "ms", "us", "ns")
 _DECIMAL = re.compile(r"decimal\(([0-9][0-9]?),(-?[0-9][0-9]?)\)")
 _TIMESTAMP = re.compile(r"timestamp(?:\((s|ms|us|ns)(?:,([A-Za-z0-9_/+:-]+))?\))?")
@@ -73,12 +89,24 @@ def _own_name(name: str) -> str:
     text = re.sub(r"\((?:element|item): ?", "(", text)
     text = re.sub(r"\b(date32|date64)(\(\w+\))?", "date", text)
     text = re.sub(r"\b(time|decimal)(32|64|128|256)\b", r"\1", text)
-    text = re.sub(r"\bvarchar\(\d+\)", "string", text)
-    text = re.sub(r"[A-Za-z]\w*", lambda word: _ELSEWHERE.get(word[0].lower(), word[0]), text)
+    text = re.sub(r"\b(numeric|number|dec)(?=\()", "decimal", text, flags=re.IGNORECASE)
+    text = re.sub(r"\bdecimal\((\d+)\)", r"decimal(\1,0)", text, flags=re.IGNORECASE)
+    text = re.sub(r"\barray\(", "list(", text, flags=re.IGNORECASE)
+    text = re.sub(_SIZED, r"\1", text, flags=re.IGNORECASE)
+    text = re.sub(_WORDS, _own_word, text)
     if _is_type(text):
         return text
     near = get_close_matches(text, [*_PLAIN, "timestamp", "time"], n=1)
     return near[0] if near else ""
+
+
+def _own_word(found: re.Match[str]) -> str:
+    """Return our word for one of others; a word that is ours already, in lower case."""
+    word = found[0].lower()
+    if found.string[found.end() : found.end() + 1] == "(" and word == "decimal":
+        return word
+    own = word if _is_type(word) or word == "list" else found[0]
+    return _ELSEWHERE.get(word, own)
 
 
 def _is_type(name: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Mapping
 from functools import cache
 from itertools import pairwise
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
+
+
+_SENTENCE_END = re.compile(r"(?<!\be\.g)(?<!\bi\.e)(?<!\betc)[.](?: |$)")
 
 
 class Described(BaseModel):
@@ -53,6 +57,11 @@ def description_of(model: type[BaseModel], name: str) -> str | None:
     owners = (one for one in model.__mro__ if name in inspect.get_annotations(one))
     owner = next(owners, BaseModel)
     return _strings(owner).get(name) if issubclass(owner, Described) else None
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence without its point; those of `e.g.` and `i.e.` end none."""
+    return _SENTENCE_END.split(" ".join(text.split()))[0].removesuffix(".")
 
 
 def _keys(name: str, info: FieldInfo) -> list[str]:

@@ -11,8 +11,9 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
-from hygge.described import description_of
+from hygge.described import description_of, first_sentence
 from hygge.locations import RemotePathError
+from hygge.plurals import plural
 from hygge.project.diagnostics import (
     GUESSES,
     Diagnostic,
@@ -231,15 +232,14 @@ class _Findings:
             key = keys.get(names[-1])
             description = description_of(model, key) if model and key else None
             if description:
-                sentence = " ".join(description.split()).split(". ")[0].removesuffix(".")
-                return f"{names[-1]}: {sentence}"
+                return f"{names[-1]}: {first_sentence(description)}"
             names.pop()
         return ""
 
     def _grouped(self, errors: list[_Error]) -> list[_Wrong]:
         """Gather what pydantic says of one value, which may be once for each type it could be."""
         groups: dict[Span, _Wrong] = {}
-        for error in errors:
+        for error in _of_the_right_shape(errors):
             node, rest = find(self.node, error["loc"])
             loc = error["loc"][: len(error["loc"]) - len(rest)]
             key = _words(loc) or self.subject
@@ -269,6 +269,16 @@ class _Findings:
         return diagnostic(
             "HG106", redact(unmarked(message)), wrong.node.anchor, quote or wrong.help
         )
+
+
+def _of_the_right_shape(errors: Sequence[_Error]) -> list[_Error]:
+    """Return errors without those that only say what else a value of this shape could have been."""
+    own = {e["loc"][:1] for e in errors if e["type"] in ("value_error", *_LENGTHS)}
+    return [e for e in errors if e["loc"][:1] not in own or not _is_of_shape(e["type"])]
+
+
+def _is_of_shape(kind: str) -> bool:
+    return kind in _REASONS and kind.endswith("_type")
 
 
 def _one_reason(wrong: _Wrong) -> str:
@@ -322,6 +332,21 @@ _REASONS = {
     "tuple_type": "must be a list",
     "set_type": "must be a list",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "finite_number": "must be a finite number",
+    "string_unicode": "must be text",
+    "bytes_type": "must be text",
+    "date_type": "must be a date",
+    "datetime_type": "must be a date with a time",
+    "url_type": "must be a URL",
+    "url_parsing": "must be a URL",
+    "path_type": "must be a path",
+}
+_LENGTHS = {
+    "too_short": ("at least", "min_length"),
+    "string_too_short": ("at least", "min_length"),
+    "too_long": ("at most", "max_length"),
+    "string_too_long": ("at most", "max_length"),
 }
 _QUOTED = re.compile(r"'([^']*)'")
 
@@ -336,9 +361,25 @@ def _reason(error: _Error) -> str:
         return f"must be more than {context['gt']}"
     if kind == "less_than_equal":
         return f"must be at most {context['le']}"
-    if kind == "value_error":
+    if kind == "less_than":
+        return f"must be less than {context['lt']}"
+    if kind == "multiple_of":
+        return f"must be a multiple of {context['multiple_of']}"
+    if kind == "string_pattern_mismatch":
+        return f"must match {context['pattern']}"
+    if kind in _LENGTHS and context.get("min_length") != 1:
+        word, bound = _LENGTHS[kind]
+        unit = "character" if isinstance(error["input"], str) else "item"
+        return f"must have {word} {plural(context[bound], unit)}"
+    if kind in ("value_error", "assertion_error"):
         return str(context.get("error", error["msg"]))
-    return _REASONS.get(kind) or str(error["msg"])
+    return _REASONS.get(kind) or _plain(str(error["msg"]))
+
+
+def _plain(text: str) -> str:
+    """Return pydantic's own words as the end of a sentence of ours."""
+    text = re.sub(r"^(?:Input|Value|String|List|Tuple|Set|Dictionary) should ", "must ", text)
+    return text[:1].lower() + text[1:]
 
 
 def _choices(reasons: Iterable[str]) -> list[str]:

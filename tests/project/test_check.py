@@ -489,3 +489,18 @@ def test_checking_imports_no_data_library(write: Write) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_what_pydantic_refuses_is_said_in_words_of_ours(write: Write) -> None:
+    root = write(
+        {
+            "hygge.yml": "name: test\nmask_salt: short\n",
+            "homes/files.yml": "type: csv\npath: in\ntimestamp_formats: [DD/MM]\n",
+        }
+    )
+    found = {one.message: one.help for one in check(root).diagnostics}
+    assert "'mask_salt': must have at least 8 characters" in found
+    said, hint = next((m, h) for m, h in found.items() if "timestamp_formats" in m)
+    assert "or a mapping" not in said
+    assert hint is not None
+    assert hint.endswith("e.g. `%d/%m/%Y %H:%M`")
