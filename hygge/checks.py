@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,7 @@ class Checks:
         self._first: dict[int, str] = {}
         self._newest: dict[int, pa.Scalar] = {}
         self._lock = threading.Lock()
-        for check in self._wanted:
-            _check_columns(check, schema)
+        check_columns(self._wanted, schema)
 
     def look(self, batch: pa.RecordBatch) -> None:
         """Count what the checks ask for in a batch of staged rows."""
@@ -138,6 +137,12 @@ def _count_told(check: Check, wanted: RowCount, rows: int) -> Iterator[str]:
         yield f"{check.told()}: {plural(rows, 'row is', 'rows are')} too few"
     if wanted.max is not None and rows > wanted.max:
         yield f"{check.told()}: {plural(rows, 'row is', 'rows are')} too many"
+
+
+def check_columns(wanted: Iterable[Check], schema: pa.Schema) -> None:
+    """Raise `FlowError` for a check of a column that is not staged, or has another type."""
+    for check in wanted:
+        _check_columns(check, schema)
 
 
 def _check_columns(check: Check, schema: pa.Schema) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hygge.model import Commit, Mode, Watermark
+from hygge.model import Commit, Mode, Origin, ShapeRecord, Watermark
 from hygge.receipts import dump_receipt, load_receipt
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def dump_commit(commit: Commit) -> dict[str, Any]:
         later["undoes"] = commit.undoes
     if commit.receipt is not None:
         later["receipt"] = dump_receipt(commit.receipt)
+    if commit.shape is not None:
+        later["shape"] = _dump_shape(commit.shape)
     return {
         "flow": commit.flow,
         "entity": commit.entity,
@@ -51,7 +53,7 @@ def load_commit(data: Mapping[str, Any]) -> Commit:
 
     Raises `KeyError`, `TypeError` or `ValueError` for what it cannot have written.
     """
-    watermark, receipt = data["watermark"], data.get("receipt")
+    watermark, receipt, shape = data["watermark"], data.get("receipt"), data.get("shape")
     return Commit(
         flow=data["flow"],
         entity=data["entity"],
@@ -67,7 +69,21 @@ def load_commit(data: Mapping[str, Any]) -> Commit:
         ledger=_load_ledger(data.get("ledger", {})),
         undoes=data.get("undoes"),
         receipt=None if receipt is None else load_receipt(receipt),
+        shape=None if shape is None else _load_shape(shape),
     )
+
+
+def _dump_shape(shape: ShapeRecord) -> dict[str, Any]:
+    columns = {
+        name: {key: value for key, value in asdict(origin).items() if value}
+        for name, origin in shape.columns.items()
+    }
+    return {"columns": columns, "select": list(shape.select), "rows": shape.rows}
+
+
+def _load_shape(data: Mapping[str, Any]) -> ShapeRecord:
+    columns = {name: Origin(**origin) for name, origin in data["columns"].items()}
+    return ShapeRecord(columns, tuple(data["select"]), data["rows"])
 
 
 def _load_watermark(data: Mapping[str, Any]) -> Watermark:

@@ -23,7 +23,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -304,21 +305,25 @@ class Store(ABC):
         holds the place, or when it holds data hygge did not write and `adopt` is not set.
         """
 
+    @contextmanager
+    def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
+        """Show an entity's place as `open` would; takes nothing and writes nothing.
+
+        For `hygge plan`. Makes every check of `open`, and raises the same `StoreError`, so a store
+        whose `open` checks more than its newest commit overrides this.
+        """
+        commit = self.last_commit(request.into)
+        if commit is not None and commit.flow != request.flow:
+            commit = replace(commit, watermark=None, ledger={})
+        yield _Committed(commit)
+
     def is_transient(self, error: BaseException) -> bool:
         """Return whether trying again may help. Never true for bad data, names or permissions."""
         return False
 
 
-class Target(ABC):
-    """One entity's place in a store, for one attempt of one run.
-
-    When anything raises before `commit` returns, the store is as it was.
-    """
-
-    changes: Changes | None = None
-    """What the commit of a merge did, once it is published; None where that is not counted."""
-    sees_changes: bool = False
-    """Whether `previous` raises where others changed rows in place that undo would take away."""
+class Inspection(ABC):
+    """One entity's place in a store as it is: what a move asks of it before its first row."""
 
     @abstractmethod
     def last_commit(self) -> Commit | None:
@@ -334,6 +339,40 @@ class Target(ABC):
 
         Raises `StoreError` naming the column and the way out for a type it cannot hold exactly.
         """
+
+    def foresee(self, schema: pa.Schema) -> None:  # noqa: B027  (a choice, not a duty)
+        """Raise `StoreError` when no rows of `schema` could be published, whatever they hold.
+
+        For what would refuse the commit itself, such as a view on a column that must change.
+        """
+
+
+class _Committed(Inspection):
+    """A place of which nothing but its newest commit is known."""
+
+    def __init__(self, commit: Commit | None) -> None:
+        self._commit = commit
+
+    def last_commit(self) -> Commit | None:
+        return self._commit
+
+    def schema(self) -> pa.Schema | None:
+        return None if self._commit is None else self._commit.schema
+
+    def accept(self, schema: pa.Schema) -> pa.Schema:
+        return schema
+
+
+class Target(Inspection):
+    """One entity's place in a store, for one attempt of one run.
+
+    When anything raises before `commit` returns, the store is as it was.
+    """
+
+    changes: Changes | None = None
+    """What the commit of a merge did, once it is published; None where that is not counted."""
+    sees_changes: bool = False
+    """Whether `previous` raises where others changed rows in place that undo would take away."""
 
     @abstractmethod
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
@@ -358,10 +397,10 @@ class Target(ABC):
         """
         raise StoreError("this store answers no SQL", code="HG528")
 
-    def keep(self, columns: Sequence[str]) -> None:  # noqa: B027  (a choice, not a duty)
-        """Hear, before `commit`, which columns are staged as null since the home lacks them now.
+    def keep(self, columns: Sequence[str]) -> None:
+        """Hear, before `commit`, which columns a merge leaves as they are in rows it updates.
 
-        A merge leaves them as they are in rows that it updates.
+        They are staged as null: the home has them no more, and the flow keeps what they held.
         """
 
     def previous(self) -> Commit | None:
@@ -401,6 +440,7 @@ __all__ = [
     "Finding",
     "Home",
     "HomeConfig",
+    "Inspection",
     "Mode",
     "Part",
     "ProjectContext",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -44,8 +44,21 @@ class Agreement:
 
     schema: pa.Schema
     notes: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
-    """Columns of the schema that the home no longer has."""
+    kept: tuple[str, ...] = ()
+    """Columns that are not moved and keep what they hold in rows that a merge updates."""
+
+
+@dataclass(frozen=True, slots=True)
+class HomeNames:
+    """What the home's columns have to do with names in the store."""
+
+    sources: Mapping[str, str]
+    """The home's name of each column that is moved."""
+    still: Collection[str]
+    """Columns of the store that come from what the home still has, moved or not."""
+
+
+_NO_NAMES = HomeNames({}, ())
 
 
 def typed(offered: pa.Schema, held: pa.Schema | None) -> pa.Schema:
@@ -63,27 +76,37 @@ def typed(offered: pa.Schema, held: pa.Schema | None) -> pa.Schema:
 
 
 def agree(
-    offered: pa.Schema, held: pa.Schema | None, contract: SchemaContract, mode: Mode
+    offered: pa.Schema,
+    held: pa.Schema | None,
+    contract: SchemaContract,
+    mode: Mode,
+    home: HomeNames | None = None,
 ) -> Agreement:
     """Return the schema to stage for rows of `offered` into a target that holds `held`.
 
     `offered` is what the store would make of the home's columns (see `typed`, `Target.accept`):
     a type that every commit changes in the same way is no difference. Columns are matched by
     name, never by position. A replace mirrors the home, as far as the contract keeps nothing; any
-    other mode keeps the store's column order and metadata, puts new columns last and fills
-    dropped ones with nulls. An offered type is widened only where every value of both sides stays
+    other mode keeps the store's column order and metadata, puts new columns last and has nulls in
+    dropped ones of new rows. An offered type is widened only where every value of both sides stays
     exact; two types of a database that are one in Arrow have no wider one. Raises one `FlowError`
     that lists every difference the contract refuses.
     """
     if held is None:
         return Agreement(offered)
-    found = differences(offered, held, contract, mode)
-    alike = [like_a_rename(*pair) for pair in renames(found, offered, held)]
+    names = home or _NO_NAMES
+    found = differences(offered, held, contract, mode, names)
+    alike = [
+        like_a_rename(old, names.sources.get(new, new))
+        for old, new in renames(found, offered, held)
+        if old not in names.still
+    ]
     _check_allowed(found, alike)
     notes = [one.text + one.deed for one in found] + alike
     schema = _agreed(offered, held, contract, mode)
-    gone = tuple(name for name in schema.names if name not in offered.names)
-    return Agreement(schema, tuple(notes), gone)
+    keeps = mode is Mode.MERGE and contract.drop == "keep"
+    kept = tuple(name for name in schema.names if keeps and name not in offered.names)
+    return Agreement(schema, tuple(notes), kept)
 
 
 def _agreed(offered: pa.Schema, held: pa.Schema, contract: SchemaContract, mode: Mode) -> pa.Schema:
@@ -117,10 +140,14 @@ def _held_field(held: pa.Field, offered: pa.Schema, contract: SchemaContract) ->
 
 
 def differences(
-    offered: pa.Schema, held: pa.Schema, contract: SchemaContract, mode: Mode
+    offered: pa.Schema,
+    held: pa.Schema,
+    contract: SchemaContract,
+    mode: Mode,
+    home: HomeNames | None = None,
 ) -> list[Difference]:
     """Return every difference between the home's columns and the store's, as in `agree`."""
-    rules = _Rules(contract, mode)
+    rules = _Rules(contract, mode, home or _NO_NAMES)
     twins = {name.casefold(): name for name in held.names}
     found = []
     for field in offered:
@@ -142,10 +169,23 @@ class _Rules:
 
     contract: SchemaContract
     mode: Mode
+    home: HomeNames
 
     @property
     def _mirrors(self) -> bool:
         return self.mode is Mode.REPLACE
+
+    @property
+    def _fate(self) -> str:
+        """What becomes of a column that is gone."""
+        keeps = self.contract.drop == "keep"
+        if self._mirrors:
+            return "is filled with nulls" if keeps else "leaves the store"
+        if self.mode is not Mode.MERGE:
+            return "is filled with nulls"
+        if keeps:
+            return "keeps its values; new rows have none (drop: keep)"
+        return "is filled with nulls, also in rows that are updated"
 
     def new(self, field: pa.Field) -> Difference:
         text = f"column '{field.name}' ({field.type}) is new"
@@ -154,9 +194,9 @@ class _Rules:
         return Difference("new", field.name, "-", _told(field), text, deed, refusal)
 
     def gone(self, field: pa.Field) -> Difference:
-        text = f"column '{field.name}' is no longer in the home"
-        leaves = self._mirrors and self.contract.drop == "evolve"
-        deed = " and leaves the store" if leaves else " and is filled with nulls"
+        where = "moved" if field.name in self.home.still else "in the home"
+        text = f"column '{field.name}' is no longer {where}"
+        deed = f" and {self._fate}"
         refusal = "drop: fail" if self.contract.drop == "fail" else None
         return Difference("gone", field.name, _told(field), "-", text, deed, refusal)
 
@@ -274,12 +314,18 @@ def _way_out(difference: Difference) -> str:
     if difference.kind == "gone":
         return "let columns go:  schema_contract: {drop: evolve}"
     if difference.kind == "spelling":
-        return f"call it as the store does with  columns: {{{name}: {{rename: …}}}}"
+        return (
+            f"call it as the store does with  columns: {{{name}: {{rename: …}}}}, or move "
+            "everything again with  hygge go FLOW --full-refresh"
+        )
     if difference.kind == "native":
-        return "take the home's types with  hygge go --full-refresh"
+        return "take the home's types with  hygge go FLOW --full-refresh"
     allow = "allow it with  schema_contract: {change: evolve}"
     if difference.kind == "nulls":
         return f"let none in with  columns: {{{name}: {{nullable: false}}}}, or {allow}"
-    cast = f"cast to the store's type with  columns: {{{name}: {{type: …}}}}"
+    cast = (
+        f"cast to the store's type with  columns: {{{name}: {{type: …}}}}, or move everything "
+        "again with  hygge go FLOW --full-refresh"
+    )
     allow = "allow what stays exact with  schema_contract: {change: evolve}"
     return f"{cast}, or {allow}" if difference.refusal == "change: fail" else cast

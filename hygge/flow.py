@@ -9,17 +9,17 @@ coordinator remembers it. Nothing here knows a connector.
 from __future__ import annotations
 
 import logging
+import re
 import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from hygge.backfill import clearing
-from hygge.comparing import check_compared
-from hygge.connector import Ability, ReadRequest, Source, Target, WriteRequest
-from hygge.contract import agree, typed
+from hygge.connector import ReadRequest, Source, Target, WriteRequest
 from hygge.errors import (
     Cancelled,
     CommitUnknownError,
@@ -31,7 +31,6 @@ from hygge.errors import (
 )
 from hygge.guards import reason_to_keep
 from hygge.history import Past, next_commit
-from hygge.increment import Increment
 from hygge.locks import move_lock
 from hygge.logs import context
 from hygge.model import (
@@ -48,12 +47,10 @@ from hygge.model import (
     Span,
     Watermark,
 )
-from hygge.pinned import check_pinned
 from hygge.plan import Move
 from hygge.plurals import plural
-from hygge.promises import check_promise
+from hygge.preparing import Prepared, Terms, prepare, settle, terms_of
 from hygge.retry import attempts
-from hygge.shape import Shape, stored_dedupe, stored_key
 from hygge.sifting import Sieve
 from hygge.staging import Progress, RunScope, Staging, blaming, discarding
 from hygge.stop import Watch
@@ -62,6 +59,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
+
+_FLOW = re.compile(r"(?<=hygge )(\w+(?: \w+)?) FLOW\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +72,6 @@ class _Published:
     notes: tuple[str, ...] = ()
     receipt: Receipt | None = None
     changes: Changes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """An open source, and what becomes of its rows."""
-
-    request: WriteRequest
-    source: Source
-    shape: Shape
-    past: Past
-    increment: Increment | None
-
-    def notes(self) -> tuple[str, ...]:
-        seen = () if self.increment is None else self.increment.notes()
-        return (*seen, *self.past.notes(self.source.ledger), *self.source.notes())
-
-    def watermark(self) -> Watermark | None:
-        return None if self.increment is None else self.increment.watermark()
-
-    def is_known(self, last: Commit | None) -> bool:
-        """Return whether a commit would tell no more of what was moved than the last one does."""
-        ledger = self.source.ledger or {}
-        return last is not None and (last.watermark, last.ledger) == (self.watermark(), ledger)
 
 
 def run_move(move: Move, scope: RunScope) -> Outcome:
@@ -120,16 +96,20 @@ def run_move(move: Move, scope: RunScope) -> Outcome:
     except BaseException as error:
         # A driver's panic is no Exception; in a thread nobody would ever hear of it.
         result = Result.CANCELLED if isinstance(error, Cancelled) else Result.FAILED
-        outcome = replace(outcome, result=result, failure=failure_of(error, move.where))
+        outcome = replace(outcome, result=result, failure=failure_of(error, move.where, move.flow))
     attempts_made = 0 if running is None else running.attempt
     return replace(outcome, seconds=time.monotonic() - started, attempts=attempts_made)
 
 
-def failure_of(error: BaseException, where: str) -> Failure:
-    """Return the failure that `error` stands for; what nobody raised on purpose is a bug."""
+def failure_of(error: BaseException, where: str, flow: str) -> Failure:
+    """Return the failure that `error` stands for; what nobody raised on purpose is a bug.
+
+    A hint calls the flow FLOW where what raised it does not know its name.
+    """
     if isinstance(error, HyggeError):
         message = "\n".join([error.message, *getattr(error, "__notes__", [])])
-        return Failure(error.code, message, error.hint, where)
+        hint = None if error.hint is None else _named(error.hint, flow)
+        return Failure(error.code, message, hint, where)
     trace = "".join(traceback.format_exception(error))
     return Failure(
         "HG590",
@@ -138,6 +118,10 @@ def failure_of(error: BaseException, where: str) -> Failure:
         where,
         trace,
     )
+
+
+def _named(hint: str, flow: str) -> str:
+    return _FLOW.sub(lambda found: f"{found[1]} {quote(flow)}", hint)
 
 
 class _Moving:
@@ -192,22 +176,11 @@ class _Moving:
 
     def _open_target(self, *, thorough: bool) -> _Published:
         move, scope = self._move, self._scope
-        request = WriteRequest(
-            flow=move.flow,
-            entity=move.entity,
-            into=move.into,
-            run_id=scope.run_id,
-            attempt=self.attempt,
-            mode=move.settings.mode,
-            adopt=scope.adopt,
+        request = replace(
+            move.write_request(scope.run_id, attempt=self.attempt, adopt=scope.adopt),
             buffer_bytes=scope.buffer_bytes // self._workers,
             commit_bytes=scope.commit_bytes,
             go_on=self._watch.check,
-            primary_key=stored_key(move.settings),
-            dedupe_by=stored_dedupe(move.settings),
-            delete_missing=move.settings.delete_missing,
-            max_shrink=move.settings.max_shrink,
-            keep_generations=move.settings.keep_generations,
             clears=self._clears(),
         )
         with (
@@ -223,6 +196,18 @@ class _Moving:
             return None
         last = self._store.last_commit(self._move.into)
         return clearing(self._move.settings, self._scope.again, last)
+
+    @property
+    def _terms(self) -> Terms:
+        scope = self._scope
+        return terms_of(
+            self._move,
+            run_id=scope.run_id,
+            now=scope.started_at,
+            salt=scope.salt,
+            limit=scope.limit,
+            again=scope.again,
+        )
 
     @property
     def _workers(self) -> int:
@@ -241,34 +226,24 @@ class _Moving:
         return _Published(Result.OK, last.rows, seq=last.seq, notes=(note,), receipt=last.receipt)
 
     def _open_source(self, target: Target, request: WriteRequest, *, thorough: bool) -> _Published:
-        move, scope = self._move, self._scope
+        move = self._move
         with blaming(HomeError, f"cannot read {move.entity}"):
             last = target.last_commit()
-            past = Past.of(move.settings, last)
+            past = Past.of(move.settings, last, fills=move.fills)
             opening = self._home.open(self._request(target, past, thorough=thorough))
             with opening as source:
                 _log_source(move, source)
                 if last is not None and past.knows(source.ledger):
                     return _Published(Result.OK, seq=last.seq, notes=("nothing new",))
-                again = past.again(source.ledger)
-                check_promise(move.settings, limit=scope.limit, again=again)
-                is_part = bool(past.moved)
-                check_pinned(source.schema, move.pinned, move.flow, is_part=is_part)
-                shape = Shape(
-                    move.settings,
-                    source.schema,
-                    run_id=scope.run_id,
-                    loaded_at=scope.started_at,
-                    salt=scope.salt,
-                    filters=Ability.WHERE not in move.home.can,
-                )
-                increment = past.increment(shape, source.schema, scope.started_at, scope.again)
-                if shape.sources:  # rows without any column could not be counted by their bytes
-                    source.narrow([*shape.sources, *past.columns])
+                prepared = prepare(move, source, past, last, self._terms)
+                sources, increment = prepared.shape.sources, prepared.increment
+                if sources:  # rows without any column could not be counted by their bytes
+                    source.narrow([*sources, *past.columns])
                 if increment is not None:
-                    _take_range(source, increment, is_limited=scope.limit is not None)
+                    source.within(increment.span)
+                    increment.until(source.upper)
                 with blaming(StoreError, f"cannot write {move.into}"):
-                    return self._fill(target, _Read(request, source, shape, past, increment))
+                    return self._fill(target, request, prepared)
 
     def _request(self, target: Target, past: Past, *, thorough: bool) -> ReadRequest:
         return replace(
@@ -279,47 +254,50 @@ class _Moving:
             moved=past.moved,
         )
 
-    def _fill(self, target: Target, read: _Read) -> _Published:
-        settings = self._move.settings
-        held = target.schema()
-        offered = target.accept(typed(read.shape.schema, held))
-        agreement = agree(offered, held, settings.schema_contract, settings.mode)
-        schema = target.accept(agreement.schema)
-        target.keep(agreement.gone)
+    def _fill(self, target: Target, request: WriteRequest, prepared: Prepared) -> _Published:
+        settings, root = self._move.settings, self._scope.context.root
+        agreement = settle(target, prepared, self._terms, request)
+        schema = agreement.schema
+        target.keep(agreement.kept)
         log.debug("%s is written with the columns: %s", self._move.into, _columns(schema))
-        check_compared(settings, schema, self._move.store, clears=read.request.clears)
-        root, request = self._scope.context.root, read.request
-        with Sieve(settings, read.shape, schema, root=root, request=request) as sieve:
-            return self._publish(target, read, sieve, agreement.notes)
+        with Sieve(settings, prepared.shape, schema, root=root, request=request) as sieve:
+            return self._publish(target, request, prepared, sieve=sieve, notes=agreement.notes)
 
     def _publish(
-        self, target: Target, read: _Read, sieve: Sieve, notes: tuple[str, ...]
+        self,
+        target: Target,
+        request: WriteRequest,
+        prepared: Prepared,
+        *,
+        sieve: Sieve,
+        notes: tuple[str, ...],
     ) -> _Published:
         settings = self._move.settings
-        parts, receipt = self._stage(target, read, sieve)
+        parts, receipt = self._stage(target, prepared, sieve)
         rows = receipt.rows
         last = target.last_commit()
-        seen = read.notes()
+        seen = prepared.notes()
         kept = reason_to_keep(
             settings,
-            read.request,
+            request,
             rows,
             last,
-            is_news=sieve.put_aside > 0 and not read.is_known(last),
-            again=self._scope.again,
+            is_news=(sieve.put_aside > 0 or self._move.accepts) and not prepared.is_known(),
+            again=self._terms.again,
         )
         if kept is not None:
             notes = (kept.note, *seen, *sieve.finish())
             return _Published(kept.result, seq=last.seq if last else None, notes=notes)
         seen = (*seen, *sieve.judge(target, self._scope.started_at))
         commit = next_commit(
-            read.request,
+            request,
             last,
             receipt=receipt,
             schema=sieve.schema,
             at=datetime.now(self._scope.started_at.tzinfo),
-            watermark=read.watermark(),
-            ledger=read.source.ledger or {},
+            watermark=prepared.watermark(),
+            ledger=prepared.source.ledger or {},
+            shape=prepared.shape.record,
         )
         notes = (*notes, *seen, *self._commit(target, parts, commit))
         if rows == self._scope.limit:
@@ -330,24 +308,26 @@ class _Moving:
         )
         return self._published
 
-    def _stage(self, target: Target, read: _Read, sieve: Sieve) -> tuple[list[Part], Receipt]:
-        move, scope = self._move, self._scope
+    def _stage(
+        self, target: Target, prepared: Prepared, sieve: Sieve
+    ) -> tuple[list[Part], Receipt]:
+        move, scope, source = self._move, self._scope, prepared.source
         scope.emit(
-            MoveStarted(scope.run_id, move.flow, move.entity, self.attempt, read.source.total_rows)
+            MoveStarted(scope.run_id, move.flow, move.entity, self.attempt, source.total_rows)
         )
-        progress = Progress(scope, move, self.attempt, read.source.total_rows)
+        progress = Progress(scope, move, self.attempt, source.total_rows)
         staging = Staging(
-            source=read.source,
+            source=source,
             target=target,
             sieve=sieve,
             entity=move.entity,
             scope=scope,
             watch=self._watch,
             progress=progress,
-            increment=read.increment,
+            increment=prepared.increment,
         )
         with blaming(HomeError, f"cannot read {move.entity}"):
-            splits = read.source.splits(self._workers)
+            splits = source.splits(self._workers)
         log.info("reading %s, %d at once", plural(len(splits), "split"), self._workers)
         parts = scope.engine(splits, staging.stage, self._workers)
         receipt = staging.prove(parts)
@@ -404,14 +384,6 @@ class _Moving:
         self._scope.emit(
             MoveRetried(self._scope.run_id, move.flow, move.entity, attempt, str(error), wait)
         )
-
-
-def _take_range(source: Source, increment: Increment, *, is_limited: bool) -> None:
-    """Have the home leave out what it can, and hear up to where it lacks no row."""
-    if is_limited:
-        increment.cut_short()
-    source.within(increment.span)
-    increment.until(source.upper)
 
 
 def _log_target(move: Move, last: Commit | None) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hygge.backfill import Backfill, Ends
 from hygge.errors import FlowError
 from hygge.increment import Increment
-from hygge.model import Commit, Mode, Receipt, Watermark
+from hygge.model import Commit, Mode, Receipt, ShapeRecord, Watermark
 from hygge.plurals import listed, plural
 from hygge.requests import WriteRequest
 from hygge.settings import Incremental, MoveSettings
@@ -30,8 +30,10 @@ class Past:
     """The files moved before, for `incremental: files`; empty when there are none yet."""
 
     @classmethod
-    def of(cls, settings: MoveSettings, last: Commit | None) -> Past:
+    def of(cls, settings: MoveSettings, last: Commit | None, *, fills: bool = False) -> Past:
         """Return where to go on after `last`; a replace always begins anew.
+
+        With `fills` files that were moved before are moved again.
 
         Raises `FlowError` with the choices when the flow is not the one that wrote `last`.
         """
@@ -46,7 +48,7 @@ class Past:
             return cls(settings)
         if isinstance(wanted, Incremental):
             return cls(settings, None if last is None else last.watermark)
-        return cls(settings, moved={} if last is None else last.ledger)
+        return cls(settings, moved={} if last is None or fills else last.ledger)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -109,6 +111,7 @@ def next_commit(
     at: datetime,
     watermark: Watermark | None,
     ledger: Mapping[str, str],
+    shape: ShapeRecord | None = None,
 ) -> Commit:
     """Return the record of staged rows that follow `last`, all of them new."""
     kept = last.total_rows if last is not None and request.mode is not Mode.REPLACE else 0
@@ -126,6 +129,7 @@ def next_commit(
         primary_key=request.primary_key,
         ledger=ledger,
         receipt=receipt,
+        shape=shape,
     )
 
 
@@ -157,7 +161,7 @@ def _check_increment(settings: MoveSettings, last: Commit) -> None:
         raise _changed(
             f"the store has {plural(last.total_rows, 'row')}, and no commit tells up to where they "
             "were moved: an append would move them again",
-            "say where to go on with  hygge state set",
+            "say where to go on with  hygge state set FLOW VALUE",
         )
 
 
@@ -168,6 +172,6 @@ def _shown(names: tuple[str, ...]) -> str:
 def _changed(what: str, way: str) -> FlowError:
     return FlowError(
         f"the flow is not as it was: {what}",
-        hint=f"{way}, or move everything again with  hygge go --full-refresh",
+        hint=f"{way}, or move everything again with  hygge go FLOW --full-refresh",
         code="HG538",
     )

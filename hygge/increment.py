@@ -349,7 +349,7 @@ def _check_comparable(mode: Mode) -> None:
     if mode is Mode.APPEND:
         raise FlowError(
             "none of the columns is left by which rows at the watermark were told apart",
-            hint="move everything again with  hygge go --full-refresh",
+            hint="move everything again with  hygge go FLOW --full-refresh",
             code="HG538",
         )
 
@@ -374,7 +374,7 @@ def _known(last: Watermark | None, ordering: Ordering, column: str) -> pa.Scalar
             f"'{column}' was {last.type} when its watermark was written, and is {ordering.kind} "
             "now: "
             f"{error}",
-            hint="move everything again with  hygge go --full-refresh, or say where to go on with  "
-            "hygge state set",
+            hint="move everything again with  hygge go FLOW --full-refresh, or say where to go on "
+            "with  hygge state set FLOW VALUE",
             code="HG538",
         ) from error

@@ -165,7 +165,7 @@ def _outcome(one: Position, plan: Plan, run_id: str) -> Outcome:
         notes = (f"{BY_HAND}{one.told} ({_who()})",)
         outcome = replace(outcome, result=Result.OK, seq=seq, notes=notes)
     except Exception as error:
-        outcome = replace(outcome, failure=failure_of(error, move.where))
+        outcome = replace(outcome, failure=failure_of(error, move.where, move.flow))
     return replace(outcome, seconds=time.monotonic() - started)
 
 

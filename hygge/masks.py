@@ -14,6 +14,7 @@ _SHOWN = 4
 """Characters at the end that `partial` shows."""
 _SHORT = 8
 """Texts up to this many characters show nothing."""
+_ADDRESS = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _HASH_BYTES = 16
 
 
@@ -55,6 +56,19 @@ def _texts(array: pa.Array) -> pa.Array:
 
 
 def _partial(texts: pa.Array) -> pa.Array:
+    """Show the end of each text; of an address its first character and what follows the @."""
+    import pyarrow.compute as pc
+
+    is_address = pc.match_substring_regex(texts, _ADDRESS)
+    if not pc.any(is_address).as_py():
+        return _end(texts)
+    shown = pc.replace_substring_regex(texts, r"(?s)^([^@])[^@]{3,}@", r"\1***@")
+    short = pc.replace_substring_regex(texts, r"(?s)^[^@]+@", "***@")
+    is_short = pc.match_substring_regex(texts, r"(?s)^[^@]{1,3}@")
+    return pc.if_else(is_address, pc.if_else(is_short, short, shown), _end(texts))
+
+
+def _end(texts: pa.Array) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 

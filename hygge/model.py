@@ -127,6 +127,32 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """How a flow makes one column of its store."""
+
+    source: str = ""
+    """The column of the home that it is; empty where the flow adds it."""
+    mask: str = ""
+    """Its mask; a hash with a digest of the salt behind a colon."""
+    type: str = ""
+    """The type that the flow declares."""
+    made: str = ""
+    """What the flow adds: `compute` or `value` with a digest, or `metadata`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeRecord:
+    """How a flow chose and shaped the rows of a commit, for the next move to compare."""
+
+    columns: Mapping[str, Origin] = field(default_factory=dict)
+    """By their names in the store, those that are not simply the home's of that name."""
+    select: tuple[str, ...] = ()
+    """`select` of the flow, as it was written."""
+    rows: str = ""
+    """A digest of `query` and `where`; empty without both."""
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """One published step of an entity's chain; travels with the data it describes."""
 
@@ -152,6 +178,8 @@ class Commit:
     """The commit that this one took back."""
     receipt: Receipt | None = None
     """What was staged; None for a commit that moved nothing, or of an older hygge."""
+    shape: ShapeRecord | None = None
+    """How the flow shaped the rows; None for a commit of an older hygge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +270,10 @@ class Manner:
     high: str | None = None
     """Move again to before this value of the watermark column."""
     into_scratch: bool = False
+    backfill: bool = False
+    """Merge every row of the home again."""
+    accept_changes: bool = False
+    """Leave rows that were moved in another shape as they are."""
 
     @property
     def is_partial(self) -> bool:
@@ -255,6 +287,8 @@ class Manner:
             "--full-refresh": self.full_refresh,
             "--adopt": self.adopt,
             "--into-scratch": self.into_scratch,
+            "--backfill": self.backfill,
+            "--accept-changes": self.accept_changes,
         }
         values = {"--limit": self.limit, "--from": self.low, "--to": self.high}
         given = [(name, str(value)) for name, value in values.items() if value is not None]

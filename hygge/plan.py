@@ -9,11 +9,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from hygge.backfill import Ends
-from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
+from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig, WriteRequest
 from hygge.errors import ConfigError, HomeError, HyggeError, UsageError
 from hygge.held import held_types
 from hygge.model import Ability, Failure, Manner, Mode, Outcome, Result
 from hygge.settings import Incremental, MoveSettings
+from hygge.shape import stored_dedupe, stored_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,6 +38,12 @@ class Move:
     """The file and line that ask for it, e.g. `flows/users.yml:1`."""
     shares_snapshot: bool = False
     """Whether all entities of the flow are read at one instant."""
+    pinned: Mapping[str, str] | None = None
+    """The columns that the flow's lock file holds fast; none for an entity it does not know."""
+    fills: bool = False
+    """Whether a merge moves every row of the home again."""
+    accepts: bool = False
+    """Whether rows that were moved before may stay in another shape."""
 
     def outcome(self, result: Result = Result.FAILED, failure: Failure | None = None) -> Outcome:
         """Return what became of it, of no rows as yet."""
@@ -51,8 +58,23 @@ class Move:
             failure=failure,
         )
 
-    pinned: Mapping[str, str] | None = None
-    """The columns that the flow's lock file holds fast; none for an entity it does not know."""
+    def write_request(self, run_id: str, *, attempt: int = 1, adopt: bool = False) -> WriteRequest:
+        """Return what the store is asked for, by a run that sets no bounds of its own."""
+        settings = self.settings
+        return WriteRequest(
+            flow=self.flow,
+            entity=self.entity,
+            into=self.into,
+            run_id=run_id,
+            attempt=attempt,
+            mode=settings.mode,
+            adopt=adopt,
+            primary_key=stored_key(settings),
+            dedupe_by=stored_dedupe(settings),
+            delete_missing=settings.delete_missing,
+            max_shrink=settings.max_shrink,
+            keep_generations=settings.keep_generations,
+        )
 
     starts_anew: bool = False
     """Whether it takes the types of the home's values, whatever the store holds them in."""
@@ -113,6 +135,10 @@ class Plan:
     """The key of masks by hash."""
     again: Ends | None = None
     """Move this range of the watermark columns again, instead of what is new."""
+    backfill: bool = False
+    """Whether merges move every row of their homes again."""
+    accepts: bool = False
+    """Whether rows that were moved in another shape stay as they are."""
     full_refresh: bool = False
     """Whether every move replaces what its store holds, whatever its mode."""
     env: str | None = None
@@ -124,7 +150,15 @@ class Plan:
     def manner(self) -> Manner:
         """The options that change what the run moves."""
         low, high = self.again or (None, None)
-        return Manner(self.full_refresh, self.adopt, self.limit, low, high)
+        return Manner(
+            self.full_refresh,
+            self.adopt,
+            self.limit,
+            low,
+            high,
+            backfill=self.backfill,
+            accept_changes=self.accepts,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +182,17 @@ def make_plan(
     full_refresh: bool = False,
     limit: int | None = None,
     again: Ends | None = None,
+    backfill: bool = False,
+    accepts: bool = False,
 ) -> Plan:
     """Return the moves that `selection` picks from `project`.
 
     With `full_refresh` every move replaces what its store holds, whatever its mode; with `again`
-    each moves a range of its watermark column. Asks homes for their entities only where a flow
-    names them by a glob. Raises `UsageError` when nothing is selected and `ConfigError` when
-    variables or drivers are missing or two moves would write one place.
+    each moves a range of its watermark column; with `backfill` each merges every row of its home
+    again. With `accepts` rows that were moved in another shape stay as they are. Asks homes for
+    their entities only where a flow names them by a glob. Raises `UsageError` when nothing is
+    selected and `ConfigError` when variables or drivers are missing or two moves would write one
+    place.
     """
     names = select_flows(project.flows, selection)
     found = [item for flow in project.resolve(names) for item in _moves(flow, project.context)]
@@ -165,6 +203,9 @@ def make_plan(
     )
     if not kept and not unplanned:
         raise _nothing_selected(selection, [move.entity for move in moves])
+    if backfill:
+        _check_backfill(kept)
+    kept = tuple(replace(move, fills=backfill, accepts=accepts or backfill) for move in kept)
     _check_places(kept, project.context)
     _check_asked(kept, again=again, limit=limit)
     return Plan(
@@ -178,6 +219,8 @@ def make_plan(
         limit=limit,
         again=again,
         salt=project.mask_salt,
+        backfill=backfill,
+        accepts=accepts,
         full_refresh=full_refresh,
         env=project.env,
         is_partial=bool(selection.entities or selection.pairs is not None),
@@ -189,6 +232,17 @@ def _check_asked(moves: Sequence[Move], *, again: Ends | None, limit: int | None
         _check_ranges(moves)
     if limit is not None:
         _check_limit(moves)
+
+
+def _check_backfill(moves: Iterable[Move]) -> None:
+    """Raise `UsageError` for moves that could not bring rows in again where they are."""
+    for move in moves:
+        if move.settings.mode is not Mode.MERGE:
+            raise UsageError(
+                f"{move.flow} ({move.entity}) is no merge (mode: {move.settings.mode.value}), so "
+                "its rows cannot be filled in place",
+                hint=f"replace them all with  hygge go {move.flow} --full-refresh",
+            )
 
 
 def _check_ranges(moves: Iterable[Move]) -> None:

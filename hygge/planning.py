@@ -1,29 +1,30 @@
-"""What `go` would do to each entity, told without reading rows, taking locks or writing anything.
+"""What `go` would do to each entity, without reading rows, taking locks or writing anything.
 
-The home is opened as a move opens it and asked for its columns only; the store tells its newest
-commit, in which its columns and the place to go on from are written.
+The home is opened as a move opens it and asked for its columns only; the store shows its place as
+it is. All checks are those that a move makes before its first row (`preparing`).
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hygge.comparing import check_compared
-from hygge.connector import Source
-from hygge.contract import Difference, agree, differences, typed
+from hygge.backfill import Backfill, clearing, shown
+from hygge.connector import Inspection, WriteRequest
+from hygge.contract import Difference, differences, typed
 from hygge.errors import HomeError, HyggeError, StoreError
 from hygge.flow import failure_of
 from hygge.history import Past
-from hygge.model import Ability, Commit, Failure, Mode
-from hygge.pinned import check_pinned
+from hygge.locks import refuse_moving
+from hygge.model import Commit, Failure, Mode
 from hygge.plan import Move, Plan
 from hygge.plurals import plural
-from hygge.promises import Promise, check_promise, promise_of
-from hygge.shape import Shape
+from hygge.preparing import Prepared, Terms, offer, prepare, settle, terms_of
+from hygge.promises import Promise, promise_of
 from hygge.staging import blaming
 from hygge.unfit import UnfitError, fit_schema
 from hygge.watermarks import text_of
@@ -46,6 +47,10 @@ class ColumnPath:
     """What the store calls the type in which it lies there; `-` where it has none."""
     how: str
     """`exact`, `widened`, `refused`, `added` by the flow, or `cast`: by the flow or its mask."""
+    source: str | None = None
+    """Its name in the home; None for a column that the flow adds."""
+    mask: str | None = None
+    """What the flow leaves of its values."""
 
 
 @dataclass(slots=True)
@@ -60,6 +65,8 @@ class Preview:
     window: str | None = None
     """From where rows are read, for a flow that is incremental."""
     columns: list[ColumnPath] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """Columns of the home that are not moved."""
     changes: list[Difference] = field(default_factory=list)
     """How the home's columns differ from the store's."""
     destroys: list[str] = field(default_factory=list)
@@ -71,76 +78,87 @@ class Preview:
     """Why the move would fail."""
 
 
-def previews(plan: Plan, *, full_refresh: bool = False) -> Iterator[Preview]:
+def previews(plan: Plan) -> Iterator[Preview]:
     """Yield what each move of a plan would do, one after the other."""
+    run_id, now = secrets.token_hex(8), datetime.now(UTC)
     for move in plan.moves:
+        terms = terms_of(
+            move, run_id=run_id, now=now, salt=plan.salt, limit=plan.limit, again=plan.again
+        )
         preview = Preview(move, promise_of(move.settings), is_locked=move.pinned is not None)
         try:
-            _look(preview, plan)
+            _look(preview, plan, terms)
         except HyggeError as error:
-            preview.failure = failure_of(error, move.where)
+            preview.failure = failure_of(error, move.where, move.flow)
         if preview.last is not None and preview.failure is None:
-            preview.destroys += _destroyed(preview, preview.last, full_refresh=full_refresh)
+            preview.destroys += _destroyed(preview, preview.last, full_refresh=plan.full_refresh)
         yield preview
 
 
-def _look(preview: Preview, plan: Plan) -> None:
+def _look(preview: Preview, plan: Plan, terms: Terms) -> None:
+    """Do what a move does before its first row, with a place that is only looked at."""
     move = preview.move
-    with blaming(StoreError, f"cannot look at {move.into}"):
-        last = move.store.store(plan.context).last_commit(move.into)
-    preview.last = last
-    if last is not None and last.flow != move.flow:
-        last = replace(last, watermark=None, ledger={})
-    past = Past.of(move.settings, last)
-    request = replace(move.request(lambda: last and last.schema), moved=past.moved)
+    refuse_moving(plan.context.root, move.flow, move.entity)
+    store = move.store.store(plan.context)
+    request = move.write_request(terms.run_id, adopt=plan.adopt)
+    if terms.again is not None:
+        with blaming(StoreError, f"cannot look at {move.into}"):
+            last = store.last_commit(move.into)
+        request = replace(request, clears=clearing(move.settings, terms.again, last))
     with (
-        blaming(HomeError, f"cannot read {move.entity}"),
-        move.home.home(plan.context).open(request) as source,
+        blaming(StoreError, f"cannot look at {move.into}"),
+        store.inspect(request) as place,
     ):
-        preview.rows = source.total_rows
-        preview.notes = tuple(source.notes())
-        if past.knows(source.ledger):
-            preview.window = "no file that was not moved before: nothing new"
-            return
-        check_promise(move.settings, limit=plan.limit, again=past.again(source.ledger))
-        is_part = bool(past.moved)
-        check_pinned(source.schema, move.pinned, move.flow, is_part=is_part)
-        _look_at_columns(preview, plan, source, past)
+        preview.last = last = place.last_commit()
+        past = Past.of(move.settings, last, fills=move.fills)
+        wanted = replace(move.request(place.schema), moved=past.moved)
+        with (
+            blaming(HomeError, f"cannot read {move.entity}"),
+            move.home.home(plan.context).open(wanted) as source,
+        ):
+            preview.rows = source.total_rows
+            preview.notes = tuple(source.notes())
+            if last is not None and past.knows(source.ledger):
+                preview.window = "no file that was not moved before: nothing new"
+                return
+            prepared = prepare(move, source, past, last, terms)
+            with blaming(StoreError, f"cannot look at {move.into}"):
+                _look_at_columns(preview, place, prepared, terms, request)
 
 
-def _look_at_columns(preview: Preview, plan: Plan, source: Source, past: Past) -> None:
-    move, now = preview.move, datetime.now(UTC)
-    shape = Shape(
-        move.settings,
-        source.schema,
-        run_id="",
-        loaded_at=now,
-        salt=plan.salt,
-        filters=Ability.WHERE not in move.home.can,
-    )
-    increment = past.increment(shape, source.schema, now)
-    if increment is not None:
-        preview.window = _window(past, increment.span.column, increment.span.low)
-    elif past.moved is not None and source.ledger is not None:
-        new = [name for name, stamp in source.ledger.items() if past.moved.get(name) != stamp]
-        preview.window = f"{len(new):,} new of {plural(len(source.ledger), 'known file')}"
-    held = None if preview.last is None else preview.last.schema
+def _look_at_columns(
+    preview: Preview, place: Inspection, prepared: Prepared, terms: Terms, request: WriteRequest
+) -> None:
+    move, shape, settings = prepared.move, prepared.shape, prepared.move.settings
+    preview.window = _window(prepared)
+    preview.left_out = sorted(shape.left_out)
+    held = place.schema()
     schema = typed(shape.schema, held)
-    homes = [str(source.schema.field(name).type) for name in shape.moved]
-    homes += ["-"] * (len(schema) - len(homes))
-    preview.columns = [_path(move, *pair) for pair in zip(schema, homes, strict=True)]
-    offered = fit_schema(schema, partial(_fit, move), holder=f"tables of store {move.store_name}")
-    contract = move.settings.schema_contract
+    names = prepared.names()
+    sources = names.sources
+    preview.columns = [
+        _path(move, field, prepared.source.schema, sources.get(field.name)) for field in schema
+    ]
+    fit_schema(schema, partial(_fit, move), holder=f"tables of store {move.store_name}")
     if held is not None:
-        preview.changes = differences(offered, held, contract, move.settings.mode)
-    agreed = agree(offered, held, contract, move.settings.mode)
-    check_compared(move.settings, agreed.schema, move.store)
+        offered = offer(place, prepared, held)
+        contract = settings.schema_contract
+        preview.changes = differences(offered, held, contract, settings.mode, names)
+    settle(place, prepared, terms, request)
 
 
-def _window(past: Past, column: str, low: pa.Scalar | None) -> str:
+def _window(prepared: Prepared) -> str | None:
+    past, increment, ledger = prepared.past, prepared.increment, prepared.source.ledger
+    if isinstance(increment, Backfill):
+        return f"{shown(increment.span)}, moved again"
+    if increment is None:
+        if past.moved is None or ledger is None:
+            return None
+        new = [name for name, stamp in ledger.items() if past.moved.get(name) != stamp]
+        return f"{len(new):,} new of {plural(len(ledger), 'known file')}"
+    column, low, mark = increment.span.column, increment.span.low, past.watermark
     if low is None:
         return f"all values of {column}, to now"
-    mark = past.watermark
     back = "" if not past.reads_back or mark is None else f" (read back from {mark.value})"
     return f"{column} from {text_of(low)}, included{back}, to now"
 
@@ -152,17 +170,21 @@ def _fit(move: Move, field: pa.Field) -> pa.Field:
     return held[0]
 
 
-def _path(move: Move, field: pa.Field, home: str) -> ColumnPath:
+def _path(move: Move, field: pa.Field, home: pa.Schema, source: str | None) -> ColumnPath:
     held, moved = move.store.held_as(field), str(field.type)
+    kind = "-" if source is None else str(home.field(source).type)
+    wanted = None if source is None else move.settings.columns.get(source)
+    mask = None if wanted is None else wanted.mask
+    path = ColumnPath(field.name, kind, moved, "-", "refused", source, mask)
     if held is None:
-        return ColumnPath(field.name, home, moved, "-", "refused")
+        return path
     staged, name = held
     how = "exact" if staged.type.equals(field.type) else "widened"
-    if home == "-":
+    if source is None:
         how = "added"
-    elif home not in ("null", moved):
+    elif kind not in ("null", moved):
         how = "cast"
-    return ColumnPath(field.name, home, str(staged.type), name, how)
+    return replace(path, moved=str(staged.type), store=name, how=how)
 
 
 def _destroyed(preview: Preview, last: Commit, *, full_refresh: bool) -> Iterator[str]:

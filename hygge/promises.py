@@ -78,7 +78,7 @@ def check_promise(settings: MoveSettings, *, limit: int | None, again: Sequence[
             "files changed after they were moved, and an append would add all their rows again: "
             f"{listed(again)}",
             "put them back as they were and the new rows into new files, or move everything again "
-            "with  hygge go --full-refresh",
+            "with  hygge go FLOW --full-refresh",
         )
     if limit is not None and wanted == "exactly-once":
         raise _broken(

@@ -144,7 +144,11 @@ class ColumnSettings(Settings):
     nullable: bool | None = None
     """Whether nulls may be in it; with `false` a null fails the move, naming its row."""
     mask: Mask | None = None
-    """What the store may see: hash (with `mask_salt`), redact, partial (the end) or null."""
+    """What the store may see: hash (with `mask_salt`), redact, partial or null.
+
+    `partial` shows the last four characters of a longer text, and of an e-mail address its first
+    character and its domain: `a***@example.com`.
+    """
     value: str | int | float | bool | None = None
     """Add this column, with this value in every row."""
     compute: Annotated[str, AfterValidator(check_expression)] | None = None
@@ -162,9 +166,11 @@ class SchemaContract(Settings):
     add: Literal["evolve", "keep", "fail"] = "evolve"
     """A column the store lacks: add it there, keep the store as it is and leave it out, or stop."""
     drop: Literal["evolve", "keep", "fail"] = "evolve"
-    """A column the home lacks: a replace drops it, or, `keep`, fills it with nulls; or stop.
+    """A column that the home no longer has; `fail` stops.
 
-    Every other mode fills it with nulls.
+    With `evolve` a replace drops it, an append leaves it null in new rows, and a merge sets it to
+    null in new and updated rows. With `keep` a replace fills it with nulls, and a merge leaves its
+    value in the rows that it updates.
     """
     change: Literal["evolve", "keep", "fail"] = "evolve"
     """Another type, or nulls that may come now: widen where every value stays exact (and stop

@@ -16,6 +16,7 @@ from hygge.errors import BadRowError, FlowError
 from hygge.masks import Mask, masked_type
 from hygge.model import Mode
 from hygge.requests import DELETED_AT
+from hygge.reshaping import record_of
 from hygge.settings import Incremental, MoveSettings
 
 if TYPE_CHECKING:
@@ -96,6 +97,15 @@ class Shape:
         needed |= self._condition.columns if self._condition else set()
         self.sources = (*self.moved, *sorted(needed - set(self.moved)))
         """The columns of the home that `chosen` and `apply` need."""
+        self.left_out = frozenset(offered.names).difference(self.moved)
+        """The columns of the home that the flow does not move."""
+        self.record = record_of(
+            settings,
+            {column.field.name: column.source for column in self._columns},
+            [field.name for field, _ in self._added if field.name != DELETED_AT],
+            salt,
+        )
+        """How the rows are made, for the commit."""
 
     def chosen(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows of a batch that meet the flow's own condition, if it has one."""

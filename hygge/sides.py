@@ -110,7 +110,7 @@ class StoreSide:
         if missing:
             raise FlowError(
                 f"the store has no column '{missing[0]}' any more, which its newest commit wrote",
-                hint="move everything again with  hygge go --full-refresh",
+                hint="move everything again with  hygge go FLOW --full-refresh",
                 code="HG552",
             )
         return wanted
@@ -154,7 +154,7 @@ def _plain_as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
                 f"column '{wanted.name}' holds {array.type} in the store, where {wanted.type} was "
                 f"moved: {error}",
                 hint='leave it out of the flow with  select: ["-name"], or move everything again '
-                "with  hygge go --full-refresh",
+                "with  hygge go FLOW --full-refresh",
                 code="HG552",
             ) from error
     return pa.RecordBatch.from_arrays(arrays, names=schema.names)

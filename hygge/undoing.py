@@ -109,7 +109,7 @@ def _locked_look(plan: Plan, run_id: str, locks: ExitStack) -> list[Outlook]:
         try:
             locks.enter_context(move_lock(plan.context.root, move.flow, move.entity, run_id))
         except HyggeError as error:
-            failed = Outlook(move, failure=failure_of(error, move.where))
+            failed = Outlook(move, failure=failure_of(error, move.where, move.flow))
             return [failed if one is move else Outlook(one) for one in plan.moves]
     return look(plan, run_id)
 
@@ -125,7 +125,7 @@ def _look_at(move: Move, plan: Plan, run_id: str) -> Outlook:
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
-        return Outlook(move, failure=failure_of(error, move.where))
+        return Outlook(move, failure=failure_of(error, move.where, move.flow))
 
 
 @contextmanager
@@ -158,14 +158,14 @@ def _back(move: Move, target: Target) -> Commit:
         raise _impossible(
             f"{move.into} has one commit only, its first: before it there was nothing to bring "
             "back",
-            "move the right rows with  hygge go --full-refresh, or empty the place yourself",
+            "move the right rows with  hygge go FLOW --full-refresh, or empty the place yourself",
         )
     undone = "" if last.undoes is None else f", which took back commit {last.undoes}"
     raise _impossible(
         f"what {move.into} held before was not kept (its newest commit is {last.seq}{undone}; "
         f"keep_generations is {move.settings.keep_generations})",
-        "move everything again with  hygge go --full-refresh; a larger  keep_generations  keeps "
-        "more of the commits to come",
+        "move everything again with  hygge go FLOW --full-refresh; a larger  keep_generations  "
+        "keeps more of the commits to come",
     )
 
 
@@ -189,7 +189,7 @@ def _undo_one(outlook: Outlook, plan: Plan, run_id: str) -> Outcome:
             notes=notes,
         )
     except BaseException as error:
-        outcome = replace(outcome, failure=failure_of(error, move.where))
+        outcome = replace(outcome, failure=failure_of(error, move.where, move.flow))
     return replace(outcome, seconds=time.monotonic() - started)
 
 

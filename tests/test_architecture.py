@@ -62,9 +62,10 @@ LAYERS = {
         "derived",
         "pinned",
         "promises",
+        "reshaping",
     ],
     4: ["catalog", "finding", "journal", "journal_rows", "project", "runs", "sides", "survey"],
-    5: ["plan", "snapshots", "staging", "flow"],
+    5: ["plan", "preparing", "snapshots", "staging", "flow"],
     6: [
         "engines",
         "coordinator",

@@ -173,7 +173,12 @@ def test_the_store_is_kept_as_it_is(mode: Mode) -> None:
         "column 'name' was string and is large_string, cast to string (change: keep)",
         "column 'id' was int32 and is int64, cast to int32 (change: keep)",
         "column 'new' (int64) is new, left out (add: keep)",
-        "column 'old' is no longer in the home and is filled with nulls",
+        "column 'old' is no longer in the home and "
+        + (
+            "keeps its values; new rows have none (drop: keep)"
+            if mode is Mode.MERGE
+            else "is filled with nulls"
+        ),
     )
 
 

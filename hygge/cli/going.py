@@ -80,8 +80,6 @@ class Going:
             self._failed = self._choose_failed(settings)
         env = options.env if self._failed is None else self._failed.env
         self._project = Project.load(self._root, env=env, env_file=settings.env_file)
-        if self._manner.full_refresh and not options.is_allowed:
-            _check_protected(self._project)
 
     def show(self, selection: Selection) -> int:
         """Print what would be moved, and move nothing."""
@@ -183,6 +181,8 @@ class Going:
 
     def _make_plan(self, selection: Selection) -> Plan:
         manner = self._manner
+        if manner.full_refresh and not self._options.is_allowed:
+            check_protected(self._project, selection.flows)
         has_range = manner.low is not None or manner.high is not None
         return make_plan(
             self._project,
@@ -192,6 +192,8 @@ class Going:
             full_refresh=manner.full_refresh,
             limit=manner.limit,
             again=(manner.low, manner.high) if has_range else None,
+            backfill=manner.backfill,
+            accepts=manner.accept_changes,
         )
 
     def _run(self, plan: Plan, stop: Stop) -> RunFinished:
@@ -237,14 +239,15 @@ class Going:
             show_crash(what, "\n".join(traces), self._root, self._notes)
 
 
-def _check_protected(project: Project) -> None:
+def check_protected(project: Project, flows: Sequence[str]) -> None:
     """Raise `UsageError` where stores may not be replaced just so."""
     if project.protected:
         where = f"environment '{project.env}'" if project.env else "this project"
+        words = " ".join([*flows, "--full-refresh --allow-protected"])
         raise UsageError(
             f"{where} is protected, and --full-refresh would replace what its stores hold; "
             "nothing was moved",
-            hint="look at  hygge plan --full-refresh , and if it is right, add --allow-protected",
+            hint=f"look at  hygge plan {words} , and if it is right, run  hygge go {words}",
             code="HG221",
         )
 

@@ -6,40 +6,75 @@ from typing import Annotated
 
 import typer
 
-_Names = Annotated[list[str] | None, typer.Argument(metavar="FLOW", help="Flows; globs work.")]
-_Env = Annotated[str | None, typer.Option("--env", help="Overlay environments/NAME.yml.")]
-_FullRefresh = Annotated[
-    bool, typer.Option("--full-refresh", help="As if all stores were to be replaced.")
-]
+from hygge.cli.choosing import (
+    AcceptChanges,
+    Adopt,
+    AllowProtected,
+    Backfill,
+    Entity,
+    Env,
+    Exclude,
+    Flow,
+    From,
+    FullRefresh,
+    Limit,
+    Names,
+    Tag,
+    To,
+    selection,
+)
+
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def plan(
     ctx: typer.Context,
-    names: _Names = None,
+    names: Names = None,
     *,
-    env: _Env = None,
-    full_refresh: _FullRefresh = False,
+    flow: Flow = None,
+    tag: Tag = None,
+    exclude: Exclude = None,
+    entity: Entity = None,
+    env: Env = None,
+    full_refresh: FullRefresh = False,
+    allow_protected: AllowProtected = False,
+    backfill: Backfill = False,
+    accept_changes: AcceptChanges = False,
+    limit: Limit = None,
+    low: From = None,
+    high: To = None,
+    adopt: Adopt = False,
     as_json: _Json = False,
 ) -> None:
     """Show what `go` would do: from where, each column's types, and what would be replaced.
 
-    Asks homes and stores what they hold; reads no rows and writes nothing. Exit code 1 when a
-    move would fail.
+    Asks homes and stores what they hold; reads no rows and writes nothing. Makes every check that
+    `go` with the same options makes before its first row. Exit code 1 when a move would fail.
     """
+    from hygge.cli.going import check_protected
     from hygge.console.output import standard_output
     from hygge.console.planned import show_preview, show_rest, write_previews
-    from hygge.plan import Selection, make_plan
+    from hygge.plan import make_plan
     from hygge.planning import previews
     from hygge.project import Project, find_root
 
     given = ctx.obj
     root = find_root(given.directory)
     project = Project.load(root, env=env or given.env, env_file=given.env_file)
-    made = make_plan(project, Selection(flows=tuple(names or ())), full_refresh=full_refresh)
+    chosen = selection((*(names or ()), *(flow or ())), tag, exclude, entity)
+    made = make_plan(
+        project,
+        chosen,
+        adopt=adopt,
+        full_refresh=full_refresh,
+        limit=limit,
+        again=None if low is None and high is None else (low, high),
+        backfill=backfill,
+        accepts=accept_changes,
+    )
     output = standard_output(given.color)
     found = []
-    for preview in previews(made, full_refresh=full_refresh):
+    for preview in previews(made):
         found.append(preview)
         if not as_json:
             show_preview(preview, output)
@@ -47,4 +82,6 @@ def plan(
     show(made, found, output)
     output.raise_if_lost()
     is_bad = made.unplanned or any(one.failure is not None for one in found)
+    if full_refresh and not allow_protected:
+        check_protected(project, chosen.flows)
     raise typer.Exit(1 if is_bad else 0)

@@ -319,6 +319,18 @@ CODES = (
         "away: it is a memory of runs only, and is built again from the commits.",
     ),
     Code(
+        "HG585",
+        "flow makes rows otherwise",
+        "A flow that appends or merges what is new leaves the rows that it has moved as they are. "
+        "Its `columns`, `select`, `column_casing`, `metadata_columns`, `where` or `query` say "
+        "something else now, so old and new rows would differ. Choose: `hygge go FLOW --backfill` "
+        "merges every row of the home again, `--full-refresh` replaces everything, and "
+        "`--accept-changes` leaves the old rows as they are.",
+        wrong="# flows/orders.yml, which has merged rows without this\nmode: merge\n"
+        "primary_key: id\nincremental: changed\ncolumns:\n  status: {rename: state}\n",
+        right="# flows/orders.yml\nmode: merge\nprimary_key: id\nincremental: changed\n",
+    ),
+    Code(
         "HG590",
         "internal error",
         "A bug in hygge. The report file that the message names says where; please send it.",

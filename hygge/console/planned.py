@@ -30,12 +30,14 @@ def show_preview(preview: Preview, output: Output) -> None:
     asked = move.settings.guarantee
     _fact("guarantee", None if asked is None else f"{asked} is asked for", output)
     for text in preview.destroys:
-        _fact("destroys", output.paint(output.fold(clean(text)), "yellow"), output)
+        _fact("destroys", text, output, "yellow")
     _fact("lock", "the home is as the lock file says" if _fits(preview) else None, output)
     if preview.columns:
         _show_columns(preview.columns, output)
+    if preview.left_out:
+        _fact("left out", ", ".join(preview.left_out), output)
     for text in preview.notes:
-        _fact("note", clean(text), output)
+        _fact("note", text, output)
     if preview.changes and preview.failure is None:
         output.line("  what differs from the store:")
         for line in table(preview.changes, "store", "home"):
@@ -52,9 +54,10 @@ def _fits(preview: Preview) -> bool:
     return preview.is_locked and bool(preview.columns)
 
 
-def _fact(name: str, text: str | None, output: Output) -> None:
+def _fact(name: str, text: str | None, output: Output, style: str | None = None) -> None:
     if text is not None:
-        output.line(f"  {name:<9} {output.fold(redact(text))}")
+        shown = output.fold(clean(redact(text)))
+        output.line(f"  {name:<9} {output.paint(shown, style) if style else shown}")
 
 
 def _show_columns(columns: Sequence[ColumnPath], output: Output) -> None:
@@ -63,9 +66,17 @@ def _show_columns(columns: Sequence[ColumnPath], output: Output) -> None:
         Column("home", [clean(one.home) for one in columns], shrinks=True),
         Column("moved", [clean(one.moved) for one in columns], shrinks=True, drop=1),
         Column("store", [clean(one.store) for one in columns], shrinks=True),
-        Column("", [one.how for one in columns]),
+        Column("", [_way(one) for one in columns]),
     ]
     show_table(shown, output)
+
+
+def _way(one: ColumnPath) -> str:
+    """Return what becomes of a column: how it is held, its name in the home, its mask."""
+    words = [f"masked by {one.mask}" if one.mask else one.how]
+    if one.source not in (None, one.name):
+        words.append(f"from {clean(str(one.source))}")
+    return ", ".join(words)
 
 
 def show_rest(plan: Plan, found: Sequence[Preview], output: Output) -> None:
@@ -105,6 +116,7 @@ def _values(preview: Preview) -> dict[str, Any]:
         "last_commit": None if last is None else {"seq": last.seq, "total_rows": last.total_rows},
         "locked": preview.is_locked,
         "columns": [asdict(one) for one in preview.columns],
+        "left_out": preview.left_out,
         "changes": [asdict(one) for one in preview.changes],
         "destroys": preview.destroys,
         "notes": list(preview.notes),

@@ -19,9 +19,18 @@ from hygge.errors import CommitUnknownError, StoreError
 from hygge.files import durable
 from hygge.files.formats import checksum
 from hygge.files.owner import Owner
-from hygge.files.place import RUN_ID, Place, check_name, locked, prepare
+from hygge.files.place import (
+    RUN_ID,
+    Place,
+    check_name,
+    check_place,
+    locked,
+    prepare,
+    refuse_written,
+)
 from hygge.files.record import RECORD_NAME, PartFile, Record, load_record
 from hygge.files.recovery import (
+    check_claims,
     finish_swap,
     kept,
     prune,
@@ -250,6 +259,22 @@ def _lost(place: Place, seq: int, holder: str) -> StoreError:
         hint="start this run again; it begins from the newest commit",
         code="HG514",
     )
+
+
+def inspect_generation(root: Path, request: WriteRequest) -> Generation:
+    """Return the next generation of `request.into` without beginning it, its place unchanged.
+
+    Makes the checks of `open_generation`.
+    """
+    check_name(request.into)
+    place = Place(root, request.into)
+    check_place(place)
+    refuse_written(place)
+    lock = place.lock.stat().st_ino if place.lock.exists() else 0
+    if place.claims.is_dir():
+        check_claims(place, lock)
+    owner = Owner.here(request.run_id, request.attempt, lock)
+    return Generation(place, owner, request.keep_generations)
 
 
 @contextmanager

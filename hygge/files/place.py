@@ -15,7 +15,7 @@ from hygge.errors import StoreError
 from hygge.files.durable import make_directory
 from hygge.files.names import refuse_name
 from hygge.files.owner import Owner
-from hygge.locks import LockHeldError, lock_file, write_note
+from hygge.locks import LockHeldError, holder_of, lock_file, write_note
 
 STATE = ".hygge"
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -82,16 +82,28 @@ def check_name(into: str) -> None:
 
 def prepare(place: Place) -> None:
     """Make the directories that the place needs; refuse links and directories of other users."""
+    check_place(place)
+    make_directory(place.root)
+    for folder in _private(place):
+        if not folder.is_symlink():
+            make_directory(folder, 0o700)
+        _check_private(folder)
+
+
+def _private(place: Place) -> tuple[Path, ...]:
+    return place.root / STATE, place.state, place.claims
+
+
+def check_place(place: Place) -> None:
+    """Raise `StoreError` where no entity can be written; makes nothing."""
     if (place.root / "hygge.yml").exists():
         raise StoreError(
             f"the store's path {place.root} is the folder of the project itself",
             hint="give the store a folder of its own, such as  path: data/lake",
         )
-    make_directory(place.root)
-    for folder in (place.root / STATE, place.state, place.claims):
-        if not folder.is_symlink():
-            make_directory(folder, 0o700)
-        _check_private(folder)
+    for folder in _private(place):
+        if folder.is_symlink() or folder.exists():
+            _check_private(folder)
     if place.live.is_symlink() or (place.live.exists() and not place.live.is_dir()):
         raise StoreError(
             f"{place.live} is a link or a file; the store needs a directory of its own there",
@@ -120,12 +132,22 @@ def locked(place: Place, request: WriteRequest) -> Iterator[Owner]:
         try:
             descriptor = stack.enter_context(lock_file(place.lock))
         except LockHeldError as error:
-            holder = Owner.load(error.note)
-            raise StoreError(
-                f"{place.live} is already being written by {holder or 'another run'}",
-                hint="wait until that run ends, then start this one again",
-                code="HG512",
-            ) from error
+            raise _written(place, error.note) from error
         owner = Owner.here(request.run_id, request.attempt, os.fstat(descriptor).st_ino)
         write_note(descriptor, owner.dump())
         yield owner
+
+
+def refuse_written(place: Place) -> None:
+    """Raise what `locked` would raise, and take nothing."""
+    note = holder_of(place.lock)
+    if note is not None:
+        raise _written(place, note)
+
+
+def _written(place: Place, note: bytes) -> StoreError:
+    return StoreError(
+        f"{place.live} is already being written by {Owner.load(note) or 'another run'}",
+        hint="wait until that run ends, then start this one again",
+        code="HG512",
+    )

@@ -49,17 +49,33 @@ def live_seq(place: Place) -> int:
     return 0 if record is None else record.commit.seq
 
 
-def _clear_claim(place: Place, claim: Path, seq: int, lock: int) -> None:
+def check_claims(place: Place, lock: int) -> None:
+    """Raise `StoreError` when a process that may still act claims the next commit."""
+    seq = live_seq(place)
+    for claim in sorted(place.claims.iterdir()):
+        if not _is_settled(claim, seq):
+            _check_claim(place, claim, lock)
+
+
+def _is_settled(claim: Path, seq: int) -> bool:
     is_landed = claim.name.isdecimal() and int(claim.name) <= seq
-    if not is_landed and not _DRAFT.fullmatch(claim.name):
-        owner = Owner.load(claim.read_bytes())
-        if owner is None or not owner.is_gone(lock):
-            raise StoreError(
-                f"commit {claim.name} of {place.live} is claimed by {owner or 'an unknown run'}, "
-                "and nobody here can tell whether it still runs",
-                hint=f"make sure that it has ended, then remove the claim:  rm {claim}",
-                code="HG513",
-            )
+    return is_landed or _DRAFT.fullmatch(claim.name) is not None
+
+
+def _check_claim(place: Place, claim: Path, lock: int) -> None:
+    owner = Owner.load(claim.read_bytes())
+    if owner is None or not owner.is_gone(lock):
+        raise StoreError(
+            f"commit {claim.name} of {place.live} is claimed by {owner or 'an unknown run'}, "
+            "and nobody here can tell whether it still runs",
+            hint=f"make sure that it has ended, then remove the claim:  rm {claim}",
+            code="HG513",
+        )
+
+
+def _clear_claim(place: Place, claim: Path, seq: int, lock: int) -> None:
+    if not _is_settled(claim, seq):
+        _check_claim(place, claim, lock)
         # The half-done swap that this claim guards must be finished before the claim goes.
         finish_swap(place)
     claim.unlink()

@@ -64,7 +64,8 @@ class PartReader:
             raise StoreError(
                 f"{self.folder / part.name} holds {plural(rows, 'row')}, its record says "
                 f"{part.rows:,}",
-                hint="put the file back, or write the entity anew with  hygge go --full-refresh",
+                hint="put the file back, or write the entity anew with  "
+                "hygge go FLOW --full-refresh",
             )
 
     def _read(self, path: Path, names: Sequence[str]) -> Generator[pa.RecordBatch]:

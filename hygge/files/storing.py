@@ -9,12 +9,12 @@ from pathlib import Path
 from shutil import disk_usage
 from tempfile import TemporaryFile
 
-from hygge.connector import Store, Target, WriteRequest
+from hygge.connector import Inspection, Store, Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.files.adoption import check_adoption
 from hygge.files.formats import BUFFER_BYTES, store_errors
-from hygge.files.generations import open_generation
-from hygge.files.place import Place
+from hygge.files.generations import inspect_generation, open_generation
+from hygge.files.place import STATE, Place
 from hygge.files.record import load_record
 from hygge.files.splits import Layout
 from hygge.files.store import FileStoreConfig
@@ -80,6 +80,25 @@ class FileStore(Store):
                 check_adoption(generation, request)
             layout = self._layout(request.buffer_bytes)
             yield FileTarget(generation, request, layout, self.config)
+
+    @contextmanager
+    def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
+        """Show the entity's directory as it is; see `Store.inspect`."""
+        with store_errors(f"look at {self.root / request.into}"):
+            generation = inspect_generation(self.root, request)
+            check_adoption(generation, request)
+            self._check_room(generation.place)
+        yield FileTarget(generation, request, self._layout(request.buffer_bytes), self.config)
+
+    def _check_room(self, place: Place) -> None:
+        """Raise `StoreError` where this user can make no file in what `open` would use."""
+        self.check()
+        for folder in (place.root / STATE, place.state, place.claims):
+            if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+                raise StoreError(
+                    f"{folder} cannot be written by this user, and hygge stages rows there",
+                    hint=f"give it to the user who runs hygge:  chown -R $USER {folder}",
+                )
 
     def _layout(self, buffer_bytes: int) -> Layout:
         config = self.config

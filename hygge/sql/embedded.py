@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ from pydantic import field_validator
 
 from hygge.connector import ConnectorConfig, ProjectContext
 from hygge.errors import HomeError, HyggeError, StoreError
-from hygge.locks import LockHeldError, lock_file, write_note
+from hygge.locks import LockHeldError, holder_of, lock_file, write_note
 from hygge.settings import LocalPath, Seconds
 
 
@@ -106,27 +107,66 @@ def place_lock(file: Path, table: str, run_id: str) -> Iterator[None]:
     Politeness only: the numbered commits in the database are what keeps two runs apart. Raises
     `StoreError` when a live run holds it.
     """
-    path = Path(f"{beside(file, table)}.lock")
+    path = _lock_of(file, table)
     with ExitStack() as stack:
         try:
             descriptor = stack.enter_context(_locked(path))
         except LockHeldError as error:
-            raise StoreError(
-                f"{table} is being written by {_holder(error.note)}",
-                hint="wait until that run has ended, or stop it",
-                code="HG543",
-            ) from None
+            raise _written(table, error.note) from None
         except OSError as error:
-            raise StoreError(
-                f"cannot write beside {file}: {error.strerror or error}",
-                hint="the folder of the database must be one that this user may write: the "
-                "database keeps its journal there, too",
-                code="HG516",
-            ) from error
+            raise _unwritable(file, error) from error
         # The last one out removes the file while it still holds the lock.
         stack.callback(_remove, path)
         write_note(descriptor, json.dumps({"pid": os.getpid(), "run": run_id}).encode())
         yield
+
+
+def refuse_written(file: Path, table: str) -> None:
+    """Raise what `place_lock` would raise, and take nothing."""
+    try:
+        note = holder_of(_lock_of(file, table))
+    except OSError as error:
+        raise _unwritable(file, error) from error
+    if note is not None:
+        raise _written(table, note)
+
+
+def check_writable(file: Path) -> None:
+    """Raise `StoreError` where this user could not make or write the database; makes nothing."""
+    folder = file.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise _unwritable(file, NotADirectoryError(errno.ENOTDIR, "Not a directory"))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _unwritable(file, PermissionError(errno.EACCES, "Permission denied"))
+    if file.exists() and not os.access(file, os.W_OK):
+        raise StoreError(
+            f"{file} cannot be written by this user",
+            hint="give this user the right to write the file, or choose another path",
+            code="HG516",
+        )
+
+
+def _lock_of(file: Path, table: str) -> Path:
+    return Path(f"{beside(file, table)}.lock")
+
+
+def _written(table: str, note: bytes) -> StoreError:
+    return StoreError(
+        f"{table} is being written by {_holder(note)}",
+        hint="wait until that run has ended, or stop it",
+        code="HG543",
+    )
+
+
+def _unwritable(file: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"cannot write beside {file}: {error.strerror or error}",
+        hint="the folder of the database must be one that this user may write: the "
+        "database keeps its journal there, too",
+        code="HG516",
+    )
 
 
 @contextmanager

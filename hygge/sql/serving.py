@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import ClassVar, Generic, TypeVar
 
-from hygge.connector import Finding, Home, Store, Target, WriteRequest
+from hygge.connector import Finding, Home, Inspection, Store, Target, WriteRequest
 from hygge.errors import HomeError, HyggeError, StoreError
 from hygge.model import Commit
 from hygge.sql.chain import Run
 from hygge.sql.names import TableName, matching, nearest, readings
 from hygge.sql.replacing import Replacing
 from hygge.sql.server import ServerSettings
+from hygge.sql.target import SqlTarget
 from hygge.sql.waiting import StillWritingError
 
 S = TypeVar("S", bound=ServerSettings)
@@ -132,6 +133,10 @@ class ServerStore(Store, Generic[S, R]):
     ) -> AbstractContextManager[Target]:
         """Take a table for one attempt; see `Store.open`."""
 
+    @abstractmethod
+    def target(self, run: R, request: WriteRequest, place: TableName) -> SqlTarget:
+        """Return the target for a table, which nobody has taken yet."""
+
     def place(self, run: R, into: str) -> TableName:
         """Return the table that an entity's name in the store means."""
         return readings(into, self.server.default_schema(run))[0]
@@ -162,6 +167,15 @@ class ServerStore(Store, Generic[S, R]):
             self.asked(f"cannot write {request.into}", rights=2) as run,
             self.taken(run, request, self.place(run, request.into)) as target,
         ):
+            yield target
+
+    @contextmanager
+    def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
+        """Show the table as it is; see `Store.inspect`."""
+        with self.asked(f"cannot look at {request.into}", rights=2) as run:
+            place = self.place(run, request.into)
+            target = self.target(run, request, place)
+            target.inspect(self.newest(run, place))
             yield target
 
     def is_transient(self, error: BaseException) -> bool:

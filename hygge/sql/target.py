@@ -108,14 +108,49 @@ class SqlTarget(Target):
     def reason_to_keep(self) -> str | None:
         """Return what a swap would lose of the table, such as its grants; None when nothing."""
 
+    @abstractmethod
+    def inspect(self, last: Commit | None) -> None:
+        """Look at the place, whose newest commit is `last`; make the checks of taking it.
+
+        Takes nothing and writes nothing: another run must not hold the place, and this user must
+        be able to write it.
+        """
+
     # The contract
 
     def begin(self) -> None:
         """Read the chain and the table; raise `StoreError` when the place belongs to others."""
+        self.find(self.chain.last(self.run))
+
+    def find(self, last: Commit | None) -> None:
+        """Look at the table, whose newest commit is `last`; changes nothing. Raises as `begin`."""
         check_name(self.place.name, refuse_table)
-        self.last = self.chain.last(self.run)
+        self.last = last
         self.live = self.find_live()
         self._check_owner()
+
+    def foresee(self, schema: pa.Schema) -> None:
+        """Raise where the table cannot be brought to a schema; see `Inspection.foresee`."""
+        if self.live is None:
+            return
+        if self.replacing == "swap" and self.swaps():
+            return
+        changed = self.changing(schema)
+        if changed and not self.swaps():
+            self.check_changing(changed)
+
+    def changing(self, schema: pa.Schema) -> list[str]:
+        """Return the columns of the table that rows of a schema would retype or take away."""
+        live = {self.folded(column.field.name): column for column in self.live or ()}
+        known = [(live.pop(name), one) for one in schema if (name := self.folded(one.name)) in live]
+        names = [column.field.name for column, field in known if self.differs(column, field)]
+        if self.request.mode is not Mode.REPLACE:
+            return names
+        left = [column for column in live.values() if not column.fills_itself]
+        return names + [one.field.name for one in left if self.wrote(one.field.name)]
+
+    def check_changing(self, columns: Sequence[str]) -> None:
+        """Raise `StoreError` where something of the database keeps columns as they are."""
 
     def last_commit(self) -> Commit | None:
         """Return the newest commit, without what another flow has moved."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hygge.connector import Finding, ProjectContext, Store, Target, WriteRequest
+from hygge.connector import Finding, Inspection, ProjectContext, Store, Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit
 from hygge.sql import chain
 from hygge.sql.duck import catalog
 from hygge.sql.duck.examining import examine_file
 from hygge.sql.duck.faults import Rows, is_passing
-from hygge.sql.duck.instances import place
+from hygge.sql.duck.instances import in_memory, place
 from hygge.sql.duck.settings import DuckSettings
 from hygge.sql.duck.writing import DuckTarget
-from hygge.sql.embedded import make_folder
+from hygge.sql.embedded import check_writable, make_folder
 from hygge.sql.names import TableName, quote, readings
 from hygge.sql.replacing import Replacing
 
@@ -59,15 +59,35 @@ class DuckdbStore(Store):
             return chain.Chain(f"{quote(name.schema)}.{chain.TABLE}", name.name, "?").last(run)
 
     @contextmanager
+    def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
+        """Show the table as it is; see `Store.inspect`. A file that is not there is empty."""
+        check_writable(self.file)
+        last = self.last_commit(request.into)
+        with self._looked_at(f"cannot look at {request.into}") as run:
+            target = self._target(request, run, _place(run, request.into))
+            target.inspect(last)
+            yield target
+
+    def _target(self, request: WriteRequest, run: Rows, name: TableName) -> DuckTarget:
+        return DuckTarget(request, run, file=self.file, place=name, replacing=self._replacing)
+
+    @contextmanager
+    def _looked_at(self, what: str) -> Iterator[Rows]:
+        if self.file.exists():
+            with self._connected(what, writes=False) as run:
+                yield run
+        else:
+            with in_memory() as connection:
+                yield Rows(connection, StoreError, what)
+
+    @contextmanager
     def open(self, request: WriteRequest) -> Iterator[Target]:
         """Take the table for one attempt; see `Store.open`."""
         make_folder(self.file)
         with self._connected(f"cannot write {request.into}") as run:
             name = _place(run, request.into)
             with place(self.file, f"{name.schema}.{name.name}", request.run_id):
-                target = DuckTarget(
-                    request, run, file=self.file, place=name, replacing=self._replacing
-                )
+                target = self._target(request, run, name)
                 try:
                     target.take()
                     yield target

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.connector import ReadRequest, WriteRequest
 from hygge.errors import StoreError
-from hygge.model import Part, Split
+from hygge.model import Commit, Part, Split
 from hygge.sql import chain
 from hygge.sql.duck import catalog, types
 from hygge.sql.duck.faults import Rows, fault
@@ -104,6 +104,10 @@ class DuckTarget(MergingTarget):
                 for name in dead:
                     self.run(f"DROP TABLE {quote(schema)}.{quote(name)}")
         self.begin()
+
+    def inspect(self, last: Commit | None) -> None:
+        """Look at the place and take nothing; see `SqlTarget.inspect`."""
+        self.find(last)
 
     def folded(self, name: str) -> str:
         """Return a name as DuckDB compares it."""

@@ -77,6 +77,13 @@ def _connected(file: Path, access: Access, side: type[HyggeError], seconds: floa
     return connection
 
 
+def connect_to_nothing() -> Connection:
+    """Return a connection to an empty database that is no file."""
+    from adbc_driver_sqlite import dbapi
+
+    return dbapi.connect(":memory:", autocommit=True)
+
+
 @contextmanager
 def cursor_of(connection: Connection, batch_rows: int = _ANSWER_ROWS) -> Iterator[Any]:
     """Yield a cursor, its batches of so many rows, and close it whatever happens."""

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from hygge.connector import Finding, ProjectContext, Store, Target, WriteRequest
+from hygge.connector import Finding, Inspection, ProjectContext, Store, Target, WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit
 from hygge.sql import chain
-from hygge.sql.embedded import FileSettings, make_folder, place_lock
+from hygge.sql.embedded import (
+    FileSettings,
+    check_writable,
+    make_folder,
+    place_lock,
+    refuse_written,
+)
 from hygge.sql.lite import catalog
-from hygge.sql.lite.connecting import Access, Rows, connect
+from hygge.sql.lite.connecting import Access, Rows, connect, connect_to_nothing
 from hygge.sql.lite.examining import examine_writing
 from hygge.sql.lite.faults import is_passing
 from hygge.sql.lite.writing import LiteTarget
@@ -52,15 +58,37 @@ class SqliteStore(Store):
             return chain.Chain(quote(chain.TABLE), _place(run, into), "?").last(run)
 
     @contextmanager
+    def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
+        """Show the table as it is; see `Store.inspect`. A file that is not there is empty."""
+        check_writable(self.file)
+        last = self.last_commit(request.into)
+        with self._looked_at(f"cannot look at {request.into}") as run:
+            place = _place(run, request.into)
+            refuse_written(self.file, place)
+            target = self._target(request, run, place)
+            target.inspect(last)
+            yield target
+
+    def _target(self, request: WriteRequest, run: Rows, place: str) -> LiteTarget:
+        return LiteTarget(request, run, file=self.file, place=place, replacing=self._replacing)
+
+    @contextmanager
+    def _looked_at(self, what: str) -> Iterator[Rows]:
+        if self.file.exists():
+            with self._connected("ro", what) as run:
+                yield run
+        else:
+            with closing(connect_to_nothing()) as connection:
+                yield Rows(connection, StoreError, what)
+
+    @contextmanager
     def open(self, request: WriteRequest) -> Iterator[Target]:
         """Take the table for one attempt; see `Store.open`."""
         make_folder(self.file)
         with self._connected("rwc", f"cannot write {request.into}") as run:
             place = _place(run, request.into)
             with place_lock(self.file, place, request.run_id):
-                target = LiteTarget(
-                    request, run, file=self.file, place=place, replacing=self._replacing
-                )
+                target = self._target(request, run, place)
                 try:
                     target.take()
                     yield target

@@ -84,6 +84,11 @@ class LiteTarget(LiteMerging):
                 self.run(f"CREATE TABLE IF NOT EXISTS {self.chain.table} ({columns})")
         self.begin()
 
+    def inspect(self, last: Commit | None) -> None:
+        """Look at the place and take nothing; see `SqlTarget.inspect`."""
+        check_name(self.place.name, refuse_name)
+        self.find(last)
+
     def find_live(self) -> list[LiveColumn] | None:
         """Return the columns of the table as they are declared."""
         import pyarrow as pa

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hygge.connector import Finding
+from hygge.errors import StoreError
 
 if TYPE_CHECKING:
     from hygge.sql.chain import Run
 
 _CLOCK_SECONDS = 60
+_NEEDED = ("CREATE", "ALTER", "DROP", "INSERT", "DELETE", "UPDATE", "SELECT")
+_GRANT = f"GRANT {', '.join(_NEEDED)} ON {{}}.* TO …"
+_TOKEN = re.compile(r"\\[%_]|.", re.DOTALL)
+_WILD = {"%": ".*", "_": "."}
 _SMALL_PACKET = 2**24
 _OLDEST = {True: (10, 2), False: (5, 7)}
 """The oldest MariaDB and MySQL with what hygge relies on."""
@@ -99,20 +105,47 @@ def examine_splitting(run: Run) -> Iterator[Finding]:
         )
 
 
-def _rights(run: Run) -> set[str]:
-    """Return what this user may do somewhere, in upper case."""
-    grants = [str(row[0]).upper().partition(" ON ")[0] for row in run("SHOW GRANTS")]
-    return {right.strip() for one in grants for right in one.removeprefix("GRANT ").split(",")}
+def _rights(run: Run, database: str | None = None) -> set[str]:
+    """Return what this user may do in a database, or somewhere, in upper case."""
+    found = [str(row[0]).partition(" ON ") for row in run("SHOW GRANTS")]
+    grants = [what for what, _, rest in found if database is None or _covers(rest, database)]
+    return {
+        right.strip() for one in grants for right in one.upper().removeprefix("GRANT ").split(",")
+    }
+
+
+def _covers(scope: str, database: str) -> bool:
+    """Return whether a grant on `scope`, such as a database's name with %, is one for a database.
+
+    A role is one, too: what it may do is only known where the server says it.
+    """
+    name, mark, _ = scope.partition(".")
+    if not mark or name == "*":
+        return True
+    tokens = _TOKEN.findall(name.strip("`").replace("``", "`").lower())
+    pattern = "".join(_WILD.get(token, re.escape(token[-1])) for token in tokens)
+    return re.fullmatch(pattern, database.lower()) is not None
 
 
 def _grants(run: Run) -> Finding:
-    needed = ("CREATE", "ALTER", "DROP", "INSERT", "DELETE", "UPDATE", "SELECT")
-    rights = _rights(run)
-    missing = [] if "ALL PRIVILEGES" in rights else [one for one in needed if one not in rights]
+    missing = _missing(_rights(run))
     if missing:
         return Finding(
-            f"this user has no right to {', '.join(missing)}",
-            "error",
-            f"GRANT {', '.join(needed)} ON database.* TO …",
+            f"this user has no right to {', '.join(missing)}", "error", _GRANT.format("database")
         )
     return Finding("this user may make, fill and rename tables")
+
+
+def _missing(rights: set[str]) -> list[str]:
+    return [] if "ALL PRIVILEGES" in rights else [one for one in _NEEDED if one not in rights]
+
+
+def check_rights(run: Run, database: str) -> None:
+    """Raise `StoreError` unless this user may make, fill and rename tables of a database."""
+    missing = _missing(_rights(run, database))
+    if missing:
+        raise StoreError(
+            f"cannot write tables of {database}: this user has no right to {', '.join(missing)}",
+            hint=_GRANT.format(database),
+            code="HG516",
+        )

@@ -46,10 +46,9 @@ class MysqlStore(ServerStore[MariaSettings, Rows]):
         pending = Pending(beside(place, TABLE), place.name)
         return pending.newest(run, commits, "" if table is None else table.comment)
 
-    @contextmanager
-    def taken(self, run: Rows, request: WriteRequest, place: TableName) -> Iterator[Target]:
-        """Take a table for one attempt; see `Store.open`."""
-        target = MariaTarget(
+    def target(self, run: Rows, request: WriteRequest, place: TableName) -> MariaTarget:
+        """Return the target for a table."""
+        return MariaTarget(
             self.settings,
             request,
             run,
@@ -57,6 +56,11 @@ class MysqlStore(ServerStore[MariaSettings, Rows]):
             replacing=self.replacing,
             may_load=self._may_load,
         )
+
+    @contextmanager
+    def taken(self, run: Rows, request: WriteRequest, place: TableName) -> Iterator[Target]:
+        """Take a table for one attempt; see `Store.open`."""
+        target = self.target(run, request, place)
         try:
             target.take()
             yield target

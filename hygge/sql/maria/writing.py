@@ -20,6 +20,7 @@ from hygge.sql.maria import catalog, pending, types
 from hygge.sql.maria.connecting import Rows
 from hygge.sql.maria.dependants import reason_to_keep
 from hygge.sql.maria.evolving import Columns, check_fits
+from hygge.sql.maria.examining import check_rights
 from hygge.sql.maria.keeping import MariaKeeping
 from hygge.sql.maria.merging import MariaMerging
 from hygge.sql.maria.names import refuse_name
@@ -113,6 +114,23 @@ class MariaTarget(MariaMerging):
             self.run(f"DROP TABLE IF EXISTS {self.name(table)}")
         self.begin()
 
+    def inspect(self, last: Commit | None) -> None:
+        """Look at the place and take nothing; see `SqlTarget.inspect`."""
+        check_name(self.place.name, refuse_name)
+        holder = self.run("SELECT IS_USED_LOCK(?)", (self._lock_name,))[0][0]
+        if holder is not None:
+            raise self._written(holder)
+        check_rights(self.run, self.place.schema)
+        self.find(last)
+
+    def _written(self, holder: object) -> StoreError:
+        return StoreError(
+            f"{self.place.shown()} is being written by run {self.pending.who(self.run)} "
+            f"(server connection {holder})",
+            hint="wait until that run has ended, or stop it",
+            code="HG543",
+        )
+
     def _make_database(self) -> None:
         """Make the database and the tables beside the place, where they are not there yet."""
         schema = self.place.schema
@@ -134,13 +152,7 @@ class MariaTarget(MariaMerging):
         """Take a lock of the session, or say which run has it."""
         if self.run("SELECT GET_LOCK(?, ?)", (self._lock_name, _GHOST_SECONDS))[0][0] == 1:
             return
-        holder = self.run("SELECT IS_USED_LOCK(?)", (self._lock_name,))[0][0]
-        raise StoreError(
-            f"{self.place.shown()} is being written by run {self.pending.who(self.run)} "
-            f"(server connection {holder})",
-            hint="wait until that run has ended, or stop it",
-            code="HG543",
-        )
+        raise self._written(self.run("SELECT IS_USED_LOCK(?)", (self._lock_name,))[0][0])
 
     def leave(self) -> None:
         """Free the place for whoever comes next."""

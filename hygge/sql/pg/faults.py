@@ -126,13 +126,14 @@ def _hint(state: str, text: str, *, reads: bool) -> tuple[str | None, bool]:
     return None, False
 
 
+GRANT_WRITING = (
+    "grant this user USAGE and CREATE on the schema, and make it the owner of the table or grant "
+    "it INSERT, UPDATE, DELETE and SELECT"
+)
+
+
 def _grant(reads: bool) -> str:
-    return (
-        "grant this user USAGE on the schema and SELECT on the table"
-        if reads
-        else "grant this user USAGE and CREATE on the schema, and make it the owner of the table "
-        "or grant it INSERT, DELETE and SELECT"
-    )
+    return "grant this user USAGE on the schema and SELECT on the table" if reads else GRANT_WRITING
 
 
 _Way = tuple[Callable[[str, str], bool], "str | Callable[[bool], str]", bool]

@@ -35,10 +35,14 @@ class PostgresStore(ServerStore[PgSettings, Rows]):
             return None
         return chain.Chain(table, place.name, "$").last(run)
 
+    def target(self, run: Rows, request: WriteRequest, place: TableName) -> PgTarget:
+        """Return the target for a table."""
+        return PgTarget(self.settings, request, run, place=place, replacing=self.replacing)
+
     @contextmanager
     def taken(self, run: Rows, request: WriteRequest, place: TableName) -> Iterator[Target]:
         """Take a table for one attempt; see `Store.open`."""
-        target = PgTarget(self.settings, request, run, place=place, replacing=self.replacing)
+        target = self.target(run, request, place)
         names = (target.table, target.chain.table, target.name(target.staging))
         with naming_holders(self.settings, *names):
             target.take()

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 from hygge.connector import WriteRequest
 from hygge.errors import CommitUnknownError, StoreError
 from hygge.files.json_text import nested_text
-from hygge.model import Part, Split
+from hygge.model import Commit, Part, Split
+from hygge.plurals import listed
 from hygge.sql import chain
 from hygge.sql.metering import Meter
 from hygge.sql.names import TableName, check_name, quote
 from hygge.sql.pg import catalog, types
 from hygge.sql.pg.connecting import Bulk, Rows, control, cursor_of
 from hygge.sql.pg.connecting import bulk as leased
-from hygge.sql.pg.dependants import reason_to_keep
+from hygge.sql.pg.dependants import reason_to_keep, views_on
 from hygge.sql.pg.faults import LOCKED, fault, is_passing, state_of
 from hygge.sql.pg.keeping import PgKeeping, name_key
 from hygge.sql.pg.merging import PgMerging
 from hygge.sql.pg.names import refuse_name
-from hygge.sql.pg.sessions import GHOST_SECONDS, end_dead, holder_of, holders_of
+from hygge.sql.pg.rights import check_rights
+from hygge.sql.pg.sessions import GHOST_SECONDS, Holder, end_dead, holder_of, holders_of
 from hygge.sql.pg.settings import PgSettings, application_name
 from hygge.sql.pool import Reserved
 from hygge.sql.replacing import Replacing
@@ -108,6 +110,27 @@ class PgTarget(PgMerging):
             self._drop_dead(TableName(self.place.schema, name))
         self.begin()
 
+    def inspect(self, last: Commit | None) -> None:
+        """Look at the place and take nothing; see `SqlTarget.inspect`."""
+        check_name(self.place.name, refuse_name)
+        holder = holder_of(self.run, self._lock_key)
+        if holder is not None and not holder.is_left_over(self.request.run_id):
+            raise self._written(holder)
+        check_rights(self.run, self.place, self.request)
+        self.find(last)
+
+    def check_changing(self, columns: Sequence[str]) -> None:
+        """Raise `StoreError` where a view or a rule shows one of the columns."""
+        views = views_on(self.run, self.place, columns)
+        if views:
+            raise StoreError(
+                f"{', '.join(views)} shows {listed(columns)} of {self.place.shown()}, which would "
+                "change; nothing was published",
+                hint="drop the view and make it again after the move, or keep the columns as they "
+                "are with  schema_contract: {drop: keep, change: keep}",
+                code="HG536",
+            )
+
     def _drop_dead(self, table: TableName) -> None:
         """Drop what a dead run staged; where a session still holds it, leave it for a later run."""
         name = self.name(table)
@@ -140,7 +163,7 @@ class PgTarget(PgMerging):
 
         Sessions of this run, and of processes that have ended, are ended and waited for.
         """
-        key = f"hygge:{self.place.schema}.{self.place.name}"
+        key = self._lock_key
         self.run("SELECT set_config('application_name', $1, false)", (self._who(),))
         latest = time.monotonic() + GHOST_SECONDS
         while not self.run("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", (key,))[0][0]:
@@ -148,13 +171,20 @@ class PgTarget(PgMerging):
             if holder is None:
                 continue
             if not holder.is_left_over(self.request.run_id) or time.monotonic() > latest:
-                raise StoreError(
-                    f"{self.place.shown()} is being written by {holder}",
-                    hint=holder.hint(),
-                    code="HG543",
-                )
+                raise self._written(holder)
             holder.end(self.run)
             time.sleep(_POLL_SECONDS / 5)
+
+    @property
+    def _lock_key(self) -> str:
+        return f"hygge:{self.place.schema}.{self.place.name}"
+
+    def _written(self, holder: Holder) -> StoreError:
+        return StoreError(
+            f"{self.place.shown()} is being written by {holder}",
+            hint=holder.hint(),
+            code="HG543",
+        )
 
     def _who(self) -> str:
         return application_name(self.request.run_id)

@@ -38,9 +38,13 @@ class MssqlStore(ServerStore[TdsSettings, Rows]):
             return None
         return chain.last(run)
 
+    def target(self, run: Rows, request: WriteRequest, place: TableName) -> TdsTarget:
+        """Return the target for a table."""
+        return TdsTarget(self.settings, request, run, place=place, replacing=self.replacing)
+
     @contextmanager
     def taken(self, run: Rows, request: WriteRequest, place: TableName) -> Iterator[Target]:
         """Take a table for one attempt; see `Store.open`."""
-        target = TdsTarget(self.settings, request, run, place=place, replacing=self.replacing)
+        target = self.target(run, request, place)
         target.take()
         yield target

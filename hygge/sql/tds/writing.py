@@ -20,6 +20,7 @@ from hygge.sql.target import LiveColumn, staging_prefix
 from hygge.sql.tds import catalog, types
 from hygge.sql.tds.catalog import bracketed, quoted
 from hygge.sql.tds.connecting import ROLLBACK, Rows, control
+from hygge.sql.tds.examining import examine_writing
 from hygge.sql.tds.faults import is_passing
 from hygge.sql.tds.keeping import TdsKeeping
 from hygge.sql.tds.merging import TdsMerging
@@ -36,6 +37,7 @@ EXEC @got = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = '
   @LockTimeout = 0;
 SELECT @got;
 """
+IS_FREE = "SELECT APPLOCK_TEST('public', ?, 'Exclusive', 'Session')"
 HOLDER = """
 SELECT TOP (1) s.session_id, CAST(s.context_info AS varchar(128))
 FROM sys.dm_tran_locks l JOIN sys.dm_exec_sessions s ON s.session_id = l.request_session_id
@@ -115,6 +117,16 @@ class TdsTarget(TdsMerging):
             self.run(f"DROP TABLE {quoted(TableName(self.place.schema, str(name)))}")
         self.begin()
 
+    def inspect(self, last: Commit | None) -> None:
+        """Look at the place and take nothing; see `SqlTarget.inspect`."""
+        check_name(self.place.name, refuse_name)
+        if not self.run(IS_FREE, (self._lock_name,))[0][0]:
+            raise self._written()
+        for finding in examine_writing(self.run, self.place.schema):
+            if finding.level == "error":
+                raise StoreError(finding.text, hint=finding.hint, code="HG516")
+        self.find(last)
+
     def folded(self, name: str) -> str:
         """Return a name as the database compares it: most do not tell case apart."""
         return name if self._tells_case else name.casefold()
@@ -130,16 +142,20 @@ class TdsTarget(TdsMerging):
 
     def _take_lock(self) -> None:
         """Take a lock of the session, or say which run has it. Politeness: the chain decides."""
-        place = hashlib.sha256(quoted(self.place).encode()).hexdigest()[:24]
-        name = f"hygge:{place}"
         self.run(f"SET CONTEXT_INFO 0x{self.request.run_id.encode()[:128].hex()}")
-        if int(self.run(LOCK, (name,))[0][0]) >= 0:
-            return
+        if int(self.run(LOCK, (self._lock_name,))[0][0]) < 0:
+            raise self._written()
+
+    @property
+    def _lock_name(self) -> str:
+        return f"hygge:{hashlib.sha256(quoted(self.place).encode()).hexdigest()[:24]}"
+
+    def _written(self) -> StoreError:
         who = "another run"
         with suppress(StoreError):  # needs VIEW SERVER STATE
-            session, run = self.run(HOLDER, (name,))[0]
+            session, run = self.run(HOLDER, (self._lock_name,))[0]
             who = f"run {str(run).rstrip(chr(0))} (session {session})"
-        raise StoreError(
+        return StoreError(
             f"{self.place.shown()} is being written by {who}",
             hint="wait until that run has ended, or stop it",
             code="HG543",
