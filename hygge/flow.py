@@ -54,6 +54,7 @@ from hygge.retry import attempts
 from hygge.sifting import Sieve
 from hygge.staging import Progress, RunScope, Staging, blaming, discarding
 from hygge.stop import Watch
+from hygge.system import SystemRefusalError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,6 +111,8 @@ def failure_of(error: BaseException, where: str, flow: str) -> Failure:
         message = "\n".join([error.message, *getattr(error, "__notes__", [])])
         hint = None if error.hint is None else _named(error.hint, flow)
         return Failure(error.code, message, hint, where)
+    if isinstance(error, OSError) and error.errno:
+        return failure_of(SystemRefusalError.of(error), where, flow)
     trace = "".join(traceback.format_exception(error))
     return Failure(
         "HG590",

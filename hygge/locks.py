@@ -9,12 +9,14 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from hygge.errors import ConfigError, FlowError
 from hygge.private import private_folder
+from hygge.processes import identity, is_alive
+from hygge.system import NO_LOCKS, explain, way_out
 
 _LONGEST_NAME = 200
 _LOOK_SECONDS = 0.02
@@ -22,43 +24,82 @@ _LOOK_SECONDS = 0.02
 
 
 class LockHeldError(Exception):
-    """Another open file has the lock; `note` is what its holder wrote into the file."""
+    """Another process has the lock; `note` is what it wrote into the file."""
 
     def __init__(self, note: bytes) -> None:
         super().__init__("the lock is held")
         self.note = note
 
 
+def lock_note(run_id: str) -> bytes:
+    """Return what a lock file says of this process and its run."""
+    return json.dumps({"pid": os.getpid(), "run": run_id, "process": identity()}).encode()
+
+
 @contextmanager
 def lock_file(path: Path) -> Iterator[int]:
     """Hold the flock of a file, made when it is not there; yield its descriptor.
 
-    Waits for nobody but `holder_of`: raises `LockHeldError` when somebody else holds it, and
-    `OSError` when the file cannot be opened or is a link.
+    Waits for nobody but `holder_of`. Raises `LockHeldError` when another process holds it, also
+    where the system gives the lock to two of them, as some network disks do: the note of a living
+    process tells. Raises `ConfigError` where the file system has no locks, and `OSError` when the
+    file cannot be opened or is a link. The note is cleared when the `with` ends.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
+        note = _rival(path, descriptor, fcntl.LOCK_EX)
+        if note is not None:
+            time.sleep(_LOOK_SECONDS)
+            note = _rival(path, descriptor, fcntl.LOCK_EX)
+        if note is not None:
+            raise LockHeldError(note)
         try:
-            _take(descriptor)
-        except BlockingIOError:
-            raise LockHeldError(os.pread(descriptor, 4096, 0)) from None
-        yield descriptor
+            yield descriptor
+        finally:
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
 
-def _take(descriptor: int) -> None:
+def _rival(path: Path, descriptor: int, kind: int) -> bytes | None:
+    """Take a lock, and return None; where another process has it, return its note instead."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        time.sleep(_LOOK_SECONDS)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.pread(descriptor, 4096, 0)
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            raise _unsupported(path, error) from error
+        raise
+    note = os.pread(descriptor, 4096, 0)
+    return note if _is_of_another(note) else None
+
+
+def _is_of_another(note: bytes) -> bool:
+    """Return whether a note names a process of this machine that still runs, and is not this."""
+    try:
+        said = json.loads(note)
+        process = said.get("process") or f"{said['boot_id']} {said['pid']} {said['started']}"
+    except (ValueError, KeyError, AttributeError):
+        return False
+    return process != identity() and is_alive(process)
+
+
+def _unsupported(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"the file system of {path.parent} cannot lock files: {error.strerror}",
+        hint="hygge keeps two runs apart by locks: use another disk, or mount this one with locks "
+        "(NFS: start rpc.statd, or mount with  -o local_lock=flock )",
+        code="HG540",
+    )
 
 
 def holder_of(path: Path) -> bytes | None:
     """Return what the holder of a lock file wrote into it; None when nobody holds it.
 
-    Makes no file. Raises `OSError` when there is one that cannot be read.
+    Makes no file. Raises `OSError` when there is one that cannot be read, and `ConfigError` where
+    the file system has no locks.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -66,12 +107,9 @@ def holder_of(path: Path) -> bytes | None:
         return None
     try:
         # Shared, so that two who look do not see each other; it is let go at once.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return os.pread(descriptor, 4096, 0)
+        return _rival(path, descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
-    return None
 
 
 def write_note(descriptor: int, note: bytes) -> None:
@@ -92,7 +130,7 @@ def move_lock(root: Path, flow: str, entity: str, run_id: str) -> Iterator[None]
         try:
             path = private_folder(root, "locks") / _file_name(f"{flow}.{entity}")
             descriptor = stack.enter_context(lock_file(path))
-            write_note(descriptor, json.dumps({"pid": os.getpid(), "run": run_id}).encode())
+            write_note(descriptor, lock_note(run_id))
         except LockHeldError as error:
             raise _moving(flow, entity, error.note) from None
         except OSError as error:
@@ -124,8 +162,8 @@ def _moving(flow: str, entity: str, note: bytes) -> FlowError:
 
 def _unwritable(root: Path, error: OSError) -> ConfigError:
     return ConfigError(
-        f"cannot write {root / '.hygge'}, where hygge keeps its locks: {error}",
-        hint="make it a folder that this user may write, on a disk with some space left",
+        f"cannot write {root / '.hygge'}, where hygge keeps its locks: {explain(error)}",
+        hint=way_out(error),
     )
 
 

@@ -27,7 +27,7 @@ def is_alive(process: str | None) -> bool:
         return False
     except PermissionError:
         pass
-    return words[2] == started(number)
+    return words[2] == started(number) != "-"
 
 
 def boot_id() -> str:
@@ -39,13 +39,17 @@ def boot_id() -> str:
 
 
 def started(number: int) -> str:
-    """Return when a process began, in clock ticks since boot; `-` when there is none to ask."""
+    """Return when a process began, in clock ticks since boot; `-` when there is none to ask.
+
+    A process that has ended and that its parent has not asked after yet is none: it cannot act.
+    """
     try:
         stat = Path(f"/proc/{number}/stat").read_text(errors="replace")
     except OSError:
         return "-"
-    # The name in parentheses may hold blanks; the start is the 20th field after it.
-    return stat.rpartition(")")[2].split()[19]
+    # The name in parentheses may hold blanks; the state and the start are fields 1 and 20 after it.
+    fields = stat.rpartition(")")[2].split()
+    return "-" if fields[0] in "ZX" else fields[19]
 
 
 def label() -> str:

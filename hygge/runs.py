@@ -125,8 +125,8 @@ class ReportWriter:
         self._written = time.monotonic()
 
     def _prune(self) -> None:
-        for path in _files(self.root)[KEPT_REPORTS:]:
-            with suppress(OSError):
+        with suppress(OSError):
+            for path in _files(self.root)[KEPT_REPORTS:]:
                 path.unlink()
 
 

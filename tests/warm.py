@@ -40,7 +40,7 @@ MOST_BYTES = 2**17
 class Warm:
     """The process that waits to be told to become `hygge`; it tells how each one ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, **variables: str) -> None:
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen(
@@ -48,6 +48,7 @@ class Warm:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 process_group=0,
+                env={**os.environ, **variables},
             )
 
     def run(

@@ -42,6 +42,8 @@ def run() -> int:
         code = _show_error(error, chosen)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except OSError as error:
+        code = _show_refusal(error, chosen)
     except Exception as error:
         code = _show_bug(error, chosen)
     else:
@@ -71,6 +73,14 @@ def _show_error(error: HyggeError, chosen: list[Globals]) -> int:
     else:
         show_error(error, _notes(chosen))
     return error.exit_code
+
+
+def _show_refusal(error: OSError, chosen: list[Globals]) -> int:
+    from hygge.system import SystemRefusalError
+
+    if not error.errno:
+        return _show_bug(error, chosen)
+    return _show_error(SystemRefusalError.of(error), chosen)
 
 
 def _show_bug(error: Exception, chosen: list[Globals]) -> int:

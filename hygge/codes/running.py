@@ -230,6 +230,13 @@ CODES = (
         right="# flows/events.yml\nincremental: {column: updated_at, nulls: skip}\n",
     ),
     Code(
+        "HG540",
+        "file system without locks",
+        "A file in `.hygge`, and one in a store of files, is locked so that two runs do not work "
+        "in one place. The file system there cannot lock files, as some network disks cannot. "
+        "Nothing was moved. Use another disk, or mount it with locks.",
+    ),
+    Code(
         "HG541",
         "timeout",
         "The move did not end within its `timeout:`, all its attempts together. Nothing was "
@@ -257,6 +264,13 @@ CODES = (
         "HG545",
         "skipped",
         "A flow that this one comes `after:` was not moved, so this one was not started.",
+    ),
+    Code(
+        "HG546",
+        "system refused",
+        "The operating system refused something that hygge cannot do without, outside of what a "
+        "home or a store does: a disk that fails, a network disk that is gone, a file that may not "
+        "be read. The message has the system's reason and the path. Nothing was published.",
     ),
     Code(
         "HG547",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from hygge.errors import StoreError
+from hygge.system import explain, way_out
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -145,26 +146,9 @@ def store_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise StoreError(f"cannot {doing}: {reason}", hint=_way_out(error)) from error
+        raise StoreError(f"cannot {doing}: {explain(error, doing)}", hint=way_out(error)) from error
     except pa.ArrowException as error:
         raise StoreError(f"cannot {doing}: {error}") from error
-
-
-def _way_out(error: OSError) -> str:
-    import errno
-
-    hints = {
-        errno.ENOSPC: "free some space there, then run again; what was staged is removed",
-        errno.EDQUOT: "the quota is used up: free some space there, then run again",
-        errno.EFBIG: "files may not grow so large there: raise ulimit -f, or set file_max_bytes",
-        errno.EEXIST: "a file is where a directory should be: move it, or choose another path",
-        errno.ENOTDIR: "a file is where a directory should be: move it, or choose another path",
-        errno.EROFS: "the file system is mounted read-only",
-        errno.EACCES: "grant this user the right to write there",
-        errno.EMFILE: "raise the limit of open files:  ulimit -n 4096",
-    }
-    return hints.get(error.errno or 0, "check the store's path and its disk")
 
 
 def checksum(path: Path) -> str:

@@ -46,15 +46,18 @@ class Owner:
     def is_gone(self, lock: int) -> bool:
         """Return whether the process certainly cannot act any more, seen while holding `lock`.
 
-        It is gone when it held the very lock that is held here now, on one kernel; when its
-        pid is free or another process's; and when this host was started anew since. Of another
-        host nothing can be told.
+        It is gone when its pid is free or another process's; when it held the very lock that is
+        held here now, on one kernel; and when this host was started anew since. Of another host
+        nothing can be told. A living process of this host is not gone whatever the lock says: some
+        file systems give one lock to two.
         """
+        is_here = self.host == socket.gethostname()
         if self.boot_id != boot_id():
-            return self.host == socket.gethostname()
-        if self.lock == lock:
-            return True
-        return self.host == socket.gethostname() and started(self.pid) != self.started
+            return is_here
+        is_same = is_here and started(self.pid) == self.started
+        if is_same and self.pid != os.getpid() and self.started != "-":
+            return False
+        return self.lock == lock or (is_here and not is_same)
 
     def __str__(self) -> str:
         return f"run {self.run_id} (pid {self.pid} on {self.host})"

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from hygge.files.durable import make_directory
 from hygge.files.names import refuse_name
 from hygge.files.owner import Owner
 from hygge.locks import LockHeldError, holder_of, lock_file, write_note
+from hygge.system import explain
 
 STATE = ".hygge"
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -132,22 +133,48 @@ def locked(place: Place, request: WriteRequest) -> Iterator[Owner]:
         try:
             descriptor = stack.enter_context(lock_file(place.lock))
         except LockHeldError as error:
-            raise _written(place, error.note) from error
+            raise _in_use(place, error.note) from error
         owner = Owner.here(request.run_id, request.attempt, os.fstat(descriptor).st_ino)
         write_note(descriptor, owner.dump())
-        yield owner
+        try:
+            yield owner
+        except (OSError, StoreError) as error:
+            _explain_by_rival(place, owner, descriptor, error)
+            raise
 
 
 def refuse_written(place: Place) -> None:
     """Raise what `locked` would raise, and take nothing."""
     note = holder_of(place.lock)
     if note is not None:
-        raise _written(place, note)
+        raise _in_use(place, note)
 
 
-def _written(place: Place, note: bytes) -> StoreError:
+def _in_use(place: Place, note: bytes, late: str = "") -> StoreError:
     return StoreError(
-        f"{place.live} is already being written by {Owner.load(note) or 'another run'}",
+        f"{place.live} is already being written by {Owner.load(note) or 'another run'}{late}",
         hint="wait until that run ends, then start this one again",
         code="HG512",
     )
+
+
+def _explain_by_rival(
+    place: Place, owner: Owner, descriptor: int, error: OSError | StoreError
+) -> None:
+    """Raise the true cause of an error where another run works in the place all the same.
+
+    That is where the file system gives one lock to two runs: the note in the lock file is then
+    the other run's, and whatever call failed first failed because of it.
+    """
+    if isinstance(error, StoreError) and error.code != StoreError.code:
+        return
+    with suppress(OSError):
+        note = os.pread(descriptor, 4096, 0)
+        rival = Owner.load(note)
+        if rival is not None and rival != owner:
+            reason = error.message if isinstance(error, StoreError) else explain(error)
+            late = (
+                "; nothing was published here. The file system lets several runs hold one lock, "
+                f"so this was noticed late ({reason})"
+            )
+            raise _in_use(place, note, late) from error

@@ -11,6 +11,7 @@ from hygge import __version__
 from hygge.commits import dump_commit, load_commit
 from hygge.errors import StoreError
 from hygge.model import Commit
+from hygge.system import explain, way_out
 
 RECORD_NAME = "_hygge.json"
 """Readers of data directories skip names that begin with `_`."""
@@ -68,7 +69,12 @@ def load_record(folder: Path) -> Record | None:
         return _record(data)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise StoreError(
+            f"cannot read the commit record {path}: {explain(error, str(path))}",
+            hint=way_out(error),
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"the commit record {path} cannot be read: {error}",
             hint="put the file back from a backup; or delete it and run again with --adopt, which "

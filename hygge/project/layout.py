@@ -121,15 +121,14 @@ def _lock_files(root: Path, paths: list[Path]) -> dict[str, Found]:
 
 def _yaml_files(root: Path, folder: Path, found: list[Diagnostic]) -> list[Path]:
     """Return the YAML files below a folder, without hidden ones, sorted."""
-    if not folder.is_dir():
-        return []
     if len(folder.parts) - len(root.parts) > MAX_DEPTH:
         file = folder.relative_to(root).as_posix()
         message = f"folders are {MAX_DEPTH} levels deep here; what lies further down is not read"
         found.append(diagnostic("HG006", message, Span(file, 1, 1, 1), "move the files up"))
         return []
     try:
-        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        entries = folder.iterdir() if folder.is_dir() else ()
+        paths = sorted(path for path in entries if not path.name.startswith("."))
     except OSError as error:
         found.append(_unreadable(folder.relative_to(root).as_posix(), error.strerror))
         return []

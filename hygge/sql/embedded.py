@@ -16,7 +16,7 @@ from pydantic import field_validator
 
 from hygge.connector import ConnectorConfig, ProjectContext
 from hygge.errors import HomeError, HyggeError, StoreError
-from hygge.locks import LockHeldError, holder_of, lock_file, write_note
+from hygge.locks import LockHeldError, holder_of, lock_file, lock_note, write_note
 from hygge.settings import LocalPath, Seconds
 
 
@@ -117,7 +117,7 @@ def place_lock(file: Path, table: str, run_id: str) -> Iterator[None]:
             raise _unwritable(file, error) from error
         # The last one out removes the file while it still holds the lock.
         stack.callback(_remove, path)
-        write_note(descriptor, json.dumps({"pid": os.getpid(), "run": run_id}).encode())
+        write_note(descriptor, lock_note(run_id))
         yield
 
 

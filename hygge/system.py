@@ -1,0 +1,63 @@
+"""What a refusal of the operating system means, in words: the reason, the path, the way out."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from hygge.errors import HyggeError
+
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+"""What a file system answers that cannot lock a file."""
+
+_HINTS = {
+    errno.ENOSPC: "free some space there, then run again; what was staged is removed",
+    errno.EDQUOT: "the quota is used up: free some space there, then run again",
+    errno.EFBIG: "files may not grow so large there: raise ulimit -f, or set file_max_bytes",
+    errno.EEXIST: "a file is where a directory should be: move it, or choose another path",
+    errno.ENOTDIR: "a file is where a directory should be: move it, or choose another path",
+    errno.EROFS: "the file system is mounted read-only",
+    errno.EACCES: "grant this user the right to write there",
+    errno.EPERM: "grant this user the right to write there",
+    errno.EMFILE: "raise the limit of open files:  ulimit -n 4096",
+    errno.ENFILE: "too many files are open on this machine: close some, then run again",
+    errno.ENOENT: "something removed it while hygge worked there: stop that, then run again",
+    errno.ENOTEMPTY: "something else writes there while hygge works: stop that, then run again",
+    errno.EIO: "the disk or its connection failed: check it, then run again",
+    errno.ESTALE: "the network disk was mounted anew or lost the file: run again",
+    errno.ETIMEDOUT: "the network disk does not answer: check it, then run again",
+    errno.ELOOP: "a symbolic link is where none may be, or links lead in a cycle",
+    errno.ENAMETOOLONG: "the file system allows shorter names only: choose another path or  into:",
+    errno.EXDEV: "the store's directory must lie on one file system: remove the mount inside it",
+    errno.ENOTSUP: "the file system lacks what hygge needs: put it on another disk",
+    errno.ENOSYS: "the file system lacks what hygge needs: put it on another disk",
+    errno.ENOLCK: "the file system cannot lock files: put it on another disk",
+}
+
+
+class SystemRefusalError(HyggeError):
+    """The operating system refused a call, outside of what a home or a store does."""
+
+    code = "HG546"
+
+    @classmethod
+    def of(cls, error: OSError) -> SystemRefusalError:
+        """Return the error that a person can act on."""
+        return cls(f"the system refused: {explain(error)}", hint=way_out(error))
+
+
+def explain(error: OSError, known: str = "") -> str:
+    """Return the system's reason and the path it is about, unless `known` text names it."""
+    reason = error.strerror or str(error)
+    paths = [
+        os.fsdecode(name)
+        for name in (error.filename, error.filename2)
+        if isinstance(name, str | bytes)
+    ]
+    new = [path for path in paths if path not in known and path not in reason]
+    return f"{reason} ({' -> '.join(new)})" if new else reason
+
+
+def way_out(error: OSError) -> str:
+    """Return what to do about a refusal."""
+    return _HINTS.get(error.errno or 0, "check the path and its disk, then run again")
