@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 _MASK = "***"
 _SHORTEST = 4
@@ -28,11 +28,16 @@ _GLUED = re.compile(
     re.IGNORECASE,
 )
 
+_INNER_PASSWORD = re.compile(
+    r"://[^/\s:@]*:([^/\s@]+)@|\b(?:password|pwd)\s*=\s*[{'\"]?([^;&\s'\"}]+)", re.IGNORECASE
+)
+
 _known: set[str] = set()
 
 _TELLING = re.compile(
     r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|(^|_)(KEY|PASS|PAT|SAS|AUTH)$|_PWD$"
 )
+_EXPRESSION = re.compile(r"\$\{(?:file:([^{}]+)|([A-Za-z_]\w*))")
 _HARMLESS = re.compile(
     r"(^|_)(PRIMARY|FOREIGN|PUBLIC|SORT|PARTITION|MERGE)_KEY$|_(FILE|PATH|NAME)$"
 )
@@ -44,11 +49,27 @@ def is_secret_name(name: str) -> bool:
     return _TELLING.search(word) is not None and _HARMLESS.search(word) is None
 
 
+def is_from_secret(text: str) -> bool:
+    """Return whether a text of YAML takes a variable or a file whose name says it is a secret."""
+    names = (variable or path.replace("/", "_") for path, variable in _EXPRESSION.findall(text))
+    return any(map(is_secret_name, names))
+
+
 def learn(secret: str) -> None:
     """Remember a secret for the life of the process; `redact` then masks it in every form.
 
-    Texts of fewer than four characters are not remembered: masking them would ruin every message.
+    Forms are the text itself, what it stands for where it is part of a URL, each escaped as JSON,
+    URLs, Python and base64 do it, and in lower case, as systems print names of hosts. The
+    passwords inside of a URL or a connection string are secrets of their own. Texts of fewer than
+    four characters are not remembered: masking them would ruin every message.
     """
+    inner = (one or other for one, other in _INNER_PASSWORD.findall(secret))
+    for one in {secret, *inner}:
+        for form in {one, unquote(one), unquote_plus(one)}:
+            _remember(form)
+
+
+def _remember(secret: str) -> None:
     if len(secret) < _SHORTEST or secret.lower() in _WORDS:
         return
     encoded = secret.encode()
@@ -56,6 +77,7 @@ def learn(secret: str) -> None:
     _known.update(
         {
             secret,
+            secret.lower(),
             folded,
             json.dumps(folded)[1:-1],
             quote(secret, safe=""),

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import typer.main
@@ -165,6 +166,56 @@ def test_a_variable_with_a_telling_name_is_never_shown(
     base = {"path": "data"} if "path" in fields(kind, name) else {}
     project(runner.root, kind, {"type": name, **base, key: f"${{{VARIABLE}}}"})
     runner.assert_nothing_leaks(WITH_VARIABLES)
+
+
+URLS = [
+    "{scheme}://{secret}@127.0.0.1:1/{name}",
+    "{scheme}://{secret}:pw@127.0.0.1:1/{name}",
+    "{scheme}://me:{secret}@127.0.0.1:1/{name}",
+    "{scheme}://me@{secret}:1/{name}",
+    "{scheme}://me@127.0.0.1:1/{secret}",
+]
+
+
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+def test_a_secret_in_any_part_of_a_url_is_never_shown(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, scheme: str, url: str
+) -> None:
+    monkeypatch.setenv(VARIABLE, quote(CANARY, safe=""))
+    settings = {
+        "type": "postgres" if scheme == "postgresql" else "mysql",
+        "url": url.format(scheme=scheme, secret=f"${{{VARIABLE}}}", name="books"),
+    }
+    project(runner.root, "home", settings)
+    (runner.root / "flows/users.yml").write_text("home: it\nstore: lake\nretries: 0\n")
+    runner.assert_nothing_leaks([*WITH_VARIABLES, ["doctor"], ["discover", "it"], ["plan"]])
+
+
+def test_a_number_that_is_a_secret_is_never_shown(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "17")
+    home = {"type": "vaulthome", "port": f"${{{VARIABLE}}}", "host": "h${" + VARIABLE + "}"}
+    project(runner.root, "home", home)
+    flow = "home: it\nstore: lake\nretries: ${CANARY_TOKEN}\nwhere: id > ${CANARY_TOKEN}\n"
+    (runner.root / "flows/users.yml").write_text(flow)
+    for words in (["show", "users"], ["show", "users", "--json"]):
+        code, printed = runner.run(*words)
+        assert code == 0
+        assert "17" not in printed
+    shown = {one["key"]: one["value"] for one in json.loads(printed)["settings"]}
+    masked = [shown[key] for key in ("home.port", "home.host", "retries", "where")]
+    assert masked == ["***"] * 4
+
+
+def test_the_password_of_a_whole_url_is_learnt_in_the_form_that_drivers_print(
+    forgotten: None,
+) -> None:
+    redact.learn("postgresql://me:S3cr3t%2Fw@host/x")
+    assert redact.redact("no such role 'S3cr3t/w'") == "no such role '***'"
+    redact.learn("Driver=x;Server=y;PWD={hunter22}")
+    assert redact.mask("refused hunter22") == "refused ***"
 
 
 SECRETS = {

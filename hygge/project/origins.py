@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -16,6 +16,7 @@ from hygge.project.project import Project
 from hygge.project.schema import secrets_at
 from hygge.project.tree import Node, Plain, find, plain, walk
 from hygge.project.variables import Variables, named_in, unmarked
+from hygge.redact import is_from_secret
 from hygge.settings import MoveSettings
 
 _MASK = "***"
@@ -92,6 +93,7 @@ class _Showing:
         for path, raw in walk(side.node):
             keys = [str(step) for step in path]
             is_secret = bool(secrets_at(model, path)) or is_sensitive(keys[-1])
+            is_secret = is_secret or is_from_secret(raw.text or "")
             value = _masked(find(filled, path)[0], raw) if is_secret else _plain(filled, path)
             key = ".".join(keys)
             yield Shown(f"{kind}.{key}", key, value, self._origin(raw), level=1)
@@ -167,7 +169,18 @@ def _place(node: Node) -> str:
 
 
 def _plain(node: Node, path: tuple[int | str, ...] = ()) -> Plain:
-    return _json(plain(find(node, path)[0]))
+    return _json(plain(_without_secrets(find(node, path)[0])))
+
+
+def _without_secrets(node: Node) -> Node:
+    """Return a value with stars in place of texts that come from variables named like secrets."""
+    if isinstance(node.value, dict):
+        entries = {key: _without_secrets(one) for key, one in node.value.items()}
+        return replace(node, value=entries)
+    if isinstance(node.value, tuple):
+        return replace(node, value=tuple(map(_without_secrets, node.value)))
+    is_secret = node.written is not None and is_from_secret(node.written)
+    return replace(node, value=_MASK) if is_secret else node
 
 
 def _masked(filled: Node, raw: Node) -> str:
