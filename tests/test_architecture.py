@@ -13,7 +13,18 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "hygge"
 
 LAYERS = {
-    0: ["codes", "errors", "model", "plurals", "private", "processes", "redact", "signals", "stop"],
+    0: [
+        "codes",
+        "errors",
+        "model",
+        "plurals",
+        "private",
+        "processes",
+        "redact",
+        "signals",
+        "stop",
+        "system",
+    ],
     1: [
         "registry",
         "checksums",

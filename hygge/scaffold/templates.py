@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import resource
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from hygge.errors import ConfigError, UsageError
+from hygge.errors import ConfigError, HyggeError, UsageError
 from hygge.scaffold.quoting import quoted
 
 SUFFIX = ".j2"
 _LARGEST = 2**20
+_SECONDS = 1.0
+"""Of this process's own time, so that a busy machine changes nothing."""
+_MEMORY = 200 * 2**20
+"""Bytes that rendering may add to the process."""
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -108,16 +117,68 @@ def render(
     parts: list[str] = []
     size = 0
     try:
-        template = sandbox.from_string(text)
-        for part in template.generate(**values, **(functions or {})):
-            size += len(part)
-            if size > _LARGEST:
-                raise TemplateError("it writes more than 1 MB")
-            parts.append(part)
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        with _bounded():
+            template = sandbox.from_string(text)
+            for part in template.generate(**values, **(functions or {})):
+                size += len(part)
+                if size > _LARGEST:
+                    raise TemplateError("it writes more than 1 MB")
+                parts.append(part)
+    except HyggeError:
+        raise
+    except Exception as error:  # whatever it is, the template's own code raised it
         line = getattr(error, "lineno", None)
         where = f"{name}:{line}" if line else name
+        reason = _TOO_LARGE if isinstance(error, MemoryError) else str(error)
         raise ConfigError(
-            f"{where}: the template cannot be rendered: {error}", code="HG604"
+            f"{where}: the template cannot be rendered: {reason or type(error).__name__}",
+            hint=f"correct it, or remove {name} to use the template that comes with hygge",
+            code="HG604",
         ) from error
     return "".join(parts)
+
+
+_TOO_LARGE = f"it needs more than {_MEMORY // 2**20} MB of memory"
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """Bound the memory and the time of what a template does, also inside of one call of Python.
+
+    The time is bounded in the main thread only, for only there Python can be interrupted.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    bound = _address_space() + _MEMORY
+    if soft != resource.RLIM_INFINITY:
+        bound = min(bound, soft)
+    resource.setrlimit(resource.RLIMIT_AS, (bound, hard))
+    try:
+        with _timed():
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _address_space() -> int:
+    """Return the bytes of address space that this process has now."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    return pages * resource.getpagesize()
+
+
+@contextmanager
+def _timed() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TemplateError(f"it takes more than {_SECONDS:g} s")
+
+    before = signal.signal(signal.SIGPROF, stop)
+    # Again after a while, should the first error be swallowed on its way.
+    signal.setitimer(signal.ITIMER_PROF, _SECONDS, 0.1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,42 @@ def test_values_are_quoted_by_the_yaml_filter() -> None:
 def test_what_a_template_may_not_do_is_an_error_that_names_it(text: str) -> None:
     with pytest.raises(ConfigError, match="templates/x"):
         render("templates/x", text, {})
+
+
+NESTED = "".join(f"{{% for a{n} in range(99999) %}}" for n in range(4)) + "{% endfor %}" * 4
+DOUBLED = (
+    "{% set n = namespace(x='x') %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NESTED,
+        "{% for i in range(99999) %}{% if i in range(i, 99999) | list %}{% endif %}{% endfor %}",
+        "{{ 'x'.ljust(10000000000) }}",
+        "{{ 'x'.center(10000000000) | length }}",
+        "{{ 'x' | center(10000000000) }}",
+        "{{ '%10000000000d' | format(1) }}",
+        "{{ '{:>10000000000}'.format(1) }}",
+        "{{ '1'.zfill(10000000000) }}",
+        "{{ 'x' | indent(10000000000, true) }}",
+        "{{ ('\t' ~ 'x').expandtabs(2000000000) }}",
+        "{{ lipsum(n=1000000) }}",
+        DOUBLED,
+        "{{ range(99999) | list | tojson | replace('1', 'x'.ljust(99999)) }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
+    ],
+)
+def test_a_template_that_would_never_end_or_fill_the_memory_is_an_error(text: str) -> None:
+    before = resource.getrlimit(resource.RLIMIT_AS), signal.getsignal(signal.SIGPROF)
+    with pytest.raises(ConfigError, match=r"templates/x.*cannot be rendered: \S") as refused:
+        render("templates/x", text, {})
+    assert refused.value.code == "HG604"
+    after = resource.getrlimit(resource.RLIMIT_AS), signal.getsignal(signal.SIGPROF)
+    assert before == after
+    assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
 
 
 def test_the_line_of_a_broken_template_is_named() -> None:
