@@ -22,7 +22,7 @@ and wraps errors. What a connector promises to the flow is in the docstrings bel
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
@@ -240,6 +240,9 @@ class Source(ABC):
     """Rows of the entity, where that costs nothing to know."""
     primary_key: tuple[str, ...] = ()
     """The columns that identify a row, where the home itself declares them; never guessed."""
+
+    put_aside: Callable[[str, bytes, str], None] | None = None
+    """Takes place, text and fault of what cannot be read as a row, where the request says so."""
 
     def notes(self) -> Sequence[str]:
         """Return what a person should know of how this view reads its data, as sentences.

@@ -264,6 +264,7 @@ class _Moving:
         target.keep(agreement.kept)
         log.debug("%s is written with the columns: %s", self._move.into, _columns(schema))
         with Sieve(settings, prepared.shape, schema, root=root, request=request) as sieve:
+            prepared.source.put_aside = sieve.put_line_aside
             return self._publish(target, request, prepared, sieve=sieve, notes=agreement.notes)
 
     def _publish(

@@ -92,6 +92,7 @@ class Move:
             where=settings.where if Ability.WHERE in self.home.can else None,
             types={name: one.type for name, one in settings.columns.items() if one.type},
             held=held_types(settings, self.pinned, known),
+            quarantines=settings.on_bad_row == "quarantine",
         )
 
     def bounded_request(self, held: Callable[[], pa.Schema | None] = lambda: None) -> ReadRequest:

@@ -83,6 +83,11 @@ class ReadRequest:
 
     Then it is lower than every value, so that the next move begins where this one did.
     """
+    quarantines: bool = False
+    """The flow puts bad rows aside: what cannot be read as a row is no error of a source that can.
+
+    It then goes to `Source.put_aside`, where that is set, and is left out.
+    """
     moved: Mapping[str, str] | None = None
     """With `incremental: files`: the files moved before, by name, with a stamp of each.
 

@@ -107,6 +107,11 @@ class Shape:
         )
         """How the rows are made, for the commit."""
 
+    @property
+    def hides(self) -> bool:
+        """Whether a column is masked, so that lines as they are may not be kept."""
+        return any(column.mask is not None for column in self._columns)
+
     def chosen(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows of a batch that meet the flow's own condition, if it has one."""
         return batch if self._condition is None else chosen_rows(batch, self._condition)

@@ -72,6 +72,11 @@ class Sieve:
         self._checks.look(rows)
         return rows
 
+    def put_line_aside(self, where: str, line: bytes, reason: str) -> None:
+        """Put aside what could not be read as a row."""
+        if self._quarantine is not None:
+            self._quarantine.add_line(where, None if self.shape.hides else line, reason)
+
     def _without_bad(
         self, batch: pa.RecordBatch, first_row: int, quarantine: Quarantine | _Nowhere
     ) -> pa.RecordBatch:
@@ -123,6 +128,9 @@ class _Nowhere:
 
     def add(self, rows: pa.RecordBatch, reasons: list[tuple[str, str]]) -> None:
         """Forget them."""
+
+    def add_line(self, where: str, line: bytes | None, reason: str) -> None:
+        """Forget it."""
 
     def finish(self) -> tuple[str, ...]:
         """Return that there is nothing to know."""

@@ -29,11 +29,15 @@ class BlockReader:
     last block may lack the end of its line.
     """
 
-    def __init__(self, stream: TextStream, size: int, cut: Callable[[bytes], int]) -> None:
+    def __init__(
+        self, stream: TextStream, size: int, cut: Callable[[bytes], int], footer: int = 0
+    ) -> None:
+        """Leave out the last `footer` lines; blank lines after them do not count."""
         self.path = stream.path
         self._stream = stream
         self._size = size
         self._cut = cut
+        self._footer = footer
         self._rest = b""
         self._byte = 0
         self._line = 1
@@ -51,12 +55,17 @@ class BlockReader:
         wanted = max(self._size, 2 * more_than)
         while True:
             self._fill(wanted)
-            end = len(self._rest) if self._is_at_end else self._cut(self._rest)
+            end = len(self._rest) if self._is_at_end else self._cut(self._before_footer())
             if self._is_at_end or end > more_than:
                 return self._take(end)
             if len(self._rest) > _LARGEST_RECORD:
                 raise self._too_long()
             wanted = 2 * len(self._rest)
+
+    def peek(self) -> bytes:
+        """Return the beginning of what comes next, without taking it."""
+        self._fill(self._size)
+        return self._rest
 
     def push_back(self, data: bytes) -> None:
         """Give back the end of the last block: it comes again with the next one."""
@@ -73,10 +82,11 @@ class BlockReader:
         """Pass over the first `count` lines, whatever is in them."""
         while count > 0:
             self._fill(self._size)
-            end = self._rest.find(b"\n") + 1 or len(self._rest)
+            mark = b"\n" if b"\n" in self._rest else b"\r"
+            end = self._rest.find(mark) + 1 or len(self._rest)
             if not end:
                 return
-            ended = self._rest[:end].endswith(b"\n") or self._is_at_end
+            ended = self._rest[:end].endswith(mark) or self._is_at_end
             self._take(end)
             count -= ended
 
@@ -94,6 +104,20 @@ class BlockReader:
             pieces.append(data)
             size += len(data)
         self._rest = b"".join(pieces) if len(pieces) > 1 else self._rest
+        if self._is_at_end and self._footer:
+            self._rest = self._before_footer()
+            self._footer = 0
+
+    def _before_footer(self) -> bytes:
+        """Return what was read without its last lines, which may be the footer."""
+        if not self._footer:
+            return self._rest
+        text = self._rest.rstrip(b"\r\n")
+        mark = b"\n" if b"\n" in text else b"\r"
+        end = len(text)
+        for _ in range(self._footer):
+            end = text.rfind(mark, 0, max(end, 0))
+        return text[: end + 1]
 
     def _take(self, end: int) -> Block | None:
         if not end:

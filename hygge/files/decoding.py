@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import bz2
 import codecs
-import gzip
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Protocol, cast
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
 
 from hygge.errors import HomeError
+from hygge.files.encodings import first_control, misread_utf8, reading
+from hygge.files.packing import DAMAGES, ByteStream, unpacked
+from hygge.files.remarks import Remarks
+from hygge.files.signatures import LOOKED_AT, marked_encoding, signature, wide_encoding
 
 if TYPE_CHECKING:
     from hygge.files.layout import DataFile
 
 UTF8 = "utf-8"
 _BOM = codecs.BOM_UTF8
-_OTHER_BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_WITH_CONTROLS = "iso8859"
+_SINGLE_BYTES = (_WITH_CONTROLS, "cp125")
 
 
 def check_encoding(name: str) -> str:
@@ -39,22 +41,18 @@ Encoding = Annotated[str, AfterValidator(check_encoding)]
 """A pydantic field that holds the name of a text encoding."""
 
 
-class ByteStream(Protocol):
-    """What bytes can be read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; none at the end."""
-
-
 class TextStream:
     """The text of one file, decoded and encoded as UTF-8, without a byte order mark."""
 
-    def __init__(self, raw: ByteStream, path: str, encoding: str) -> None:
+    def __init__(
+        self, raw: ByteStream, path: str, encoding: str, remarks: Remarks | None = None
+    ) -> None:
         self.path = path
         self.mark_bytes = 0
         """Length of the byte order mark that was left out."""
         self._raw = raw
         self._encoding = encoding
+        self._remarks = remarks
         self._read = 0
         self._lines = 0
         self._decoder = None
@@ -70,7 +68,7 @@ class TextStream:
         while data := self._unpack(size):
             start, self._read = self._read, self._read + len(data)
             if start == 0:
-                self._check_mark(data)
+                self._check_start(data[:LOOKED_AT])
             text = data if self._decoder is None else self._decode(data, start)
             if start == 0 and text.startswith(_BOM):
                 self.mark_bytes = len(_BOM)
@@ -82,7 +80,7 @@ class TextStream:
     def _unpack(self, size: int) -> bytes:
         try:
             data = self._raw.read(size)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except DAMAGES as error:
             raise self._damaged(error) from error
         except OSError as error:
             if error.errno is not None:
@@ -98,12 +96,22 @@ class TextStream:
             hint="fetch or pack the file again",
         )
 
-    def _check_mark(self, data: bytes) -> None:
-        other = next((name for mark, name in _OTHER_BOMS.items() if data.startswith(mark)), None)
-        if other is not None and self._encoding == UTF8:
+    def _check_start(self, start: bytes) -> None:
+        """Raise `HomeError` for what is no text, or not in the encoding that is declared."""
+        found = signature(start)
+        if found is not None and not self._encoding.startswith(("utf-16", "utf-32")):
+            raise HomeError(f"{self.path} is {found.what}, not text", hint=found.hint)
+        marked = marked_encoding(start)
+        if marked is not None and not self._encoding.startswith(marked):
             raise HomeError(
-                f"{self.path} is not UTF-8: it begins with the mark of {other}",
-                hint=f"say so in the home's file: encoding: {other}",
+                f"{self.path} is not {self._encoding.upper()}: it begins with the mark of {marked}",
+                hint=f"set in the home's file  encoding: {marked}",
+            )
+        wide = wide_encoding(start) if self._encoding == UTF8 else None
+        if wide is not None:
+            raise HomeError(
+                f"{self.path} is not UTF-8: every second byte of it is zero, as in {wide}",
+                hint=f"set in the home's file  encoding: {wide}",
             )
 
     def _decode(self, data: bytes, start: int, *, final: bool = False) -> bytes:
@@ -118,62 +126,37 @@ class TextStream:
                 f"{getattr(error, 'reason', error)}",
                 hint="correct `encoding` in the home's file",
             ) from error
+        if self._remarks is not None and self._encoding.startswith(_SINGLE_BYTES):
+            self._remark_misread(data, self._remarks, is_first=start == 0)
         return text.encode()
 
-
-class _Bz2Stream:
-    """Reads bz2 members one after the other; refuses what follows them, unlike `bz2.open`."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._raw = raw
-        self._rest = b""
-        self._unpacker: bz2.BZ2Decompressor | None = None
-
-    def read(self, size: int, /) -> bytes:
-        while True:
-            data = self._next_packed()
-            if data is None:
-                return b""
-            self._unpacker = self._unpacker or bz2.BZ2Decompressor()
-            text = self._unpacker.decompress(data, size)
-            if self._unpacker.eof:
-                self._rest, self._unpacker = self._unpacker.unused_data, None
-            if text:
-                return text
-
-    def _next_packed(self) -> bytes | None:
-        """Return the next packed bytes, none when some are still held; None between members."""
-        if self._unpacker is not None and not self._unpacker.needs_input:
-            return b""
-        data, self._rest = self._rest or self._raw.read(2**16), b""
-        if not data and self._unpacker is not None:
-            raise EOFError("the packed data ends early")
-        return data or None
-
-
-def _gzip_stream(raw: IO[bytes]) -> ByteStream:
-    return gzip.GzipFile(fileobj=raw, mode="rb")
-
-
-def _zstd_stream(raw: IO[bytes]) -> ByteStream:
-    import pyarrow as pa
-
-    return cast(ByteStream, pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd"))
-
-
-_UNPACKERS: dict[str, Callable[[IO[bytes]], ByteStream]] = {
-    ".gz": _gzip_stream,
-    ".zst": _zstd_stream,
-    ".bz2": _Bz2Stream,
-}
-COMPRESSIONS = tuple(_UNPACKERS)
-"""The endings of packed text files that can be read."""
+    def _remark_misread(self, data: bytes, remarks: Remarks, *, is_first: bool) -> None:
+        """Warn where another encoding than the declared one is written in the bytes."""
+        misread = misread_utf8(data, self._encoding) if is_first else None
+        if misread is not None:
+            remarks.say(
+                "utf-8",
+                f"{self.path} is UTF-8, but `encoding` says {self._encoding}: text that is "
+                f"{misread}",
+            )
+            return
+        found = first_control(data) if self._encoding.startswith(_WITH_CONTROLS) else None
+        if found is not None:
+            shown = ", ".join(reading(data, found, self._encoding, "cp1252"))
+            remarks.say(
+                "cp1252",
+                f"{self.path} has bytes from 0x80 to 0x9f, which are control characters in "
+                f"{self._encoding}; if it is Windows text, set  encoding: cp1252  ({shown})",
+            )
 
 
 @contextmanager
-def open_text(file: DataFile, encoding: str = UTF8) -> Iterator[TextStream]:
-    """Open the text of a file, unpacked as its name says."""
+def open_text(
+    file: DataFile, encoding: str = UTF8, remarks: Remarks | None = None
+) -> Iterator[TextStream]:
+    """Open the text of a file, unpacked as its first bytes say.
+
+    Raises `HomeError` for what is no text, by name.
+    """
     with Path(file.path).open("rb", buffering=0) as raw:
-        unpack = _UNPACKERS.get(file.compression)
-        stream = raw if unpack is None else unpack(raw)
-        yield TextStream(cast(ByteStream, stream), file.path, encoding)
+        yield TextStream(unpacked(raw, file), file.path, encoding, remarks)

@@ -2,7 +2,8 @@
 
 Arrow's parser does the work. What it does not do is done around it: blocks end where a record
 ends, every block ends with a row of hygge's own that must come out again as a row (an open quote
-would swallow it), and when something is wrong, an exact reader of records says where.
+would swallow it), and a block that the parser would refuse or misread is looked at record by
+record, which tidies what people write beside records, or says what is wrong where.
 """
 
 from __future__ import annotations
@@ -10,133 +11,36 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from hygge.errors import HomeError
 from hygge.files.blocks import Block, BlockReader, count_lines
+from hygge.files.dialects import END, Dialect, Record
+from hygge.files.encodings import encoding_hint
 from hygge.files.moments import moments
+from hygge.files.numbers import NumberFormat
+from hygge.files.remarks import Remarks
+from hygge.files.sniffing import (
+    better_delimiter,
+    delimiter_option,
+    is_json,
+    quote_hint,
+    ragged_hint,
+    shown,
+)
+from hygge.files.text import line_bytes
+from hygge.files.tidying import AUTO, Bad, Rules, Tidied, Tidier
 from hygge.plurals import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow import csv
 
-_END = f"END{uuid4().hex}"
-"""The text of the row that ends each block; new in every process, so in no file."""
 _PARSED_BYTES = 2**20
-_MOST_STEPS = 100
-"""How often a block's end is moved before a quote, until records are read one by one."""
+_SAMPLED_RECORDS = 100
+_SAMPLED_BYTES = 2**16
 _PLACE = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?(?:CSV )?(.*)", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a delimited text is written."""
-
-    delimiter: str = ","
-    quote: str | None = '"'
-    escape: str | None = None
-    has_doubled_quotes: bool = True
-    null_values: tuple[str, ...] = ("",)
-    decimal_point: str = "."
-
-    def cut(self, data: bytes) -> int:
-        """Return where the last whole record of `data` ends, as far as counting quotes can tell."""
-        line_end = b"\n" if b"\n" in data else b"\r"
-        end = _last_line_end(data, line_end, len(data))
-        if self.quote is None or not end:
-            return end
-        odd = self._quotes(data, 0, end) % 2
-        for _ in range(_MOST_STEPS):
-            if not (odd and end):
-                return end
-            opening = data.rfind(self.quote.encode(), 0, end)
-            start = _last_line_end(data, line_end, opening)
-            odd = (odd + self._quotes(data, start, end)) % 2
-            end = start
-        return max((r.end for r in self.records(data) if r.is_ended), default=0)
-
-    def _quotes(self, data: bytes, start: int, end: int) -> int:
-        assert self.quote is not None
-        count = data.count(self.quote.encode(), start, end)
-        if self.escape is None or not count:
-            return count
-        return count - data.count((self.escape + self.quote).encode(), start, end)
-
-    def records(self, data: bytes, columns: int = 0) -> Iterator[Record]:
-        """Yield the records of `data`; the last one may be open or lack its line end.
-
-        Blank lines are no records, unless there is one column.
-        """
-        place, start, fields = 0, 0, 0
-        while place < len(data) or fields:
-            match = self._field.match(data, place)
-            if match is None:
-                yield Record(start, len(data), fields + 1, is_ended=False, is_open=True)
-                return
-            place = match.end()
-            fields += 1
-            if match[1] == self.delimiter.encode():
-                continue
-            if columns == 1 or fields > 1 or match.start(1) > start:
-                yield Record(start, place, fields, is_ended=bool(match[1]))
-            start, fields = place, 0
-
-    @cached_property
-    def _field(self) -> re.Pattern[bytes]:
-        """One field and what ends it; does not match a field whose quote is never closed."""
-        delimiter, quote = re.escape(self.delimiter), re.escape(self.quote or "")
-        escape = re.escape(self.escape or "")
-        escaped = f"|{escape}." if escape else ""
-        bare = rf"(?:[^{delimiter}\r\n{escape}]++{escaped})*+"
-        text = bare
-        if quote:
-            doubled = f"|{quote}{quote}" if self.has_doubled_quotes else ""
-            inside = f"(?:[^{quote}{escape}]++{doubled}{escaped})*+"
-            text = f"(?:{quote}{inside}{quote}{bare}|(?!{quote}){bare})"
-        return re.compile(rf"{text}({delimiter}|\r\n|\r|\n|\Z)".encode(), re.DOTALL)
-
-    def parse_options(self, *, newlines: bool, columns: int) -> csv.ParseOptions:
-        """Return the options for Arrow's parser; `newlines` says whether values may hold some."""
-        from pyarrow import csv
-
-        return csv.ParseOptions(
-            delimiter=self.delimiter,
-            quote_char=self.quote or False,
-            escape_char=self.escape or False,
-            double_quote=self.has_doubled_quotes,
-            newlines_in_values=newlines,
-            ignore_empty_lines=columns != 1,
-        )
-
-    def convert_options(self, types: Mapping[str, pa.DataType]) -> csv.ConvertOptions:
-        """Return the options that make columns of `types`."""
-        from pyarrow import csv
-
-        return csv.ConvertOptions(
-            column_types=types,
-            null_values=[*self.null_values, _END],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            decimal_point=self.decimal_point,
-            timestamp_parsers=[csv.ISO8601],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Where a record lies in its block."""
-
-    start: int
-    end: int
-    fields: int
-    is_ended: bool
-    """Whether the end of its line is there."""
-    is_open: bool = False
-    """Whether its last field begins with a quote that is not closed."""
+_SEPARATOR = re.compile(rb'"?sep=(\\t|[^\r\n"]{1,4})"?[ \t]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 
 
 @dataclass
@@ -150,22 +54,112 @@ class DelimitedReader:
     """The types of columns that are not to be texts."""
     formats: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Ways to write the dates and times of columns, besides ISO 8601."""
-    _last: Block | None = None
+    rules: Rules = field(default_factory=Rules)
+    numbers: NumberFormat = field(default_factory=NumberFormat)
+    remarks: Remarks = field(default_factory=Remarks)
+    put_aside: Callable[[str, bytes, str], None] | None = None
+    """Takes place, text and fault of a record that cannot be read; by default it is an error."""
+    trailing: int = 0
+    """How many empty values follow the last column in every record."""
+    rows: int = 0
+    """How many rows were read so far."""
+    _last: tuple[Block, Tidied | None] | None = None
+    """The block that was read last, and its records where they were looked at."""
 
-    def read_header(self, *, is_used: bool = True) -> None:
-        """Take the names from the next record; none when the text is at its end.
+    @property
+    def width(self) -> int:
+        """How many fields a record has."""
+        return len(self.names) + self.trailing
 
-        Only the number of names counts when they are not used. Raises
-        `HomeError` for names that are empty or stand twice.
+    def read_separator(self, declared: str | None) -> bool:
+        """Take the delimiter from the first line where that is Excel's `sep=;`.
+
+        Raises `HomeError` when it is not the `declared` one.
+        """
+        match = _SEPARATOR.match(self.blocks.peek())
+        if match is None:
+            return False
+        found = match[1].decode(errors="replace").replace("\\t", "\t")
+        if declared not in (None, found):
+            raise HomeError(
+                f"{self.blocks.where(1)}: the file says that its delimiter is {found!r}, "
+                f"the home says {declared!r}",
+                hint="remove `delimiter` from the home's file, or correct it",
+            )
+        self.blocks.skip_lines(1)
+        self.dialect = replace(self.dialect, delimiter=found)
+        return True
+
+    def begin(
+        self, *, has_header: bool = True, names: Sequence[str] = (), guards: bool, is_sure: bool
+    ) -> None:
+        """Find the columns: read the header, if there is one, and look at the first records.
+
+        `names` are used instead of those of the header. With `guards` a text is refused that
+        another delimiter would split into more columns; where the delimiter `is_sure`, only a
+        header that it does not split at all. Raises `HomeError` for names that are empty or stand
+        twice, and where `names` and fields differ in number.
         """
         block = self._read_first()
-        record = None if block is None else next(self.dialect.records(block.data), None)
-        if block is None or record is None:
+        records = [] if block is None else self._first_records(block, guards=guards)
+        if block is None or not records:
+            self.names = list(names)
+            if block is not None and not has_header:
+                self.blocks.push_back(block.data)
             return
-        self.blocks.push_back(block.data[record.end :])
-        self.names = self._texts(Block(block.data[: record.end], block.byte, block.line), record)
-        for place, name in enumerate(self.names if is_used else (), 1):
-            if name and self.names.count(name) == 1:
+        if guards and (not is_sure or (has_header and not names and records[0].fields == 1)):
+            self._check_delimiter(block, records)
+        header = self._texts(block, records[0]) if has_header else []
+        if has_header and not names:
+            self._check_is_no_json(block, records[0])
+        first = next(
+            (one for one in records[has_header:] if not self.rules.is_comment(block.data, one, 2)),
+            None,
+        )
+        values = [] if first is None else list(self.dialect.fields(block.data, first))
+        self._name(header, list(names), [one.raw for one in values], block)
+        start = records[0].end if has_header else 0
+        for record in self.dialect.records(block.data[: records[0].start] if has_header else b""):
+            self._remark_comment(self._where(block, record.start))
+        self.blocks.push_back(block.data[start:])
+
+    def _name(
+        self, header: list[str], given: list[str], first: Sequence[bytes], block: Block
+    ) -> None:
+        """Settle the names and how many empty values follow the last column."""
+        drops = self.rules.trailing_delimiters != "fail"
+        named = given or header or [f"column_{n + 1}" for n in range(len(first))]
+        if drops and header and not given:
+            while len(named) > 1 and not named[-1] and not any(first[len(named) - 1 :]):
+                named = named[:-1]
+        found = len(header) or len(first)
+        after = found - len(named)
+        if given and after and found:
+            is_empty = after > 0 and not any([*header[len(given) :], *first[len(given) :]])
+            if not (drops and is_empty):
+                raise HomeError(
+                    f"{self.blocks.path} has {plural(found, 'column')}, "
+                    f"but `names` has {len(given)}",
+                    hint="correct `names` or `delimiter` in the home's file",
+                )
+        rest = first[len(named) :]
+        if self.rules.trailing_delimiters == AUTO and not any(rest):
+            self.trailing = len(rest)
+        if header and not given:
+            self._check_names(named, block)
+        if len(header) > len(named) or self.trailing:
+            self.remarks.add(
+                "file has delimiters after its last column, which were left out",
+                "files have delimiters after their last column, which were left out",
+                self.blocks.where(block.line),
+            )
+        self.names = named
+
+    def _check_names(self, names: Sequence[str], block: Block) -> None:
+        seen: set[str] = set()
+        for place, name in enumerate(names, 1):
+            if name and name not in seen:
+                seen.add(name)
                 continue
             what = f"two columns are called '{name}'" if name else f"column {place} has no name"
             raise HomeError(
@@ -173,14 +167,49 @@ class DelimitedReader:
                 hint="name the columns in the home's file: header: true, names: [a, b, …]",
             )
 
-    def count_columns(self) -> int:
-        """Return how many fields the next record has; 0 at the end of the text."""
-        block = self._read_first()
-        if block is None:
-            return 0
-        self.blocks.push_back(block.data)
-        first = next(self.dialect.records(block.data), None)
-        return 0 if first is None else first.fields
+    def _first_records(self, block: Block, *, guards: bool) -> list[Record]:
+        """Return some records from the beginning of the text, without comments before them."""
+        data, is_last = block.data, self.blocks.is_last
+        found: list[Record] = []
+        for record in islice(self.dialect.records(data), _SAMPLED_RECORDS):
+            if found and (record.is_open or not (record.is_ended or is_last)):
+                break
+            found.append(record)
+        leading = 0
+        while leading < len(found) and self.rules.is_comment(data, found[leading], 2):
+            leading += 1
+        rest = found[leading:]
+        if leading and self.rules.comment == AUTO:
+            # A file of one column may begin with `#`; comments come before a line of several.
+            splits = rest and rest[0].fields > 1
+            if not splits and not (
+                rest and guards and better_delimiter(self.dialect, data[rest[0].start :], 1)
+            ):
+                return found
+        return rest
+
+    def _check_delimiter(self, block: Block, records: Sequence[Record]) -> None:
+        """Raise `HomeError` where another delimiter would split all lines alike, into more."""
+        own, start = records[0].fields, records[0].start
+        better = better_delimiter(self.dialect, block.data[start : records[-1].end], own)
+        if better is None:
+            return
+        raise HomeError(
+            f"{self._where(block, start)}: the delimiter {self.dialect.delimiter!r} makes "
+            f"{plural(own, 'column')} of this file, but {better!r} would split all its lines "
+            f"alike: {shown(block.data[start : records[0].end])}",
+            hint=f"set in the home's file  {delimiter_option(better)}  (or, where the lines are "
+            "meant as they are, check_delimiter: false)",
+        )
+
+    def _check_is_no_json(self, block: Block, header: Record) -> None:
+        line = block.data[header.start : header.end]
+        if is_json(line):
+            raise HomeError(
+                f"{self._where(block, header.start)}: this is JSON, not delimited text: "
+                f"{shown(line)}",
+                hint="the answer of a failed download? fetch the file again; else type: jsonl",
+            )
 
     def _read_first(self) -> Block | None:
         """Return the next block, in which the first record is whole."""
@@ -196,93 +225,303 @@ class DelimitedReader:
         return None
 
     def _texts(self, block: Block, record: Record) -> list[str]:
-        names = [f"column_{n}" for n in range(1, record.fields + 1)]
-        dialect = replace(self.dialect, null_values=())
-        table = DelimitedReader(self.blocks, dialect, names)._read(block)
-        return [str(table.column(name)[0].as_py()) for name in names]
+        """Return the values of a record."""
+        if record.stray is not None and not self.dialect.keeps_stray_quotes:
+            raise self._error(block, Bad(record, record.stray, _STRAY))
+        line = block.data[record.start : record.end]
+        bad = _first_bad_byte(line)
+        if bad is not None:
+            raise self._not_utf8(block, record.start + bad, "invalid UTF8 data")
+        fields = self.dialect.fields(block.data, record)
+        return [self.dialect.value(one).decode() for one in fields]
 
     def tables(self) -> Iterator[pa.Table]:
         """Yield the rows block by block.
 
         Raises `HomeError` with line and byte for a record with too few or too many fields, a
-        quote that is not closed, bytes that are no UTF-8, and a value that is not of its type.
+        quote that is not closed or followed by text, bytes that are no UTF-8, and a value that is
+        not of its type.
         """
         while (block := self.blocks.read()) is not None:
-            self._last = block
-            yield self._read(block)
+            self._last = (block, None)
+            table = self._read(block)
+            self.rows += len(table)
+            yield table
 
     def line_of(self, row: int) -> str:
         """Return the words for the place of a row of the table that came last."""
         assert self._last is not None
-        records = self.dialect.records(self._last.data, len(self.names))
+        block, tidied = self._last
+        records = self.dialect.records(block.data, self.width) if tidied is None else tidied.records
         start = next(islice((record.start for record in records), row, None), 0)
-        return self.blocks.where(self._last.line + count_lines(self._last.data[:start]))
+        return self.blocks.where(block.line + count_lines(block.data[:start]))
 
     def _read(self, block: Block) -> pa.Table:
         import pyarrow as pa
 
         problem = None
+        data = self._plain(block.data)
+        if data is not None:
+            try:
+                table = self._parse(data)
+                if self._ends_well(table) and self._are_empty(table):
+                    return table.slice(0, len(table) - 1).select(range(len(self.names)))
+            except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+                problem = error
+        return self._read_records(block, problem)
+
+    def _plain(self, data: bytes) -> bytes | None:
+        """Return `data` as Arrow's parser can read it; None where that takes looking at records."""
+        if self.rules.may_hold_comment(data):
+            return None
+        dialect, plain = self.dialect, self.dialect.plain
+        if plain is not dialect:
+            marks = [one.encode() for one in (plain.delimiter, plain.quote, dialect.quote) if one]
+            if dialect.escape or any(mark in data for mark in marks):
+                return None
+            return data.replace(dialect.delimiter.encode(), plain.delimiter.encode())
+        return data if dialect.is_exact(data) else None
+
+    def _read_records(self, block: Block, problem: Exception | None) -> pa.Table:
+        """Return the rows of a block after an exact look at each record."""
+        import pyarrow as pa
+
+        self._last = block, tidied = self._tidied(block)
         try:
-            table = self._parse(block)
-            if self._ends_well(table):
-                return table.slice(0, len(table) - 1)
-        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-            problem = error
-        whole = self._whole_records(block)
-        if len(whole.data) == len(block.data):
-            raise self._located(block, problem)
-        return self._read(whole)
+            table = self._parse(tidied.data, at_once=True)
+        except pa.ArrowInvalid as error:
+            if self.put_aside is None or not self.types:
+                raise self._located(block, tidied, error) from error
+            return self._without_unfit(block, tidied)
+        if not self._ends_well(table):
+            raise self._located(block, tidied, problem)
+        self._check_empty(table, block, tidied)
+        return table.slice(0, len(table) - 1).select(range(len(self.names)))
+
+    def _tidied(self, block: Block) -> tuple[Block, Tidied]:
+        """Return the whole records of `block`, and the block that ends with them."""
+        tidier = Tidier(
+            self.dialect, self.rules, self.width, checks_text=self.put_aside is not None
+        )
+        while True:
+            is_last = self.blocks.is_last
+            tidied = tidier.tidy(block.data, is_last=is_last, rows_before=self.rows)
+            if tidied.bad and self.put_aside is None:
+                raise self._error(block, tidied.bad[0])
+            if tidied.open is not None and is_last:
+                raise self._never_closed(block, tidied.open)
+            if tidied.end or is_last:
+                break
+            self.blocks.push_back(block.data)
+            longer = self.blocks.read(more_than=len(block.data))
+            assert longer is not None
+            block = longer
+        if tidied.end < len(block.data):
+            self.blocks.push_back(block.data[tidied.end :])
+            block = Block(block.data[: tidied.end], block.byte, block.line)
+        self._remark(block, tidied)
+        return block, tidied
+
+    def _remark(self, block: Block, tidied: Tidied) -> None:
+        for record in tidied.comments:
+            self._remark_comment(self._where(block, record.start))
+        for record in tidied.footers:
+            where = self._where(block, record.start)
+            footer = shown(block.data[record.start : record.end])
+            self.remarks.add(
+                "last line was taken for a footer and left out",
+                "last lines were taken for footers and left out",
+                f"{where}: {footer}",
+            )
+        if tidied.spaced:
+            self.remarks.add(
+                "row has spaces around a quoted value, which were left out",
+                "rows have spaces around quoted values, which were left out",
+                self._where(block, tidied.spaced[0].start),
+                len(tidied.spaced),
+            )
+        for bad in tidied.bad:
+            if self.put_aside is not None:
+                line = block.data[bad.record.start : bad.record.end]
+                self.put_aside(self._where(block, bad.place), line, bad.reason)
+
+    def _remark_comment(self, where: str) -> None:
+        self.remarks.add("comment line was left out", "comment lines were left out", where)
+
+    def _without_unfit(self, block: Block, tidied: Tidied) -> pa.Table:
+        """Return the rows whose values are of their types; put the others aside."""
+        import pyarrow as pa
+
+        texts = self._parse(tidied.data, at_once=True, types={})
+        texts = texts.slice(0, len(texts) - 1)
+        unfit: dict[int, str] = {}
+        for place, name in enumerate(self.names):
+            if name in self.types:
+                for row, why in self._unfit(name, texts.column(place)):
+                    unfit.setdefault(row, f"column '{name}': {why}")
+        for row, why in unfit.items():
+            record = tidied.records[row]
+            line = block.data[record.start : record.end]
+            if self.put_aside is not None:
+                self.put_aside(self._where(block, record.start), line, why)
+        kept = pa.array([row not in unfit for row in range(len(texts))], pa.bool_())
+        return self._converted(texts.filter(kept)).select(range(len(self.names)))
+
+    def _unfit(self, name: str, texts: pa.ChunkedArray) -> Iterator[tuple[int, str]]:
+        """Yield the rows whose texts are not of a type, with the reason, by halving."""
+        import pyarrow as pa
+
+        spans = [(0, len(texts))]
+        while spans:
+            low, high = spans.pop()
+            try:
+                self._values(name, texts.slice(low, high - low))
+            except pa.ArrowInvalid as error:
+                if high - low == 1:
+                    match = _PLACE.match(str(error))
+                    yield low, str(error) if match is None else match[3]
+                else:
+                    middle = (low + high) // 2
+                    spans += [(middle, high), (low, middle)]
 
     def _ends_well(self, table: pa.Table) -> bool:
         """Return whether the last row is the one that ends blocks, not part of an open value."""
         ends = (0, table.num_columns - 1)
         return len(table) > 0 and not any(table.column(end)[-1].is_valid for end in ends)
 
-    def _parse(self, block: Block, *, at_once: bool = False) -> pa.Table:
-        """Return the rows of `block` and, as the last one, the row that ends it."""
+    def _are_empty(self, table: pa.Table) -> bool:
+        """Return whether there is no value after the last column."""
+        return all(self._first_value(texts) is None for texts in table.columns[len(self.names) :])
+
+    def _check_empty(self, table: pa.Table, block: Block, tidied: Tidied) -> None:
+        for place in range(len(self.names), table.num_columns):
+            row = self._first_value(table.column(place))
+            if row is not None:
+                where = self._where(block, tidied.records[row].start)
+                raise HomeError(
+                    f"{where}: {table.column(place)[row].as_py()!r} stands in column {place + 1}, "
+                    "which has no name and was empty so far",
+                    hint="correct the file, or name the columns in the home's file: "
+                    "header: true, names: [a, b, …]",
+                )
+
+    def _first_value(self, texts: pa.ChunkedArray) -> int | None:
+        import pyarrow.compute as pc
+
+        row: int = pc.index(pc.not_equal(texts, ""), True).as_py()
+        return None if row < 0 else row
+
+    def _parse(
+        self, data: bytes, *, at_once: bool = False, types: dict[str, pa.DataType] | None = None
+    ) -> pa.Table:
+        """Return the rows of `data` and, as the last one, the row that ends it."""
+        import pyarrow as pa
+
+        types = self.types if types is None else types
+        try:
+            table = self._arrow_table(data, types, at_once=at_once)
+        except pa.ArrowInvalid as error:
+            if not types or _PLACE.match(str(error)) is None:
+                raise
+            table = self._converted(self._arrow_table(data, {}, at_once=at_once))
+        self._check_range(table, data)
+        return table
+
+    def _arrow_table(
+        self, data: bytes, types: dict[str, pa.DataType], *, at_once: bool
+    ) -> pa.Table:
         import pyarrow as pa
         from pyarrow import csv
 
-        line_end = b"" if block.data.endswith((b"\n", b"\r")) else b"\n"
-        end_row = self.dialect.delimiter.join([_END] * len(self.names)).encode() + b"\n"
-        data = b"".join((block.data, line_end, end_row))
-        marks = [m.encode() for m in (self.dialect.quote, self.dialect.escape) if m is not None]
+        dialect, more = self.dialect.plain, [f"{END}{n}" for n in range(self.trailing)]
+        names = [*self.names, *more]
+        line_end = b"" if data.endswith((b"\n", b"\r")) or not data else b"\n"
+        end_row = dialect.delimiter.join([END] * len(names)).encode() + b"\n"
+        whole = b"".join((data, line_end, end_row))
+        marks = [m.encode() for m in (dialect.quote, dialect.escape) if m is not None]
         try:
             table = csv.read_csv(
-                pa.BufferReader(data),
+                pa.BufferReader(whole),
                 read_options=csv.ReadOptions(
-                    column_names=self.names,
-                    block_size=len(data) + 1 if at_once else _PARSED_BYTES,
+                    column_names=names,
+                    block_size=len(whole) + 1 if at_once else _PARSED_BYTES,
                     use_threads=not at_once,
                 ),
-                parse_options=self.dialect.parse_options(
-                    newlines=any(mark in block.data for mark in marks), columns=len(self.names)
+                parse_options=dialect.parse_options(
+                    newlines=any(mark in data for mark in marks), columns=len(names)
                 ),
-                convert_options=self.dialect.convert_options(
-                    {name: self._parsed_type(name) for name in self.names}
+                convert_options=dialect.convert_options(
+                    {name: self._parsed_type(name, types.get(name)) for name in names}
                 ),
             )
         except pa.ArrowInvalid as error:
             if at_once or "straddl" not in str(error):
                 raise
-            return self._parse(block, at_once=True)
+            return self._arrow_table(data, types, at_once=True)
         for place, name in enumerate(self.names):
-            if self.types.get(name, table.column(place).type) != table.column(place).type:
+            if types.get(name, table.column(place).type) != table.column(place).type:
                 formats = self.formats.get(name, ())
-                values = _cast(table.column(place), self.types[name], formats, place)
+                values = _cast(table.column(place), types[name], formats, place)
                 table = table.set_column(place, name, values)
-        self._check_range(table, block)
         return table
 
-    def _parsed_type(self, name: str) -> pa.DataType:
+    def _parsed_type(self, name: str, kind: pa.DataType | None) -> pa.DataType:
         """Return the type that Arrow's parser is to make, text for one that it cannot."""
         import pyarrow as pa
 
-        kind = self.types.get(name, pa.string())
-        is_text = name in self.formats or pa.types.is_decimal256(kind)
+        is_text = kind is None or name in self.formats or pa.types.is_decimal256(kind)
         return pa.string() if is_text else kind
 
-    def _check_range(self, table: pa.Table, block: Block) -> None:
+    def _converted(self, texts: pa.Table) -> pa.Table:
+        """Return a table of texts with the columns whose types are declared as these types.
+
+        Unlike Arrow's parser it knows marks of thousands and the like, and takes quotes without
+        anything between them for null where the type has no empty text.
+        """
+        import pyarrow as pa
+
+        for place, name in enumerate(self.names):
+            if name not in self.types:
+                continue
+            try:
+                values = self._values(name, texts.column(place))
+            except pa.ArrowInvalid as error:
+                row, why = next(self._unfit(name, texts.column(place)), (0, str(error)))
+                raise pa.ArrowInvalid(f"In CSV column #{place}: Row #{row + 1}: {why}") from error
+            texts = texts.set_column(place, name, values)
+        return texts
+
+    def _values(self, name: str, texts: pa.ChunkedArray) -> pa.ChunkedArray:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        from pyarrow import csv
+
+        kind = self.types[name]
+        if kind.equals(texts.type):
+            return texts
+        if _has_no_text(kind):
+            texts = pc.if_else(pc.equal(texts, ""), None, texts)
+        if _is_number(kind):
+            texts = self.numbers.bare(texts)
+        if self._parsed_type(name, kind) != kind:
+            return _cast(texts, kind, self.formats.get(name, ()), 0)
+        quoted = pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
+        lines = pc.binary_join_element_wise(pc.fill_null(quoted, END), "\n", "")
+        data = b"".join([*(line_bytes(one) for one in lines.chunks), f"{END}\n".encode()])
+        dialect = replace(
+            self.dialect, delimiter=",", quote='"', escape=None, has_doubled_quotes=True
+        )
+        table = csv.read_csv(
+            pa.BufferReader(data),
+            read_options=csv.ReadOptions(
+                column_names=["x"], block_size=len(data) + 1, use_threads=False
+            ),
+            parse_options=dialect.parse_options(newlines=True, columns=1),
+            convert_options=dialect.convert_options({"x": kind}),
+        )
+        return table.column(0).slice(0, len(texts))
+
+    def _check_range(self, table: pa.Table, data: bytes) -> None:
         """Raise for a number too large for its type: Arrow makes it infinite without a word."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -290,7 +529,7 @@ class DelimitedReader:
         for place, values in enumerate(table.columns):
             if not pa.types.is_floating(values.type) or not pc.any(pc.is_inf(values)).as_py():
                 continue
-            texts = replace(self, types={})._parse(block, at_once=True).column(place)
+            texts = self._arrow_table(data, {}, at_once=True).column(place)
             words = pc.match_substring(texts, "inf", ignore_case=True)
             wrong = pc.index(pc.and_not(pc.is_inf(values), words), True).as_py()
             if wrong >= 0:
@@ -298,77 +537,73 @@ class DelimitedReader:
                     f"In CSV column #{place}: Row #{wrong + 1}: too large for {values.type}"
                 )
 
-    def _whole_records(self, block: Block) -> Block:
-        """Return `block` cut where the exact reader says that a record ends.
-
-        Counting quotes is wrong where they stand inside of unquoted values.
-        """
-        while not (end := self._end_of_records(block)):
-            self.blocks.push_back(block.data)
-            longer = self.blocks.read(more_than=len(block.data))
-            assert longer is not None
-            block = longer
-        self.blocks.push_back(block.data[end:])
-        return Block(block.data[:end], block.byte, block.line)
-
-    def _end_of_records(self, block: Block) -> int:
-        end = 0
-        is_last = self.blocks.is_last
-        for record in self.dialect.records(block.data, len(self.names)):
-            if not record.is_ended and not is_last:
-                return end
-            if record.is_open:
-                raise self._never_closed(block, record)
-            if record.fields != len(self.names):
-                raise self._ragged(block, record)
-            end = record.end
-        return len(block.data)
-
     def _where(self, block: Block, start: int) -> str:
         line = block.line + count_lines(block.data[:start])
         return self.blocks.where(line, block.byte + start)
 
-    def _ragged(self, block: Block, record: Record) -> HomeError:
-        return HomeError(
-            f"{self._where(block, record.start)}: {plural(record.fields, 'field')} for "
-            f"{plural(len(self.names), 'column')}",
-            hint="a delimiter inside of a value? quote the value, or correct `delimiter`",
-        )
+    def _error(self, block: Block, bad: Bad) -> HomeError:
+        """Return what is wrong with a record, as an error with line and byte and a way out."""
+        record, sample = bad.record, block.data[:_SAMPLED_BYTES]
+        line = block.data[record.start : record.end]
+        hint = bad.hint
+        if not hint and record.stray is not None:
+            hint = quote_hint(self.dialect, line, sample)
+        elif not hint:
+            before = block.line + count_lines(block.data[: record.start]) - 1
+            hint = ragged_hint(self.dialect, record, line, sample, self.width, before)
+        return HomeError(f"{self._where(block, bad.place)}: {bad.reason}", hint=hint)
 
     def _never_closed(self, block: Block, record: Record) -> HomeError:
         return HomeError(
             f"{self._where(block, record.start)}: a quote opens in this record and is never closed",
-            hint="close it in the file, or turn quoting off in the home's file: quote: null",
+            hint="close it in the file, or turn quoting off in the home's file: quote: none",
         )
 
-    def _located(self, block: Block, problem: Exception | None) -> HomeError:
-        """Return what Arrow refuses in `block`, as an error with column, line and byte."""
-        import pyarrow as pa
+    def _not_utf8(self, block: Block, place: int, what: str, column: str = "") -> HomeError:
+        where = self._where(block, place)
+        return HomeError(f"{where}{column}: {what}", hint=encoding_hint(block.data, place))
 
-        try:
-            self._parse(block, at_once=True)
-        except pa.ArrowInvalid as error:
-            problem = error
+    def _located(self, block: Block, tidied: Tidied, problem: Exception | None) -> HomeError:
+        """Return what Arrow refuses in a block, as an error with column, line and byte."""
         match = _PLACE.match(str(problem))
         if match is None or match[2] is None:
             what = problem or "the quotes of this block cannot be told apart"
             return HomeError(f"{self._where(block, 0)}, or after it: {what}")
-        records = self.dialect.records(block.data, len(self.names))
-        record = next(islice(records, int(match[2]) - 1, None))
-        start = record.start
-        value = None
-        hint = "correct the value, or the column's type under `types` in the home's file"
-        if "UTF8" in match[3]:
-            start = _first_bad_byte(block.data[start : record.end]) + start
-            hint = "say what it is in the home's file, e.g. encoding: latin-1"
-        elif not _first_bad_byte(block.data[start : record.end]):
-            data = Block(block.data[start : record.end], block.byte, block.line)
-            value = self._texts(data, record)[int(match[1])]
-        name = self.names[int(match[1])]
-        shown = "" if value is None or value in match[3] else f" (the value is {value[:80]!r})"
-        return HomeError(
-            f"{self._where(block, start)}, column '{name}': {match[3]}{shown}", hint=hint
+        record = tidied.records[int(match[2]) - 1]
+        line = block.data[record.start : record.end]
+        bad, name = _first_bad_byte(line), self.names[int(match[1])]
+        if bad is not None and "UTF8" in match[3]:
+            return self._not_utf8(block, record.start + bad, match[3], f", column '{name}'")
+        shown_value, hint = (
+            "",
+            "correct the value, or the column's type under `types` in the home's file",
         )
+        if bad is None:
+            value = self._texts(block, record)[int(match[1])]
+            hint = self.numbers.hint(value, self.types.get(name)) or hint
+            if value not in match[3]:
+                shown_value = f" (the value is {value[:80]!r})"
+        return HomeError(
+            f"{self._where(block, record.start)}, column '{name}': {match[3]}{shown_value}",
+            hint=hint,
+        )
+
+
+_STRAY = "text follows a closing quote"
+
+
+def _has_no_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    is_ = pa.types
+    return not (is_.is_string(kind) or is_.is_large_string(kind) or is_.is_binary(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    is_ = pa.types
+    return bool(is_.is_integer(kind) or is_.is_floating(kind) or is_.is_decimal(kind))
 
 
 def _cast(
@@ -406,17 +641,10 @@ def _first_refused(
     return None
 
 
-def _first_bad_byte(data: bytes) -> int:
+def _first_bad_byte(data: bytes) -> int | None:
+    """Return where the first byte is that is no UTF-8."""
     try:
         data.decode()
     except UnicodeDecodeError as error:
         return error.start
-    return 0
-
-
-def _last_line_end(data: bytes, line_end: bytes, stop: int) -> int:
-    """Return the last place before `stop` where a line has ended; 0 when there is none."""
-    end = data.rfind(line_end, 0, stop) + 1
-    if line_end == b"\r" and end == len(data):
-        end = data.rfind(line_end, 0, end - 1) + 1
-    return end
+    return None

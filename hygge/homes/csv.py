@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
@@ -14,14 +14,19 @@ from hygge.connector import ProjectContext, ReadRequest
 from hygge.datatypes import TypeName, arrow_type
 from hygge.errors import HomeError, LateTypeError
 from hygge.files.blocks import BlockReader
-from hygge.files.decoding import COMPRESSIONS, Encoding, open_text
-from hygge.files.delimited import DelimitedReader, Dialect
+from hygge.files.decoding import Encoding, open_text
+from hygge.files.delimited import DelimitedReader
+from hygge.files.dialects import FALSE_VALUES, TRUE_VALUES, Dialect
 from hygge.files.faults import NoColumnsError
 from hygge.files.home import FileHome, FileHomeConfig, FileSource
 from hygge.files.inference import TEXT, Guess, TextType, candidates
 from hygge.files.layout import DataFile
 from hygge.files.moments import FormatText, moment_format
+from hygge.files.numbers import NumberFormat
+from hygge.files.packing import COMPRESSIONS
 from hygge.files.pieces import FileFacts, Piece
+from hygge.files.remarks import Remarks
+from hygge.files.tidying import AUTO, Rules
 from hygge.plurals import plural
 from hygge.settings import Names
 
@@ -57,28 +62,67 @@ class CsvHomeConfig(FileHomeConfig, type="csv"):
     extensions: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
     compressions: ClassVar[tuple[str, ...]] = COMPRESSIONS
 
-    delimiter: str | None = None
-    """What stands between two values; by default a comma, in files that end in `.tsv` a tab."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=8)] | None = None
+    """What stands between two values, one character or several.
+
+    By default a comma, a tab in files that end in `.tsv`, or what a first line `sep=;` says.
+    """
+    check_delimiter: bool = True
+    """Refuse a file whose lines would all be split alike, into more values, at another delimiter.
+
+    With a declared `delimiter` only a file of one column whose header another one would split.
+    """
     quote: str | None = '"'
-    """What stands around values that hold delimiters or line ends; null when nothing does."""
+    """What stands around values that hold delimiters or line ends; `none` when nothing does."""
     escape: str | None = None
     """What stands before a character that is to be taken literally; nothing by default."""
     double_quote: bool = True
     """Whether two quotes inside of a quoted value stand for one."""
+    stray_quotes: Literal["fail", "keep"] = "fail"
+    """A value with text after its closing quote: fail, or keep it to the letter, with quotes."""
+    spaces_around_quotes: Literal["skip", "keep"] = "skip"
+    """Whether spaces between a delimiter and a quoted value are left out, or part of the value."""
     header: bool | None = None
     """Whether the first line holds the names; by default it does, unless `names` are given."""
     names: Names = ()
     """The columns' names, in order; they replace those of a header."""
     skip_rows: int = Field(default=0, ge=0)
     """How many lines to pass over at the beginning of each file, before the header."""
+    skip_footer: Annotated[int, Field(ge=0)] | Literal["auto"] = AUTO
+    """How many lines to leave out at the end of each file.
+
+    By default (`auto`) last lines such as `Total: 2 rows`, where they hold no delimiter, the file
+    has several columns and the line cannot be a row that is cut off.
+    """
+    comment: Annotated[str, Field(min_length=1, max_length=8)] | None = AUTO
+    """What lines begin with that are left out, such as `#`; `none` when no line is a comment.
+
+    By default (`auto`) `#`, where the line holds no delimiter and the file has several columns.
+    """
+    short_rows: Literal["fail", "pad"] = "fail"
+    """Rows that lack their last values: fail, or fill them with nulls."""
+    trailing_delimiters: Literal["auto", "drop", "fail"] = AUTO
+    """Empty values after the last column: leave them out if each row has them (`auto`), leave them
+    out wherever they are (`drop`), or fail."""
     encoding: Encoding = "utf-8"
     """The files' encoding, e.g. utf-16, latin-1, cp1252."""
     null_values: tuple[str, ...] = ("",)
-    """Texts that mean null where they stand unquoted; a quoted value is never null."""
+    """Texts that mean null where they stand unquoted; a quoted value is never null.
+
+    Quotes around nothing are null in columns that are declared as another type than text.
+    """
+    true_values: tuple[str, ...] = ()
+    """Words that mean true, in place of true, yes, y, t, on and 1 in columns declared as bool."""
+    false_values: tuple[str, ...] = ()
+    """Words that mean false, in place of false, no, n, f, off and 0."""
     types: dict[str, TypeName] = Field(default_factory=dict)
     """Types of columns, by name; a value that does not fit fails the move, naming its line."""
     decimal_point: Literal[".", ","] = "."
     """What separates the whole part of a number from its decimals."""
+    thousands: Literal[",", ".", " ", "'", "_"] | None = None
+    """What groups the digits of numbers, such as the commas of `1,234,567.50`."""
+    number_affixes: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """What stands before or after numbers and is left out, such as `$` or `%` (`45%` is 45)."""
     timestamp_formats: Formats | dict[str, Formats] = ()
     """Ways to write dates, times and timestamps besides ISO 8601, e.g. `%d/%m/%Y %H:%M`.
 
@@ -89,7 +133,24 @@ class CsvHomeConfig(FileHomeConfig, type="csv"):
     infer: bool = True
     """Whether columns without a declared type get one from their values; else they are text."""
 
-    @field_validator("delimiter", "quote", "escape")
+    @field_validator("delimiter", mode="before")
+    @classmethod
+    def _read_tab(cls, value: object) -> object:
+        return "\t" if value in ("tab", "\\t") else value
+
+    @field_validator("quote", "comment", mode="before")
+    @classmethod
+    def _read_none(cls, value: object) -> object:
+        return None if value == "none" else value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _check_delimiter(cls, value: str | None) -> str | None:
+        if value is not None and any(mark.isalnum() or mark in "\r\n" for mark in value):
+            raise ValueError("one character or several, no letter, digit or line end")
+        return value
+
+    @field_validator("quote", "escape")
     @classmethod
     def _check_mark(cls, value: str | None) -> str | None:
         if value is None:
@@ -111,6 +172,10 @@ class CsvHomeConfig(FileHomeConfig, type="csv"):
         marks = [m for m in (self.delimiter or ",", self.quote, self.escape) if m is not None]
         if len(set(marks)) < len(marks):
             raise ValueError("delimiter, quote and escape must differ from each other")
+        if self.thousands == self.decimal_point:
+            raise ValueError("thousands and decimal_point must differ from each other")
+        if set(self.true_values) & set(self.false_values):
+            raise ValueError("no word can stand in true_values and in false_values")
         if self.header is False and not self.names and self.types:
             raise ValueError("types need the columns' names; give them as `names`")
         return self
@@ -145,9 +210,23 @@ class CsvHomeConfig(FileHomeConfig, type="csv"):
             quote=self.quote,
             escape=self.escape,
             has_doubled_quotes=self.double_quote,
+            skips_spaces=self.spaces_around_quotes == "skip",
+            keeps_stray_quotes=self.stray_quotes == "keep",
             null_values=self.null_values,
             decimal_point=self.decimal_point,
+            true_values=self.true_values or TRUE_VALUES,
+            false_values=self.false_values or FALSE_VALUES,
         )
+
+    def rules(self) -> Rules:
+        """Return what may stand in a file beside its records."""
+        return Rules(
+            self.comment, self.skip_footer == AUTO, self.short_rows, self.trailing_delimiters
+        )
+
+    def numbers(self) -> NumberFormat:
+        """Return how numbers are written."""
+        return NumberFormat(self.decimal_point, self.thousands, self.number_affixes)
 
     def declared(self) -> dict[str, pa.DataType]:
         """Return the types of columns that are not to be guessed: given, or those of a format."""
@@ -192,6 +271,8 @@ class CsvSource(FileSource):
         self.guesses: dict[str, Guess] = {}
         self.kinds: dict[str, TextType] = {}
         self.reasons: dict[str, str] = {}
+        self._remarks = Remarks()
+        self._numbers = config.numbers()
         self.samples = 0 if request.thorough or not config.infer else _SAMPLED_FILES
         self.block_bytes = min(max(request.batch_bytes // 2, _LEAST_BLOCK), _LARGEST_BLOCK)
         super().__init__(request, files)
@@ -227,7 +308,7 @@ class CsvSource(FileSource):
         """Yield the rows block by block, their texts turned into values of the schema's types."""
         import pyarrow as pa
 
-        with self._reader(piece.file, self.block_bytes) as reader:
+        with self._reader(piece.file, self.block_bytes, self._remarks) as reader:
             for table in reader.tables():
                 for batch in table.to_batches():
                     columns = [
@@ -238,6 +319,7 @@ class CsvSource(FileSource):
 
     def _read(self, name: str, texts: pa.StringArray, file: DataFile) -> pa.Array:
         kind = self.kinds[name]
+        texts = texts if kind is TEXT else self._numbers.bare(texts)
         values = kind.read(texts)
         if values is not None:
             return values
@@ -247,33 +329,33 @@ class CsvSource(FileSource):
             raise HomeError(f"{what}: the file changed while it was read")
         raise LateTypeError(what)
 
-    def notes(self) -> Sequence[str]:
-        """Return which columns are text although some of their values could be of a type."""
-        found = [name for name in self.reasons if self.kinds.get(name) is TEXT]
-        found.sort(key=list(self.kinds).index)
-        notes = [
-            f"column '{name}' is text because of {self.reasons[name]}"
-            for name in found[:_MOST_REASONS]
-        ]
-        if len(found) > _MOST_REASONS:
-            notes.append(f"{plural(len(found) - _MOST_REASONS, 'more column')} likewise")
-        return notes
-
-    def _is_surprising(self, texts: pa.StringArray, place: int) -> bool:
-        """Return whether values before were of a type, or the value itself looks like a number."""
-        is_first = texts[:place].null_count == place
-        return not is_first or _NUMERIC.fullmatch(texts[place].as_py()) is not None
-
     @contextmanager
-    def _reader(self, file: DataFile, size: int) -> Iterator[DelimitedReader]:
-        """Open a reader on the rows of `file`, its header already read."""
-        dialect = self.config.dialect(file)
-        with open_text(file, self.config.encoding) as stream:
-            reader = DelimitedReader(BlockReader(stream, size, dialect.cut), dialect)
-            reader.blocks.skip_lines(self.config.skip_rows)
-            if self.config.has_header:
-                reader.read_header(is_used=not self.config.names)
-            self._name(reader, file)
+    def _reader(
+        self, file: DataFile, size: int, remarks: Remarks | None = None
+    ) -> Iterator[DelimitedReader]:
+        """Open a reader on the rows of `file`, its header already read.
+
+        With `remarks` the rows are read to be moved, else only looked at.
+        """
+        config, dialect = self.config, self.config.dialect(file)
+        footer = config.skip_footer if isinstance(config.skip_footer, int) else 0
+        with open_text(file, config.encoding, remarks) as stream:
+            reader = DelimitedReader(
+                BlockReader(stream, size, dialect.cut, footer),
+                dialect,
+                rules=config.rules(),
+                numbers=config.numbers(),
+                remarks=remarks or Remarks(),
+                put_aside=self._put_aside(is_moved=remarks is not None),
+            )
+            has_separator = reader.read_separator(config.delimiter)
+            reader.blocks.skip_lines(max(config.skip_rows - has_separator, 0))
+            reader.begin(
+                has_header=config.has_header,
+                names=config.names,
+                guards=config.check_delimiter,
+                is_sure=has_separator or config.delimiter is not None,
+            )
             reader.types = {n: t for n, t in self.declared.items() if n in reader.names}
             reader.formats = {
                 name: formats
@@ -282,16 +364,27 @@ class CsvSource(FileSource):
             }
             yield reader
 
-    def _name(self, reader: DelimitedReader, file: DataFile) -> None:
-        given = list(self.config.names)
-        found = len(reader.names) or reader.count_columns()
-        if given and found and len(given) != found:
-            raise HomeError(
-                f"{file.path} has {plural(found, 'column')}, but `names` has {len(given)}",
-                hint="correct `names` or `delimiter` in the home's file",
-            )
-        if given or not reader.names:
-            reader.names = given or [f"column_{n}" for n in range(1, found + 1)]
+    def _put_aside(self, *, is_moved: bool) -> Callable[[str, bytes, str], None] | None:
+        if not self.request.quarantines:
+            return None
+        return self.put_aside if is_moved and self.put_aside is not None else _ignore
+
+    def notes(self) -> Sequence[str]:
+        """Return what was left out of the files, and which columns are text for a few values."""
+        found = [name for name in self.reasons if self.kinds.get(name) is TEXT]
+        found.sort(key=list(self.kinds).index)
+        notes = [
+            f"column '{name}' is text because of {self.reasons[name]}"
+            for name in found[:_MOST_REASONS]
+        ]
+        if len(found) > _MOST_REASONS:
+            notes.append(f"{plural(len(found) - _MOST_REASONS, 'more column')} likewise")
+        return [*self._remarks.sentences(), *notes]
+
+    def _is_surprising(self, texts: pa.StringArray, place: int) -> bool:
+        """Return whether values before were of a type, or the value itself looks like a number."""
+        is_first = texts[:place].null_count == place
+        return not is_first or _NUMERIC.fullmatch(texts[place].as_py()) is not None
 
     def _check_declared(self, names: Sequence[str]) -> None:
         for name in self.declared:
@@ -326,7 +419,7 @@ class CsvSource(FileSource):
             for name in set(reader.names) - self.declared.keys():
                 row = 0
                 for texts in table.column(name).chunks:
-                    place = self.guesses[name].learn(texts)
+                    place = self.guesses[name].learn(self._numbers.bare(texts))
                     if place is not None and self._is_surprising(texts, place):
                         where = reader.line_of(row + place)
                         self.reasons[name] = f"{_shown(texts[place].as_py())} in {where}"
@@ -341,6 +434,10 @@ def _is_moment(kind: pa.DataType) -> bool:
     import pyarrow.types as is_
 
     return bool(is_.is_date(kind) or is_.is_time(kind) or is_.is_timestamp(kind))
+
+
+def _ignore(where: str, line: bytes, reason: str) -> None:
+    """Leave out a line that is put aside when it is moved."""
 
 
 def _array(text: pa.StringScalar) -> pa.StringArray:

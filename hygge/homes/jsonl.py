@@ -13,12 +13,13 @@ from hygge.connector import ProjectContext, ReadRequest
 from hygge.datatypes import TypeName, arrow_type
 from hygge.errors import HomeError, LateTypeError
 from hygge.files.blocks import BlockReader
-from hygge.files.decoding import COMPRESSIONS, Encoding, open_text
+from hygge.files.decoding import Encoding, open_text
 from hygge.files.faults import NoColumnsError
 from hygge.files.home import FileHome, FileHomeConfig, FileSource
 from hygge.files.json_blocks import JsonReader, cut_lines
 from hygge.files.json_kinds import ContradictionError, Kind
 from hygge.files.layout import DataFile
+from hygge.files.packing import COMPRESSIONS
 from hygge.files.pieces import FileFacts, Piece
 
 if TYPE_CHECKING:

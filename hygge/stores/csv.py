@@ -71,7 +71,15 @@ class CsvStoreConfig(FileStoreConfig, type="csv"):
         inside = [] if held is None else [n for n in held.names if n not in self.partition_by]
         names = [] if self.header else inside
         return self.read_files_by(
-            CsvHomeConfig, names=names, infer=False, null_values=[self.null_text]
+            CsvHomeConfig,
+            names=names,
+            infer=False,
+            null_values=[self.null_text],
+            check_delimiter=False,
+            comment=None,
+            skip_footer=0,
+            trailing_delimiters="fail",
+            spaces_around_quotes="keep",
         )
 
     def format(self) -> FileFormat:

@@ -11,7 +11,8 @@ from pyarrow import csv
 from hygge.errors import HomeError
 from hygge.files.blocks import BlockReader
 from hygge.files.decoding import TextStream
-from hygge.files.delimited import DelimitedReader, Dialect
+from hygge.files.delimited import DelimitedReader
+from hygge.files.dialects import Dialect
 
 COLUMNS = ["a", "b"]
 
@@ -67,7 +68,9 @@ def test_blocks_of_any_size_hold_what_the_whole_holds(
         found = read_in_blocks(data, dialect, size)
     except HomeError as error:
         found, refusal = None, error.message
-        expected = None if "never closed" in refusal else expected
+        # Arrow glues what follows a closing quote to the value.
+        is_quote = "never closed" in refusal or "follows a closing quote" in refusal
+        expected = None if is_quote else expected
     assert found == expected
 
 

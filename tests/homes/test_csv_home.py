@@ -411,7 +411,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"delimiter": ";;"},
+        {"delimiter": ";x"},
+        {"delimiter": ""},
         {"delimiter": "x"},
         {"delimiter": '"'},
         {"quote": ","},

@@ -1,0 +1,110 @@
+"""What a file is, by its first bytes, whatever its name says."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+LOOKED_AT = 512
+"""How many bytes are enough to tell."""
+_TITLE = re.compile(rb"<title[^>]*>\s*(.{1,200}?)\s*</title", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(
+    rb"\s*<(?:!doctype html|html|head|body|script|!--|\?xml|[a-z][^<>\t]*>[ \r\n]*<[a-z])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A kind of file that holds no text, or none that can be read here."""
+
+    what: str
+    hint: str
+
+
+_OWN_TYPE = "make a home of its own type for it; see  hygge types"
+_UNPACK = "unpack it first: {}"
+_SAVE = "save the sheet as CSV (UTF-8) in the program that wrote it"
+_OTHER = "give the home's `path` files of text"
+_BY_START: tuple[tuple[bytes, Signature], ...] = (
+    (b"PAR1", Signature("a Parquet file", _OWN_TYPE)),
+    (b"PARE", Signature("an encrypted Parquet file", "decrypt it first")),
+    (b"ARROW1", Signature("an Arrow file", _OWN_TYPE)),
+    (b"ORC", Signature("an ORC file", _OWN_TYPE)),
+    (b"Obj\x01", Signature("an Avro file", "convert it to Parquet first")),
+    (b"SQLite format 3\0", Signature("an SQLite database", _OWN_TYPE)),
+    (b"%PDF-", Signature("a PDF document", "ask for the data as CSV")),
+    (b"\xd0\xcf\x11\xe0", Signature("an old Excel workbook or Office document (.xls)", _SAVE)),
+    (b"{\\rtf", Signature("a document in rich text (RTF)", "save it as plain text")),
+    (b"Rar!\x1a", Signature("a RAR archive", _UNPACK.format("unrar x"))),
+    (b"7z\xbc\xaf\x27\x1c", Signature("a 7z archive", _UNPACK.format("7z x"))),
+    (b"PK\x03\x04", Signature("a zip archive", _UNPACK.format("unzip"))),
+    (b"\x1f\x8b", Signature("packed with gzip a second time", _UNPACK.format("gunzip"))),
+    (b"\x28\xb5\x2f\xfd", Signature("packed with zstd a second time", _UNPACK.format("unzstd"))),
+    (b"BZh", Signature("packed with bzip2 a second time", _UNPACK.format("bunzip2"))),
+    (b"\xfd7zXZ\0", Signature("packed with xz", _UNPACK.format("unxz"))),
+    (b"\x04\x22\x4d\x18", Signature("packed with lz4", _UNPACK.format("unlz4"))),
+    (b"\xff\x06\0\0sNaPpY", Signature("packed with snappy", "unpack it first")),
+    (b"\x1f\x9d", Signature("packed with compress (.Z)", _UNPACK.format("uncompress"))),
+    (b"-----BEGIN PGP", Signature("encrypted with PGP", "decrypt it first: gpg -d")),
+    (b"\x89PNG", Signature("a PNG picture", _OTHER)),
+    (b"\xff\xd8\xff", Signature("a JPEG picture", _OTHER)),
+    (b"GIF8", Signature("a GIF picture", _OTHER)),
+    (b"\x7fELF", Signature("a program", _OTHER)),
+    (b"\x89HDF\r\n", Signature("an HDF5 file", "convert it to Parquet first")),
+    (b"version https://git-lfs", Signature("a pointer of Git LFS", "fetch the file: git lfs pull")),
+)
+_TEXTS = (b"%PDF-", b"{\\rtf", b"-----BEGIN PGP", b"version https://git-lfs")
+_FIRST_OF_TEXT = 9
+_ENCODINGS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+
+
+def signature(start: bytes) -> Signature | None:
+    """Return what a file that begins so is; None for what may be text."""
+    is_binary = not start.isascii() or min(start[:64], default=32) < _FIRST_OF_TEXT
+    for mark, found in _BY_START:
+        # Text may begin with the letters of a mark, too.
+        if start.startswith(mark) and (is_binary or mark in _TEXTS):
+            return found
+    if start[8:12] == b"DUCK":
+        return Signature("a DuckDB database", _OWN_TYPE)
+    if start[257:262] == b"ustar":
+        return Signature("a tar archive", _UNPACK.format("tar -xf"))
+    if not start.strip(b"\0") and len(start) > 8:
+        return Signature("nothing but zero bytes", "the file was not written whole: fetch it again")
+    text = start.removeprefix(codecs.BOM_UTF8)
+    return _markup(text) if _MARKUP.match(text) else None
+
+
+def _markup(start: bytes) -> Signature:
+    title = _TITLE.search(start)
+    shown = f" titled {title[1].decode(errors='replace')!r}" if title else ""
+    is_page = re.match(
+        rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype html|html|head|body|script)", start, re.I
+    )
+    what = f"a web page (HTML){shown}" if is_page else "an XML document"
+    return Signature(what, "the answer of a failed download or login? fetch the file again")
+
+
+def marked_encoding(start: bytes) -> str | None:
+    """Return the encoding that a byte order mark names."""
+    return next((name for mark, name in _ENCODINGS if start.startswith(mark)), None)
+
+
+def wide_encoding(start: bytes) -> str | None:
+    """Return UTF-16 of a byte order where every second byte of ASCII text would be zero."""
+    even, odd = start[0::2], start[1::2]
+    if len(start) < 4 or not (start.count(b"\0") * 3 > len(start)):
+        return None
+    if odd.count(b"\0") > 0.8 * len(odd) and even.count(b"\0") < 0.2 * len(even):
+        return "utf-16-le"
+    if even.count(b"\0") > 0.8 * len(even) and odd.count(b"\0") < 0.2 * len(odd):
+        return "utf-16-be"
+    return None
