@@ -85,7 +85,13 @@ class Past:
             )
 
     def increment(
-        self, shape: Shape, offered: pa.Schema, now: datetime, again: Ends | None = None
+        self,
+        shape: Shape,
+        offered: pa.Schema,
+        now: datetime,
+        again: Ends | None = None,
+        *,
+        home_key: tuple[str, ...] = (),
     ) -> Increment | None:
         """Return what sorts out the rows that are not wanted; None when no column tells.
 
@@ -97,7 +103,13 @@ class Past:
         check_known(wanted.column, offered, "incremental")
         kind = Increment if again is None else Backfill
         increment = kind(
-            wanted, self.settings, offered, shown=shape.masked, last=self.watermark, now=now
+            wanted,
+            self.settings,
+            offered,
+            shown=shape.masked,
+            last=self.watermark,
+            now=now,
+            home_key=home_key if set(home_key) <= set(shape.moved) else (),
         )
         return increment.over(again) if isinstance(increment, Backfill) and again else increment
 

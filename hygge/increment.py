@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -40,7 +40,9 @@ class Increment:
         shown: Callable[[pa.RecordBatch], pa.RecordBatch],
         last: Watermark | None,
         now: datetime,
+        home_key: Sequence[str] = (),
     ) -> None:
+        """`home_key` are the columns that identify a row by what the home itself declares."""
         _check_mode(wanted, settings.mode)
         self._wanted = wanted
         self._mode = settings.mode
@@ -50,7 +52,9 @@ class Increment:
         self._last = last
         self._reached = _known(last, self._ordering, wanted.column)
         self._latest = tomorrow(self._kind, now)
-        self._old = _Ties(last, offered, settings.mode)
+        self.identity = identity_of(wanted, settings, home_key)
+        """The columns that tell a row from others; none where the whole row does."""
+        self._old = _Ties(last, offered, settings.mode, self.identity)
         self._lock = threading.Lock()
         self._top: pa.Scalar | None = None
         """The key of the highest value."""
@@ -221,6 +225,7 @@ class Increment:
         if self._is_closed or self._too_many:
             return
         rows = self._shown(_filtered(batch, pc.equal(keys, top)))
+        rows = rows.select(self.identity) if self.identity else rows
         self._columns = tuple(rows.schema.names)
         self._too_many = len(self._at_top) + rows.num_rows > MOST_TIES
         self._at_top += [] if self._too_many else digests(rows)
@@ -277,9 +282,12 @@ def _filtered(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:
 class _Ties:
     """The rows at the watermark that were moved before."""
 
-    def __init__(self, last: Watermark | None, offered: pa.Schema, mode: Mode) -> None:
+    def __init__(
+        self, last: Watermark | None, offered: pa.Schema, mode: Mode, identity: Sequence[str]
+    ) -> None:
         names = () if last is None else last.ties_of
-        places = [n for n, name in enumerate(names) if name in offered.names]
+        wanted = identity if identity and set(identity) <= set(names) else offered.names
+        places = [n for n, name in enumerate(names) if name in offered.names and name in wanted]
         self._columns = [names[n] for n in places]
         digested = () if last is None else last.ties
 
@@ -310,6 +318,42 @@ def _ordering(column: str, offered: pa.Schema) -> Ordering:
         return Ordering.of(offered.field(column))
     except ValueError as error:
         raise _unfit(column, str(error)) from error
+
+
+def identity_of(
+    wanted: Incremental, settings: MoveSettings, home_key: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the columns by which an append knows a row again; none where it is the whole row.
+
+    Raises `FlowError` where updates are to be ignored and no key is known, or to be appended and
+    a key rules that out.
+    """
+    if settings.mode is not Mode.APPEND:
+        return ()
+    known = settings.primary_key or tuple(home_key)
+    key = known if all(_is_told(name, settings) for name in known) else ()
+    if wanted.updates == "append" and settings.primary_key:
+        raise FlowError(
+            "incremental: updates: append adds a changed row again, and primary_key rules out a "
+            "second row of a key",
+            hint="merge with  mode: merge, or leave out primary_key or updates",
+            code="HG539",
+        )
+    if wanted.updates == "ignore" and not key:
+        raise FlowError(
+            "incremental: updates: ignore needs columns that identify a row, and none are known",
+            hint="name them with  primary_key: …; they must be moved, and not be masked",
+            code="HG539",
+        )
+    is_default = bool(settings.primary_key) or wanted.column in key
+    is_ignored = is_default if wanted.updates is None else wanted.updates == "ignore"
+    return key if is_ignored else ()
+
+
+def _is_told(name: str, settings: MoveSettings) -> bool:
+    """Return whether rows that are moved show a column as it is, or as a hash."""
+    one = settings.columns.get(name)
+    return one is None or one.mask in (None, "hash")
 
 
 def _check_mode(wanted: Incremental, mode: Mode) -> None:

@@ -19,6 +19,7 @@ from hygge.contract import Difference, differences, typed
 from hygge.errors import HomeError, HyggeError, StoreError
 from hygge.flow import failure_of
 from hygge.history import Past
+from hygge.increment import Increment
 from hygge.locks import refuse_moving
 from hygge.model import Commit, Failure, Mode
 from hygge.plan import Move, Plan
@@ -158,9 +159,20 @@ def _window(prepared: Prepared) -> str | None:
         return f"{len(new):,} new of {plural(len(ledger), 'known file')}"
     column, low, mark = increment.span.column, increment.span.low, past.watermark
     if low is None:
-        return f"all values of {column}, to now"
+        return f"all values of {column}, to now{_updates(prepared.move, increment)}"
     back = "" if not past.reads_back or mark is None else f" (read back from {mark.value})"
-    return f"{column} from {text_of(low)}, included{back}, to now"
+    updates = _updates(prepared.move, increment)
+    return f"{column} from {text_of(low)}, included{back}, to now{updates}"
+
+
+def _updates(move: Move, increment: Increment) -> str:
+    """Return what becomes of rows that were appended and change later."""
+    if move.settings.mode is not Mode.APPEND:
+        return ""
+    if increment.identity:
+        key = ", ".join(increment.identity)
+        return f"; a row changed later, of the same {key}, is not moved again"
+    return f"; a row changed later is appended again when its {increment.span.column} grows"
 
 
 def _fit(move: Move, field: pa.Field) -> pa.Field:

@@ -108,7 +108,9 @@ def prepare(move: Move, source: Source, past: Past, last: Commit | None, terms: 
         salt=terms.salt,
         filters=Ability.WHERE not in move.home.can,
     )
-    increment = past.increment(shape, source.schema, terms.now, terms.again)
+    increment = past.increment(
+        shape, source.schema, terms.now, terms.again, home_key=source.primary_key
+    )
     if increment is not None and terms.limit is not None:
         increment.cut_short()
     home = frozenset(source.schema.names)

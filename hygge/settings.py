@@ -205,6 +205,10 @@ class Incremental(Settings):
     """Rows without a value (or NaN): stop, move them every time (merges), or leave them out."""
     future: Literal["fail", "include", "skip"] = "fail"
     """Rows more than a day ahead of the clock: stop, move them, or leave them until their time."""
+    updates: Literal["ignore", "append"] | None = None
+    """An appended row that changed since, without a higher value: `ignore` it, which needs a key,
+    or `append` it again if it is seen. By default it is ignored with `primary_key`, and where the
+    column is part of the home's own key; a merge always takes it."""
     ties: Literal["exact", "closed"] = "exact"
     """Rows that later get the highest value moved: told apart, or, `closed`, never coming."""
 

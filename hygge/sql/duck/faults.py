@@ -11,6 +11,10 @@ from hygge.errors import HomeError, HyggeError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
+_TWICE = (
+    "rows of one key came twice, or are there already: bring newer ones in with  mode: merge, or "
+    "append without primary_key"
+)
 _PASSING = ("Conflicting lock is held", "Transaction conflict", "write-write conflict")
 _NOISE = re.compile(r"^(?:[A-Z]\w*(?: [A-Z]\w*)* Error: )+")
 _REST = re.compile(r"\n\n(?:LINE \d+:|For more info|Extension ).*|\. See also https?://\S+", re.S)
@@ -52,8 +56,8 @@ _WAYS = (
     ("No space left", "free some space on the disk, then run again", False),
     ("Out of Memory", "raise memory_limit of this home or store", False),
     ("NOT NULL constraint", "leave such rows out, or let the column have no value", False),
-    ("Duplicate key", "rows of one key came twice, or are there already", False),
-    ("PRIMARY KEY or UNIQUE constraint", "rows of one key came twice, or are there already", False),
+    ("Duplicate key", _TWICE, False),
+    ("PRIMARY KEY or UNIQUE constraint", _TWICE, False),
 )
 
 

@@ -6,6 +6,10 @@ import re
 
 from hygge.errors import HomeError, HyggeError
 
+_TWICE = (
+    "rows of one key came twice, or are there already: bring newer ones in with  mode: merge, or "
+    "append without primary_key"
+)
 _NOISE = re.compile(
     r"^(?:[A-Z_]+: )*(?:\[SQLite\] )?(?:Failed to \w+(?: \w+)*: ?|failed to open '[^']*': )?"
 )
@@ -81,5 +85,5 @@ _WAYS = (
         "leave such rows out, or let the column have no value",
         False,
     ),
-    ("UNIQUE constraint", "rows of one key came twice, or are there already", False),
+    ("UNIQUE constraint", _TWICE, False),
 )

@@ -231,7 +231,8 @@ _WAYS: tuple[_Way, ...] = (
     ),
     (
         lambda s, t: s in ("23505", "23P01"),
-        "rows of the table may not have this twice: mend them in the home, or drop what forbids it",
+        "rows of the table may not have this twice: bring newer ones in with  mode: merge, or fix "
+        "them in the home",
         False,
     ),
     (
