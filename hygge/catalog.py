@@ -6,7 +6,6 @@ import inspect
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 from typing import Literal, Union, get_args, get_origin
 
@@ -80,8 +79,8 @@ def find_types(name: str) -> list[ConnectorType]:
     found = [one for one in connector_types() if one.name == name]
     if not found:
         names = sorted({*HomeConfig.registry.names(), *StoreConfig.registry.names()})
-        near = get_close_matches(name, names, n=1)
-        guess = f"; did you mean '{near[0]}'?" if near else ""
+        near = HomeConfig.registry.nearest(name) or StoreConfig.registry.nearest(name)
+        guess = f"; did you mean '{near}'?" if near else ""
         raise UsageError(f"there is no type '{name}'{guess}", hint=f"types: {', '.join(names)}")
     return found
 
@@ -99,7 +98,7 @@ def _read(
         description=_first_sentence(config),
         notes=_notes(config),
         options=tuple(one for one in options_of(config) if one.name != "type"),
-        missing=tuple(config.missing_drivers()),
+        missing=(*config.missing_drivers(), *config.missing_libraries()),
         extra=config.extra,
         can=_abilities(config),
     )

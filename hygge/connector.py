@@ -21,6 +21,7 @@ and wraps errors. What a connector promises to the flow is in the docstrings bel
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -69,8 +70,17 @@ class ConnectorConfig(Described):
     """The name this class is registered under."""
     extra: ClassVar[str | None] = None
     """The extra of hygge-data that installs the drivers, when the base install lacks them."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """What people call the type in place of its name, in lower case; suggested, not accepted."""
     drivers: ClassVar[tuple[str, ...]] = ()
     """Import names of the packages the connector needs at run time."""
+    libraries: ClassVar[Mapping[str, str]] = {}
+    """Libraries of the system that the drivers need on Linux, with the Debian package of each."""
+
+    @classmethod
+    def missing_libraries(cls) -> list[str]:
+        """Return the libraries that this system does not have."""
+        return [name for name in cls.libraries if sys.platform == "linux" and not _loads(name)]
 
     @classmethod
     def missing_drivers(cls) -> list[str]:
@@ -84,6 +94,16 @@ class ConnectorConfig(Described):
         one place. Touches neither the network nor the disk. Empty when it cannot be told.
         """
         return []
+
+
+def _loads(library: str) -> bool:
+    import ctypes
+
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 class HomeConfig(ConnectorConfig, ABC):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -68,6 +70,46 @@ def is_gone(label: str) -> bool:
     if machine != _machine() or not number.isdigit():
         return False
     return started(int(number)) != begin
+
+
+def described(number: int) -> str:
+    """Return a process of this machine in words: its number, its command, whether it is stopped."""
+    try:
+        name = Path(f"/proc/{number}/comm").read_text(errors="replace").strip()
+        state = Path(f"/proc/{number}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return f"process {number}"
+    stopped = f", which is stopped (kill -CONT {number})" if state[0] in "Tt" else ""
+    return f"process {number} ({name}{stopped})"
+
+
+def holders(files: Iterable[Path]) -> list[int]:
+    """Return the other processes that hold a lock on one of some files, where the system tells."""
+    inodes = set()
+    for file in files:
+        with suppress(OSError):
+            inodes.add(str(file.stat().st_ino))
+    try:
+        lines = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return []
+    found = [line.split() for line in lines if "->" not in line]
+    numbers = {
+        int(words[4])
+        for words in found
+        if len(words) > 5 and words[5].rpartition(":")[2] in inodes and words[4].isdigit()
+    }
+    return sorted(number for number in numbers - {os.getpid()} if _has_open(number, inodes))
+
+
+def _has_open(number: int, inodes: Collection[str]) -> bool:
+    """Return whether a process has a file of these open: other disks have the same numbers."""
+    with suppress(OSError):
+        for link in Path(f"/proc/{number}/fd").iterdir():
+            with suppress(OSError):
+                if str(link.stat().st_ino) in inodes:
+                    return True
+    return False
 
 
 @cache

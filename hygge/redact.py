@@ -17,7 +17,8 @@ _USER_INFO = re.compile(r"(?P<scheme>\b[a-zA-Z][\w+.-]*://)[^\s/?#@'\"]*:[^\s/?#
 _PAIR = re.compile(
     r"(?P<key>\b(?:password|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key"
     r"|client[_-]?secret|sas|sig|signature|authorization)['\"]?\s*[=:]\s*)"
-    r"(?P<value>'[^']*'|\"[^\"]*\"|(?:bearer\s+|basic\s+)?[^\s&;,'\"]+)",
+    r"(?P<value>(?!\$\{[\w:./-]+\}(?:[\s&;,]|$))"
+    r"(?:'[^']*'|\"[^\"]*\"|(?:bearer\s+|basic\s+)?[^\s&;,'\"]+))",
     re.IGNORECASE,
 )
 
@@ -111,7 +112,10 @@ def _without(text: str, secrets: Iterable[str]) -> str:
 
 
 def redact(text: str) -> str:
-    """Return `text` with known secrets, passwords in URLs and `password=` values masked."""
+    """Return `text` with known secrets, passwords in URLs and `password=` values masked.
+
+    The name of a variable, as in `password: ${DB_PASSWORD}`, is no secret and stays.
+    """
     text = _without(text, _known)
     text = _USER_INFO.sub(rf"\g<scheme>{_MASK}@", text)
     return _PAIR.sub(rf"\g<key>{_MASK}", text)

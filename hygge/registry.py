@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
@@ -61,6 +62,17 @@ class Registry(Generic[T]):
             raise self._clashes[type_name]
         return self._classes[type_name]
 
+    def nearest(self, type_name: str) -> str | None:
+        """Return the type that people also call `type_name`, or one of a similar name."""
+        folded = type_name.strip().lower()
+        for name in self.names():
+            with suppress(ConfigError):
+                config: Any = self.find(name)
+                if folded == name or folded in config.aliases:
+                    return name
+        near = get_close_matches(folded, self.names(), n=1)
+        return near[0] if near else None
+
     def named(self, data: Mapping[str, Any]) -> type[T]:
         """Return the config class that the `type` of some settings names; see `find`."""
         type_name = data.get("type")
@@ -74,8 +86,8 @@ class Registry(Generic[T]):
             importlib.import_module(f"{self.package}.{type_name}")
             return
         if type_name not in self.names():
-            near = get_close_matches(type_name, self.names(), n=1)
-            guess = f"; did you mean '{near[0]}'?" if near else ""
+            near = self.nearest(type_name)
+            guess = f"; did you mean '{near}'?" if near else ""
             raise ConfigError(
                 f"unknown {self.kind} type '{type_name}'{guess}",
                 hint=f"{self.kind} types: {', '.join(self.names())}   (hygge types)",

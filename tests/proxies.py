@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 Verdict = Callable[[bytes], str]
-"""Looks at what is sent: `pass`, `cut` (before it arrives), `mute` (the server does it, its reply
-is lost) or `hold` (the client is cut at once, and it arrives with `Proxy.release`)."""
+"""Looks at what is sent: `pass`, `cut` (before it arrives; `cut after 3` lets three bytes through),
+`mute` (the server does it, its reply is lost) or `hold` (the client is cut at once, and it arrives
+with `Proxy.release`)."""
 
 
 def _pass(data: bytes) -> str:
@@ -50,7 +51,11 @@ class Proxy:
                 self._goes_on.wait()
                 judge = self.judge if judged else self.answers
                 verdict = "cut" if muted.is_set() else judge(data)
-                if verdict == "cut":
+                if verdict.startswith("cut"):
+                    # `cut after N`: so many bytes of it still arrive.
+                    sink.sendall(
+                        data[: int(verdict.removeprefix("cut").removeprefix(" after ") or 0)]
+                    )
                     break
                 if verdict == "hold":
                     self._holding.append(threading.current_thread())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -202,9 +202,8 @@ class Project:
         described = known[name]
         config = assembly.home(name) if kind == "home" else assembly.store(name)
         found = [*assembly.found, *assembly.variables.found, *assembly.variables.missing]
-        if config is not None and (missing := config.missing_drivers()):
-            side = Side(name, described.start, config, described.node)
-            found.append(_no_driver(side, config, missing))
+        if config is not None:
+            found += _missing_of(Side(name, described.start, config, described.node), config)
         errors = [d for d in gathered(found, self.files.texts, assembly.secrets) if d.is_error]
         if errors:
             raise ProjectError(errors)
@@ -251,20 +250,24 @@ def _outline(draft: Draft) -> FlowOutline:
 
 
 def _missing_drivers(drafts: Sequence[Draft]) -> list[Diagnostic]:
-    found = []
-    for draft in drafts:
-        for side in (draft.home, draft.store):
-            if side.config is not None and (missing := side.config.missing_drivers()):
-                found.append(_no_driver(side, side.config, missing))
-    return found
+    sides = [side for draft in drafts for side in (draft.home, draft.store)]
+    return [one for side in sides if side.config for one in _missing_of(side, side.config)]
 
 
-def _no_driver(side: Side, config: ConnectorConfig, missing: Sequence[str]) -> Diagnostic:
+def _missing_of(side: Side, config: ConnectorConfig) -> Iterator[Diagnostic]:
+    """Yield what a connector needs and this machine does not have."""
     type_node = side.node.entries.get("type") if side.node else None
     span: Span = type_node.span if type_node else side.span
-    extra = f"'hygge-data[{config.extra}]'" if config.extra else " ".join(missing)
-    message = f"type {config.type_name} needs {', '.join(missing)}, which is not installed"
-    return diagnostic("HG306", message, span, f"pip install {extra}")
+    needs = f"type {config.type_name} needs"
+    if missing := config.missing_drivers():
+        extra = f"'hygge-data[{config.extra}]'" if config.extra else " ".join(missing)
+        message = f"{needs} {', '.join(missing)}, which is not installed"
+        yield diagnostic("HG306", message, span, f"pip install {extra}")
+    elif missing := config.missing_libraries():
+        packages = " ".join(config.libraries[name] for name in missing)
+        message = f"{needs} the system's {', '.join(missing)}, which is not installed"
+        hint = f"apt-get install {packages}  (Debian, Ubuntu; other systems name it otherwise)"
+        yield diagnostic("HG306", message, span, hint)
 
 
 def _spec(draft: Draft, lock: Lock | None) -> FlowSpec:

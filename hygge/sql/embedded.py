@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import os
 import re
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +21,11 @@ from hygge.errors import HomeError, HyggeError, StoreError
 from hygge.locks import LockHeldError, holder_of, lock_file, lock_note, write_note
 from hygge.settings import LocalPath, Seconds
 
+log = logging.getLogger(__name__)
+
+_SAID_SECONDS = 1.0
+"""Shorter waits are not worth a line."""
+
 
 class FileSettings(ConnectorConfig):
     """What every connector of a database in one file says in YAML."""
@@ -26,7 +33,7 @@ class FileSettings(ConnectorConfig):
     path: LocalPath
     """The file of the database, relative to the project's root."""
     busy_timeout: Seconds = 60.0
-    """How long to wait while somebody else has the file locked."""
+    """How long a run waits while another process has the file locked, over all its attempts."""
 
     @field_validator("path")
     @classmethod
@@ -79,6 +86,36 @@ def make_folder(file: Path) -> None:
             hint="check path, and that this user may make it",
             code="HG516",
         ) from error
+
+
+class Busy:
+    """How long this process has waited for a file that another one has locked.
+
+    The time counts once, over all moves and attempts, until the file could be used again.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[Path, float] = {}
+        self._lock = threading.Lock()
+
+    def is_over(self, file: Path, seconds: float, holder: Callable[[], str]) -> bool:
+        """Return whether the file was waited for long enough; the first time, say for whom."""
+        now = time.monotonic()
+        with self._lock:
+            is_first = file not in self._since
+            since = self._since.setdefault(file, now)
+        if is_first and seconds >= _SAID_SECONDS:
+            log.warning("%s is locked by %s: waiting up to %g s for it", file, holder(), seconds)
+        return now - since >= seconds
+
+    def end(self, file: Path) -> None:
+        """Note that a file could be used."""
+        if self._since:
+            with self._lock:
+                self._since.pop(file, None)
+
+
+busy = Busy()
 
 
 _turns: dict[Path, threading.Lock] = {}

@@ -80,6 +80,10 @@ class _Watcher:
     """One thread that looks at all waits, while there are any."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget all waits, as a process that was forked must: it has no thread."""
         self._waits: set[_Wait] = set()
         self._changed = threading.Condition()
         self._is_running = False
@@ -153,6 +157,24 @@ def _silence(wait: _Wait) -> float:
 
 
 _watcher = _Watcher()
+os.register_at_fork(after_in_child=_watcher.begin)
+
+
+@contextmanager
+def pulse(ask: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Call `ask` every so many seconds while what is inside runs; its errors are of no interest."""
+    is_over = threading.Event()
+
+    def beat() -> None:
+        while not is_over.wait(seconds):
+            with suppress(Exception):
+                ask()
+
+    threading.Thread(target=beat, name="hygge-pulse", daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
 
 
 def of_descriptor(number: int) -> socket.socket | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -233,7 +235,24 @@ def test_the_process_that_has_the_file_is_named(file: Path) -> None:
             with pytest.raises((HomeError, StoreError), match=f"process {pid} ") as raised:
                 side.check()
             assert "busy_timeout" in (raised.value.hint or "")
-            assert side.is_transient(raised.value)
+            # It was waited for already: another attempt would only wait again.
+            assert not side.is_transient(raised.value)
+
+
+def test_a_stopped_process_that_has_the_file_is_waited_for_once_and_named(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(file, "CREATE TABLE t AS SELECT 1 AS a")
+    with held(file) as pid:
+        os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(HomeError, match=f"process {pid} .*stopped") as raised:
+            home_of(file, busy_timeout=1).check()
+        assert f"kill -CONT {pid}" in str(raised.value)
+        assert caplog.text.count("waiting up to 1 s") == 1
+        with pytest.raises(HomeError, match=f"process {pid} "):
+            home_of(file, busy_timeout=1).check()
+        assert caplog.text.count("waiting up to 1 s") == 1
+    home_of(file).check()
 
 
 def test_a_reader_of_the_same_run_is_waited_for_and_then_told(file: Path) -> None:

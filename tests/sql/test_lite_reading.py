@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -349,7 +350,33 @@ def test_a_locked_file_is_waited_for_and_then_told(file: Path) -> None:
         with pytest.raises(HomeError, match="database is locked") as raised:
             home_of(file, busy_timeout=0.1).check()
         assert "busy_timeout" in (raised.value.hint or "")
-        assert home_of(file).is_transient(raised.value)
+        # It was waited for already: another attempt would only wait again.
+        assert not home_of(file).is_transient(raised.value)
+
+
+def test_the_process_that_locks_a_file_is_named_at_once(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make(file, "CREATE TABLE t (i INTEGER)")
+    with other(file) as writer:
+        writer.run("BEGIN EXCLUSIVE")
+        with pytest.raises(HomeError, match=r"locked, by process \d+ \(") as raised:
+            home_of(file, busy_timeout=1).check()
+        (line,) = [one.getMessage() for one in caplog.records]
+        assert "waiting up to 1 s" in line
+        assert re.search(r"process \d+", line)
+        assert "busy_timeout" in (raised.value.hint or "")
+        writer.run("ROLLBACK")
+        home_of(file).check()
+
+
+def test_a_file_that_is_freed_in_time_is_read(file: Path) -> None:
+    make(file, "CREATE TABLE t (i INTEGER)", "INSERT INTO t VALUES (1)")
+    with other(file) as writer, ThreadPoolExecutor(1) as pool:
+        writer.run("BEGIN EXCLUSIVE")
+        waiting = pool.submit(home_of(file, busy_timeout=60).check)
+        writer.run("ROLLBACK")
+        waiting.result()
 
 
 KILLED = """

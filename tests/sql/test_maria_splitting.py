@@ -558,7 +558,7 @@ def hold_and(server: Mysql, number: int) -> int:
     if child == 0:
         try:
 
-            def stop(connections: object) -> None:
+            def stop(sessions: object) -> None:
                 os.write(told, b"!")
                 os.kill(os.getpid(), number)
 

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hygge.errors import HomeError, HyggeError, StoreError
+from hygge.processes import described
 from hygge.sql.duck.faults import fault
+from hygge.sql.embedded import busy
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
@@ -56,7 +58,7 @@ def instance(
     Who only reads opens the file for reading only, unless it is open for writing already.
     """
     key = file.resolve()
-    wish = _Wish(key, side, what, writes, memory, time.monotonic() + seconds)
+    wish = _Wish(key, side, what, writes, memory, seconds, time.monotonic() + seconds)
     opened = _enter(wish)
     try:
         cursor = opened.root.cursor()
@@ -80,6 +82,7 @@ class _Wish:
     what: str
     writes: bool
     memory: int
+    seconds: float
     deadline: float
 
     @property
@@ -128,12 +131,15 @@ def _try(wish: _Wish) -> _Open | None:
             return None
         if holder is None:
             raise fault(error, wish.side, f"{wish.what}: cannot open {wish.file}") from error
-        if not wish.is_late:
+        who = described(int(holder[2]))
+        if not busy.is_over(wish.file, wish.seconds, lambda: who):
             return None
+        # No cause: whoever has waited so long does not wait again.
         raise wish.refuse(
-            f"process {holder[2]} ({holder[1]}) has it open",
+            f"{who} has it open, and had it for {wish.seconds:g} s",
             "DuckDB lets one process at a time write a file: end that one, or raise busy_timeout",
-        ) from error
+        ) from None
+    busy.end(wish.file)
     root.execute("SET GLOBAL TimeZone = 'UTC'")
     root.execute("SET lock_configuration = true")
     _open[wish.file] = opened = _Open(root, wish.writes)

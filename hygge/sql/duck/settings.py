@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import ProjectContext
 from hygge.errors import HyggeError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 class DuckSettings(FileSettings):
     """What homes and stores of DuckDB say alike."""
+
+    aliases: ClassVar = ("duck", "duck_db", "motherduck")
 
     memory_limit: Bytes = 256 * 10**6
     """How much memory DuckDB may use for this file, over all moves; it uses the disk for more."""

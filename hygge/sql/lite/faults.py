@@ -20,6 +20,10 @@ class ChangedError(Exception):
     """The file was written while it was read, so a late reader would see other rows."""
 
 
+class BusyError(Exception):
+    """Another program had the file locked for as long as hygge may wait."""
+
+
 _PASSING = ("database is locked", "database table is locked", "schema has changed")
 
 

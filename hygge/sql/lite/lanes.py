@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _MOST = 8
 """SQLite attaches ten files at most, and a database may have one or two of its user's own."""
 
+_SECONDS = 1.0
+"""Nobody else uses the file."""
 _ALL = "part_all"
 
 
@@ -78,7 +80,8 @@ class Lanes:
                 hint="this user must be allowed to write the folder of the database",
                 code="HG516",
             ) from error
-        run = Rows(connect(path, "rw", StoreError, 1.0), StoreError, self._what)
+        connection = connect(path, "rw", StoreError, _SECONDS)
+        run = Rows(connection, StoreError, self._what, file=path, seconds=_SECONDS)
         # What is in it is worth nothing after a crash, so nothing is kept for one.
         run("PRAGMA journal_mode=MEMORY")
         run("PRAGMA synchronous=OFF")

@@ -79,7 +79,7 @@ class SqliteStore(Store):
                 yield run
         else:
             with closing(connect_to_nothing()) as connection:
-                yield Rows(connection, StoreError, what)
+                yield Rows(connection, StoreError, what, file=self.file, seconds=self._seconds)
 
     @contextmanager
     def open(self, request: WriteRequest) -> Iterator[Target]:
@@ -103,7 +103,7 @@ class SqliteStore(Store):
     def _connected(self, access: Access, what: str) -> Iterator[Rows]:
         connection = connect(self.file, access, StoreError, self._seconds)
         with closing(connection):
-            yield Rows(connection, StoreError, what)
+            yield Rows(connection, StoreError, what, file=self.file, seconds=self._seconds)
 
 
 def _place(run: Rows, into: str) -> str:

@@ -35,7 +35,8 @@ class View:
 
     def _connect(self) -> Rows:
         connection = connect(self.file, "ro", HomeError, self.seconds)
-        run = Rows(connection, HomeError, f"cannot read {self.file}")
+        what = f"cannot read {self.file}"
+        run = Rows(connection, HomeError, what, file=self.file, seconds=self.seconds)
         self._opened.append(run)
         return run
 

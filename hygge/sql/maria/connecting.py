@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from io import BufferedReader
+from socket import socket
 from typing import Any, Protocol, cast
 
 from hygge.errors import HyggeError
-from hygge.sql.maria.faults import fault, is_passing
-from hygge.sql.maria.settings import MariaSettings
+from hygge.sql.maria.faults import MALFORMED, SessionError, fault, is_full, is_passing
+from hygge.sql.maria.settings import READ_BACK, MariaSettings, difference
 from hygge.sql.pool import Kind
 from hygge.sql.serving import Server
+from hygge.sql.silence import keep_alive, of_descriptor, waiting
 
 
 class Link(Protocol):
@@ -21,6 +24,8 @@ class Link(Protocol):
 
     open: bool
     server_version: str
+    server_thread_id: tuple[int, ...]
+    _sock: Any
     _rfile: BufferedReader
     _result: Any
 
@@ -32,6 +37,9 @@ class Link(Protocol):
 
     def ping(self, reconnect: bool) -> None:
         """Raise unless the server answers."""
+
+    def thread_id(self) -> int:
+        """Return the server's number of the session."""
 
     def rollback(self) -> None:
         """Take back what was not committed."""
@@ -60,15 +68,16 @@ def _kind(settings: MariaSettings, side: type[HyggeError]) -> Kind[Link]:
     def open_one() -> Link:
         try:
             return _open(settings)
-        except (pymysql.MySQLError, OSError, RuntimeError) as error:
+        except (pymysql.MySQLError, OSError, RuntimeError, SessionError) as error:
             raise fault(error, side, f"cannot connect to {settings.endpoint()}") from error
 
     return Kind(
         "session",
         open=open_one,
-        is_alive=_answers,
+        is_alive=lambda one: _answers(one, settings),
         reset=_reset,
         close=lambda one: one._force_close(),
+        is_full=is_full,
     )
 
 
@@ -82,23 +91,94 @@ def _open(settings: MariaSettings) -> Link:
     flags = CLIENT.LOCAL_FILES | CLIENT.FOUND_ROWS
     connection = cast(Link, pymysql.connect(**settings.connecting(), client_flag=flags))
     try:
-        connection.connect()
+        with driven(connection), waiting(partial(socket_of, connection), settings.connect_timeout):
+            connection.connect()
+            _prepare(connection, settings)
     except BaseException:
         connection._force_close()
         raise
-    connection.cursor().execute(_ISOLATION)
-    seconds = settings.statement_timeout
-    if seconds is not None:
-        is_maria = "maria" in (connection.server_version or "").lower()
-        name = f"max_statement_time = {seconds}"
-        if not is_maria:
-            name = f"max_execution_time = {round(seconds * 1000)}"
-        connection.cursor().execute(f"SET SESSION {name}")
     return connection
 
 
-def _answers(connection: Link) -> bool:
-    connection.ping(reconnect=False)
+def _prepare(connection: Link, settings: MariaSettings) -> None:
+    """Set what a session needs, and read it back; raises `SessionError`."""
+    keep_alive(connection._sock)
+    cursor = connection.cursor()
+    # A proxy may have given a number of its own at the login.
+    cursor.execute("SELECT CONNECTION_ID()")
+    connection.server_thread_id = (int(cursor.fetchall()[0][0]),)
+    cursor.execute(_ISOLATION)
+    seconds = settings.statement_timeout
+    is_maria = "maria" in (connection.server_version or "").lower()
+    # What the server's own settings say of it is not what the project says.
+    name = f"max_statement_time = {seconds or 0}"
+    if not is_maria:
+        name = f"max_execution_time = {round((seconds or 0) * 1000)}"
+    cursor.execute(f"SET SESSION {name}")
+    cursor.execute(READ_BACK)
+    if (problem := difference(cursor.fetchall())) is not None:
+        raise SessionError(problem)
+
+
+@contextmanager
+def driven(connection: Link) -> Iterator[None]:
+    """Run what the driver does; whatever it trips over in an answer that was cut is its error.
+
+    Nothing of hygge's own belongs inside.
+    """
+    import pymysql
+
+    try:
+        yield
+    except (pymysql.MySQLError, OSError, RuntimeError, SessionError):
+        raise
+    except Exception as error:
+        connection._force_close()
+        text = f"the server's answer was cut off, or is none of MySQL ({type(error).__name__})"
+        raise pymysql.OperationalError(MALFORMED, text) from error
+
+
+def answering(
+    connection: Link, settings: MariaSettings, longest: float | None = None
+) -> AbstractContextManager[None]:
+    """Cut the connection when what is inside waits in vain; see `silence.waiting`."""
+    number = connection.thread_id()
+    return waiting(
+        partial(socket_of, connection),
+        settings.read_timeout,
+        lambda: _works(settings, number),
+        longest=longest,
+    )
+
+
+def socket_of(connection: Link) -> socket | None:
+    """Return a duplicate of a connection's socket; None when there is none."""
+    wire = connection._sock
+    return None if wire is None else of_descriptor(wire.fileno())
+
+
+_WORKS = """
+SELECT command IN ('Query', 'Execute')
+  AND coalesce(state, '') NOT IN ('Writing to net', 'Sending to client', 'Reading from net')
+FROM information_schema.processlist WHERE id = {number}
+"""
+
+
+def _works(settings: MariaSettings, number: int) -> bool:
+    """Ask the server, over a new connection, whether a session is at work on a statement."""
+    other = _open(settings)
+    try:
+        with waiting(partial(socket_of, other), settings.connect_timeout), other.cursor() as cursor:
+            cursor.execute(_WORKS.format(number=number))
+            rows = cursor.fetchall()
+    finally:
+        other._force_close()
+    return bool(rows and rows[0][0])
+
+
+def _answers(connection: Link, settings: MariaSettings) -> bool:
+    with waiting(partial(socket_of, connection), settings.connect_timeout):
+        connection.ping(reconnect=False)
     return True
 
 
@@ -120,8 +200,11 @@ class Rows:
     `?` stands for a value, outside of quotes.
     """
 
-    def __init__(self, connection: Link, side: type[HyggeError], what: str) -> None:
+    def __init__(
+        self, connection: Link, settings: MariaSettings, side: type[HyggeError], what: str
+    ) -> None:
         self.connection = connection
+        self.settings = settings
         self._side = side
         self._what = what
         self._lock = threading.Lock()
@@ -131,6 +214,14 @@ class Rows:
         with self._lock:
             return self._run(sql, values)[0]
 
+    def ask_if_free(self) -> None:
+        """Ask the server something unless a statement runs, so that it keeps the session."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._run("DO 0", ())
+            finally:
+                self._lock.release()
+
     def change(self, sql: str, values: Sequence[str | int] = ()) -> tuple[int, int]:
         """Return how many rows a statement changed, and how many warnings it gave."""
         with self._lock:
@@ -139,10 +230,15 @@ class Rows:
     def _run(self, sql: str, values: Sequence[str | int]) -> tuple[list[tuple[Any, ...]], int, int]:
         import pymysql
 
+        connection, statement = self.connection, _filled(sql, values) if values else sql
         try:
-            with self.connection.cursor() as cursor:
-                cursor.execute(_filled(sql, values) if values else sql)
-                result = self.connection._result
+            with (
+                answering(connection, self.settings),
+                driven(connection),
+                connection.cursor() as cursor,
+            ):
+                cursor.execute(statement)
+                result = connection._result
                 warned = 0 if result is None else int(result.warning_count or 0)
                 return list(cursor.fetchall()), int(cursor.rowcount), warned
         except (pymysql.MySQLError, OSError) as error:
@@ -171,7 +267,7 @@ class MariaServer(Server[MariaSettings, Rows]):
     def connected(self, side: type[HyggeError], what: str) -> Iterator[Rows]:
         """Yield what runs statements; see `Server.connected`."""
         with session(self.settings, side) as connection:
-            yield Rows(connection, side, what)
+            yield Rows(connection, self.settings, side, what)
 
     def default_schema(self, run: Rows) -> str:
         """Return the database that the settings name."""

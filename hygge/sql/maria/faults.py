@@ -10,7 +10,15 @@ from hygge.errors import HomeError, HyggeError
 _PASSING = frozenset(
     {
         1040,  # too many connections
+        1047,  # a node of a cluster that is not ready
         1053,  # shutting down
+        1077,  # shut down
+        1078,
+        1079,
+        1080,  # connection forced to end
+        1135,  # no more threads
+        1152,  # aborted connection
+        1156,  # packets out of order
         1158,  # the network failed, in four ways
         1159,
         1160,
@@ -19,16 +27,38 @@ _PASSING = frozenset(
         1203,  # too many connections of this user
         1205,  # waited too long for a lock
         1213,  # deadlock
+        1317,  # interrupted
         1412,  # the table was changed since the snapshot
         1226,  # too many queries in this hour
+        1637,  # too many transactions
+        1835,  # a packet that cannot be read
         1836,  # read-only for now: a server that changes its role
         1927,  # connection killed
         2002,  # no server at the socket
         2003,  # no server at the address
         2006,  # gone
+        2012,  # the handshake failed
         2013,  # lost
+        2014,  # answers out of order
+        2027,  # an answer that cannot be read
         2055,
+        3032,  # offline for now
+        3168,  # not available
+        3169,  # session killed
+        3572,  # a lock that was not free
+        4031,  # ended as it was idle
+        9001,  # no server behind a proxy
+        9002,
     }
+)
+_FULL = frozenset({1040, 1203, 1226})
+LOCKED = frozenset({1205, 3572})
+MALFORMED = 2027
+_UNSTAGED = "_hygge_stg_"
+_GONE = 1146
+_NO_CONNECTIONS = (
+    "the server has no free connections: lower max_connections here, or raise it there (a move "
+    "takes a connection of its home and 2 of its store)"
 )
 _ACCESS = {
     1045: "check user and password, and that the server lets this user in from this machine",
@@ -41,8 +71,10 @@ _ACCESS = {
     2005: "check host; a password in a url needs @ : / # written as %40 %3A %2F %23",
     2026: "name the file that vouches for the server in ssl_ca; ssl: require does without, and "
     "then anybody on the way could pass for the server",
-    1040: "the server has no free connections: lower max_connections here, or raise it there",
-    1203: "the server has no free connections: lower max_connections here, or raise it there",
+    1040: _NO_CONNECTIONS,
+    1203: _NO_CONNECTIONS,
+    1129: "the server blocks this machine after failed logins: run  mariadb-admin flush-hosts  (or "
+    "mysqladmin)  there",
 }
 _READ = "grant this user SELECT on the table, or on its database"
 _WRITE = (
@@ -51,7 +83,12 @@ _WRITE = (
 )
 _HINTS = {
     1153: "raise max_allowed_packet on the server: a row is larger than it",
-    1205: "another session holds a lock on the table: run again",
+    1205: "end the session that holds the lock, or wait for it, then run again",
+    3572: "end the session that holds the lock, or wait for it, then run again",
+    1226: "the server allows this user no more of what it names: lower max_connections here, or "
+    "raise the limit there (ALTER USER … WITH …)",
+    1290: "the server only reads for now, as a replica does: write to the primary server",
+    1836: "the server only reads for now, as a replica does: write to the primary server",
     1213: "another session changed the same rows: run again",
     1060: "names that differ only in upper and lower case are one column here: give one another "
     "name with  columns: {…: {rename: …}}",
@@ -69,6 +106,16 @@ _CONNECTING = frozenset({0, 2, 2003, 2026})
 _DENIED = frozenset({1044, 1142, 1143, 1227, 1370})
 
 
+class SessionError(Exception):
+    """A session is not as hygge needs it."""
+
+
+_SESSION_MODE = (
+    "a proxy between hygge and the server has dropped or changed it: connect to the server itself, "
+    "or let the proxy keep a session for each client"
+)
+
+
 def code_of(error: BaseException) -> int:
     """Return the server's or driver's number of an error, or 0."""
     number = error.args[0] if error.args else 0
@@ -81,11 +128,24 @@ def is_passing(error: BaseException) -> bool:
 
     if isinstance(error, HyggeError):
         return error.__cause__ is not None and is_passing(error.__cause__)
-    if isinstance(error, pymysql.InterfaceError):
-        return code_of(error) == 0
+    if _is_unstaged(error) or (code_of(error) == 1290 and "read-only" in str(error)):
+        return True
+    if isinstance(error, pymysql.InterfaceError | pymysql.InternalError) and not code_of(error):
+        return True
     if not isinstance(error, pymysql.MySQLError):
         return isinstance(error, OSError)
     return code_of(error) in _PASSING and "certificate" not in str(error).lower()
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether the server has no free connection."""
+    found = error.__cause__ if isinstance(error, HyggeError) else error
+    return found is not None and code_of(found) in _FULL
+
+
+def _is_unstaged(error: BaseException) -> bool:
+    """Return whether what was staged is gone, which only another run drops."""
+    return code_of(error) == _GONE and _UNSTAGED in str(error)
 
 
 def said(error: BaseException) -> str:
@@ -97,6 +157,12 @@ def said(error: BaseException) -> str:
 def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
     """Return the error of a home or store for what the driver raised while doing `what`."""
     text, number = said(error), code_of(error)
+    if isinstance(error, SessionError):
+        denied = "HG507" if issubclass(side, HomeError) else "HG516"
+        return side(f"{what}: {error}", hint=_SESSION_MODE, code=denied)
+    if _is_unstaged(error):
+        text = "the session of this attempt was ended, and another run dropped what it had staged"
+        return side(f"{what}: {text}", hint="run again")
     reads = issubclass(side, HomeError)
     lower = text.lower()
     if number in _CONNECTING and ("certificate" in lower or "ssl" in lower or "tls" in lower):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hygge.errors import StoreError
 from hygge.plurals import plural
+from hygge.sql.maria.connecting import Rows, answering, driven
 from hygge.sql.maria.faults import fault
 from hygge.sql.maria.texts import FILE, STATEMENT, joined, row_texts
 from hygge.sql.names import quote
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from hygge.sql.maria.connecting import Link
+    from hygge.sql.maria.settings import MariaSettings
 
 _ASKED_FOR = "hygge"
 """The name of the file that LOAD DATA asks for. There is none: the server is sent rows."""
@@ -29,6 +31,7 @@ class Loader:
     def __init__(
         self,
         connection: Link,
+        settings: MariaSettings,
         table: str,
         columns: Sequence[str],
         *,
@@ -37,12 +40,12 @@ class Loader:
     ) -> None:
         self.rows = 0
         self._connection = connection
+        self._settings = settings
         self._table = table
         self._columns = columns
         self._constant = constant
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT @@local_infile, @@max_allowed_packet")
-            (allows, packet) = cursor.fetchall()[0]
+        run = Rows(connection, settings, StoreError, f"cannot write {table}")
+        ((allows, packet),) = run("SELECT @@local_infile, @@max_allowed_packet")
         self._loads = may_load and bool(int(allows))
         self._packet = int(packet)
 
@@ -60,18 +63,15 @@ class Loader:
             raise fault(error, StoreError, f"cannot write {self._table}") from error
 
     def _load(self, batches: Sequence[pa.RecordBatch]) -> None:
-        from pymysql.constants import COMMAND
-
         connection = self._connection
         names = ", ".join(quote(name, "`") for name in self._columns)
         column, value = self._constant
-        connection._execute_command(
-            COMMAND.COM_QUERY,
+        self._command(
             f"LOAD DATA LOCAL INFILE '{_ASKED_FOR}' INTO TABLE {self._table} CHARACTER SET binary "
             rf"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({names}) "
             f"SET {quote(column, '`')} = {value}",
         )
-        asked = connection._read_packet()
+        asked = self._answer()
         if not asked.is_load_local_packet() or asked.get_all_data()[1:] != _ASKED_FOR.encode():
             connection._force_close()
             raise StoreError(f"the server did not ask for the rows of {self._table}")
@@ -80,17 +80,30 @@ class Loader:
             if batch.num_rows:
                 sent += batch.num_rows
                 self._send(joined(row_texts(batch, FILE), b"", b"\n", b"\n"))
-        connection.write_packet(b"")
+        with driven(connection):
+            connection.write_packet(b"")
         self._take_answer(sent)
 
     def _send(self, text: bytes) -> None:
-        for start in range(0, len(text), _PACKET_BYTES):
-            self._connection.write_packet(text[start : start + _PACKET_BYTES])
+        with driven(self._connection):
+            for start in range(0, len(text), _PACKET_BYTES):
+                self._connection.write_packet(text[start : start + _PACKET_BYTES])
+
+    def _command(self, sql: str | bytes) -> None:
+        from pymysql.constants import COMMAND
+
+        with driven(self._connection):
+            self._connection._execute_command(COMMAND.COM_QUERY, sql)
+
+    def _answer(self) -> Any:  # noqa: ANN401
+        """Return the next packet of the server."""
+        connection = self._connection
+        with answering(connection, self._settings), driven(connection):
+            return connection._read_packet()
 
     def _insert(self, batch: pa.RecordBatch) -> None:
         import numpy as np
         import pyarrow.compute as pc
-        from pymysql.constants import COMMAND
 
         column, value = self._constant
         names = ", ".join(quote(name, "`") for name in (column, *self._columns))
@@ -105,7 +118,7 @@ class Loader:
             rows = texts.slice(start, end - start)
             statement = joined(rows, head, f"),({value},".encode(), b")")
             self._check_size(len(statement))
-            self._connection._execute_command(COMMAND.COM_QUERY, statement)
+            self._command(statement)
             self._take_answer(end - start)
             start = end
 
@@ -122,7 +135,9 @@ class Loader:
         """Raise `StoreError` unless every row was taken as it is."""
         from pymysql.protocol import OKPacketWrapper
 
-        answer: Any = OKPacketWrapper(self._connection._read_packet())
+        packet = self._answer()
+        with driven(self._connection):
+            answer: Any = OKPacketWrapper(packet)
         if answer.warning_count:
             raise self._refused()
         if answer.affected_rows != sent:
@@ -133,7 +148,9 @@ class Loader:
         self.rows += sent
 
     def _refused(self) -> StoreError:
-        warnings = self._connection.show_warnings()[:_MOST_WARNINGS]
+        connection = self._connection
+        with answering(connection, self._settings), driven(connection):
+            warnings = connection.show_warnings()[:_MOST_WARNINGS]
         texts = "; ".join(str(text) for _, _, text in warnings)
         return StoreError(
             f"the server would have changed values of {self._table}: {texts}",

@@ -51,7 +51,7 @@ class Outcome:
 
     def _ask(self, seq: int, lock: str, lost: int, *, deadline: float) -> str | None:
         with session(self.settings, StoreError) as connection:
-            run = Rows(connection, StoreError, f"cannot ask for commit {seq}")
+            run = Rows(connection, self.settings, StoreError, f"cannot ask for commit {seq}")
             while run("SELECT IS_USED_LOCK(?)", (lock,))[0][0] == lost:
                 if time.monotonic() > deadline:
                     raise StoreError(f"connection {lost} of the server does not end")

@@ -81,14 +81,14 @@ class Pending:
             return self.chain.owner(run, seq)
         return chain.owner(run, seq)
 
-    def say_who(self, run: Run, run_id: str) -> None:
-        """Write down who is writing the table."""
+    def say_who(self, run: Run, who: str) -> None:
+        """Write down who is writing the table, in at most 64 characters."""
         names = ("state", "flow", "mode", "schema_hash", "committed_at", "hygge")
         numbers = ("attempt", "rows_in", "rows_out")
         run(
             f"REPLACE INTO {self.table} (target, seq, run_id, {', '.join((*names, *numbers))}) "
             f"VALUES (?, 0, ?, {', '.join(_zeros(names, numbers))})",
-            (self.target, run_id),
+            (self.target, who),
         )
 
     def who(self, run: Run) -> str:

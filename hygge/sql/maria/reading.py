@@ -63,9 +63,8 @@ class MariaSource(Source):
     def over_query(self, query: str) -> MariaSource:
         """Read what a query selects."""
         self._from = f"(\n{query.strip().rstrip(';')}\n) AS q"
-        asking = Rows(
-            self._run.connection, HomeError, f"the query of {self._request.entity} is refused"
-        )
+        what = f"the query of {self._request.entity} is refused"
+        asking = Rows(self._run.connection, self._run.settings, HomeError, what)
         return self._with(catalog.query_columns(asking, self._from + where(self._request.where)))
 
     def _with(self, columns: Sequence[Column]) -> MariaSource:
@@ -224,7 +223,7 @@ class MariaSource(Source):
         self._firsts = self._firsts or []
         run = self._readers.take()
         size = max(self._request.batch_bytes // 2, 1)
-        stream = Stream(run.connection, self._select(split), size)
+        stream = Stream(run.connection, run.settings, self._select(split), size)
         batches = self._batches(stream)
         try:
             yield pa.RecordBatchReader.from_batches(self.schema, batches)

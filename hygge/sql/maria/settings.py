@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
+from hygge.settings import Seconds
 from hygge.sql.names import readings
 from hygge.sql.server import ServerSettings
 
-_PATIENCE = 86_400
-"""Seconds that the server waits for us: a store that is slow to write stops the reading."""
-_LOCK_SECONDS = 30
+IDLE_SECONDS = 3600
+"""How long the server keeps a session that asks nothing."""
+HELD_SECONDS = 300
+"""The same for a session that holds the lock of a table: hygge asks something every minute."""
+_SEND_SECONDS = 3600
+"""How long the server waits to send rows: a store that is slow to write stops the reading."""
+_RECEIVE_SECONDS = 600
+"""How long it waits for bytes of a statement, all of which are in memory when it begins."""
+LOCK_SECONDS = 30
 _MODES = (
     "STRICT_ALL_TABLES",
     "NO_ZERO_DATE",
@@ -25,17 +33,34 @@ turns a 0 into the next number of the table."""
 _SESSION = {
     "sql_mode": f"'{','.join(_MODES)}'",
     "time_zone": "'+00:00'",
-    "wait_timeout": str(_PATIENCE),
-    "net_read_timeout": str(_PATIENCE),
-    "net_write_timeout": str(_PATIENCE),
-    "lock_wait_timeout": str(_LOCK_SECONDS),
-    "innodb_lock_wait_timeout": str(_LOCK_SECONDS),
+    "wait_timeout": str(IDLE_SECONDS),
+    "net_read_timeout": str(_RECEIVE_SECONDS),
+    "net_write_timeout": str(_SEND_SECONDS),
+    "lock_wait_timeout": str(LOCK_SECONDS),
+    "innodb_lock_wait_timeout": str(LOCK_SECONDS),
     "sql_safe_updates": "0",
     "sql_select_limit": "DEFAULT",
     "foreign_key_checks": "1",
     "unique_checks": "1",
 }
 """What every session sets, so that values and statements mean the same on every server."""
+_EXPECTED = {
+    "sql_mode": ",".join(_MODES),
+    "time_zone": "+00:00",
+    "foreign_key_checks": "ON",
+    "autocommit": "ON",
+    "character_set_client": "utf8mb4",
+    "character_set_connection": "utf8mb4",
+    "character_set_results": "utf8mb4",
+    "transaction_isolation": "REPEATABLE-READ",
+    "tx_isolation": "REPEATABLE-READ",
+}
+"""What must be read back; servers know one of the last two names, or both."""
+READ_BACK = (
+    "SHOW SESSION VARIABLES WHERE Variable_name IN ("
+    + ", ".join(f"'{name}'" for name in _EXPECTED)
+    + ")"
+)
 _OPTIONS = frozenset({"ssl", "ssl_ca", "charset"})
 
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
@@ -45,12 +70,18 @@ class MariaSettings(ServerSettings):
     """What homes and stores of MySQL and MariaDB say alike."""
 
     default_port: ClassVar = 3306
+    aliases: ClassVar = ("mariadb", "maria", "percona")
     drivers: ClassVar = ("pymysql", "numpy")
 
     ssl: SslMode | None = None
     """How far the connection is secured. `verify-full` by default, `prefer` for this machine."""
     ssl_ca: str | None = None
     """File with the certificates of those who may vouch for the server; the system's by default."""
+
+    read_timeout: Seconds = 60.0
+    """How long the server may be silent while it owes an answer. Then it is asked, over another
+    connection, whether it still works on it. If it does, hygge waits on; otherwise the connection
+    is cut, and the move is tried again."""
 
     @model_validator(mode="after")
     def _knows_options(self) -> Self:
@@ -113,3 +144,13 @@ class MariaSettings(ServerSettings):
         context.check_hostname = mode == "verify-full"
         context.verify_mode = tls.CERT_NONE if mode == "require" else tls.CERT_REQUIRED
         return {"ssl": context}
+
+
+def difference(found: Iterable[tuple[str, str]]) -> str | None:
+    """Return which setting of a session is not as it was set; None when all are."""
+    for name, value in found:
+        wanted = _EXPECTED.get(name.lower(), value)
+        # The server has an order of its own for modes.
+        if {one.upper() for one in value.split(",")} != {one.upper() for one in wanted.split(",")}:
+            return f"the session's {name} is {value or 'empty'}, not {wanted}"
+    return None

@@ -15,7 +15,7 @@ from itertools import product
 from uuid import uuid4
 
 from hygge.errors import HomeError
-from hygge.sql.maria.connecting import Link, Rows, session
+from hygge.sql.maria.connecting import Link, Rows, answering, driven, session
 from hygge.sql.maria.faults import code_of, fault, said
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.pool import Pool
@@ -86,7 +86,7 @@ class Readers:
             try:
                 others = [self._open(opened) for _ in range(more)]
                 with self._locked(table, others):
-                    _begin_at_once([self._first.connection, *(one.connection for one in others)])
+                    _begin_at_once([self._first, *others])
             except HomeError as error:
                 raise AloneError(_reason(error)) from error
             self._free += others
@@ -95,7 +95,7 @@ class Readers:
 
     def _open(self, opened: ExitStack) -> Rows:
         connection = opened.enter_context(session(self._settings, HomeError))
-        run = Rows(connection, HomeError, f"cannot read {self._entity}")
+        run = Rows(connection, self._settings, HomeError, f"cannot read {self._entity}")
         run(_REPEATABLE)
         return run
 
@@ -103,7 +103,7 @@ class Readers:
     def _locked(self, table: str, others: Sequence[Rows]) -> Iterator[None]:
         """Keep writers from a table; raises where it turns out that they were not kept from it."""
         with session(self._settings, HomeError) as connection:
-            run = Rows(connection, HomeError, f"cannot lock {self._entity}")
+            run = Rows(connection, self._settings, HomeError, f"cannot lock {self._entity}")
             try:
                 _check_same_server(run, [self._first, *others])
                 run(_BRIEFLY)
@@ -148,7 +148,7 @@ def _check_same_server(run: Rows, others: Sequence[Rows]) -> None:
         raise AloneError("several servers answer at its address")
 
 
-def _begin_at_once(connections: Sequence[Link]) -> None:
+def _begin_at_once(sessions: Sequence[Rows]) -> None:
     """Begin a snapshot on each, waiting for the network once and not once for each."""
     import pymysql
     from pymysql.constants import COMMAND
@@ -156,13 +156,14 @@ def _begin_at_once(connections: Sequence[Link]) -> None:
     def ask(one: Link) -> None:
         one._execute_command(COMMAND.COM_QUERY, _SNAPSHOT)
 
-    def hear(one: Link) -> None:
+    def receive(one: Link) -> None:
         one._read_packet()
 
     errors: list[Exception] = []
-    for act, connection in product((ask, hear), connections):
+    for act, run in product((ask, receive), sessions):
         try:
-            act(connection)
+            with answering(run.connection, run.settings), driven(run.connection):
+                act(run.connection)
         except (pymysql.MySQLError, OSError) as error:
             errors.append(error)
     if errors:

@@ -56,6 +56,7 @@ class Staging:
             self._forget(split, connection)
             loader = Loader(
                 connection,
+                self._settings,
                 named(self._staging),
                 batches.schema.names,
                 constant=(SPLIT, split.number),
@@ -73,7 +74,9 @@ class Staging:
             is_again = split.number in self._begun
             self._begun.add(split.number)
         if is_again:
-            run = Rows(connection, StoreError, f"cannot write {self._place.shown()}")
+            run = Rows(
+                connection, self._settings, StoreError, f"cannot write {self._place.shown()}"
+            )
             run(
                 f"DELETE FROM {named(self._staging)} WHERE {quote(SPLIT, '`')} = {split.number}",
             )

@@ -12,6 +12,7 @@ from hygge.sql.maria import catalog
 from hygge.sql.maria.connecting import MariaServer, Rows
 from hygge.sql.maria.examining import examine_writing
 from hygge.sql.maria.pending import TABLE, Pending
+from hygge.sql.maria.sessions import naming_holders
 from hygge.sql.maria.settings import MariaSettings
 from hygge.sql.maria.writing import MariaTarget, beside
 from hygge.sql.names import TableName
@@ -62,7 +63,8 @@ class MysqlStore(ServerStore[MariaSettings, Rows]):
         """Take a table for one attempt; see `Store.open`."""
         target = self.target(run, request, place)
         try:
-            target.take()
-            yield target
+            with naming_holders(self.settings), target.keep_alive():
+                target.take()
+                yield target
         finally:
             target.leave()

@@ -12,11 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hygge.sql.maria.connecting import answering, driven
+from hygge.sql.silence import LONGEST_PAUSE
+
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
     from hygge.sql.maria.connecting import Link
+    from hygge.sql.maria.settings import MariaSettings
 
 _HEADER = struct.Struct("<I")
 _LARGEST = 0xFFFFFF
@@ -92,10 +96,14 @@ def _value_bounds(
 class Stream:
     """The rows of one query on their way; nothing else may run on the connection meanwhile."""
 
-    def __init__(self, connection: Link, sql: str, block_bytes: int) -> None:
+    def __init__(
+        self, connection: Link, settings: MariaSettings, sql: str, block_bytes: int
+    ) -> None:
         self.is_at_end = False
         self.width = 0
         self._connection = connection
+        self._settings = settings
+        self._longest: float | None = None
         self._sql = sql
         self._block_bytes = block_bytes
 
@@ -114,16 +122,20 @@ class Stream:
         from pymysql.constants import COMMAND
 
         connection = self._connection
-        connection._execute_command(COMMAND.COM_QUERY, self._sql)
-        self.width = connection._read_packet().read_length_encoded_integer()
-        for _ in range(self.width + 1):
-            connection._read_packet()
+        with answering(connection, self._settings), driven(connection):
+            connection._execute_command(COMMAND.COM_QUERY, self._sql)
+            self.width = connection._read_packet().read_length_encoded_integer()
+            for _ in range(self.width + 1):
+                connection._read_packet()
 
     def _fill(self, block: Block) -> None:
         """Read once from the network, and find the packets that are whole."""
-        received = self._connection._rfile.read1(_CHUNK)
-        if not received:
-            raise _lost()
+        connection = self._connection
+        with answering(connection, self._settings, self._longest), driven(connection):
+            received = connection._rfile.read1(_CHUNK)
+            if not received:
+                raise _lost()
+        self._longest = self._settings.read_timeout * LONGEST_PAUSE
         block.data += received
         data, position, add = block.data, block.end, block.starts.append
         unpack, end = _HEADER.unpack_from, len(block.data)

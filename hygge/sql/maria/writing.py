@@ -7,8 +7,9 @@ There are two ways to publish: a transaction that moves the rows, and a rename o
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from hygge.connector import WriteRequest
 from hygge.errors import StoreError
 from hygge.model import Commit, Mode, Part, Split
 from hygge.sql import chain
+from hygge.sql.holders import GHOST_SECONDS, Holder
 from hygge.sql.maria import catalog, pending, types
 from hygge.sql.maria.connecting import Rows
 from hygge.sql.maria.dependants import reason_to_keep
@@ -26,12 +28,14 @@ from hygge.sql.maria.merging import MariaMerging
 from hygge.sql.maria.names import refuse_name
 from hygge.sql.maria.outcome import Outcome
 from hygge.sql.maria.reading import named
-from hygge.sql.maria.settings import MariaSettings
+from hygge.sql.maria.sessions import holder_of, name_of
+from hygge.sql.maria.settings import HELD_SECONDS, IDLE_SECONDS, MariaSettings
 from hygge.sql.maria.staging import SPLIT, Staging
 from hygge.sql.maria.texts import Zeros
 from hygge.sql.names import TableName, check_name, quote
 from hygge.sql.refusing import check_counted
 from hygge.sql.replacing import Replacing
+from hygge.sql.silence import pulse
 from hygge.sql.target import LiveColumn
 
 if TYPE_CHECKING:
@@ -40,8 +44,9 @@ if TYPE_CHECKING:
 _OPTIONS = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _KEY_TEXT = "varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _DUPLICATE = 1062
-_GHOST_SECONDS = 3
-"""How long the server may take to notice that a process is gone, and to free its lock."""
+_PATIENCE = 1
+"""How many seconds the server waits for the lock before hygge looks at who has it."""
+_PULSE_SECONDS = 60.0
 
 
 class MariaTarget(MariaMerging):
@@ -64,8 +69,7 @@ class MariaTarget(MariaMerging):
         self._old = replace(place, name=self.staging.name.replace("_stg_", "_old_", 1))
         self._settings = settings
         self._rows = rows
-        # Not what the driver heard when it logged in, which may have been a proxy's own number.
-        self._session = int(rows("SELECT CONNECTION_ID()")[0][0])
+        self._session = rows.connection.thread_id()
         is_maria = "maria" in str(rows.connection.server_version).lower()
         self._loading = Staging(
             settings,
@@ -105,7 +109,6 @@ class MariaTarget(MariaMerging):
         comment = self._comment()
         with self.transaction():
             is_undone = self.pending.settle(self.run, self.chain, comment)
-        self.pending.say_who(self.run, self.request.run_id)
         old = self._beside(self._old)
         if is_undone and old and catalog.find(self.run, self.place) is None:
             # A server without atomic renames died between the two halves of one.
@@ -117,17 +120,18 @@ class MariaTarget(MariaMerging):
     def inspect(self, last: Commit | None) -> None:
         """Look at the place and take nothing; see `SqlTarget.inspect`."""
         check_name(self.place.name, refuse_name)
-        holder = self.run("SELECT IS_USED_LOCK(?)", (self._lock_name,))[0][0]
-        if holder is not None:
-            raise self._written(holder)
+        found = self.run("SELECT IS_USED_LOCK(?)", (self._lock_name,))[0][0]
+        if found is not None:
+            holder = holder_of(int(found), self.pending.who(self.run))
+            if not holder.is_left_over(self.request.run_id):
+                raise self._written(holder)
         check_rights(self.run, self.place.schema)
         self.find(last)
 
-    def _written(self, holder: object) -> StoreError:
+    def _written(self, holder: Holder) -> StoreError:
         return StoreError(
-            f"{self.place.shown()} is being written by run {self.pending.who(self.run)} "
-            f"(server connection {holder})",
-            hint="wait until that run has ended, or stop it",
+            f"{self.place.shown()} is being written by {holder}",
+            hint=holder.hint(),
             code="HG543",
         )
 
@@ -149,16 +153,32 @@ class MariaTarget(MariaMerging):
                 self.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) {_OPTIONS}")
 
     def _take_lock(self) -> None:
-        """Take a lock of the session, or say which run has it."""
-        if self.run("SELECT GET_LOCK(?, ?)", (self._lock_name, _GHOST_SECONDS))[0][0] == 1:
-            return
-        raise self._written(self.run("SELECT IS_USED_LOCK(?)", (self._lock_name,))[0][0])
+        """Take a lock of the session, or say which run has it.
+
+        Sessions of this run, and of processes that have ended, are ended and waited for.
+        """
+        latest = time.monotonic() + GHOST_SECONDS
+        while self.run("SELECT GET_LOCK(?, ?)", (self._lock_name, _PATIENCE))[0][0] != 1:
+            found = self.run("SELECT IS_USED_LOCK(?)", (self._lock_name,))[0][0]
+            if found is None:
+                continue  # it was freed meanwhile
+            holder = holder_of(int(found), self.pending.who(self.run))
+            if not holder.is_left_over(self.request.run_id) or time.monotonic() > latest:
+                raise self._written(holder)
+            holder.end(self.run)
+        self.pending.say_who(self.run, name_of(self.request.run_id, self._session))
+        self.run(f"SET SESSION wait_timeout = {HELD_SECONDS}")
 
     def leave(self) -> None:
         """Free the place for whoever comes next."""
         if self._rows.connection.open:
             with suppress(StoreError):
                 self.run("SELECT RELEASE_LOCK(?)", (self._lock_name,))
+                self.run(f"SET SESSION wait_timeout = {IDLE_SECONDS}")
+
+    def keep_alive(self) -> AbstractContextManager[None]:
+        """Ask the server something now and then, so that it keeps the session and its lock."""
+        return pulse(self._rows.ask_if_free, _PULSE_SECONDS)
 
     @property
     def _lock_name(self) -> str:

@@ -22,6 +22,21 @@ class OdbcSettings(ConnectorConfig):
     """What a connection through an ODBC driver needs."""
 
     drivers: ClassVar = ("arrow_odbc",)
+    aliases: ClassVar = (
+        "oracle",
+        "db2",
+        "snowflake",
+        "teradata",
+        "informix",
+        "hana",
+        "firebird",
+        "access",
+        "vertica",
+        "netezza",
+        "databricks",
+        "sybase",
+    )
+    libraries: ClassVar = {"libodbc.so.2": "unixodbc"}
 
     connection: SecretStr | None = None
     """The whole connection string: `Driver={PostgreSQL Unicode};Server=…;Database=…`."""

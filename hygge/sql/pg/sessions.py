@@ -1,14 +1,14 @@
-"""Other sessions of the server: who holds a lock, whether its process lives, and how to end it."""
+"""Other sessions of the server: which of them hold a lock."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hygge.errors import HyggeError, StoreError
+from hygge.errors import HyggeError
 from hygge.processes import is_gone
+from hygge.sql.holders import Holder
 from hygge.sql.pg.connecting import Rows, control
 from hygge.sql.pg.faults import LOCKED, state_of
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from hygge.sql.chain import Run
     from hygge.sql.pg.settings import PgSettings
 
-GHOST_SECONDS = 30.0
-"""How long to wait for the end of a session whose process has ended."""
 _MOST = 3
 
 _HOLDER = """
@@ -40,42 +38,6 @@ ORDER BY 1
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A session that holds a lock."""
-
-    pid: int
-    """The number of the server's process."""
-    run_id: str
-    process: str
-    """The label of the client's process (`processes.label`); empty where it is not hygge's."""
-
-    def __str__(self) -> str:
-        return f"run {self.run_id or '?'} (server process {self.pid})"
-
-    def is_left_over(self, run_id: str) -> bool:
-        """Return whether nobody works on this session any more: its process has ended.
-
-        Sessions of `run_id`, the own run, are those of an earlier attempt that lost them.
-        """
-        return self.run_id == run_id or is_gone(self.process)
-
-    def end(self, run: Run) -> None:
-        """End the session, where this user may."""
-        with suppress(StoreError):
-            run("SELECT pg_terminate_backend($1)", (self.pid,))
-
-    def hint(self) -> str:
-        """Return what a person can do."""
-        free = f"SELECT pg_terminate_backend({self.pid})"
-        if is_gone(self.process):
-            return f"the process of that run has ended; end its session on the server:  {free}"
-        return (
-            f"wait until that run has ended, or stop it; if its machine is gone, free the table "
-            f"with  {free}"
-        )
-
-
 def holder_of(run: Run, key: str) -> Holder | None:
     """Return who holds the advisory lock of a key; None when nobody does."""
     for pid, name in run(_HOLDER, (key,)):
@@ -84,10 +46,11 @@ def holder_of(run: Run, key: str) -> Holder | None:
 
 
 def _holder(pid: int, application_name: str) -> Holder:
+    session, ending = f"server process {pid}", f"SELECT pg_terminate_backend({pid})"
     words = application_name.split(" ")
     if words[0] != "hygge" or len(words) < 2:
-        return Holder(pid, application_name, "")
-    return Holder(pid, words[1], words[2] if len(words) > 2 else "")
+        return Holder(application_name, "", session, ending)
+    return Holder(words[1], words[2] if len(words) > 2 else "", session, ending)
 
 
 def end_dead(run: Run, table: str) -> None:

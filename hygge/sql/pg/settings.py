@@ -58,6 +58,7 @@ class PgSettings(ServerSettings):
 
     schemes: ClassVar[tuple[str, ...]] = ("postgresql",)
     default_port: ClassVar = 5432
+    aliases: ClassVar = ("postgresql", "pg", "pgsql", "psql", "redshift", "cockroachdb")
     drivers: ClassVar = ("adbc_driver_postgresql", "psycopg")
 
     sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = (

@@ -14,6 +14,7 @@ from hygge.files.json_text import nested_text
 from hygge.model import Commit, Part, Split
 from hygge.plurals import listed
 from hygge.sql import chain
+from hygge.sql.holders import GHOST_SECONDS, Holder
 from hygge.sql.metering import Meter
 from hygge.sql.names import TableName, check_name, quote
 from hygge.sql.pg import catalog, types
@@ -25,7 +26,7 @@ from hygge.sql.pg.keeping import PgKeeping, name_key
 from hygge.sql.pg.merging import PgMerging
 from hygge.sql.pg.names import refuse_name
 from hygge.sql.pg.rights import check_rights
-from hygge.sql.pg.sessions import GHOST_SECONDS, Holder, end_dead, holder_of, holders_of
+from hygge.sql.pg.sessions import end_dead, holder_of, holders_of
 from hygge.sql.pg.settings import PgSettings, application_name
 from hygge.sql.pool import Reserved
 from hygge.sql.replacing import Replacing

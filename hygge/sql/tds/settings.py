@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hygge.sql.names import readings
 from hygge.sql.server import ServerSettings
+from hygge.sql.silence import KEEPALIVE_IDLE, KEEPALIVE_INTERVAL
 
 _BRACED = frozenset("[]{}(),;?*=!@ ")
 
@@ -16,6 +17,12 @@ class TdsSettings(ServerSettings):
     """What homes and stores of SQL Server say alike."""
 
     default_port: ClassVar = 1433
+    aliases: ClassVar = ("sqlserver", "sql_server", "sql-server", "azuresql", "tsql", "synapse")
+    libraries: ClassVar = {
+        "libltdl.so.7": "libltdl7",
+        "libkrb5.so.3": "libkrb5-3",
+        "libgssapi_krb5.so.2": "libgssapi-krb5-2",
+    }
     drivers: ClassVar = ("mssql_python",)
 
     encrypt: bool | None = None
@@ -45,6 +52,8 @@ class TdsSettings(ServerSettings):
             "Encrypt": "yes" if encrypts else "no",
             "TrustServerCertificate": "yes" if trusts else "no",
             "ConnectRetryCount": "0",
+            "KeepAlive": str(KEEPALIVE_IDLE),
+            "KeepAliveInterval": str(KEEPALIVE_INTERVAL),
             **endpoint.options,
         }
         if endpoint.user is None and self.authentication is None:

@@ -1,0 +1,60 @@
+"""Types that nobody knows by that name, and what a connector needs of the system."""
+
+from __future__ import annotations
+
+import sys
+from typing import ClassVar
+
+import pytest
+
+from hygge.catalog import find_types
+from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
+from hygge.errors import ConfigError, UsageError
+from hygge.redact import redact
+
+
+@pytest.mark.parametrize(
+    ("called", "name"),
+    [
+        ("oracle", "odbc"),
+        ("mariadb", "mysql"),
+        ("pg", "postgres"),
+        ("PostgreSQL", "postgres"),
+        ("sqlserver", "mssql"),
+        ("duck", "duckdb"),
+        ("postgers", "postgres"),
+    ],
+)
+def test_what_people_call_a_type_leads_to_its_name(called: str, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"did you mean '{name}'"):
+        HomeConfig.create({"type": called})
+    with pytest.raises(UsageError, match=f"did you mean '{name}'"):
+        find_types(called)
+
+
+def test_a_store_is_suggested_only_where_there_is_one() -> None:
+    with pytest.raises(ConfigError, match="unknown store type 'oracle'") as raised:
+        StoreConfig.create({"type": "oracle"})
+    assert "odbc" not in str(raised.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libraries are looked for on Linux")
+def test_a_library_of_the_system_that_is_missing_is_named() -> None:
+    class Needy(ConnectorConfig):
+        libraries: ClassVar = {"libc.so.6": "libc6", "libnowhere.so.7": "libnowhere7"}
+
+    assert Needy.missing_libraries() == ["libnowhere.so.7"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("give one:  password: ${DB_PASSWORD}", "give one:  password: ${DB_PASSWORD}"),
+        ("password: ${file:/run/secrets/x}", "password: ${file:/run/secrets/x}"),
+        ("password=${x}hunter2", "password=***"),
+        ("password: hunter2", "password: ***"),
+        ("password='${x}'", "password=***"),
+    ],
+)
+def test_the_name_of_a_variable_is_no_secret(text: str, shown: str) -> None:
+    assert redact(text) == shown
