@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hygge.casting import exact_cast
 from hygge.errors import HomeError
 from hygge.files.blocks import Block, BlockReader, count_lines
+from hygge.files.encodings import encoding_hint
 from hygge.files.inference import read_floats
 from hygge.files.json_kinds import DEEPEST, ContradictionError, Kind, NoJsonError, parse, text_of
 
@@ -155,9 +156,8 @@ class JsonReader:
         try:
             data.decode()
         except UnicodeDecodeError as error:
-            raise self._error(
-                block, error.start, "invalid UTF-8", "correct `encoding` in the home's file"
-            ) from error
+            hint = encoding_hint(data, error.start)
+            raise self._error(block, error.start, "invalid UTF-8", hint) from error
         lines = count_lines(data) + (not data.endswith(b"\n"))
         is_usual = data.count(b"\n{") + data.startswith(b"{") == lines
         doubtful = _deep_lines(data)

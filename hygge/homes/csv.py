@@ -18,14 +18,14 @@ from hygge.files.decoding import Encoding, open_text
 from hygge.files.delimited import DelimitedReader
 from hygge.files.dialects import FALSE_VALUES, TRUE_VALUES, Dialect
 from hygge.files.faults import NoColumnsError
-from hygge.files.home import FileHome, FileHomeConfig, FileSource
+from hygge.files.home import FileSource
 from hygge.files.inference import TEXT, Guess, TextType, candidates
 from hygge.files.layout import DataFile
 from hygge.files.moments import FormatText, moment_format
 from hygge.files.numbers import NumberFormat
-from hygge.files.packing import COMPRESSIONS
 from hygge.files.pieces import FileFacts, Piece
 from hygge.files.remarks import Remarks
+from hygge.files.text_home import TextHome, TextHomeConfig
 from hygge.files.tidying import AUTO, Rules
 from hygge.plurals import plural
 from hygge.settings import Names
@@ -56,11 +56,10 @@ Formats = Annotated[
 """A list of formats; one may stand alone."""
 
 
-class CsvHomeConfig(FileHomeConfig, type="csv"):
+class CsvHomeConfig(TextHomeConfig, type="csv"):
     """Reads delimited text: comma, tab or any other separated values."""
 
     extensions: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
-    compressions: ClassVar[tuple[str, ...]] = COMPRESSIONS
 
     delimiter: Annotated[str, Field(min_length=1, max_length=8)] | None = None
     """What stands between two values, one character or several.
@@ -248,7 +247,7 @@ class CsvHomeConfig(FileHomeConfig, type="csv"):
         return CsvHome(self, context)
 
 
-class CsvHome(FileHome):
+class CsvHome(TextHome):
     """A directory of delimited text files."""
 
     def __init__(self, config: CsvHomeConfig, context: ProjectContext) -> None:
@@ -257,7 +256,7 @@ class CsvHome(FileHome):
 
     def source(self, request: ReadRequest, files: Sequence[DataFile]) -> CsvSource:
         """Return the view on `files`; reads their headers and samples, or all when thorough."""
-        return CsvSource(request, files, self.config)
+        return CsvSource(request, files, self.config.of(request.entity))
 
 
 class CsvSource(FileSource):

@@ -15,12 +15,12 @@ from hygge.errors import HomeError, LateTypeError
 from hygge.files.blocks import BlockReader
 from hygge.files.decoding import Encoding, open_text
 from hygge.files.faults import NoColumnsError
-from hygge.files.home import FileHome, FileHomeConfig, FileSource
+from hygge.files.home import FileSource
 from hygge.files.json_blocks import JsonReader, cut_lines
 from hygge.files.json_kinds import ContradictionError, Kind
 from hygge.files.layout import DataFile
-from hygge.files.packing import COMPRESSIONS
 from hygge.files.pieces import FileFacts, Piece
+from hygge.files.text_home import TextHome, TextHomeConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +30,7 @@ _SAMPLED_FILES = 8
 _LEAST_BLOCK, _LARGEST_BLOCK = 2**16, 2**23
 
 
-class JsonlHomeConfig(FileHomeConfig, type="jsonl"):
+class JsonlHomeConfig(TextHomeConfig, type="jsonl"):
     """Reads files with one JSON object in each line.
 
     Numbers that neither a 64-bit integer nor a double holds exactly, and columns whose values are
@@ -38,7 +38,6 @@ class JsonlHomeConfig(FileHomeConfig, type="jsonl"):
     """
 
     extensions: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson", ".json")
-    compressions: ClassVar[tuple[str, ...]] = COMPRESSIONS
 
     encoding: Encoding = "utf-8"
     """The files' encoding, e.g. utf-16."""
@@ -58,7 +57,7 @@ class JsonlHomeConfig(FileHomeConfig, type="jsonl"):
         return JsonlHome(self, context)
 
 
-class JsonlHome(FileHome):
+class JsonlHome(TextHome):
     """A directory of files with one JSON object in each line."""
 
     def __init__(self, config: JsonlHomeConfig, context: ProjectContext) -> None:
@@ -67,7 +66,7 @@ class JsonlHome(FileHome):
 
     def source(self, request: ReadRequest, files: Sequence[DataFile]) -> JsonlSource:
         """Return the view on `files`; reads samples of them, or all when thorough."""
-        return JsonlSource(request, files, self.config)
+        return JsonlSource(request, files, self.config.of(request.entity))
 
 
 class JsonlSource(FileSource):
