@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from hygge.model import (
+    WARNING,
     Event,
     MoveFinished,
     MoveRetried,
@@ -51,7 +52,11 @@ def _log_attempt(event: MoveStarted | MoveRetried) -> None:
         log.info("move started", extra=fields)
     else:
         log.warning(
-            "attempt failed, trying again in %.1f s: %s", event.wait, event.reason, extra=fields
+            "attempt failed, trying again in %.1f s (for %.0f s more): %s",
+            event.wait,
+            event.left,
+            event.reason,
+            extra=fields,
         )
 
 
@@ -63,6 +68,9 @@ def _log_outcome(run_id: str, outcome: Outcome) -> None:
         code, message = outcome.failure.code, outcome.failure.message
         log.log(level, "move %s [%s]: %s", outcome.result, code, message, extra=fields)
         return
+    for note in outcome.notes:
+        if note.startswith(WARNING):
+            log.warning("%s", note.removeprefix(WARNING), extra=fields)
     log.info(
         "move %s: %d rows, %d bytes in %.1f s",
         outcome.result,

@@ -12,7 +12,7 @@ import logging
 import re
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from shlex import quote
@@ -28,15 +28,16 @@ from hygge.errors import (
     HyggeError,
     LateTypeError,
     StoreError,
+    TimeoutExceeded,
 )
-from hygge.guards import reason_to_keep
+from hygge.guards import reason_to_keep, shrinkage
 from hygge.history import Past, next_commit
-from hygge.locks import move_lock
 from hygge.logs import context
 from hygge.model import (
     Changes,
     Commit,
     Failure,
+    Mode,
     MovePublishing,
     MoveRetried,
     MoveStarted,
@@ -73,6 +74,7 @@ class _Published:
     notes: tuple[str, ...] = ()
     receipt: Receipt | None = None
     changes: Changes | None = None
+    rows_before: int | None = None
 
 
 def run_move(move: Move, scope: RunScope) -> Outcome:
@@ -81,7 +83,7 @@ def run_move(move: Move, scope: RunScope) -> Outcome:
     running: _Moving | None = None
     outcome = move.outcome()
     try:
-        with move_lock(scope.context.root, move.flow, move.entity, scope.run_id):
+        with move.lock(scope.context, scope.run_id):
             running = _Moving(move, scope)
             published = running.run()
         outcome = replace(
@@ -92,11 +94,14 @@ def run_move(move: Move, scope: RunScope) -> Outcome:
             seq=published.seq,
             notes=published.notes,
             receipt=published.receipt,
+            rows_before=published.rows_before,
             **(asdict(published.changes) if published.changes else {}),
         )
     except BaseException as error:
         # A driver's panic is no Exception; in a thread nobody would ever hear of it.
         result = Result.CANCELLED if isinstance(error, Cancelled) else Result.FAILED
+        if running is not None and isinstance(error, Cancelled | TimeoutExceeded):
+            running.explain(error)
         outcome = replace(outcome, result=result, failure=failure_of(error, move.where, move.flow))
     attempts_made = 0 if running is None else running.attempt
     return replace(outcome, seconds=time.monotonic() - started, attempts=attempts_made)
@@ -138,17 +143,26 @@ class _Moving:
         self._home = move.home.home(scope.context)
         self._store = move.store.store(scope.context)
         self._published: _Published | None = None
+        self._retried: str | None = None
+        """Why the last attempt failed, while the next one is waited for."""
+
+    def explain(self, error: HyggeError) -> None:
+        """Add to an error that ends a wait for another attempt why the last one failed."""
+        if self._retried is not None:
+            error.add_note(f"attempt {self.attempt} had failed: {self._retried}")
 
     def run(self) -> _Published:
         """Run attempts until one publishes."""
         published = None
         for attempt in attempts(
             self._move.settings.retries,
+            seconds=self._move.settings.retry_for,
             is_transient=self._is_transient,
             sleep=self._watch.sleep,
             on_retry=self._tell_retry,
         ):
             self.attempt += 1
+            self._retried = None
             with attempt:
                 published = self._run_attempt()
         if published is None:
@@ -304,13 +318,34 @@ class _Moving:
             shape=prepared.shape.record,
         )
         notes = (*notes, *seen, *self._commit(target, parts, commit))
-        if rows == self._scope.limit:
-            notes = (*notes, f"moved the first {plural(rows, 'row')} only, as the limit asks")
+        notes = (*notes, *self._what_changed(rows, last))
         size = sum(part.bytes for part in parts)
+        before = last.total_rows if last and settings.mode is Mode.REPLACE else None
         self._published = _Published(
-            Result.OK, rows, size, commit.seq, notes, receipt, target.changes
+            Result.OK,
+            rows,
+            size,
+            commit.seq,
+            notes,
+            receipt,
+            target.changes,
+            before,
         )
         return self._published
+
+    def _what_changed(self, rows: int, last: Commit | None) -> Iterator[str]:
+        """Yield what a person should know of the place after `rows` rows were published there."""
+        move = self._move
+        if rows == self._scope.limit:
+            yield f"moved the first {plural(rows, 'row')} only, as the limit asks"
+        if move.is_scratch:
+            yield f"the rows are in {move.into} of store {move.store_name}, which is for tries only"
+            return
+        only = "" if move.entity == move.flow else f" --entity {move.entity}"
+        undo = f"hygge undo {move.flow}{only}"
+        shrunk = shrinkage(move.settings, rows, last, undo=undo, where=move.where)
+        if shrunk is not None:
+            yield shrunk
 
     def _stage(
         self, target: Target, prepared: Prepared, sieve: Sieve
@@ -381,12 +416,12 @@ class _Moving:
             return any(self._store.is_transient(cause) for cause in causes)
         return False
 
-    def _tell_retry(self, attempt: int, error: BaseException, wait: float) -> None:
-        move = self._move
+    def _tell_retry(self, attempt: int, error: BaseException, wait: float, left: float) -> None:
+        move, self._retried = self._move, str(error)
         # The frames of what failed still hold batches, and the wait may be long.
         traceback.clear_frames(error.__traceback__)
         self._scope.emit(
-            MoveRetried(self._scope.run_id, move.flow, move.entity, attempt, str(error), wait)
+            MoveRetried(self._scope.run_id, move.flow, move.entity, attempt, str(error), wait, left)
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hygge.backfill import Ends
 from hygge.errors import FlowError
-from hygge.model import Commit, Mode, Result
+from hygge.model import WARNING, Commit, Mode, Result
 from hygge.plurals import plural
 from hygge.requests import WriteRequest
 from hygge.settings import MoveSettings
@@ -15,6 +15,10 @@ _NOT_ADOPTED = (
     "the home has no rows of {entity}, so nothing was taken over "
     "(set on_empty: replace to empty the place)"
 )
+
+
+LARGE_SHRINK = 0.5
+"""A replace that loses a larger share of the rows is warned of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,44 @@ def reason_to_keep(
     if settings.incremental is not None:
         return None if is_news else Kept(Result.OK, "nothing new")
     return Kept(Result.OK, f"the home has no rows to {settings.mode}")
+
+
+def check_limit(
+    settings: MoveSettings, limit: int | None, last: Commit | None, *, flow: str, into: str
+) -> None:
+    """Raise `FlowError` where a replace by `limit` rows would leave fewer rows than stand there."""
+    if limit is None or last is None or settings.mode is not Mode.REPLACE:
+        return
+    if limit < last.total_rows:
+        raise FlowError(
+            f"--limit {limit} would replace the {plural(last.total_rows, 'row')} of {into} by "
+            f"{limit:,} at most; nothing was moved",
+            hint=f"look at {plural(limit, 'row')} in a place of their own:  "
+            f"hygge go {flow} --limit {limit} --into-scratch",
+            code="HG580",
+        )
+
+
+def shrinkage(
+    settings: MoveSettings, rows: int, last: Commit | None, *, undo: str, where: str
+) -> str | None:
+    """Return how much smaller a replace by `rows` rows makes a place; None where it does not.
+
+    Beyond half it is a warning, unless the flow says with `max_shrink` how much it may be. `undo`
+    is the command that reverts it.
+    """
+    if last is None or settings.mode is not Mode.REPLACE or rows >= last.total_rows:
+        return None
+    before = last.total_rows
+    told = f"{before:,} before, {rows:,} now: {plural(before - rows, 'row')} fewer"
+    share = 1 - rows / before
+    if share <= LARGE_SHRINK or settings.max_shrink is not None:
+        return told
+    way = f"  {undo}  reverts it;" if settings.keep_generations else ""
+    return (
+        f"{WARNING}{told} ({share:.0%}). If that is wrong:{way}  max_shrink: {LARGE_SHRINK:.0%}"
+        f"  in {where} refuses it the next time"
+    )
 
 
 def _reason_not_to_replace(

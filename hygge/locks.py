@@ -18,7 +18,7 @@ from hygge.private import private_folder
 from hygge.processes import identity, is_alive
 from hygge.system import NO_LOCKS, explain, way_out
 
-_LONGEST_NAME = 200
+_LONGEST_NAME = 100
 _LOOK_SECONDS = 0.02
 """Longer than `holder_of` holds a lock."""
 
@@ -119,42 +119,43 @@ def write_note(descriptor: int, note: bytes) -> None:
 
 
 @contextmanager
-def move_lock(root: Path, flow: str, entity: str, run_id: str) -> Iterator[None]:
-    """Hold `.hygge/locks/<flow>.<entity>.lock` for the length of a move.
+def move_lock(root: Path, place: str, what: str, run_id: str) -> Iterator[None]:
+    """Hold a lock file in `.hygge/locks/` for the length of a move of `what` into `place`.
 
-    Politeness only: it saves the work of a second run; the store's own numbered commits are what
-    keeps two runs apart. Raises `FlowError` when another process holds it and `ConfigError` when
+    Moves into other places, as in another environment, do not wait for each other. Politeness only:
+    it saves the work of a second run; the store's own numbered commits are what keeps two runs
+    apart. Raises `FlowError` when another process holds it and `ConfigError` when
     it cannot be written.
     """
     with ExitStack() as stack:
         try:
-            path = private_folder(root, "locks") / _file_name(f"{flow}.{entity}")
+            path = private_folder(root, "locks") / _file_name(place)
             descriptor = stack.enter_context(lock_file(path))
             write_note(descriptor, lock_note(run_id))
         except LockHeldError as error:
-            raise _moving(flow, entity, error.note) from None
+            raise _moving(what, error.note) from None
         except OSError as error:
             raise _unwritable(root, error) from error
         yield
 
 
-def refuse_moving(root: Path, flow: str, entity: str) -> None:
+def refuse_moving(root: Path, place: str, what: str) -> None:
     """Raise what `move_lock` would raise, and take nothing."""
     folder = root / ".hygge"
     try:
-        note = holder_of(folder / "locks" / _file_name(f"{flow}.{entity}"))
+        note = holder_of(folder / "locks" / _file_name(place))
     except OSError as error:
         raise _unwritable(root, error) from error
     if note is not None:
-        raise _moving(flow, entity, note)
+        raise _moving(what, note)
     nearest = next(path for path in (folder / "locks", folder, root) if path.exists())
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise _unwritable(root, PermissionError(errno.EACCES, "Permission denied", str(nearest)))
 
 
-def _moving(flow: str, entity: str, note: bytes) -> FlowError:
+def _moving(what: str, note: bytes) -> FlowError:
     return FlowError(
-        f"{flow} ({entity}) is already being moved by another run {_described(note)}",
+        f"{what} is already being moved by another run {_described(note)}",
         hint="wait until that run has ended, or stop it",
         code="HG543",
     )
@@ -175,8 +176,7 @@ def _described(note: bytes) -> str:
         return "(it has not said which)"
 
 
-def _file_name(name: str) -> str:
-    safe = quote(name, safe=" ")
-    if len(safe) > _LONGEST_NAME:
-        safe = f"{safe[:100]}-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
-    return f"{safe}.lock"
+def _file_name(place: str) -> str:
+    """Return a name that a person can tell the place from, and no other place has."""
+    name = quote(place.rpartition("/")[2], safe=" ")[:_LONGEST_NAME]
+    return f"{name}-{hashlib.sha256(place.encode()).hexdigest()[:32]}.lock"

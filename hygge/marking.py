@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from hygge.connector import ProjectContext, Target, WriteRequest
 from hygge.errors import FlowError, HomeError, HyggeError, StoreError
 from hygge.flow import failure_of
-from hygge.locks import move_lock
 from hygge.model import (
     BY_HAND,
     Commit,
@@ -158,7 +157,7 @@ def _outcome(one: Position, plan: Plan, run_id: str) -> Outcome:
     outcome = replace(move.outcome(), mode=Mode.APPEND, attempts=1)
     try:
         with (
-            move_lock(plan.context.root, move.flow, move.entity, run_id),
+            move.lock(plan.context, run_id),
             _opened(move, plan, run_id) as target,
         ):
             seq = _commit(one, target, run_id)

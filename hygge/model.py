@@ -15,6 +15,10 @@ BY_HAND = "by hand: "
 """How the note of an outcome begins that tells what somebody set with `hygge state`."""
 
 
+WARNING = "warning: "
+"""How the note of an outcome begins that a person should not miss."""
+
+
 class Mode(StrEnum):
     """How a commit meets what is already there."""
 
@@ -256,6 +260,8 @@ class Outcome:
     """Rows of a merge whose key was there already, or None."""
     deleted: int | None = None
     """Rows that a merge deleted or marked as deleted, or None."""
+    rows_before: int | None = None
+    """Rows of the place that a replace took the place of; None for other moves and the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +371,8 @@ class MoveRetried(Event):
     attempt: int
     reason: str
     wait: float
+    left: float = 0.0
+    """Seconds that may still be spent waiting after that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -12,6 +13,7 @@ from hygge.backfill import Ends
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig, WriteRequest
 from hygge.errors import ConfigError, HomeError, HyggeError, UsageError
 from hygge.held import held_types
+from hygge.locks import move_lock
 from hygge.model import Ability, Failure, Manner, Mode, Outcome, Result
 from hygge.settings import Incremental, MoveSettings
 from hygge.shape import stored_dedupe, stored_key
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from hygge.project import EntitySpec, FlowOutline, FlowSpec, Project
+
+
+SCRATCH = "_scratch"
+"""What the name of a place for tries ends with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class Move:
     """Whether a merge moves every row of the home again."""
     accepts: bool = False
     """Whether rows that were moved before may stay in another shape."""
+    is_scratch: bool = False
+    """Whether it goes into a place for tries, and not where the flow publishes."""
 
     def outcome(self, result: Result = Result.FAILED, failure: Failure | None = None) -> Outcome:
         """Return what became of it, of no rows as yet."""
@@ -78,6 +86,20 @@ class Move:
 
     starts_anew: bool = False
     """Whether it takes the types of the home's values, whatever the store holds them in."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{self.flow} ({self.entity})"
+
+    def place(self, context: ProjectContext) -> str:
+        """Return where it goes, told apart from every other place."""
+        places = self.store.places(context, self.into)
+        return "\n".join(places) or f"{self.store!r}/{self.into}"
+
+    def lock(self, context: ProjectContext, run_id: str) -> AbstractContextManager[None]:
+        """Keep other moves into its place out; see `move_lock`."""
+        return move_lock(context.root, self.place(context), self.name, run_id)
 
     def request(self, held: Callable[[], pa.Schema | None] = lambda: None) -> ReadRequest:
         """Return what the home is asked for, whatever was moved before.
@@ -142,6 +164,8 @@ class Plan:
     """Whether rows that were moved in another shape stay as they are."""
     full_refresh: bool = False
     """Whether every move replaces what its store holds, whatever its mode."""
+    into_scratch: bool = False
+    """Whether every move goes into a place of its own, for tries."""
     env: str | None = None
     """The environment whose overlay the moves were made with."""
     is_partial: bool = False
@@ -157,6 +181,7 @@ class Plan:
             self.limit,
             low,
             high,
+            self.into_scratch,
             backfill=self.backfill,
             accept_changes=self.accepts,
         )
@@ -185,30 +210,35 @@ def make_plan(
     again: Ends | None = None,
     backfill: bool = False,
     accepts: bool = False,
+    into_scratch: bool = False,
 ) -> Plan:
     """Return the moves that `selection` picks from `project`.
 
     With `full_refresh` every move replaces what its store holds, whatever its mode; with `again`
     each moves a range of its watermark column; with `backfill` each merges every row of its home
-    again. With `accepts` rows that were moved in another shape stay as they are. Asks homes for
-    their entities only where a flow names them by a glob. Raises `UsageError` when nothing is
-    selected and `ConfigError` when variables or drivers are missing or two moves would write one
-    place.
+    again. With `accepts` rows that were moved in another shape stay as they are; with
+    `into_scratch` each move replaces what is in a place for tries beside that of its flow. Asks
+    homes for their entities only where a flow names them by a glob. Raises `UsageError` when
+    nothing is selected and `ConfigError` when variables or drivers are missing or two moves would
+    write one place.
     """
     names = select_flows(project.flows, selection)
     found = [item for flow in project.resolve(names) for item in _moves(flow, project.context)]
     moves = [item for item in found if isinstance(item, Move)]
     unplanned = tuple(item for item in found if isinstance(item, Unplanned))
-    kept = tuple(
-        _refreshed(move) if full_refresh else move for move in moves if _is_wanted(move, selection)
-    )
+    kept = tuple(move for move in moves if _is_wanted(move, selection))
+    if full_refresh:
+        kept = tuple(map(_refreshed, kept))
+    if into_scratch:
+        _check_scratch(again=again, adopt=adopt)
+        kept = tuple(map(_in_scratch, kept))
     if not kept and not unplanned:
         raise _nothing_selected(selection, [move.entity for move in moves])
     if backfill:
         _check_backfill(kept)
     kept = tuple(replace(move, fills=backfill, accepts=accepts or backfill) for move in kept)
     _check_places(kept, project.context)
-    _check_asked(kept, again=again, limit=limit)
+    _check_asked(kept, again=again, limit=limit, adopt=adopt)
     return Plan(
         context=project.context,
         moves=kept,
@@ -223,16 +253,19 @@ def make_plan(
         backfill=backfill,
         accepts=accepts,
         full_refresh=full_refresh,
+        into_scratch=into_scratch,
         env=project.env,
         is_partial=bool(selection.entities or selection.pairs is not None),
     )
 
 
-def _check_asked(moves: Sequence[Move], *, again: Ends | None, limit: int | None) -> None:
+def _check_asked(
+    moves: Sequence[Move], *, again: Ends | None, limit: int | None, adopt: bool
+) -> None:
     if again is not None:
         _check_ranges(moves)
     if limit is not None:
-        _check_limit(moves)
+        _check_limit(moves, limit, adopt=adopt)
 
 
 def _check_backfill(moves: Iterable[Move]) -> None:
@@ -263,15 +296,33 @@ def _check_ranges(moves: Iterable[Move]) -> None:
             )
 
 
-def _check_limit(moves: Iterable[Move]) -> None:
+def _check_scratch(*, again: Ends | None, adopt: bool) -> None:
+    """Raise `UsageError` for options that mean nothing in a place for tries."""
+    if again is not None or adopt:
+        options = "--adopt" if adopt else "--from and --to"
+        raise UsageError(
+            f"{options} has no meaning with --into-scratch, which replaces what is in a place of "
+            "its own",
+            hint=f"leave out  {options}, or leave out  --into-scratch",
+        )
+
+
+def _check_limit(moves: Iterable[Move], limit: int, *, adopt: bool) -> None:
     """Raise `UsageError` for moves that could never bring what a limit leaves out."""
     for move in moves:
+        if adopt and move.settings.mode is Mode.REPLACE:
+            raise UsageError(
+                f"--limit with --adopt would replace what others wrote to {move.into} by "
+                f"{limit:,} rows at most",
+                hint=f"hygge go {move.flow} --limit {limit} --into-scratch",
+            )
         if move.settings.incremental is not None or move.settings.delete_missing:
             key = "incremental" if move.settings.incremental is not None else "delete_missing"
             raise UsageError(
                 f"--limit would leave out rows of {move.flow} ({move.entity}) as if they were "
                 f"not there, and '{key}' would take that for true",
-                hint="name other flows, or look at what would move with  hygge go --dry-run",
+                hint=f"look at some rows in a place of their own:  hygge go {move.flow} "
+                f"--limit {limit} --into-scratch",
             )
 
 
@@ -376,6 +427,34 @@ def _move(flow: FlowSpec, spec: EntitySpec, name: str) -> Move:
 def _refreshed(move: Move) -> Move:
     settings = move.settings.model_copy(update={"mode": Mode.REPLACE})
     return replace(move, settings=settings, starts_anew=True)
+
+
+def _in_scratch(move: Move) -> Move:
+    """Return a move of the same rows into a place for tries, which knows nothing of those before.
+
+    Raises `UsageError` where no entity of the store can be called like that.
+    """
+    into = f"{move.into}{SCRATCH}"
+    reason = move.store.refuse_name(into)
+    if reason is not None:
+        raise UsageError(
+            f"--into-scratch would write {into} of store {move.store_name}: {reason}",
+            hint=f"give the entity a shorter name with  into:  in {move.where}",
+        )
+    settings = move.settings.model_copy(
+        update={
+            "mode": Mode.REPLACE,
+            "incremental": None,
+            "delete_missing": None,
+            "primary_key": (),
+            "dedupe_by": (),
+            "max_shrink": None,
+            "on_empty": "replace",
+            "guarantee": None,
+            "keep_generations": 0,
+        }
+    )
+    return replace(move, into=into, settings=settings, is_scratch=True, starts_anew=True)
 
 
 def _check_places(moves: Iterable[Move], context: ProjectContext) -> None:

@@ -18,6 +18,7 @@ from hygge.connector import Inspection, WriteRequest
 from hygge.contract import Difference, differences, typed
 from hygge.errors import HomeError, HyggeError, StoreError
 from hygge.flow import failure_of
+from hygge.guards import shrinkage
 from hygge.history import Past
 from hygge.increment import Increment
 from hygge.locks import refuse_moving
@@ -99,7 +100,7 @@ def previews(plan: Plan) -> Iterator[Preview]:
 def _look(preview: Preview, plan: Plan, terms: Terms) -> None:
     """Do what a move does before its first row, with a place that is only looked at."""
     move = preview.move
-    refuse_moving(plan.context.root, move.flow, move.entity)
+    refuse_moving(plan.context.root, move.place(plan.context), move.name)
     store = move.store.store(plan.context)
     request = move.write_request(terms.run_id, adopt=plan.adopt)
     if terms.again is not None:
@@ -201,6 +202,10 @@ def _path(move: Move, field: pa.Field, home: pa.Schema, source: str | None) -> C
 
 def _destroyed(preview: Preview, last: Commit, *, full_refresh: bool) -> Iterator[str]:
     settings, into = preview.move.settings, preview.move.into
+    if preview.rows is not None:
+        undo, where = f"hygge undo {preview.move.flow}", preview.move.where
+        shrunk = shrinkage(settings, preview.rows, last, undo=undo, where=where)
+        yield from [] if shrunk is None else [shrunk]
     if settings.mode is Mode.REPLACE and last.total_rows:
         why = " (--full-refresh)" if full_refresh else ""
         rows = plural(last.total_rows, f"row of {into} is", f"rows of {into} are")

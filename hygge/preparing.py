@@ -14,6 +14,7 @@ from hygge.checks import check_columns
 from hygge.comparing import check_compared
 from hygge.connector import Ability, Inspection, Source, WriteRequest
 from hygge.contract import Agreement, HomeNames, agree, typed
+from hygge.guards import check_limit
 from hygge.history import Past
 from hygge.increment import Increment
 from hygge.model import Commit, Watermark
@@ -98,6 +99,8 @@ class Prepared:
 
 def prepare(move: Move, source: Source, past: Past, last: Commit | None, terms: Terms) -> Prepared:
     """Return what becomes of the rows of an open source; raise `FlowError` for what cannot be."""
+    if not move.is_scratch:
+        check_limit(move.settings, terms.limit, last, flow=move.flow, into=move.into)
     check_promise(move.settings, limit=terms.limit, again=past.again(source.ledger))
     check_pinned(source.schema, move.pinned, move.flow, is_part=bool(past.moved))
     shape = Shape(

@@ -1,44 +1,52 @@
-"""One retry policy: whole attempts, exponential backoff with full jitter, transient errors only."""
+"""One retry policy: whole attempts, growing waits with jitter, transient errors only."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 
-from tenacity import (
-    AttemptManager,
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_random_exponential,
-)
+from tenacity import AttemptManager, RetryCallState, Retrying, retry_if_exception
 
-FIRST_WAIT_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 60.0
+FIRST_WAIT_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 120.0
 
 
 def attempts(
     retries: int,
     *,
+    seconds: float,
     is_transient: Callable[[BaseException], bool],
     sleep: Callable[[float], None],
-    on_retry: Callable[[int, BaseException, float], None],
+    on_retry: Callable[[int, BaseException, float, float], None],
 ) -> Iterator[AttemptManager]:
     """Yield attempts until one succeeds; the last error is raised as it is.
 
-    `on_retry` is told the attempt that failed, its error and the seconds until the next one.
-    `sleep` waits, and may raise to give up. The wait before attempt n+1 is drawn evenly from
-    0 … 0.5·2ⁿ seconds, at most 60 (full jitter, so that many moves do not return together).
+    There are at most `retries` more attempts, and at most `seconds` are spent waiting for them.
+    `on_retry` receives the attempt that failed, its error, the seconds until the next one and those
+    that are left after it. `sleep` waits, and may raise to give up. Waits double from 1 second to 2
+    minutes; each is drawn from the upper half of its range, so that many moves do not return
+    together, and the last one ends when all seconds are spent.
     """
+    spent = 0.0
+
+    def wait(state: RetryCallState) -> float:
+        longest = FIRST_WAIT_SECONDS * 2.0 ** min(state.attempt_number - 1, 30)
+        drawn = min(longest, LONGEST_WAIT_SECONDS) * random.uniform(0.5, 1)
+        return min(drawn, seconds - spent)
+
+    def is_over(state: RetryCallState) -> bool:
+        return state.attempt_number > retries or spent >= seconds
 
     def before_sleep(state: RetryCallState) -> None:
+        nonlocal spent
         error = state.outcome.exception() if state.outcome else None
+        spent += state.upcoming_sleep
         if error is not None:
-            on_retry(state.attempt_number, error, state.upcoming_sleep)
+            on_retry(state.attempt_number, error, state.upcoming_sleep, seconds - spent)
 
     yield from Retrying(
-        stop=stop_after_attempt(retries + 1),
-        wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
+        stop=is_over,
+        wait=wait,
         retry=retry_if_exception(is_transient),
         sleep=sleep,
         before_sleep=before_sleep,

@@ -366,8 +366,13 @@ class DefaultSettings(Settings):
     """How many commits `hygge undo` can take back; 0 keeps nothing for it."""
     parallel: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
     """Splits of one entity that are read at once."""
-    retries: Annotated[int, Field(ge=0, le=100)] = 3
-    """How often a move is tried again after an error that may pass."""
+    retries: Annotated[int, Field(ge=0, le=100)] = 20
+    """How often a move is tried again after an error that may pass, such as a lost connection.
+
+    Waits between attempts double from 1 second to 2 minutes.
+    """
+    retry_for: Seconds = 600.0
+    """How long a move waits in all for such an error to pass, written like `10m`."""
     timeout: Seconds | None = None
     """The longest a move may take, all its attempts together."""
 

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from hygge.connector import Target, WriteRequest
 from hygge.errors import CommitUnknownError, HyggeError, StoreError
 from hygge.flow import failure_of
-from hygge.locks import move_lock
 from hygge.model import (
     Commit,
     Event,
@@ -107,7 +106,7 @@ def _locked_look(plan: Plan, run_id: str, locks: ExitStack) -> list[Outlook]:
     """Take the lock of every move, then look at each."""
     for move in plan.moves:
         try:
-            locks.enter_context(move_lock(plan.context.root, move.flow, move.entity, run_id))
+            locks.enter_context(move.lock(plan.context, run_id))
         except HyggeError as error:
             failed = Outlook(move, failure=failure_of(error, move.where, move.flow))
             return [failed if one is move else Outlook(one) for one in plan.moves]

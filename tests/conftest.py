@@ -8,6 +8,14 @@ from pathlib import Path
 import pytest
 from boxes import SOUND, Write
 from servers import Mysql, Postgres, schema_name
+from warm import FIRST_WAIT, LONGEST_WAIT
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait a moment between attempts, as `warm` does, and not the minutes of a real failover."""
+    monkeypatch.setattr("hygge.retry.FIRST_WAIT_SECONDS", FIRST_WAIT)
+    monkeypatch.setattr("hygge.retry.LONGEST_WAIT_SECONDS", LONGEST_WAIT)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 
 from hygge.errors import Cancelled
 from hygge.retry import attempts
+from hygge.settings import MoveSettings
 
 
 class Flaky:
@@ -20,16 +21,25 @@ class Flaky:
         return "done"
 
 
+@pytest.fixture(autouse=True)
+def short_waits() -> None:
+    """Wait as long as a user does: nothing here sleeps."""
+
+
 def run(
-    flaky: Flaky, retries: int, sleep: Callable[[float], None] | None = None
+    flaky: Flaky,
+    retries: int,
+    sleep: Callable[[float], None] | None = None,
+    seconds: float = 600.0,
 ) -> tuple[list[float], list[tuple[int, str]]]:
     waits: list[float] = []
     told: list[tuple[int, str]] = []
     for attempt in attempts(
         retries,
+        seconds=seconds,
         is_transient=lambda error: isinstance(error, OSError),
         sleep=sleep or waits.append,
-        on_retry=lambda number, error, _: told.append((number, str(error))),
+        on_retry=lambda number, error, wait, left: told.append((number, str(error))),
     ):
         with attempt:
             flaky.call()
@@ -41,8 +51,8 @@ def test_a_transient_error_is_tried_again_and_told() -> None:
     waits, told = run(flaky, retries=3)
     assert flaky.calls == 3
     assert told == [(1, "first"), (2, "second")]
-    assert 0 <= waits[0] <= 0.5
-    assert 0 <= waits[1] <= 1.0
+    assert 0.5 <= waits[0] <= 1.0
+    assert 1.0 <= waits[1] <= 2.0
 
 
 def test_any_other_error_is_never_tried_again() -> None:
@@ -67,3 +77,42 @@ def test_giving_up_while_waiting_ends_the_attempts() -> None:
     with pytest.raises(Cancelled):
         run(flaky, retries=5, sleep=sleep)
     assert flaky.calls == 1
+
+
+def test_waits_grow_to_minutes_and_end_when_all_seconds_are_spent() -> None:
+    waits: list[float] = []
+    with pytest.raises(OSError, match="down"):
+        run(Flaky(*[OSError("down")] * 99), retries=100, sleep=waits.append)
+    assert 60 <= max(waits) <= 120
+    assert sum(waits) == pytest.approx(600)
+    assert len(waits) >= 9
+
+
+def test_what_is_left_is_reported_with_each_wait() -> None:
+    left: list[float] = []
+    waits: list[float] = []
+    with pytest.raises(OSError, match="down"):
+        for attempt in attempts(
+            20,
+            seconds=10.0,
+            is_transient=lambda _: True,
+            sleep=waits.append,
+            on_retry=lambda number, error, wait, rest: left.append(rest),
+        ):
+            with attempt:
+                raise OSError("down")
+    assert left[-1] == pytest.approx(0)
+    assert left == pytest.approx([10 - sum(waits[: n + 1]) for n in range(len(waits))])
+
+
+def test_a_move_waits_ten_minutes_by_default() -> None:
+    settings = MoveSettings()
+    waits: list[float] = []
+    with pytest.raises(OSError, match="down"):
+        run(
+            Flaky(*[OSError("down")] * 99),
+            settings.retries,
+            waits.append,
+            settings.retry_for,
+        )
+    assert sum(waits) == pytest.approx(600)

@@ -481,9 +481,8 @@ def test_where_changes_cannot_be_seen_undo_says_so_before_it_acts(place: Place) 
 
 
 def test_a_run_that_holds_the_lock_keeps_undo_out(bad_append: Place) -> None:
-    from hygge.locks import move_lock
-
-    with move_lock(bad_append.root, "users", "users", "other"):
+    (move,) = make_plan(Project.load(bad_append.root), Selection()).moves
+    with move.lock(ProjectContext(bad_append.root), "other"):
         done = hygge(bad_append.root, "undo", "users", "--yes")
     assert done.returncode == 1
     assert "HG543" in done.stdout

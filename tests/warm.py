@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-import hygge
+import hygge.retry
 
 LIBRARIES = (
     *("adbc_driver_manager.dbapi", "adbc_driver_postgresql", "adbc_driver_sqlite", "duckdb"),
@@ -35,6 +35,8 @@ LIBRARIES = (
 LEFT_OUT = ("hygge.__main__", "hygge.homes", "hygge.stores", "hygge.testing")
 """A registry that holds no type yet is part of a fresh process."""
 MOST_BYTES = 2**17
+FIRST_WAIT, LONGEST_WAIT = 0.01, 0.05
+"""Seconds between attempts of a move."""
 
 
 class Warm:
@@ -146,6 +148,7 @@ def import_all() -> None:
     for module in pkgutil.walk_packages(hygge.__path__, "hygge."):
         if not module.name.startswith(LEFT_OUT):
             importlib.import_module(module.name)
+    hygge.retry.FIRST_WAIT_SECONDS, hygge.retry.LONGEST_WAIT_SECONDS = FIRST_WAIT, LONGEST_WAIT
     gc.collect()
     gc.freeze()
 

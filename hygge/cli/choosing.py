@@ -25,6 +25,10 @@ AllowProtected = Annotated[
 Limit = Annotated[
     int | None, typer.Option("--limit", min=1, help="Move at most N rows of each entity.")
 ]
+IntoScratch = Annotated[
+    bool,
+    typer.Option("--into-scratch", help="Into NAME_scratch beside the place of each entity."),
+]
 From = Annotated[
     str | None,
     typer.Option("--from", metavar="VALUE", help="Move again from this watermark value on."),

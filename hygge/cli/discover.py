@@ -21,20 +21,21 @@ def discover(
     as_json: _Json = False,
 ) -> None:
     """Look into a home: its entities, their rows, keys and columns; moves nothing."""
+    from hygge.cli.projects import load_project, tell_elsewhere
     from hygge.console.discovered import show_survey, write_survey
     from hygge.console.errors import show_warning
     from hygge.console.output import standard_error, standard_output
-    from hygge.project import Project, find_root
     from hygge.survey import survey
 
     given = ctx.obj
-    project = Project.load(find_root(given.directory), env=given.env, env_file=given.env_file)
+    project = load_project(given)
     found = survey(project.home(home).home(project.context), home, pattern)
     output, notes = standard_output(given.color), standard_error(given.color)
     if as_json:
         write_survey(found, home, output)
     else:
         show_survey(found, output, with_columns=columns)
+    tell_elsewhere(project, notes)
     for name, why in found.unread.items():
         show_warning(f"{name} could not be looked into: {why}", notes)
     raise typer.Exit(1 if found.unread else 0)

@@ -21,6 +21,7 @@ def doctor(
     as_json: _Json = False,
 ) -> None:
     """Connect to homes and stores and tell what is wrong with them, and what to do about it."""
+    from hygge.cli.projects import load_project, tell_elsewhere
     from hygge.console.health import (
         counted,
         show_examined,
@@ -28,12 +29,11 @@ def doctor(
         show_verdict,
         write_health,
     )
-    from hygge.console.output import standard_output
+    from hygge.console.output import standard_error, standard_output
     from hygge.doctor import examine, examine_project
-    from hygge.project import Project, find_root
 
     given = ctx.obj
-    project = Project.load(find_root(given.directory), env=given.env, env_file=given.env_file)
+    project = load_project(given)
     output = standard_output(given.color)
     examined = examine(project, names or (), seconds=timeout)
     own = [] if names else list(examine_project(project.root))
@@ -49,5 +49,6 @@ def doctor(
             show_examined(one, output)
             found += one.findings
         show_verdict(found, output)
+    tell_elsewhere(project, standard_error(given.color))
     output.raise_if_lost()
     raise typer.Exit(1 if counted(found)[0] else 0)

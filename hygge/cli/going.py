@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hygge import eventlog
 from hygge.cli.edge import BUG, show_crash
+from hygge.cli.projects import tell_elsewhere
 from hygge.console import commands
 from hygge.console.errors import show_note, show_warning
 from hygge.console.listeners import Listeners
@@ -180,9 +182,14 @@ class Going:
         return retry_command(env, words, names_base=names_base)
 
     def _make_plan(self, selection: Selection) -> Plan:
+        plan = self._planned(selection)
+        tell_elsewhere(self._project, self._notes)
+        return plan
+
+    def _planned(self, selection: Selection) -> Plan:
         manner = self._manner
-        if manner.full_refresh and not self._options.is_allowed:
-            check_protected(self._project, selection.flows)
+        if not self._options.is_allowed:
+            check_protected(self._project, manner, selection.flows)
         has_range = manner.low is not None or manner.high is not None
         return make_plan(
             self._project,
@@ -194,6 +201,7 @@ class Going:
             again=(manner.low, manner.high) if has_range else None,
             backfill=manner.backfill,
             accepts=manner.accept_changes,
+            into_scratch=manner.into_scratch,
         )
 
     def _run(self, plan: Plan, stop: Stop) -> RunFinished:
@@ -239,15 +247,25 @@ class Going:
             show_crash(what, "\n".join(traces), self._root, self._notes)
 
 
-def check_protected(project: Project, flows: Sequence[str]) -> None:
-    """Raise `UsageError` where stores may not be replaced just so."""
-    if project.protected:
-        where = f"environment '{project.env}'" if project.env else "this project"
+def check_protected(project: Project, manner: Manner, flows: Sequence[str]) -> None:
+    """Raise `UsageError` where stores are changed in a way that must be allowed."""
+    if manner.into_scratch or not project.protected:
+        return
+    where = f"environment '{project.env}'" if project.env else "this project"
+    if manner.full_refresh:
         words = " ".join([*flows, "--full-refresh --allow-protected"])
         raise UsageError(
             f"{where} is protected, and --full-refresh would replace what its stores hold; "
             "nothing was moved",
             hint=f"look at  hygge plan {words} , and if it is right, run  hygge go {words}",
+            code="HG221",
+        )
+    if manner.limit is not None:
+        raise UsageError(
+            f"{where} is protected, and --limit would publish a part of the rows; nothing was "
+            "moved",
+            hint="look at them in a place of their own:  "
+            f"{shlex.join(['hygge', 'go', *flows, *manner.words(), '--into-scratch'])}",
             code="HG221",
         )
 

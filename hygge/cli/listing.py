@@ -15,13 +15,14 @@ def listing(
     """Show the flows, homes and stores of the project."""
     import json
 
+    from hygge.cli.projects import load_project, tell_elsewhere
     from hygge.console.flows import project_fields, show_project
-    from hygge.console.output import standard_output
-    from hygge.project import Project, find_root
+    from hygge.console.output import standard_error, standard_output
 
     given = ctx.obj
-    project = Project.load(find_root(given.directory), env=given.env, env_file=given.env_file)
+    project = load_project(given)
     output = standard_output(given.color)
+    tell_elsewhere(project, standard_error(given.color))
     if as_json:
         output.line(json.dumps(project_fields(project), indent=2))
         return

@@ -52,7 +52,8 @@ def plan(
     `go` with the same options makes before its first row. Exit code 1 when a move would fail.
     """
     from hygge.cli.going import check_protected
-    from hygge.console.output import standard_output
+    from hygge.cli.projects import tell_elsewhere
+    from hygge.console.output import standard_error, standard_output
     from hygge.console.planned import show_preview, show_rest, write_previews
     from hygge.plan import make_plan
     from hygge.planning import previews
@@ -80,8 +81,9 @@ def plan(
             show_preview(preview, output)
     show = write_previews if as_json else show_rest
     show(made, found, output)
+    tell_elsewhere(project, standard_error(given.color))
     output.raise_if_lost()
     is_bad = made.unplanned or any(one.failure is not None for one in found)
-    if full_refresh and not allow_protected:
-        check_protected(project, chosen.flows)
+    if not allow_protected:
+        check_protected(project, made.manner, chosen.flows)
     raise typer.Exit(1 if is_bad else 0)

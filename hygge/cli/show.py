@@ -16,14 +16,16 @@ def show(
     """Show a flow with everything resolved, and where each value comes from; secrets masked."""
     import json
 
+    from hygge.cli.projects import load_project, tell_elsewhere
     from hygge.console.flows import settings_fields, show_settings
-    from hygge.console.output import standard_output
-    from hygge.project import Project, find_root
+    from hygge.console.output import standard_error, standard_output
     from hygge.project.origins import show_flow
 
     given = ctx.obj
-    project = Project.load(find_root(given.directory), env=given.env, env_file=given.env_file)
+    project = load_project(given)
+    project.require([flow])
     settings = show_flow(project, flow)
+    tell_elsewhere(project, standard_error(given.color))
     output = standard_output(given.color)
     if as_json:
         fields = {"flow": flow, "env": project.env, "settings": settings_fields(settings)}

@@ -91,15 +91,16 @@ def clear_state(
 def _plan(
     given: Globals, flow: str | None, entities: Sequence[str], is_allowed: bool = True
 ) -> Plan:
+    from hygge.cli.projects import load_project, tell_elsewhere
+    from hygge.console.output import standard_error
     from hygge.plan import Selection, make_plan
-    from hygge.project import Project, find_root
 
-    root = find_root(given.directory)
-    project = Project.load(root, env=given.env, env_file=given.env_file)
+    project = load_project(given)
     if not is_allowed:
         _check_protected(project)
     flows = () if flow is None else (flow,)
     plan = make_plan(project, Selection(flows=flows, entities=tuple(entities)))
+    tell_elsewhere(project, standard_error(given.color))
     for unplanned in plan.unplanned:
         raise unplanned.error
     return plan

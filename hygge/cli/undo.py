@@ -60,12 +60,13 @@ def undo(
 
 
 def _plan(settings: Globals, flow: str, entities: Sequence[str]) -> Plan:
+    from hygge.cli.projects import load_project, tell_elsewhere
+    from hygge.console.output import standard_error
     from hygge.plan import Selection, make_plan
-    from hygge.project import Project, find_root
 
-    root = find_root(settings.directory)
-    project = Project.load(root, env=settings.env, env_file=settings.env_file)
+    project = load_project(settings)
     plan = make_plan(project, Selection(flows=(flow,), entities=tuple(entities)))
+    tell_elsewhere(project, standard_error(settings.color))
     for unplanned in plan.unplanned:
         raise unplanned.error
     return plan

@@ -29,17 +29,17 @@ def verify(
     """
     from datetime import UTC, datetime
 
-    from hygge.console.output import standard_output
+    from hygge.cli.projects import load_project, tell_elsewhere
+    from hygge.console.output import standard_error, standard_output
     from hygge.console.verdicts import show_unplanned, show_verdict, write_verdicts
     from hygge.plan import Selection, make_plan
-    from hygge.project import Project, find_root
     from hygge.verifying import Verifying
 
     given = ctx.obj
-    root = find_root(given.directory)
-    project = Project.load(root, env=given.env, env_file=given.env_file)
+    project = load_project(given)
     selection = Selection(flows=tuple(names or ()), entities=tuple(entity or ()))
     plan = make_plan(project, selection)
+    tell_elsewhere(project, standard_error(given.color))
     output = standard_output(given.color)
     verifying = Verifying(plan.context, datetime.now(UTC), salt=plan.salt, limit=limit_differences)
     verdicts = []

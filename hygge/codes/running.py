@@ -333,6 +333,13 @@ CODES = (
         "away: it is a memory of runs only, and is built again from the commits.",
     ),
     Code(
+        "HG580",
+        "limit smaller than what stands there",
+        "`hygge go --limit N` moves the first rows only, and a replace by them would leave fewer "
+        "rows than the store holds. `--into-scratch` puts them into NAME_scratch, a place that "
+        "every such run replaces; the published rows stay as they are.",
+    ),
+    Code(
         "HG585",
         "flow makes rows otherwise",
         "A flow that appends or merges what is new leaves the rows that it has moved as they are. "

@@ -21,8 +21,9 @@ def find_code(text: str) -> Code:
     name = name if name.startswith("HG") else f"HG{name}"
     if name in CODES:
         return CODES[name]
-    near = [code for code in CODES if code.startswith(name[:3])] or list(CODES)
-    raise UsageError(f"there is no code '{text}'", hint=f"codes: {', '.join(near)}")
+    near = [code for code in CODES if code.startswith(name[:4])]
+    hint = f"codes near it: {', '.join(near)}" if near else "docs/errors.md lists all codes"
+    raise UsageError(f"there is no code '{text}'", hint=hint)
 
 
 def show_code(code: Code, output: Output) -> None:

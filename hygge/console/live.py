@@ -17,7 +17,7 @@ from rich.text import Text
 
 from hygge.console.output import Output
 from hygge.console.progress import Renderer
-from hygge.console.text import clean, clean_lines, count, duration, fold, move_name, size
+from hygge.console.text import clean, clean_lines, count, duration, fold, move_name, size, waiting
 from hygge.model import (
     Event,
     MoveFinished,
@@ -128,7 +128,10 @@ class Live(Renderer):
                 reason = clean_lines(redact(event.reason))
                 if active := self._active.get((flow, entity)):
                     active.note = f"trying again in {duration(event.wait)}"
-                return f"{move_name(flow, entity)}: attempt {event.attempt} failed: {reason}"
+                return (
+                    f"{move_name(flow, entity)}: attempt {event.attempt} failed, "
+                    f"{waiting(event.wait, event.left)}: {reason}"
+                )
             case MoveFinished(outcome=outcome):
                 self._active.pop((outcome.flow, outcome.entity), None)
                 self._results[outcome.result] += 1

@@ -10,7 +10,7 @@ from typing import Self
 
 from hygge.console.output import Output
 from hygge.console.progress import Renderer
-from hygge.console.text import clean, clean_lines, duration, move_name, size
+from hygge.console.text import clean, clean_lines, duration, move_name, size, waiting
 from hygge.model import (
     Event,
     MoveFinished,
@@ -82,10 +82,11 @@ class Plain(Renderer):
                 return None
             case MoveRetried(flow=flow, entity=entity, attempt=attempt):
                 reason = clean_lines(redact(event.reason))
-                wait = duration(event.wait)
+                if active := self._active.get((flow, entity)):
+                    active.doing = "waiting to try again, "
                 return (
                     f"{move_name(flow, entity)}: attempt {attempt} failed, "
-                    f"trying again in {wait}: {reason}"
+                    f"{waiting(event.wait, event.left)}: {reason}"
                 )
             case MoveFinished(outcome=outcome):
                 self._active.pop((outcome.flow, outcome.entity), None)

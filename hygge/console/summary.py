@@ -9,7 +9,7 @@ from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count, duration, move_name, size
-from hygge.model import Failure, Outcome, Result, RunFinished
+from hygge.model import WARNING, Failure, Outcome, Result, RunFinished
 from hygge.plurals import plural
 from hygge.redact import redact
 
@@ -30,13 +30,13 @@ def show_summary(
     *,
     quiet: bool = False,
 ) -> None:
-    """Print the answer of `hygge go`; when `quiet`, only what did not end well, if anything.
+    """Print the answer of `hygge go`; when `quiet`, only what did not end well and warnings.
 
     `again` is the command that runs again what failed.
     """
     outcomes = finished.outcomes
     if quiet:
-        outcomes = tuple(outcome for outcome in outcomes if outcome.result is not Result.OK)
+        outcomes = tuple(outcome for outcome in outcomes if _is_remarkable(outcome))
         if not outcomes:
             return
     elif outcomes:
@@ -47,6 +47,11 @@ def show_summary(
     output.line(f"{_totals(finished)}")
     if any(outcome.result in _UNFINISHED for outcome in outcomes):
         output.line(f"re-run what failed:  {output.paint(with_options(again), 'bold')}")
+
+
+def _is_remarkable(outcome: Outcome) -> bool:
+    is_warned = any(note.startswith(WARNING) for note in outcome.notes)
+    return is_warned or outcome.result is not Result.OK
 
 
 def _columns(outcomes: Sequence[Outcome]) -> list[Column]:

@@ -89,6 +89,12 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
 
 
+def waiting(wait: float, left: float) -> str:
+    """Return after which time something is tried again, and for how long it may go on after."""
+    more = f" (for {duration(left)} more)" if left > 0 else ""
+    return f"trying again in {duration(wait)}{more}"
+
+
 def move_name(flow: str, entity: str) -> str:
     """Return what a person calls a move: the flow, with the entity where that says more."""
     return clean(flow) if flow == entity else f"{clean(flow)}/{clean(entity)}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hygge.connector import ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
 from hygge.errors import UsageError
@@ -15,12 +15,15 @@ from hygge.project.checking import Shared, check_layers, known_env, layers_of
 from hygge.project.diagnostics import Diagnostic, ProjectError, diagnostic, did_you_mean
 from hygge.project.excerpts import gathered
 from hygge.project.layers import Described, Layers
-from hygge.project.layout import Files, read_files
+from hygge.project.layout import LOCK_ENDING, Files, read_files
 from hygge.project.lockfile import Lock, lock_of
 from hygge.project.rules import Places, check_flows
 from hygge.project.tree import Span
 from hygge.project.variables import Layer, Variables, unmarked
 from hygge.settings import MoveSettings
+
+_OF_TWO = "HG211"
+"""The mistake that is one only where two flows are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +96,16 @@ class Project:
         self.files = files
         self.layers = layers
         self._variables = variables
+        self._problems: tuple[Diagnostic, ...] = ()
+        self._used: set[tuple[str, str]] = set()
 
     @classmethod
     def load(cls, root: Path, *, env: str | None = None, env_file: Path | None = None) -> Project:
-        """Read and check the project; raise `ProjectError` with everything that is wrong.
+        """Read and check the project; raise `ProjectError` where no flow of it could run.
 
-        Needs no variable and no driver. Raises `UsageError` for an environment that has no file.
+        What is wrong with a home, a store or a flow is raised when that is asked for, and is else
+        among `problems_elsewhere`. Needs no variable and no driver. Raises `UsageError` for an
+        environment that has no file.
         """
         root = root.resolve()
         files = read_files(root)
@@ -108,9 +115,33 @@ class Project:
         assembly, more = check_layers(layers, Shared(root))
         everything = (*files.diagnostics, *found, *wrong, *more)
         errors = [d for d in gathered(everything, files.texts, assembly.secrets) if d.is_error]
+        local = [d for d in errors if _owner(d.file) is not None and d not in wrong]
+        overlays = {one.file for name, one in files.folders["environments"].items() if name != env}
+        shared = [d for d in errors if d not in local and d.file not in overlays]
+        if shared:
+            raise ProjectError([d for d in errors if d.file not in overlays])
+        project = cls(root, files, layers, env_layers)
+        project._problems = tuple(errors)
+        return project
+
+    @property
+    def problems_elsewhere(self) -> list[Diagnostic]:
+        """What is wrong with files that nobody has asked for so far."""
+        return [one for one in self._problems if one.code == _OF_TWO or self._is_unused(one)]
+
+    def _is_unused(self, one: Diagnostic) -> bool:
+        return _owner(one.file) not in self._used
+
+    def _use(self, owners: Iterable[tuple[str, str]]) -> None:
+        """Raise `ProjectError` with all that is wrong with these: each its folder and its name.
+
+        Two flows that write one place are told by `resolve`, where both are asked for.
+        """
+        used = set(owners)
+        self._used |= used
+        errors = [d for d in self._problems if _owner(d.file) in used and d.code != _OF_TWO]
         if errors:
             raise ProjectError(errors)
-        return cls(root, files, layers, env_layers)
 
     @cached_property
     def _lenient(self) -> Assembly:
@@ -158,9 +189,30 @@ class Project:
 
     @cached_property
     def flows(self) -> Mapping[str, FlowOutline]:
-        """The flows by name, sorted. No variable has to be set."""
-        drafts = (self._lenient.draft(name) for name in sorted(self.layers.flows))
-        return {draft.name: _outline(draft) for draft in drafts if draft is not None}
+        """The flows by name, sorted. No variable has to be set.
+
+        Of one whose file cannot be read only the name is known; to resolve it tells why.
+        """
+        drafts = {name: self._lenient.draft(name) for name in sorted(self.layers.flows)}
+        return {
+            name: _unread(self.layers.flows[name]) if draft is None else _outline(draft)
+            for name, draft in drafts.items()
+        }
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raise `ProjectError` with all that is wrong with these flows, their homes and stores."""
+        self._use(owner for name in names for owner in self._owners(name))
+
+    def _owners(self, name: str) -> list[tuple[str, str]]:
+        """Return a flow, its home and its store, each as its folder and its name."""
+        if name not in self.layers.flows:
+            return []
+        flow = self.flows[name]
+        sides = [("homes", flow.home_name), ("stores", flow.store_name)]
+        return [
+            ("flows", name),
+            *(side for side in sides if side[1] in self.layers.folder(side[0])),
+        ]
 
     def drafts(self, names: Sequence[str], assembly: Assembly) -> list[Draft]:
         """Return flows by name; raise `UsageError` for one that is not there."""
@@ -198,6 +250,7 @@ class Project:
                 hint=f"{kind}s: {', '.join(sorted(known)) or 'none yet'}   (hygge list)",
                 code="HG202" if kind == "home" else "HG203",
             )
+        self._use([(f"{kind}s", name)])
         assembly = self.assembly()
         described = known[name]
         config = assembly.home(name) if kind == "home" else assembly.store(name)
@@ -215,6 +268,7 @@ class Project:
         Raises one `ProjectError` with every missing variable, every missing driver and every
         value that is wrong, of all these flows.
         """
+        self.require(names)
         assembly = self.assembly()
         drafts = self.drafts(names, assembly)
         assembly.settings()
@@ -225,6 +279,18 @@ class Project:
         if errors:
             raise ProjectError(errors)
         return [_spec(draft, lock_of(self.layers.locks.get(draft.name))) for draft in drafts]
+
+
+def _owner(file: str) -> tuple[str, str] | None:
+    """Return which home, store or flow a file belongs to, as its folder and its name."""
+    path = PurePosixPath(file)
+    if path.parts[0] not in ("homes", "stores", "flows") or len(path.parts) == 1:
+        return None
+    return path.parts[0], path.name.removesuffix(LOCK_ENDING).removesuffix(path.suffix)
+
+
+def _unread(described: Described) -> FlowOutline:
+    return FlowOutline(described.name, described.file, 1, "", "", (), (), (), enabled=True)
 
 
 def _outlines(described: Mapping[str, Described]) -> dict[str, ConnectorOutline]:

@@ -23,6 +23,7 @@ from hygge import (
     history,
     increment,
     plan,
+    preparing,
 )
 from hygge.project import modes
 
@@ -60,6 +61,25 @@ NEW_ROWS = [
         out(plan, "_check_limit"),
         wrong=ABC[:1],
         kinds=EVERYWHERE,
+    ),
+    Guard(
+        "limit of a replace",
+        "HG580",
+        "--limit 1 would replace the 3 rows of users by 1",
+        [Step("", ABC)],
+        Step("", [*ABC, D], {"limit": 1}),
+        out(preparing, "check_limit"),
+        wrong=ABC[:1],
+        kinds=EVERYWHERE,
+    ),
+    Guard(
+        "limit of a refresh",
+        "HG580",
+        "--limit 2 would replace the 3 rows of users by 2",
+        [Step(APPEND, ABC)],
+        Step(APPEND, [*ABC, D], {"limit": 2, "full_refresh": True}),
+        out(preparing, "check_limit"),
+        wrong=ABC[:2],
     ),
     Guard(
         "nulls",

@@ -456,11 +456,13 @@ def test_an_env_file_with_a_secret_is_not_for_everybody(
     assert told(root) == []
 
 
-def test_loading_raises_every_error_at_once(write: Write) -> None:
+def test_resolving_raises_every_error_at_once(write: Write) -> None:
     root = write({"flows/users.yml": "mode: x\nretries: y\n", "homes/spare.yml": "type: z\n"})
+    project = Project.load(root)
     with pytest.raises(ProjectError) as caught:
-        Project.load(root)
-    assert [d.code for d in caught.value.diagnostics] == ["HG204", "HG106", "HG106", "HG104"]
+        project.resolve(["users"])
+    assert [d.code for d in caught.value.diagnostics] == ["HG204", "HG106", "HG106"]
+    assert [d.code for d in project.problems_elsewhere] == ["HG104"]
 
 
 def test_the_root_is_found_upward(write: Write, tmp_path: Path) -> None:

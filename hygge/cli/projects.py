@@ -1,0 +1,38 @@
+"""The project that a command works in, and what is wrong with the rest of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hygge.cli.globals import Globals
+    from hygge.console.output import Output
+    from hygge.project import Project
+
+_MOST_FILES = 3
+
+
+def load_project(given: Globals) -> Project:
+    """Return the project that the global options name, in its environment."""
+    from hygge.project import Project, find_root
+
+    root = find_root(given.directory)
+    return Project.load(root, env=given.env, env_file=given.env_file)
+
+
+def tell_elsewhere(project: Project, notes: Output) -> None:
+    """Say in one line what is wrong with files that the command did not need."""
+    from hygge.console.errors import show_note
+    from hygge.plurals import plural
+
+    found = project.problems_elsewhere
+    if not found:
+        return
+    files = list(dict.fromkeys(one.file for one in found))
+    more = len(files) - _MOST_FILES
+    shown = ", ".join(files[:_MOST_FILES]) + (
+        f" and {plural(more, 'more file')}" if more > 0 else ""
+    )
+    show_note(
+        f"{plural(len(found), 'error')} elsewhere in the project, in {shown}: hygge validate", notes
+    )
