@@ -20,6 +20,12 @@ class Block:
     """Where it begins, in bytes of the file's text as UTF-8."""
     line: int
     """The number of its first line, from 1."""
+    text: bytes | None = None
+    """What stands in the file, where `data` has other bytes at the same places."""
+
+    def line_at(self, place: int) -> int:
+        """Return the number of the line in which a place of `data` lies."""
+        return self.line + count_lines((self.data if self.text is None else self.text)[:place])
 
 
 class BlockReader:

@@ -360,9 +360,17 @@ def _read_fixed(
     written = rf"^(?:-?[1-9][0-9]{more}\.[0-9]{{{scale}}}|-?0\.[0-9]{{{scale}}})$"
     if not _all(pc.match_substring_regex(texts, written)):
         return None
-    if pc.any(pc.match_substring_regex(texts, "^-0[.]0*$")).as_py():
+    is_small = pc.starts_with(texts, "-0")
+    if pc.any(is_small).as_py() and _any_is_zero(texts.filter(is_small)):
         return None
     return texts.cast(pa.decimal128(precision, scale))
+
+
+def _any_is_zero(texts: pa.StringArray) -> bool:
+    """Return whether one of these numbers is zero."""
+    import pyarrow.compute as pc
+
+    return pc.any(pc.match_substring_regex(texts, "^[-0.]*$")).as_py() is True
 
 
 def _read_decimals(

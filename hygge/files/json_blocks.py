@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from hygge.casting import exact_cast
 from hygge.errors import HomeError
-from hygge.files.blocks import Block, BlockReader, count_lines
+from hygge.files.blocks import Block, count_lines
 from hygge.files.encodings import encoding_hint
 from hygge.files.inference import read_floats
+from hygge.files.json_documents import JsonDocuments
 from hygge.files.json_kinds import DEEPEST, ContradictionError, Kind, NoJsonError, parse, text_of
 
 if TYPE_CHECKING:
@@ -27,24 +28,22 @@ _PARSED_BYTES = 2**20
 _DIGITS = bytes(0x30 if chr(c) in "0123456789." else 0x20 for c in range(256))
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]\n"))
 _LONG = b"0" * 16
-_EXPONENTS = bytes.maketrans(b"123456789E+", b"000000000e-")
-_HIGH_EXPONENTS = (b"0e000", b"0e-000")
+_HIGH_EXPONENT = r"[:,\[][ \t]*-?[0-9.]+[eE][-+]?[0-9]{3}"
+"""A number that overflows or vanishes, perhaps; the digits of a UUID in quotes are none."""
 _NUMBER = re.compile(rb"[0-9.]+(?:[eE][-+]?[0-9]+)?")
-_CONSTANTS = (b"NaN", b"Infinity")
+_CONSTANTS = (b"NaN", b"Inf")
+"""How the words for numbers that JSON does not have begin; Arrow takes more of them than Python."""
+_WORD = re.compile(rb"[-+\w.]{1,20}")
+_CONSTANT = re.compile(rb"[:,\[][ \t]*-?(?:NaN|Inf)")
 _OTHER_KIND = re.compile(r"Column\(/(?P<name>.+?)(?:/\[\])*\) changed from (\w+) to (\w+)")
 _MOST_SURELY_WHOLE = 1e15
-
-
-def cut_lines(data: bytes) -> int:
-    """Return where the last whole line of `data` ends."""
-    return data.rfind(b"\n") + 1
 
 
 @dataclass
 class JsonReader:
     """Reads the objects of one text as rows of known kinds."""
 
-    blocks: BlockReader
+    blocks: JsonDocuments
     kind: Kind
     """The kinds of all columns; grows while learning, is fixed while reading."""
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
@@ -161,12 +160,13 @@ class JsonReader:
         lines = count_lines(data) + (not data.endswith(b"\n"))
         is_usual = data.count(b"\n{") + data.startswith(b"{") == lines
         doubtful = _deep_lines(data)
-        if is_usual and not doubtful and not any(word in data for word in _CONSTANTS):
+        is_plain = not any(word in data for word in _CONSTANTS) or not _CONSTANT.search(data)
+        if is_usual and not doubtful and is_plain:
             return data
         kept = []
         for number, start, line in _lines(data):
             is_odd = number in doubtful or not line.startswith(b"{")
-            if is_odd or any(word in line for word in _CONSTANTS):
+            if is_odd or (not is_plain and _CONSTANT.search(line)):
                 self._value(block, start, line)
             kept.append(line)
         return b"\n".join(kept)
@@ -177,9 +177,12 @@ class JsonReader:
         except NoJsonError as error:
             raise self._error(block, start, str(error)) from error
         except ValueError as error:
-            place = start + len(line.decode()[: getattr(error, "pos", 0)].encode())
-            what = str(getattr(error, "msg", error))
-            raise self._error(block, place, f"no JSON: {what}") from error
+            before = line.decode()[: getattr(error, "pos", 0)].encode()
+            found = _WORD.match(line, len(before))
+            what = str(getattr(error, "msg", error)) + (
+                f", not '{found[0].decode()}'" if found else ""
+            )
+            raise self._error(block, start + len(before), f"no JSON: {what}") from error
         if not isinstance(value, dict):
             raise self._error(block, start, "no JSON object, but each line is to hold one")
         return value
@@ -240,8 +243,8 @@ class JsonReader:
     def _error(
         self, block: Block, start: int, what: str, hint: str = "correct the line in the file"
     ) -> HomeError:
-        line = block.line + count_lines(block.data[:start])
-        return HomeError(f"{self.blocks.where(line, block.byte + start)}: {what}", hint=hint)
+        where = self.blocks.where(block.line_at(start), block.byte + start)
+        return HomeError(f"{where}: {what}", hint=hint)
 
 
 def _parsed_type(kind: pa.DataType) -> pa.DataType:
@@ -317,9 +320,10 @@ def _long_numbers(data: bytes) -> list[bytes]:
 def _is_exact(data: bytes, table: pa.Table) -> bool:
     """Return whether every number that became a double surely is what was written."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    exponents = data.translate(_EXPONENTS)
-    if any(high in exponents for high in _HIGH_EXPONENTS):
+    whole = pa.array([data], pa.large_binary())
+    if pc.match_substring_regex(whole, _HIGH_EXPONENT)[0].as_py():
         return False
     found = _long_numbers(data)
     decimals = [number for number in found if not number.isdigit()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 DEEPEST = 100
 """How many levels of objects and lists a line may have."""
+CONSTANTS = ("NaN", "Infinity")
+"""Numbers that JSON does not have, but Python and others write."""
 _INT64 = range(-(2**63), 2**63)
 _quoted = json.encoder.encode_basestring
 
@@ -29,8 +32,13 @@ class Number(str):
 
     @property
     def is_exact(self) -> bool:
-        """Whether the nearest double prints back to the same digits."""
-        return Decimal(self) == Decimal(repr(float(self)))
+        """Whether the nearest double prints back to the same digits; NaN and infinity do."""
+        if self.lstrip("-") in CONSTANTS:
+            return True
+        try:
+            return Decimal(self) == Decimal(repr(float(self)))
+        except ArithmeticError:  # an exponent too large for either
+            return False
 
 
 class NoJsonError(ValueError):
@@ -40,7 +48,7 @@ class NoJsonError(ValueError):
 def parse(line: bytes) -> Any:  # noqa: ANN401
     """Return the value of a line, its numbers as `Number`; raise `ValueError` for what is none.
 
-    Keys that stand twice in one object, the words NaN and Infinity, halves of surrogate pairs and
+    NaN and Infinity are numbers. Keys that stand twice in one object, halves of surrogate pairs and
     more than `DEEPEST` levels are refused.
     """
     try:
@@ -48,7 +56,7 @@ def parse(line: bytes) -> Any:  # noqa: ANN401
             line.decode(),
             parse_int=Number,
             parse_float=Number,
-            parse_constant=_refuse_constant,
+            parse_constant=Number,
             object_pairs_hook=_object,
         )
         if line.count(b"[") + line.count(b"{") > DEEPEST:
@@ -75,15 +83,11 @@ def _check_surrogates(value: Any) -> None:  # noqa: ANN401
         raise NoJsonError("half of a surrogate pair is no character") from error
 
 
-def _refuse_constant(word: str) -> None:
-    raise NoJsonError(f"{word} is no JSON value")
-
-
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise NoJsonError(f"the key '{twice}' stands twice in one object")
     return found
 
@@ -168,6 +172,22 @@ class Kind:
             self.seen.add("bool")
         elif not is_.is_null(kind):
             self.seen.add("string")
+
+    def join(self, held: pa.DataType) -> None:
+        """Widen to the type in which the store holds these values, where that changes none."""
+        import pyarrow.types as is_
+
+        is_string = is_.is_string(held) or is_.is_large_string(held) or is_.is_string_view(held)
+        if is_string and self.seen:
+            self.seen.add("string")
+        elif is_.is_floating(held) and self.seen == {"whole"}:
+            self.seen.add("decimal")
+        elif is_.is_struct(held):
+            for inner in held:
+                if inner.name in self.fields:
+                    self.fields[inner.name].join(inner.type)
+        elif is_.is_list(held) and self.items is not None:
+            self.items.join(held.value_type)
 
     @property
     def is_text(self) -> bool:

@@ -12,11 +12,11 @@ from pydantic import Field, field_validator
 from hygge.connector import ProjectContext, ReadRequest
 from hygge.datatypes import TypeName, arrow_type
 from hygge.errors import HomeError, LateTypeError
-from hygge.files.blocks import BlockReader
 from hygge.files.decoding import Encoding, open_text
 from hygge.files.faults import NoColumnsError
 from hygge.files.home import FileSource
-from hygge.files.json_blocks import JsonReader, cut_lines
+from hygge.files.json_blocks import JsonReader
+from hygge.files.json_documents import JsonDocuments
 from hygge.files.json_kinds import ContradictionError, Kind
 from hygge.files.layout import DataFile
 from hygge.files.pieces import FileFacts, Piece
@@ -31,10 +31,11 @@ _LEAST_BLOCK, _LARGEST_BLOCK = 2**16, 2**23
 
 
 class JsonlHomeConfig(TextHomeConfig, type="jsonl"):
-    """Reads files with one JSON object in each line.
+    """Reads files of JSON objects: one in each line, all in an array, or pretty-printed.
 
     Numbers that neither a 64-bit integer nor a double holds exactly, and columns whose values are
-    of several kinds, arrive as text; objects and lists as nested columns.
+    of several kinds, arrive as text; objects and lists as nested columns. NaN, Infinity and
+    -Infinity, which Python writes, are numbers.
     """
 
     extensions: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson", ".json")
@@ -77,6 +78,8 @@ class JsonlSource(FileSource):
     ) -> None:
         self.config = config
         self.declared = {name: arrow_type(kind) for name, kind in config.types.items()}
+        self.types = dict(self.declared)
+        """Those that are declared, here or by the flow."""
         self.kind = Kind()
         self.samples = _SAMPLED_FILES
         self.block_bytes = min(max(request.batch_bytes // 2, _LEAST_BLOCK), _LARGEST_BLOCK)
@@ -99,7 +102,12 @@ class JsonlSource(FileSource):
         import pyarrow as pa
 
         self._check_declared()
-        found = {name: kind.data_type() for name, kind in self.kind.fields.items()} | self.declared
+        for name, kind in self.kind.fields.items():
+            if name not in self.declared and self.request.types.get(name) == "string":
+                self.types[name] = pa.string()
+            elif name not in self.declared and (held := self.request.held(name)) is not None:
+                kind.join(held)
+        found = {name: kind.data_type() for name, kind in self.kind.fields.items()} | self.types
         if not found:
             raise NoColumnsError(
                 f"{self.files[0].path} has no columns: no line of it holds a value",
@@ -143,5 +151,4 @@ class JsonlSource(FileSource):
     @contextmanager
     def _reader(self, file: DataFile, size: int) -> Iterator[JsonReader]:
         with open_text(file, self.config.encoding) as stream:
-            blocks = BlockReader(stream, size, cut_lines)
-            yield JsonReader(blocks, self.kind, self.declared)
+            yield JsonReader(JsonDocuments(stream, size), self.kind, self.types)
