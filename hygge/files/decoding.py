@@ -70,8 +70,8 @@ class TextStream:
             if start == 0:
                 self._check_start(data[:LOOKED_AT])
             text = data if self._decoder is None else self._decode(data, start)
-            if start == 0 and text.startswith(_BOM):
-                self.mark_bytes = len(_BOM)
+            while start == 0 and text.startswith(_BOM):
+                self.mark_bytes += len(_BOM)
                 text = text.removeprefix(_BOM)
             if text:
                 return text

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from hygge.errors import HomeError
@@ -119,8 +119,8 @@ class DelimitedReader:
         values = [] if first is None else list(self.dialect.fields(block.data, first))
         self._name(header, list(names), [one.raw for one in values], block)
         start = records[0].end if has_header else 0
-        for record in self.dialect.records(block.data[: records[0].start] if has_header else b""):
-            self._remark_comment(self._where(block, record.start))
+        if has_header:
+            self._remark_comments(block, list(self.dialect.records(block.data[: records[0].start])))
         self.blocks.push_back(block.data[start:])
 
     def _name(
@@ -170,23 +170,22 @@ class DelimitedReader:
     def _first_records(self, block: Block, *, guards: bool) -> list[Record]:
         """Return some records from the beginning of the text, without comments before them."""
         data, is_last = block.data, self.blocks.is_last
+        records = self.dialect.records(data)
+        leading = list(takewhile(lambda one: self.rules.is_comment(data, one, 2), records))
+        start = leading[-1].end if leading else 0
         found: list[Record] = []
-        for record in islice(self.dialect.records(data), _SAMPLED_RECORDS):
+        for record in islice(self.dialect.records(data[start:]), _SAMPLED_RECORDS):
             if found and (record.is_open or not (record.is_ended or is_last)):
                 break
-            found.append(record)
-        leading = 0
-        while leading < len(found) and self.rules.is_comment(data, found[leading], 2):
-            leading += 1
-        rest = found[leading:]
+            found.append(record.moved(start))
         if leading and self.rules.comment == AUTO:
             # A file of one column may begin with `#`; comments come before a line of several.
-            splits = rest and rest[0].fields > 1
+            splits = found and found[0].fields > 1
             if not splits and not (
-                rest and guards and better_delimiter(self.dialect, data[rest[0].start :], 1)
+                found and guards and better_delimiter(self.dialect, data[found[0].start :], 1)
             ):
-                return found
-        return rest
+                return [*leading, *found]
+        return found
 
     def _check_delimiter(self, block: Block, records: Sequence[Record]) -> None:
         """Raise `HomeError` where another delimiter would split all lines alike, into more."""
@@ -212,14 +211,15 @@ class DelimitedReader:
             )
 
     def _read_first(self) -> Block | None:
-        """Return the next block, in which the first record is whole."""
+        """Return the next block, in which the first record that is no comment is whole."""
         block = self.blocks.read()
         while block is not None:
-            first = next(self.dialect.records(block.data), None)
-            if first is None or not first.is_open:
-                return block
-            if self.blocks.is_last:
+            records = self.dialect.records(block.data)
+            first = next((r for r in records if not self.rules.is_comment(block.data, r, 2)), None)
+            if self.blocks.is_last and first is not None and first.is_open:
                 raise self._never_closed(block, first)
+            if self.blocks.is_last or (first is not None and not first.is_open):
+                return block
             self.blocks.push_back(block.data)
             block = self.blocks.read(more_than=len(block.data))
         return None
@@ -323,8 +323,7 @@ class DelimitedReader:
         return block, tidied
 
     def _remark(self, block: Block, tidied: Tidied) -> None:
-        for record in tidied.comments:
-            self._remark_comment(self._where(block, record.start))
+        self._remark_comments(block, tidied.comments)
         for record in tidied.footers:
             where = self._where(block, record.start)
             footer = shown(block.data[record.start : record.end])
@@ -345,8 +344,14 @@ class DelimitedReader:
                 line = block.data[bad.record.start : bad.record.end]
                 self.put_aside(self._where(block, bad.place), line, bad.reason)
 
-    def _remark_comment(self, where: str) -> None:
-        self.remarks.add("comment line was left out", "comment lines were left out", where)
+    def _remark_comments(self, block: Block, comments: Sequence[Record]) -> None:
+        if comments:
+            self.remarks.add(
+                "comment line was left out",
+                "comment lines were left out",
+                self._where(block, comments[0].start),
+                len(comments),
+            )
 
     def _without_unfit(self, block: Block, tidied: Tidied) -> pa.Table:
         """Return the rows whose values are of their types; put the others aside."""
@@ -465,6 +470,20 @@ class DelimitedReader:
                 table = table.set_column(place, name, values)
         return table
 
+    def _value_hint(self, text: str, kind: pa.DataType | None) -> str | None:
+        """Return which option would read a text as a value of a type."""
+        if kind is None:
+            return None
+        if _is_number(kind):
+            return self.numbers.hint(text)
+        words = ", ".join(self.dialect.true_values[:4]), ", ".join(self.dialect.false_values[:4])
+        return (
+            f"true is {words[0]} …, false is {words[1]} …; set other words in the home's file  "
+            "true_values  and  false_values"
+            if str(kind) == "bool"
+            else None
+        )
+
     def _parsed_type(self, name: str, kind: pa.DataType | None) -> pa.DataType:
         """Return the type that Arrow's parser is to make, text for one that it cannot."""
         import pyarrow as pa
@@ -550,7 +569,10 @@ class DelimitedReader:
             hint = quote_hint(self.dialect, line, sample)
         elif not hint:
             before = block.line + count_lines(block.data[: record.start]) - 1
-            hint = ragged_hint(self.dialect, record, line, sample, self.width, before)
+            is_at_end = self.blocks.is_last and not block.data[record.end :].strip()
+            hint = ragged_hint(
+                self.dialect, record, line, sample, self.width, before, is_at_end=is_at_end
+            )
         return HomeError(f"{self._where(block, bad.place)}: {bad.reason}", hint=hint)
 
     def _never_closed(self, block: Block, record: Record) -> HomeError:
@@ -580,7 +602,7 @@ class DelimitedReader:
         )
         if bad is None:
             value = self._texts(block, record)[int(match[1])]
-            hint = self.numbers.hint(value, self.types.get(name)) or hint
+            hint = self._value_hint(value, self.types.get(name)) or hint
             if value not in match[3]:
                 shown_value = f" (the value is {value[:80]!r})"
         return HomeError(

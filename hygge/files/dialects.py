@@ -285,6 +285,11 @@ class Record:
     is_spaced: bool = False
     """Whether spaces stand around a quoted value."""
 
+    def moved(self, by: int) -> Record:
+        """Return the same record, `by` bytes further on."""
+        stray = None if self.stray is None else self.stray + by
+        return replace(self, start=self.start + by, end=self.end + by, stray=stray)
+
 
 @dataclass(frozen=True, slots=True)
 class Field:

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from hygge.errors import HomeError
 from hygge.files.faults import FileChangedError, disk_error, listing
+from hygge.files.packing import holds_one
 from hygge.files.patterns import PathPattern, is_hidden
 from hygge.plurals import listed
 
@@ -143,7 +144,7 @@ class Layout:
             found = [
                 e.path
                 for e in entries
-                if (e.name == name and e.is_dir()) or self._stem(e.name) == name
+                if (e.name == name and e.is_dir()) or self._stem(e.path) == name
             ]
         if len(found) > 1:
             first, second, *_ = sorted(found)
@@ -158,12 +159,18 @@ class Layout:
         found = dict.fromkeys(path for path, _ in pattern.bind(entity).expand())
         return [p for p in found if Path(p).is_dir() or pattern.names_files or self._stem(p)]
 
-    def _stem(self, name: str) -> str | None:
-        """Return `name` without extension and packing; None when it is no file of this home."""
+    def _stem(self, path: str) -> str | None:
+        """Return a file's name without extension and packing; None when it is none of this home.
+
+        An archive without an extension before its ending is looked into: it may hold one file.
+        """
+        name = path.rpartition("/")[2]
         lower = name.lower()
         packing = next((c for c in self.compressions if lower.endswith(c)), "")
         bare = lower.removesuffix(packing)
         extension = next((e for e in self.extensions if bare.endswith(e)), None)
+        if extension is None and packing and holds_one(path, self.extensions):
+            extension = ""
         if extension is None or len(bare) == len(extension):
             return None
         return name[: len(bare) - len(extension)]
@@ -197,7 +204,7 @@ class Layout:
             for entry in entries:
                 if entry.is_dir() and (not entry.is_symlink() or self._is_inside(entry.path)):
                     (links if entry.is_symlink() else folders).append(entry.path)
-                elif entry.is_dir() or self._stem(entry.name) is not None:
+                elif entry.is_dir() or self._stem(entry.path) is not None:
                     yield entry
 
     def _data_file(self, path: str, stat: os.stat_result, fixed: str) -> DataFile:
@@ -215,7 +222,7 @@ class Layout:
         fixed = self.pattern.fixed
         with listing(str(fixed)), os.scandir(fixed) as opened:
             entries = [entry for entry in opened if not is_hidden(entry.name)]
-        names = {self._stem(entry.name) for entry in entries}
+        names = {self._stem(entry.path) for entry in entries}
         names |= {e.name for e in entries if e.is_dir() and self._holds_data(e.path)}
         return {name for name in names if name is not None}
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _SPACES = " \u00a0\u202f"
 _GROUPED = re.compile(r"[-+]?[0-9]{1,3}([.,' \u00a0\u202f])[0-9]{3}(?:\1[0-9]{3})*(?:[.,][0-9]+)?")
-_AFFIXED = re.compile(r"([^-+0-9.,\s]{0,4}\s*)[-+]?[0-9][0-9.,]*(\s*[^-+0-9.,\s]{0,4})")
+_AFFIXED = re.compile(r"([^-+0-9.,\s()]{0,4}\s*)[-+]?[0-9][0-9.,]*(\s*[^-+0-9.,\s()]{0,4})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,8 @@ class NumberFormat:
         without = pc.replace_substring_regex(texts, mark, "")
         return pc.if_else(pc.match_substring_regex(texts, grouped), without, texts)
 
-    def hint(self, text: str, kind: pa.DataType | None) -> str | None:
+    def hint(self, text: str) -> str | None:
         """Return which options would make a number of `text`; None when none would."""
-        import pyarrow as pa
-
-        if kind is None or not (
-            pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-        ):
-            return None
         affixed = _AFFIXED.fullmatch(text.strip())
         affixes = (
             [] if affixed is None else [one.strip() for one in affixed.groups() if one.strip()]

@@ -23,7 +23,6 @@ COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz", ".zip")
 """The endings of packed text files that can be read."""
 DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError)
 """What unpacking raises for data that is cut off or damaged, beside `OSError` without a number."""
-_NO_DATA = ("__MACOSX/", ".")
 _OFFICE = {"xl/": "an Excel workbook (.xlsx)", "word/": "a Word document", "ppt/": "slides"}
 _SAVE = "save the sheet as CSV (UTF-8) in the program that wrote it"
 
@@ -117,6 +116,18 @@ def zip_members(archive: zipfile.ZipFile) -> list[str]:
         and not name.startswith("__MACOSX/")
         and not PurePosixPath(name).name.startswith(".")
     ]
+
+
+def holds_one(path: str, extensions: Sequence[str]) -> bool:
+    """Return whether a file is a zip archive of one file whose name ends so."""
+    if not path.lower().endswith(".zip"):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = zip_members(archive)
+    except (OSError, zipfile.BadZipFile):
+        return False
+    return len(names) == 1 and names[0].lower().endswith(tuple(extensions))
 
 
 def _zip_stream(raw: IO[bytes], file: DataFile) -> ByteStream:

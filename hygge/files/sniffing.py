@@ -81,7 +81,14 @@ def quote_hint(dialect: Dialect, line: bytes, sample: bytes) -> str:
 
 
 def ragged_hint(
-    dialect: Dialect, record: Record, line: bytes, sample: bytes, width: int, lines_before: int
+    dialect: Dialect,
+    record: Record,
+    line: bytes,
+    sample: bytes,
+    width: int,
+    lines_before: int,
+    *,
+    is_at_end: bool,
 ) -> str:
     """Return what to declare for a record with too few or too many fields."""
     better = better_delimiter(dialect, sample, 1)
@@ -93,7 +100,7 @@ def ragged_hint(
             "  or correct `delimiter`"
         )
     if record.fields < width:
-        footer = "skip_footer: 1  for a footer,  " if record.fields == 1 else ""
+        footer = "skip_footer: 1  for a footer,  " if is_at_end else ""
         return (
             "correct the line, or fetch the file again if it is cut off; or set in the home's file "
             f" {footer}short_rows: pad  to fill rows with nulls, or in the flow  "

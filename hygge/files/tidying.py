@@ -115,6 +115,8 @@ class Tidier:
             if record.is_open or not (record.is_ended or is_last):
                 found.open = record if record.is_open else None
                 break
+            if self._is_blank(data, record):
+                continue
             if self.rules.is_comment(data, record, self.columns):
                 found.comments.append(record)
             elif self._may_be_footer(record):
@@ -142,6 +144,11 @@ class Tidier:
                 found.footers.append(record)
             else:
                 found.bad.append(bad)
+
+    def _is_blank(self, data: bytes, record: Record) -> bool:
+        """Return whether a line of several columns holds spaces only, or DOS's mark of the end."""
+        is_single = record.fields == 1 and self.columns > 1
+        return is_single and not data[record.start : record.end].strip(b" \t\r\n\x1a")
 
     def _may_be_footer(self, record: Record) -> bool:
         is_single = record.fields == 1 and self.columns > 1 and record.stray is None

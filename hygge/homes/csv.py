@@ -120,7 +120,7 @@ class CsvHomeConfig(TextHomeConfig, type="csv"):
     """What separates the whole part of a number from its decimals."""
     thousands: Literal[",", ".", " ", "'", "_"] | None = None
     """What groups the digits of numbers, such as the commas of `1,234,567.50`."""
-    number_affixes: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    number_affixes: tuple[Annotated[str, Field(pattern=r"^[^-+0-9.,()]+$")], ...] = ()
     """What stands before or after numbers and is left out, such as `$` or `%` (`45%` is 45)."""
     timestamp_formats: Formats | dict[str, Formats] = ()
     """Ways to write dates, times and timestamps besides ISO 8601, e.g. `%d/%m/%Y %H:%M`.

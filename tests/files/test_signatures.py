@@ -153,3 +153,12 @@ def test_a_damaged_zip_is_refused(tmp_path: Path, damage: str) -> None:
     bad = good[:-10] if damage == "cut" else good[:60] + middle + good[61:]
     with pytest.raises(HomeError, match="damaged or cut off"):
         read(tmp_path, bad, "t.csv.zip")
+
+
+def test_an_archive_of_one_file_of_the_type_is_an_entity(tmp_path: Path) -> None:
+    (tmp_path / "backup.zip").write_bytes(zipped(a=ROWS, b=ROWS))
+    (tmp_path / "others.zip").write_bytes(zipped(**{"x.json": LINES}))
+    (tmp_path / "broken.zip").write_bytes(b"PK")
+    assert read(tmp_path, zipped(**{"export.csv": ROWS}), "t.zip")["a"] == [1, 2]
+    home = HomeConfig.create({"type": "csv", "path": "."}).home(ProjectContext(tmp_path))
+    assert home.entities() == ["t"]

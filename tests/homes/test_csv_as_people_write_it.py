@@ -209,6 +209,19 @@ def test_a_last_line_that_can_be_no_row_is_a_footer(tmp_path: Path, footer: byte
     assert "1 field" in refusal(tmp_path, b"a,b\n1,2\n3,4\n" + footer, skip_footer=0)
 
 
+@pytest.mark.parametrize("count", [1, 150, 50_000])
+def test_comments_before_the_header_may_be_many(tmp_path: Path, count: int) -> None:
+    table, remarks = read(tmp_path, b"# made by x\n" * count + b"a,b\n1,2\n")
+    assert rows(table) == [(1, 2)]
+    assert f"{count:,} comment line" in remarks[0]
+
+
+@pytest.mark.parametrize("line", [b"   \n", b"\t\n", b"\x1a"])
+def test_lines_of_spaces_and_the_end_mark_of_dos_are_blank(tmp_path: Path, line: bytes) -> None:
+    table, remarks = read(tmp_path, b"a,b\n1,2\n" + line)
+    assert (rows(table), remarks) == ([(1, 2)], ())
+
+
 def test_a_footer_is_found_behind_many_rows(tmp_path: Path) -> None:
     table, _ = read(tmp_path, b"a,b\n" + b"1,12345\n" * 1_200_000 + b"(1200000 rows)\n")
     assert table.num_rows == 1_200_000
@@ -473,6 +486,8 @@ def test_a_quote_that_is_never_closed_ends_the_move_also_with_quarantine(tmp_pat
         {"skip_footer": -1},
         {"comment": ""},
         {"short_rows": "drop"},
+        {"number_affixes": ["("]},
+        {"number_affixes": ["-"]},
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(settings: dict[str, object]) -> None:
