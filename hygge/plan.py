@@ -123,7 +123,8 @@ class Move:
         if not isinstance(wanted, Incremental):
             return request
         is_back = wanted.lookback is not None
-        return replace(request, watermark=wanted.column, reads_back=is_back)
+        exact = self.settings.guarantee == "exactly-once"
+        return replace(request, watermark=wanted.column, reads_back=is_back, exact=exact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,9 @@ class ReadRequest:
 
     It then goes to `Source.put_aside`, where that is set, and is left out.
     """
+    exact: bool = False
+    """The flow asks for `guarantee: exactly-once`: a home that cannot tell up to where no row is
+    missing raises `HomeError` with the reason, where it would warn otherwise."""
     moved: Mapping[str, str] | None = None
     """With `incremental: files`: the files moved before, by name, with a stamp of each.
 

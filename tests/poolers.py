@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import time
@@ -30,8 +31,7 @@ def pgbouncer(server: Postgres, place: Path, *, mode: str, size: int) -> Iterato
         f"auth_file = {users}\npool_mode = {mode}\ndefault_pool_size = {size}\n"
         f"max_db_connections = {size}\nlogfile = /dev/null\n"
     )
-    for one in (place, *place.parents[:3]):
-        one.chmod(0o755)
+    let_in(place)
     account = ["-u", "postgres"] if IS_ROOT else []
     command = [str(found), *account, str(settings)]
     quiet = subprocess.DEVNULL
@@ -41,6 +41,14 @@ def pgbouncer(server: Postgres, place: Path, *, mode: str, size: int) -> Iterato
             yield port
         finally:
             process.kill()
+
+
+def let_in(place: Path) -> None:
+    """Let servers, which run as a user of their own, into a folder of a test."""
+    for one in (place, *place.parents):
+        about = one.stat()
+        if about.st_uid == os.getuid() and about.st_mode & 0o055 != 0o055:
+            one.chmod(0o755)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

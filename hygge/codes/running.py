@@ -93,6 +93,14 @@ CODES = (
         "published; a new run begins from the newest commit.",
     ),
     Code(
+        "HG515",
+        "late rows may be missed",
+        "The flow asks for `guarantee: exactly-once`, and the home cannot tell up to where it "
+        "lacks no row: a standby server, a user who may not see open transactions, or a sequence "
+        "of which each session takes numbers ahead. Nothing was moved; the message names the "
+        "cause.",
+    ),
+    Code(
         "HG516",
         "store cannot be reached",
         "The server did not let hygge in: it does not answer, or refuses the user, the password, "

@@ -108,8 +108,9 @@ def matching(tables: Iterable[TableName], pattern: str, default_schema: str) -> 
 
 def nearest(entity: str, tables: Sequence[str]) -> str:
     """Return `; did you mean 'x'?` for the table whose name is most like `entity`, or nothing."""
-    near = get_close_matches(entity, tables, n=1)
+    others = [name for name in tables if name != entity]
+    near = get_close_matches(entity, others, n=1)
     if not near:
-        tails = {name.rpartition(".")[2]: name for name in tables}
+        tails = {name.rpartition(".")[2]: name for name in others}
         near = [tails[tail] for tail in get_close_matches(entity.rpartition(".")[2], tails, n=1)]
     return f"; did you mean '{near[0]}'?" if near else ""

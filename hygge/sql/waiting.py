@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 
 from hygge.errors import HomeError
 from hygge.plurals import plural
 
+log = logging.getLogger(__name__)
+
 PATIENCE = 10.0
 """Seconds; a move that ends in this error is tried again, and waits longer each time."""
+LONG_SECONDS = 60.0
+"""A transaction that is open for longer is worth a warning: rows wait for it."""
 _POLL = 0.1
 
 
@@ -18,6 +23,19 @@ class StillWritingError(HomeError):
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what, hint=hint, code="HG509")
+
+
+def doubt(entity: str, why: str, *, exact: bool) -> None:
+    """Warn that late rows may be missed; raise `HomeError` where the flow asks for exactly-once."""
+    told = f"{entity}: {why}, so rows that are committed late may be missed"
+    way = "read them again with  incremental: {lookback: …}"
+    if exact:
+        raise HomeError(
+            f"{told}; the flow asks for guarantee: exactly-once",
+            hint=f"{way}  and ask for  guarantee: effectively-once  with  mode: merge",
+            code="HG515",
+        )
+    log.warning("%s; %s", told, way)
 
 
 def patience() -> float:

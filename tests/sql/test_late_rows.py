@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from urllib.parse import urlsplit
 import duckdb
 import psycopg
 import pytest
+from in_memory import AS_POSTGRES, IS_ROOT, called, free_port, program
+from poolers import let_in
 from servers import Mysql, Postgres, mysql_login, schema_name
 
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
@@ -28,6 +31,7 @@ from hygge.sql.maria import bounding as maria_bounding
 from hygge.sql.pg import bounding
 from hygge.sql.pool import close_all
 from hygge.sql.zones import on_the_wall
+from hygge.testing.homes import read_split
 
 
 class Alone(Postgres):
@@ -612,3 +616,115 @@ def test_a_user_of_mysql_without_process_is_warned(
     finally:
         close_all()
         mysql.run(f"DROP USER '{name}'@'%'")
+
+
+# Homes that cannot tell up to where they lack no row
+
+
+def test_a_sequence_taken_ahead_is_no_source_of_exactly_once(
+    postgres: Postgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    postgres.run("CREATE SEQUENCE ahead CACHE 20")
+    postgres.run("CREATE TABLE t (id bigint DEFAULT nextval('ahead'), other serial)")
+    home = HomeConfig.create(postgres.settings()).home(ProjectContext(Path()))
+    with home.open(ReadRequest("t", watermark="id")):
+        pass
+    assert "takes 20 numbers of the sequence" in caplog.text
+    with (
+        pytest.raises(HomeError, match=r"ahead.*exactly-once") as raised,
+        home.open(ReadRequest("t", watermark="id", exact=True)),
+    ):
+        pass
+    assert raised.value.code == "HG515"
+    assert "lookback" in (raised.value.hint or "")
+    with home.open(ReadRequest("t", watermark="other", exact=True)):
+        pass
+    postgres.run("ALTER SEQUENCE ahead CACHE 1")
+    with home.open(ReadRequest("t", watermark="id", exact=True)):
+        pass
+
+
+def test_a_standby_is_no_source_of_exactly_once(tmp_path: Path) -> None:
+    with standby(tmp_path / "standby") as url:
+        home = HomeConfig.create({"type": "postgres", "url": url}).home(ProjectContext(Path()))
+        with home.open(ReadRequest("t", watermark="id")) as source:
+            assert read_split(source, source.splits(1)[0]).num_rows == 3
+        with (
+            pytest.raises(HomeError, match="standby") as raised,
+            home.open(ReadRequest("t", watermark="id", exact=True)),
+        ):
+            pass
+        assert raised.value.code == "HG515"
+        close_all()
+
+
+@contextmanager
+def standby(place: Path) -> Iterator[str]:
+    """Run a server that is in recovery, with a table of three rows."""
+    initdb, pg_ctl = program("initdb"), program("pg_ctl")
+    if initdb is None or pg_ctl is None:
+        pytest.skip("PostgreSQL's server is not installed here")
+    place.mkdir()
+    let_in(place)
+    if IS_ROOT:
+        shutil.chown(place, "postgres", "postgres")
+    data, port = place / "data", free_port()
+    called([initdb, "-D", str(data), "-U", "postgres", "-A", "trust"], place, **AS_POSTGRES)
+    options = f"-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+    ctl = [pg_ctl, "-D", str(data), "-w", "-l", str(place / "server.log")]
+    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    called([*ctl, "-o", options, "start"], place, process_group=0, **AS_POSTGRES)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE t AS SELECT g AS id FROM generate_series(1, 3) g")
+    called([*ctl, "stop"], place, **AS_POSTGRES)
+    (data / "standby.signal").touch()
+    called([*ctl, "-o", options, "start"], place, process_group=0, **AS_POSTGRES)
+    try:
+        yield url
+    finally:
+        called([*ctl, "-m", "immediate", "stop"], place, **AS_POSTGRES)
+
+
+def test_a_user_who_sees_no_transactions_is_no_source_of_exactly_once(mysql: Mysql) -> None:
+    mysql.run("CREATE TABLE t (id bigint PRIMARY KEY)")
+    name = mysql.database[:16]
+    mysql.run(f"CREATE USER '{name}'@'%' IDENTIFIED BY 'x'")
+    try:
+        mysql.run(f"GRANT SELECT ON `{mysql.database}`.* TO '{name}'@'%'")
+        settings = mysql.settings(user=name, password="x")
+        home = HomeConfig.create(settings).home(ProjectContext(Path()))
+        with home.open(ReadRequest("t", watermark="id")):
+            pass
+        with (
+            pytest.raises(HomeError, match="may not see open transactions") as raised,
+            home.open(ReadRequest("t", watermark="id", exact=True)),
+        ):
+            pass
+        assert raised.value.code == "HG515"
+    finally:
+        mysql.run(f"DROP USER '{name}'@'%'")
+
+
+def test_a_clock_behind_utc_that_nobody_named_is_a_warning(
+    mysql: Mysql, caplog: pytest.LogCaptureFixture
+) -> None:
+    mysql.run("CREATE TABLE t (at datetime(6))")
+    ((before,),) = mysql.run("SELECT @@global.time_zone")
+    mysql.run("SET GLOBAL time_zone = '-05:00'")
+    try:
+        home = HomeConfig.create(mysql.settings()).home(ProjectContext(Path()))
+        with home.open(ReadRequest("t", watermark="at")):
+            pass
+        assert "5.0 h behind UTC" in caplog.text
+        assert "time_zone: UTC" in caplog.text
+        caplog.clear()
+        settings = mysql.settings(time_zone="UTC")
+        with (
+            HomeConfig.create(settings)
+            .home(ProjectContext(Path()))
+            .open(ReadRequest("t", watermark="at"))
+        ):
+            pass
+        assert "behind UTC" not in caplog.text
+    finally:
+        mysql.run(f"SET GLOBAL time_zone = '{before}'")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from hygge.errors import HomeError
 from hygge.sql.maria.connecting import Rows
-from hygge.sql.waiting import StillWritingError, patience, until_ended
+from hygge.sql.waiting import LONG_SECONDS, StillWritingError, doubt, patience, until_ended
 from hygge.sql.zones import on_the_wall
 from hygge.watermarks import lowest, value_of
 
@@ -42,6 +42,14 @@ SELECT CAST(MIN(began) * 1000000 AS SIGNED) FROM (
 ) q
 """
 """A statement's `NOW()` is when it began, which may be before its transaction did."""
+_OLDEST = """
+SELECT p.id, COALESCE(p.db, '-') FROM information_schema.processlist p
+LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id
+WHERE p.id <> CONNECTION_ID() AND (t.trx_is_read_only = 0 OR p.command IN ('Query', 'Execute')
+  AND p.info NOT REGEXP '^[[:space:]]*(select|show)')
+ORDER BY LEAST(COALESCE(CONVERT_TZ(t.trx_started, 'SYSTEM', '+00:00'), NOW()),
+  NOW() - INTERVAL p.time SECOND) LIMIT 1
+"""
 _WRITERS = """
 SELECT trx_id, CONCAT('connection ', trx_mysql_thread_id, ', open for ',
   TIMESTAMPDIFF(SECOND, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00'), NOW()), ' s')
@@ -65,12 +73,14 @@ class Column:
     kind: pa.DataType
 
 
-def upper_of(run: Rows, column: Column, *, reads_back: bool, zone: str | None) -> pa.Scalar | None:
+def upper_of(
+    run: Rows, column: Column, *, reads_back: bool, exact: bool, zone: str | None
+) -> pa.Scalar | None:
     """Return the highest value up to which a snapshot, taken after this, lacks no row.
 
     None where the server does not tell. Raises `StillWritingError` when waiting was in vain; for
     a flow that reads back it is the lowest value then. `zone` is that of the clocks which write
-    times without one, where it is known.
+    times without one, where it is known. With `exact` it is an error that the server does not tell.
     """
     import pyarrow as pa
 
@@ -89,11 +99,8 @@ def upper_of(run: Rows, column: Column, *, reads_back: bool, zone: str | None) -
             raise
     if reads_back:
         return None
-    log.warning(
-        "%s: this user may not see open transactions (GRANT PROCESS ON *.* TO …), so rows that are "
-        "committed late are found by  incremental: {lookback: …}  only",
-        column.entity,
-    )
+    why = "this user may not see open transactions (GRANT PROCESS ON *.* TO …)"
+    doubt(column.entity, why, exact=exact)
     return None
 
 
@@ -105,22 +112,39 @@ def _before_open_ones(run: Rows, column: Column, zone: str | None) -> pa.Scalar:
     began = run(_OPEN)[0][0]
     since = asked if began is None else min(asked, int(began))
     if asked - since > 10**6:
-        waits = (asked - since) / 10**6
-        log.info(
-            "%s: a transaction has been open for %.1f s: rows since then are for the next move",
+        seconds = (asked - since) / 10**6
+        log.log(
+            logging.WARNING if seconds > LONG_SECONDS else logging.INFO,
+            "%s: %s has been open for %.1f s: rows since then are for the next move",
             column.entity,
-            waits,
+            _oldest(run),
+            seconds,
         )
     is_zoned = pa.types.is_timestamp(column.kind) and column.kind.tz is not None
     if not is_zoned and zone is not None:
         since = on_the_wall(since, zone)
     elif not is_zoned:
         # The clock on the wall, in UTC or in the server's own zone, whichever is behind.
-        since += min(int(run(_WALL)[0][0]), 0) * 10**6
+        behind = min(int(run(_WALL)[0][0]), 0)
+        since += behind * 10**6
+        if behind:
+            log.warning(
+                "%s: nothing tells which clock writes the watermark, and the server's own is %.1f "
+                "h behind UTC: newer rows wait so long; say it with  time_zone: UTC  (or another "
+                "zone) in the home",
+                column.entity,
+                -behind / 3600,
+            )
     if pa.types.is_date(column.kind):
         # Later rows of this very day are told apart as ties.
         return pa.scalar(since // 86_400_000_000, pa.int32()).cast(column.kind)
     return pa.scalar(since // _STEPS[column.kind.unit] - 1, pa.int64()).cast(column.kind)
+
+
+def _oldest(run: Rows) -> str:
+    """Return in words what has been at work for longest."""
+    rows = run(_OLDEST)
+    return f"connection {rows[0][0]} of database {rows[0][1]}" if rows else "a transaction"
 
 
 def _after_writers(run: Rows, column: Column) -> pa.Scalar:

@@ -82,4 +82,6 @@ class MysqlHome(ServerHome[MariaSettings, Rows, catalog.Table]):
         column = self._source(run, request).watermark_column()
         if column is None:
             return None
-        return upper_of(run, column, reads_back=request.reads_back, zone=self._zone)
+        return upper_of(
+            run, column, reads_back=request.reads_back, exact=request.exact, zone=self._zone
+        )

@@ -11,7 +11,15 @@ from hygge.sql.odb.asking import DriverError
 _FOREIGN = re.compile(r"State: (\w{5}), Native error: -?\d+, Message: (.*)", re.DOTALL)
 """How arrow-odbc writes what a driver says."""
 _TAGS = re.compile(r"^(?:\[[^\]]*\]\s*)+")
-_PASSING_CLASSES = ("08", "40", "57P")
+_PASSING_CLASSES = ("08", "40", "53", "57P")
+_PASSING_TEXT = re.compile(
+    r"ora-(?:01033|01034|01089|01090|03113|03114|03135|12514|12516|12518|12519|12520|12528|12537"
+    r"|12541|12170)|starting up|shutting down|recovery mode|too many (?:clients|connections)"
+    r"|connection (?:slots|reset|refused)|deadlock",
+    re.IGNORECASE,
+)
+"""What servers say behind codes of their drivers' own; Oracle's numbers are those of instances that
+start, stop or are full, and of connections that were lost."""
 _PASSING = ("HYT00", "HYT01")
 _LASTING = ("password", "denied", "does not exist", "unknown database", "could not translate")
 """What no other attempt changes, although it comes as a connection that failed."""
@@ -38,7 +46,9 @@ def is_passing(error: BaseException) -> bool:
         return False
     if any(sign in text.lower() for sign in _LASTING):
         return False
-    return state in _PASSING or state.startswith(_PASSING_CLASSES)
+    if state in _PASSING or state.startswith(_PASSING_CLASSES):
+        return True
+    return _PASSING_TEXT.search(text) is not None
 
 
 def fault(error: BaseException, what: str, secrets: Sequence[str]) -> HomeError:

@@ -18,7 +18,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from hygge.sql.pg.connecting import Rows
-from hygge.sql.waiting import StillWritingError, patience, until_ended
+from hygge.sql.waiting import LONG_SECONDS, StillWritingError, doubt, patience, until_ended
 from hygge.sql.zones import on_the_wall
 from hygge.watermarks import lowest, value_of
 
@@ -67,6 +67,19 @@ WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
   AND d.deptype IN ('a', 'i')
 """
 """A table, its partitions, and the sequences that count for its columns."""
+_AHEAD = """
+SELECT s.seqrelid::regclass::text, s.seqcache FROM pg_sequence s WHERE s.seqcache > 1
+  AND s.seqrelid IN (
+    SELECT d.objid FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid
+      AND a.attnum = d.refobjsubid WHERE d.classid = 'pg_class'::regclass
+      AND d.refclassid = 'pg_class'::regclass AND a.attrelid = $1 AND a.attname = $2
+    UNION ALL SELECT d.refobjid FROM pg_attrdef f JOIN pg_attribute a
+      ON a.attrelid = f.adrelid AND a.attnum = f.adnum JOIN pg_depend d ON d.objid = f.oid
+    WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
+      AND a.attrelid = $1 AND a.attname = $2)
+"""
+"""The sequences behind a column, owned by it or used in its default, of which sessions take more
+than one number at a time."""
 _WRITERS = """
 SELECT DISTINCT l.virtualtransaction, coalesce('pid ' || l.pid, 'a prepared one')
   || coalesce(', open for ' || extract(epoch FROM clock_timestamp() - a.xact_start)::int8 || ' s',
@@ -87,6 +100,8 @@ class _Opened:
 
     asked: int
     """Microseconds since 1970 by the server's clock, before the list was taken."""
+    sessions: Mapping[str, int | None]
+    """The server's process of each transaction; None for a prepared one."""
     began: Mapping[str, int]
     """When each began, where that may be seen."""
     hidden: tuple[str, ...]
@@ -96,6 +111,12 @@ class _Opened:
     def since(self) -> int:
         """The latest time before which none of the known transactions began."""
         return min([self.asked, *self.began.values()])
+
+    @property
+    def oldest(self) -> str:
+        """Which transaction began first, in words."""
+        name = min(self.began, key=lambda name: self.began[name])
+        return _named(self.sessions[name], name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +133,9 @@ class Column:
     """The table's oid; None for a view or query, which may read any table."""
     reads_back: bool
     """Whether the bound is the lowest value, and no error, where it cannot be had in time."""
+    name: str
+    exact: bool
+    """Whether it is an error that the bound cannot be known."""
 
 
 @contextmanager
@@ -141,13 +165,12 @@ class Bounds:
         """
         if self._run("SELECT pg_is_in_recovery()")[0][0]:
             if not column.reads_back:
-                log.warning(
-                    "%s: a standby server does not tell of open transactions; rows of such as are "
-                    "committed late are found by  incremental: {lookback: …}  only",
-                    column.entity,
-                )
+                why = "a standby server does not tell of open transactions (read the primary)"
+                doubt(column.entity, why, exact=column.exact)
             return None
         is_time = column.type.startswith(("timestamp", "date"))
+        if not is_time and not column.reads_back:
+            self._check_sequences(column)
         try:
             return self._before_open_ones(column) if is_time else self._after_writers(column)
         except StillWritingError as error:
@@ -155,6 +178,17 @@ class Bounds:
                 raise
             log.warning("%s; the next move reads back to where this one began", error.message)
             return lowest(column.kind)
+
+    def _check_sequences(self, column: Column) -> None:
+        """Look whether sessions take numbers ahead: they use low ones after others used higher."""
+        if column.table is None:
+            return
+        for name, cache in self._run(_AHEAD, (column.table, column.name)):
+            why = (
+                f"each session takes {cache} numbers of the sequence {name} ahead "
+                f"(ALTER SEQUENCE {name} CACHE 1)"
+            )
+            doubt(column.entity, why, exact=column.exact)
 
     @cached_property
     def _opened(self) -> _Opened:
@@ -164,6 +198,7 @@ class Bounds:
         rows = self._run(_OPEN)
         return _Opened(
             asked,
+            {name: pid for pid, _, name in rows},
             {name: began for _, began, name in rows if began is not None},
             tuple(name for _, began, name in rows if began is None),
         )
@@ -173,10 +208,14 @@ class Bounds:
         if found.hidden:
             self._wait_for_hidden(column, found.hidden)
         if found.since < found.asked:
-            log.info(
-                "%s: a transaction has been open for %.1f s: rows since then are for the next move",
+            seconds = (found.asked - found.since) / 10**6
+            log.log(
+                logging.WARNING if seconds > LONG_SECONDS else logging.INFO,
+                "%s: a transaction has been open for %.1f s (%s): rows since then are for the next "
+                "move",
                 column.entity,
-                (found.asked - found.since) / 10**6,
+                seconds,
+                found.oldest,
             )
         return _value_before(column, self._wall(column, found.since))
 

@@ -53,6 +53,13 @@ _NOISE = re.compile(
 _QUERY = re.compile(r"\n\nQuery was:.*", re.DOTALL)
 
 
+_NO_DATABASE = re.compile(r"database \"[^\"]*\" does not exist|no such database")
+_RESTARTS = re.compile(
+    r"starting up|shutting down|not yet accepting|recovery mode|terminating connection due to adm"
+)
+_DENIED = re.compile(r"authentication failed|pg_hba|role \"[^\"]*\" (?:does not exist|is not)")
+
+
 class SessionError(Exception):
     """A session is not as hygge needs it; the second argument is the way out."""
 
@@ -97,7 +104,8 @@ def said(error: BaseException) -> str:
     """Return what the server said, without what drivers wrap around it."""
     text = _QUERY.sub("", str(error)).strip()
     text = _NOISE.sub("", _STATE.sub("", text)).strip().rstrip(".")
-    lines = dict.fromkeys(line.removeprefix("connection failed: ") for line in text.splitlines())
+    whole = (line.strip().removeprefix("connection failed: ") for line in text.splitlines())
+    lines = dict.fromkeys(filter(None, whole))
     return "\n".join(lines) or type(error).__name__
 
 
@@ -139,7 +147,7 @@ def _grant(reads: bool) -> str:
 _Way = tuple[Callable[[str, str], bool], "str | Callable[[bool], str]", bool]
 _WAYS: tuple[_Way, ...] = (
     (
-        lambda s, t: s.startswith("28") or "authentication failed" in t or "pg_hba" in t,
+        lambda s, t: s.startswith("28") or _DENIED.search(t) is not None,
         "check user and password, and that pg_hba.conf of the server lets this user in",
         True,
     ),
@@ -149,7 +157,7 @@ _WAYS: tuple[_Way, ...] = (
         True,
     ),
     (
-        lambda s, t: s == "3D000" or ('database "' in t and "does not exist" in t),
+        lambda s, t: s == "3D000" or _NO_DATABASE.search(t) is not None,
         "check the name of the database, or make it:  createdb NAME",
         True,
     ),
@@ -189,7 +197,7 @@ _WAYS: tuple[_Way, ...] = (
         True,
     ),
     (
-        lambda s, t: s.startswith("57P") or "starting up" in t or "shutting down" in t,
+        lambda s, t: s.startswith("57P") or _RESTARTS.search(t) is not None,
         "the server is starting, stopping or recovering: run again once it accepts connections",
         True,
     ),

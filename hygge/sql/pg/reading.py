@@ -143,6 +143,8 @@ class PgSource(Source):
             reading.field.type,
             table.oid if table is not None and "table" in table.kind else None,
             self._request.reads_back,
+            name,
+            self._request.exact,
         )
 
     def _is_ordered(self, reading: Reading) -> bool:

@@ -16,7 +16,10 @@ _PASSING = re.compile(
     r"establish|server rejected the connection|connection not open|timeout expired"
     r"|deadlock|lock request time out|snapshot isolation transaction aborted|not currently "
     r"available|is being (?:shut|restarted)|shutdown is in progress|connection (?:is|was) "
-    r"(?:broken|closed|reset)|i/o error|connection refused",
+    r"(?:broken|closed|reset)|i/o error|connection refused|too many connections|maximum number of"
+    r"|being recovered|in the middle of a restore|is in transition|failover|resource limit"
+    r"|service is (?:currently )?busy|not accessible.*replica|no process is on the other end"
+    r"|server is paused",
     re.IGNORECASE,
 )
 _LASTING = re.compile(r"login failed|cannot open database|certificate|no such host", re.IGNORECASE)
@@ -82,6 +85,11 @@ _WAYS = (
         True,
     ),
     ("no such host", "check the name of the host", True),
+    (
+        "maximum number of",
+        "the server has no free connections: lower max_connections here, or raise it there",
+        True,
+    ),
     (
         "unable to establish connection",
         "check host and port, that the server runs and listens on TCP, and that no firewall is in "
