@@ -67,11 +67,27 @@ class Keeping(ABC):
         return self.listed(names) if len(names) == 1 else f"({self.listed(names)})"
 
     def create(self, table: TableName, names: Sequence[str]) -> None:
-        """Make an empty table with columns of the place."""
+        """Make an empty table with columns of the place, as they are after this commit."""
+        columns = ", ".join(map(self.widened, names))
         self.target.run(
-            f"CREATE TABLE {self.name(table)} AS SELECT {self.listed(names)} "
+            f"CREATE TABLE {self.name(table)} AS SELECT {columns} "
             f"FROM {self.target.table} WHERE 1 = 0"
         )
+
+    def widened(self, name: str) -> str:
+        """Return a column of the place as SELECT has it, of the type that this commit gives it."""
+        target, column = self.target, self.target.quote(name)
+        staged = target.staged
+        live = [one for one in target.live or () if one.field.name == name]
+        if staged is None or name not in staged.names or not live:
+            return column
+        field = staged.field(name)
+        is_same = not target.differs(live[0], field)
+        return column if is_same else f"CAST({column} AS {target.sql_type(field)}) AS {column}"
+
+    def insert(self, names: Sequence[str]) -> str:
+        """Return how a statement begins that puts values into columns of the table."""
+        return f"INSERT INTO {self.target.table} ({self.listed(names)})"
 
     def delete_rows(self, kept: TableName, keys: Sequence[str]) -> None:
         """Take away the rows whose keys are kept."""
@@ -197,13 +213,8 @@ class Keeping(ABC):
         return f"t.{target.quote(DELETED_AT)} IS NULL" if is_marked and marks else "1 = 1"
 
     def _kept_columns(self) -> Sequence[str]:
-        """Return the columns of rows that are kept: not those that fill themselves."""
-        target = self.target
-        return [
-            column.field.name
-            for column in target.live or ()
-            if not column.fills_itself or target.wrote(column.field.name)
-        ]
+        """Return the columns of rows that are kept: all that take values, whoever fills them."""
+        return [one.field.name for one in self.target.live or () if not one.is_computed]
 
     # Undo
 
@@ -318,7 +329,7 @@ class Keeping(ABC):
         back = ", ".join(f"k.{target.quote(name)}" for name in names)
         for kind in set(kinds) & {"c", "r"}:
             kept = f"SELECT {back} FROM {self.name(self.table(undone.seq, kind))} AS k"
-            target.run(f"INSERT INTO {target.table} ({self.listed(names)}) {kept}")
+            target.run(f"{self.insert(names)} {kept}")
 
     def columns_back(self, undone: Commit, commit: Commit) -> Sequence[str]:
         """Return the columns of rows that are put back."""

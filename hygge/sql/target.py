@@ -45,6 +45,8 @@ class LiveColumn:
     """The database's own name of its type, written as `SqlTarget.sql_type` would."""
     fills_itself: bool = False
     """Whether it has a default, or is an identity or generated column."""
+    is_computed: bool = False
+    """Whether it takes no values, for it is computed from others."""
 
 
 class SqlTarget(Target):

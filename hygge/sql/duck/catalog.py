@@ -74,6 +74,16 @@ def columns(run: Run, table: TableName) -> list[Column]:
     return [Column(*row) for row in run(_COLUMNS, (table.schema, table.name))]
 
 
+def computes(run: Run, table: TableName) -> bool:
+    """Return whether a table may have generated columns, which DuckDB lists as defaults."""
+    rows = run(
+        "SELECT 1 FROM duckdb_tables() WHERE schema_name = ? AND table_name = ? "
+        "AND database_name = current_database() AND contains(upper(sql), 'GENERATED')",
+        (table.schema, table.name),
+    )
+    return bool(rows)
+
+
 def primary_key(run: Run, table: TableName) -> tuple[str, ...]:
     """Return the columns of the primary key in its order; none for most tables."""
     rows = run(_KEYS, (table.schema, table.name))

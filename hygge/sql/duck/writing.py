@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -142,8 +143,9 @@ class DuckTarget(MergingTarget):
             )
         source = DuckSource(ReadRequest(table.name.name), self._rows).over_table(table)
         columns = catalog.columns(self.run, table.name)
+        computes = catalog.computes(self.run, table.name)
         return [
-            LiveColumn(field, one.type, bool(one.default))
+            LiveColumn(field, one.type, bool(one.default), bool(one.default) and computes)
             for field, one in zip(source.schema, columns, strict=True)
         ]
 
@@ -267,6 +269,36 @@ class DuckTarget(MergingTarget):
     def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run a statement that changes rows; return how many it changed."""
         return int(self.run(sql, values)[0][0])
+
+    def retype_column(self, field: pa.Field, *, is_empty: bool) -> None:
+        """Give a column another type; of a key, which DuckDB never changes, by a new table."""
+        keys = catalog.primary_key(self.run, self.place)
+        if self.folded(field.name) in map(self.folded, keys):
+            self._rebuild(field, keys)
+        else:
+            super().retype_column(field, is_empty=is_empty)
+
+    def _rebuild(self, field: pa.Field, keys: Sequence[str]) -> None:
+        """Put a table in which a column has another type in the table's place, with all rows."""
+        reason = self.reason_to_keep()
+        if reason is not None:
+            raise StoreError(
+                f"column '{field.name}' is part of the key of {self.place.shown()}, and DuckDB "
+                f"changes its type only in a new table, which would lose something: {reason}",
+                hint="change the table yourself, or move into another one with  into: <name>",
+                code="HG536",
+            )
+        columns = []
+        for one in catalog.columns(self.run, self.place):
+            is_changed = self.folded(one.name) == self.folded(field.name)
+            kind = self.sql_type(field) if is_changed else one.type
+            columns.append(f"{quote(one.name)} {kind}{'' if one.nullable else ' NOT NULL'}")
+        columns.append(f"PRIMARY KEY ({', '.join(map(quote, keys))})")
+        new = replace(self.place, name=f"{self._stem}_0")
+        self.run(f"CREATE TABLE {self.name(new)} ({', '.join(columns)})")
+        self.run(f"INSERT INTO {self.name(new)} SELECT * FROM {self.table}")
+        self.run(f"DROP TABLE {self.table}")
+        self.run(f"ALTER TABLE {self.name(new)} RENAME TO {quote(self.place.name)}")
 
     def add_column(self, field: pa.Field) -> None:
         """Add a column; DuckDB adds none that must have a value."""

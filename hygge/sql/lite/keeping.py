@@ -19,6 +19,15 @@ class LiteKeeping(Keeping):
         )
         return [str(name) for (name,) in rows]
 
+    def create(self, table: TableName, names: Sequence[str]) -> None:
+        """Make an empty table with columns of the place; AS SELECT would call some otherwise."""
+        target = self.target
+        declared = {target.folded(one.field.name): one.type for one in target.live or ()}
+        columns = (
+            f"{target.quote(name)} {declared.get(target.folded(name), '')}" for name in names
+        )
+        target.run(f"CREATE TABLE {self.name(table)} ({', '.join(columns)})")
+
     def name(self, table: TableName) -> str:
         """Return the name of a table in the file itself, quoted."""
         return f"main.{self.target.name(table)}"

@@ -111,7 +111,7 @@ class LiteTarget(LiteMerging):
                 one.name, kind.type if kind else pa.null(), not one.required and not is_number
             )
             fills = one.is_computed or is_number or bool(one.default)
-            live.append(LiveColumn(field, one.declared, fills))
+            live.append(LiveColumn(field, one.declared, fills, one.is_computed))
             self._declared[one.name] = one
         return live
 

@@ -111,7 +111,9 @@ def columns(run: Run, name: TableName | None = None) -> dict[TableName, list[Col
 def _column(row: Sequence[Any]) -> Column:
     name, kind, nullable, comment, default, extra = row
     fills = default not in (None, "NULL") or "auto_increment" in extra or "GENERATED" in extra
-    return Column(name, _decoded(kind), nullable == "YES", comment, fills)
+    # MySQL says DEFAULT_GENERATED of a default that is an expression.
+    is_computed = any(word in extra for word in ("VIRTUAL", "STORED", "PERSISTENT"))
+    return Column(name, _decoded(kind), nullable == "YES", comment, fills, is_computed)
 
 
 def _decoded(text: str | bytes) -> str:

@@ -60,6 +60,7 @@ class Column:
     comment: str = ""
     fills_itself: bool = False
     """Whether it has a default, counts up, or is computed."""
+    is_computed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

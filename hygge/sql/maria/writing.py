@@ -232,7 +232,12 @@ class MariaTarget(MariaMerging):
             )
         found = catalog.columns(self.run, self.place).get(self.place, [])
         return [
-            LiveColumn(types.reading_of(one, "").field, types.held_type(one), one.fills_itself)
+            LiveColumn(
+                types.reading_of(one, "").field,
+                types.held_type(one),
+                one.fills_itself,
+                one.is_computed,
+            )
             for one in found
         ]
 

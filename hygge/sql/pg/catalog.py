@@ -50,7 +50,7 @@ WITH RECURSIVE base AS (
   FROM base b JOIN pg_type t ON t.oid = b.typid WHERE t.typtype = 'd'
 )
 SELECT b.attrelid, b.attname, format_type(b.typid, b.typmod), b.attnotnull, b.fills,
-       b.attidentity <> '' OR b.attgenerated <> '', t.typtype = 'e'
+       b.attidentity <> '' OR b.attgenerated <> '', t.typtype = 'e', b.attgenerated <> ''
 FROM base b JOIN pg_type t ON t.oid = b.typid WHERE t.typtype <> 'd' ORDER BY b.attrelid, b.attnum
 """
 _KEYS = """
@@ -90,6 +90,8 @@ class Column:
     is_computed: bool
     """Whether the server refuses or ignores values for it: identity and generated columns."""
     is_enum: bool = False
+    is_generated: bool = False
+    """Whether its values are computed from others."""
 
 
 def tables(run: Run) -> list[Table]:
@@ -119,8 +121,9 @@ def columns(run: Run, oids: Sequence[int]) -> dict[int, list[Column]]:
     """Return the columns of tables, in their order."""
     rows = run(_COLUMNS, (list(oids),))
     return {
-        oid: [Column(name, kind, not required, bool(fills), bool(computed), bool(is_enum)) for
-              _, name, kind, required, fills, computed, is_enum in group]
+        oid: [Column(name, kind, not required, bool(fills), bool(computed), bool(is_enum),
+                     bool(is_generated)) for
+              _, name, kind, required, fills, computed, is_enum, is_generated in group]
         for oid, group in groupby(rows, key=lambda row: row[0])
     }  # fmt: skip
 

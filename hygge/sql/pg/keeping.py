@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hygge.model import Commit
@@ -21,6 +22,10 @@ class PgKeeping(Keeping):
         sql = "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND starts_with(tablename, $2)"
         rows = self.target.run(sql, (self.target.place.schema, self.prefix))
         return [str(name) for (name,) in rows]
+
+    def insert(self, names: Sequence[str]) -> str:
+        """Return how rows are put back, also with numbers that the server always makes itself."""
+        return f"{super().insert(names)} OVERRIDING SYSTEM VALUE"
 
     def changed_rows(self, undone: Commit) -> int:
         """Count the rows that a transaction wrote which is younger than the commit's own.

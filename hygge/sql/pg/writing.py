@@ -218,6 +218,7 @@ class PgTarget(PgMerging):
                 types.reading_of(one.name, "", one.type, nullable=one.nullable).field,
                 one.type,
                 one.fills_itself,
+                one.is_generated,
             )
             for one in found
         ]

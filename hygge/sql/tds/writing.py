@@ -196,6 +196,7 @@ class TdsTarget(TdsMerging):
                 types.any_reading_of(one, bracketed(one.name)).field,
                 one.type,
                 one.fills_itself,
+                one.fills_itself and not self.wrote(one.name),
             )
             for one in catalog.columns(self.run, self.place)
         ]
