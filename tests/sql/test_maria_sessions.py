@@ -181,6 +181,23 @@ def test_a_lock_that_is_not_free_names_the_open_transactions(
         assert f"connection {number} " in str(raised.value.__notes__)
 
 
+def test_staging_of_a_dead_run_that_somebody_reads_is_left_for_later(
+    mysql: Mysql, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = store_of(mysql)
+    write(store, [plain_table(1)], write_request())
+    with pytest.raises(ZeroDivisionError), store.open(write_request()) as target:
+        target.stage(plain_table(1).to_reader(), Split(0, "all"))
+        raise ZeroDivisionError
+    ((left,),) = mysql.run("SHOW TABLES LIKE '%stg%'")
+    with mysql.connect(mysql.database) as other, other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(f"SELECT * FROM `{left}`")
+        write(store, [plain_table(2)], write_request())
+        assert "a later run drops it" in caplog.text
+    assert mysql.run("SELECT count(*) FROM things") == [(2,)]
+
+
 # Silence
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hygge.errors import HyggeError
+from hygge.errors import HomeError, HyggeError
 from hygge.processes import label
 from hygge.sql.holders import Holder
 from hygge.sql.maria.connecting import Rows, session
@@ -51,19 +51,20 @@ def naming_holders(settings: MariaSettings) -> Iterator[None]:
     try:
         yield
     except HyggeError as error:
-        if error.__cause__ is not None and code_of(error.__cause__) in LOCKED:
-            with suppress(HyggeError):
-                if holders := _open_ones(settings, type(error)):
-                    error.add_note(f"open transactions: {holders}")
+        is_locked = error.__cause__ is not None and code_of(error.__cause__) in LOCKED
+        if is_locked and (holders := open_ones(settings)):
+            error.add_note(f"open transactions: {holders}")
         raise
 
 
-def _open_ones(settings: MariaSettings, side: type[HyggeError]) -> str:
-    with session(settings, side) as connection:
-        run = Rows(connection, settings, side, "cannot look for transactions")
+def open_ones(settings: MariaSettings) -> str:
+    """Return in words which transactions are open for longest; empty when nobody tells."""
+    rows: list[tuple[Any, ...]] = []
+    with suppress(HyggeError), session(settings, HomeError) as connection:
+        run = Rows(connection, settings, HomeError, "cannot look for transactions")
         try:
             rows = run(_OPEN)
-        except HyggeError:
+        except HomeError:
             rows = run(_BUSY)
     return "; ".join(
         f"connection {number} (user {user}, {command}) for {seconds} s"

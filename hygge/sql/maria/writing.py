@@ -7,6 +7,7 @@ There are two ways to publish: a transaction that moves the rows, and a rename o
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -23,13 +24,14 @@ from hygge.sql.maria.connecting import Rows
 from hygge.sql.maria.dependants import reason_to_keep
 from hygge.sql.maria.evolving import Columns, check_fits
 from hygge.sql.maria.examining import check_rights
+from hygge.sql.maria.faults import LOCKED, code_of
 from hygge.sql.maria.keeping import MariaKeeping
 from hygge.sql.maria.merging import MariaMerging
 from hygge.sql.maria.names import refuse_name
 from hygge.sql.maria.outcome import Outcome
 from hygge.sql.maria.reading import named
-from hygge.sql.maria.sessions import holder_of, name_of
-from hygge.sql.maria.settings import HELD_SECONDS, IDLE_SECONDS, MariaSettings
+from hygge.sql.maria.sessions import holder_of, name_of, open_ones
+from hygge.sql.maria.settings import HELD_SECONDS, IDLE_SECONDS, LOCK_SECONDS, MariaSettings
 from hygge.sql.maria.staging import SPLIT, Staging
 from hygge.sql.maria.texts import Zeros
 from hygge.sql.names import TableName, check_name, quote
@@ -41,12 +43,15 @@ from hygge.sql.target import LiveColumn
 if TYPE_CHECKING:
     import pyarrow as pa
 
+log = logging.getLogger(__name__)
+
 _OPTIONS = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _KEY_TEXT = "varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _DUPLICATE = 1062
 _PATIENCE = 1
 """How many seconds the server waits for the lock before hygge looks at who has it."""
 _PULSE_SECONDS = 60.0
+_BRIEF_SECONDS = 3
 
 
 class MariaTarget(MariaMerging):
@@ -113,9 +118,27 @@ class MariaTarget(MariaMerging):
         if is_undone and old and catalog.find(self.run, self.place) is None:
             # A server without atomic renames died between the two halves of one.
             self.keeping.rename(old.pop(), self.place.name)
-        for table in (*old, *self._beside(self.staging)):
-            self.run(f"DROP TABLE IF EXISTS {self.name(table)}")
+        self._drop_dead([*old, *self._beside(self.staging)])
         self.begin()
+
+    def _drop_dead(self, tables: Sequence[TableName]) -> None:
+        """Drop what dead runs left; where a session still holds it, leave it for a later run."""
+        if not tables:
+            return
+        self.run(f"SET SESSION lock_wait_timeout = {_BRIEF_SECONDS}")
+        for table in tables:
+            try:
+                self.run(f"DROP TABLE IF EXISTS {self.name(table)}")
+            except StoreError as error:
+                if error.__cause__ is None or code_of(error.__cause__) not in LOCKED:
+                    raise
+                log.warning(
+                    "%s of a run that has ended cannot be dropped yet, since a session holds it "
+                    "(%s); a later run drops it",
+                    self.name(table),
+                    open_ones(self._settings) or "SHOW PROCESSLIST",
+                )
+        self.run(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
 
     def inspect(self, last: Commit | None) -> None:
         """Look at the place and take nothing; see `SqlTarget.inspect`."""

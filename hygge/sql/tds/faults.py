@@ -19,7 +19,7 @@ _PASSING = re.compile(
     r"(?:broken|closed|reset)|i/o error|connection refused|too many connections|maximum number of"
     r"|being recovered|in the middle of a restore|is in transition|failover|resource limit"
     r"|service is (?:currently )?busy|not accessible.*replica|no process is on the other end"
-    r"|server is paused",
+    r"|server is paused|invalid object name '[^']*_hygge_stg_",
     re.IGNORECASE,
 )
 _LASTING = re.compile(r"login failed|cannot open database|certificate|no such host", re.IGNORECASE)

@@ -151,14 +151,13 @@ class TdsTarget(TdsMerging):
         return f"hygge:{hashlib.sha256(quoted(self.place).encode()).hexdigest()[:24]}"
 
     def _written(self) -> StoreError:
-        who = "another run"
+        who, hint = "another run", "wait until that run has ended, or stop it"
         with suppress(StoreError):  # needs VIEW SERVER STATE
             session, run = self.run(HOLDER, (self._lock_name,))[0]
             who = f"run {str(run).rstrip(chr(0))} (session {session})"
+            hint = f"{hint}; if its machine is gone, free the table with  KILL {session}"
         return StoreError(
-            f"{self.place.shown()} is being written by {who}",
-            hint="wait until that run has ended, or stop it",
-            code="HG543",
+            f"{self.place.shown()} is being written by {who}", hint=hint, code="HG543"
         )
 
     # Types
