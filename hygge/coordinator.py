@@ -238,5 +238,5 @@ def _unplanned_outcome(unplanned: Unplanned) -> Outcome:
         store=unplanned.store_name,
         mode=unplanned.mode,
         result=Result.FAILED,
-        failure=failure_of(unplanned.error, unplanned.where, unplanned.flow),
+        failure=failure_of(unplanned.error, unplanned),
     )

@@ -13,6 +13,7 @@ import re
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from shlex import quote
@@ -48,7 +49,7 @@ from hygge.model import (
     Span,
     Watermark,
 )
-from hygge.plan import Move
+from hygge.plan import Move, Unplanned
 from hygge.plurals import plural
 from hygge.preparing import Prepared, Terms, prepare, settle, terms_of
 from hygge.retry import attempts
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FLOW = re.compile(r"(?<=hygge )(\w+(?: \w+)?) FLOW\b")
+_NAMES = re.compile(r"(?<!\w)(hygge (?:[a-z]+ ){1,2})(FLOW|HOME)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,34 +103,42 @@ def run_move(move: Move, scope: RunScope) -> Outcome:
         result = Result.CANCELLED if isinstance(error, Cancelled) else Result.FAILED
         if running is not None and isinstance(error, Cancelled | TimeoutExceeded):
             running.explain(error)
-        outcome = replace(outcome, result=result, failure=failure_of(error, move.where, move.flow))
+        outcome = replace(outcome, result=result, failure=failure_of(error, move))
     attempts_made = 0 if running is None else running.attempt
     return replace(outcome, seconds=time.monotonic() - started, attempts=attempts_made)
 
 
-def failure_of(error: BaseException, where: str, flow: str) -> Failure:
-    """Return the failure that `error` stands for; what nobody raised on purpose is a bug.
-
-    A hint calls the flow FLOW where what raised it does not know its name.
-    """
+def failure_of(error: BaseException, of: Move | Unplanned) -> Failure:
+    """Return the failure that `error` stands for; what nobody raised on purpose is a bug."""
     if isinstance(error, HyggeError):
         message = "\n".join([error.message, *getattr(error, "__notes__", [])])
-        hint = None if error.hint is None else _named(error.hint, flow)
-        return Failure(error.code, message, hint, where)
+        return Failure(error.code, message, _named(error.hint, of), of.where)
     if isinstance(error, OSError) and error.errno:
-        return failure_of(SystemRefusalError.of(error), where, flow)
+        return failure_of(SystemRefusalError.of(error), of)
     trace = "".join(traceback.format_exception(error))
     return Failure(
         "HG590",
         f"internal error: {type(error).__name__}: {error}",
         "this is a bug in hygge; please report it with the report file",
-        where,
+        of.where,
         trace,
     )
 
 
-def _named(hint: str, flow: str) -> str:
-    return _FLOW.sub(lambda found: f"{found[1]} {quote(flow)}", hint)
+@contextmanager
+def naming(of: Move) -> Iterator[None]:
+    """Fill in the names of a move where a hint calls them FLOW and HOME."""
+    try:
+        yield
+    except HyggeError as error:
+        error.hint = _named(error.hint, of)
+        raise
+
+
+def _named(hint: str | None, of: Move | Unplanned) -> str | None:
+    """Return a hint with the names that whoever raised it did not know."""
+    names = {"FLOW": of.flow, "HOME": of.home_name}
+    return None if hint is None else _NAMES.sub(lambda at: at[1] + quote(names[at[2]]), hint)
 
 
 class _Moving:

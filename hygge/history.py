@@ -173,7 +173,9 @@ def _check_increment(settings: MoveSettings, last: Commit) -> None:
         raise _changed(
             f"the store has {plural(last.total_rows, 'row')}, and no commit tells up to where they "
             "were moved: an append would move them again",
-            "say where to go on with  hygge state set FLOW VALUE",
+            "say where to go on with  hygge state set FLOW VALUE"
+            if isinstance(wanted, Incremental)
+            else "move its rows into another place with  into: <name>",
         )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from hygge.connector import ProjectContext, Target, WriteRequest
 from hygge.errors import FlowError, HomeError, HyggeError, StoreError
-from hygge.flow import failure_of
+from hygge.flow import failure_of, naming
 from hygge.model import (
     BY_HAND,
     Commit,
@@ -97,6 +97,7 @@ def position(move: Move, context: ProjectContext, value: str | None) -> Position
 
 def _field(move: Move, context: ProjectContext, column: str) -> pa.Field:
     with (
+        naming(move),
         blaming(HomeError, f"cannot read {move.entity}"),
         move.home.home(context).open(move.request()) as source,
     ):
@@ -164,7 +165,7 @@ def _outcome(one: Position, plan: Plan, run_id: str) -> Outcome:
         notes = (f"{BY_HAND}{one.told} ({_who()})",)
         outcome = replace(outcome, result=Result.OK, seq=seq, notes=notes)
     except Exception as error:
-        outcome = replace(outcome, failure=failure_of(error, move.where, move.flow))
+        outcome = replace(outcome, failure=failure_of(error, move))
     return replace(outcome, seconds=time.monotonic() - started)
 
 
@@ -223,7 +224,7 @@ def _still_newest(last: Commit | None, one: Position) -> Commit:
     if last is None or last.seq != one.last.seq:
         raise FlowError(
             "another move was published meanwhile; nothing was set",
-            hint="look again with  hygge state show",
+            hint="look again with  hygge state show FLOW",
             code="HG514",
         )
     return last

@@ -91,7 +91,7 @@ def previews(plan: Plan) -> Iterator[Preview]:
         try:
             _look(preview, plan, terms)
         except HyggeError as error:
-            preview.failure = failure_of(error, move.where, move.flow)
+            preview.failure = failure_of(error, move)
         if preview.last is not None and preview.failure is None:
             preview.destroys += _destroyed(preview, preview.last, full_refresh=plan.full_refresh)
         yield preview

@@ -191,7 +191,7 @@ def load_latest(root: Path) -> Report:
     except (OSError, ValueError) as error:
         raise UsageError(
             f"cannot read the report of the last run, {path}: {error}",
-            hint="name the flows instead:  hygge go FLOW",
+            hint="name the flows that are to run; see them with  hygge list",
         ) from error
 
 

@@ -108,7 +108,7 @@ def _locked_look(plan: Plan, run_id: str, locks: ExitStack) -> list[Outlook]:
         try:
             locks.enter_context(move.lock(plan.context, run_id))
         except HyggeError as error:
-            failed = Outlook(move, failure=failure_of(error, move.where, move.flow))
+            failed = Outlook(move, failure=failure_of(error, move))
             return [failed if one is move else Outlook(one) for one in plan.moves]
     return look(plan, run_id)
 
@@ -124,7 +124,7 @@ def _look_at(move: Move, plan: Plan, run_id: str) -> Outlook:
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
-        return Outlook(move, failure=failure_of(error, move.where, move.flow))
+        return Outlook(move, failure=failure_of(error, move))
 
 
 @contextmanager
@@ -188,7 +188,7 @@ def _undo_one(outlook: Outlook, plan: Plan, run_id: str) -> Outcome:
             notes=notes,
         )
     except BaseException as error:
-        outcome = replace(outcome, failure=failure_of(error, move.where, move.flow))
+        outcome = replace(outcome, failure=failure_of(error, move))
     return replace(outcome, seconds=time.monotonic() - started)
 
 

@@ -66,9 +66,7 @@ class Verifying:
                     code="HG552",
                 )
         except Exception as error:
-            return replace(
-                verdict, state="failed", failure=failure_of(error, move.where, move.flow)
-            )
+            return replace(verdict, state="failed", failure=failure_of(error, move))
         return verdict
 
     def _last_commit(self, move: Move) -> Commit | None:

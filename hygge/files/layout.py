@@ -54,7 +54,7 @@ class DataFile:
         if (now.st_size, now.st_mtime_ns, now.st_ino) != (self.size, self.modified_ns, self.inode):
             raise FileChangedError(
                 f"{self.path} changed while it was read",
-                hint="let the program that writes it finish first, then: hygge go",
+                hint="let the program that writes it finish first, then run  hygge go FLOW",
             )
 
 

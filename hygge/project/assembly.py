@@ -267,7 +267,7 @@ class Assembly:
             code = "HG202" if kind == "home" else "HG203"
             message = f"there is no {kind} '{name}'{did_you_mean(name, known)}"
             help_text = f"{kind}s: {', '.join(sorted(known))}" if known else ""
-            new = f"hygge new {kind} {name} --type …"
+            new = f"hygge new {kind} {name} --type TYPE key=value"
             self.found.append(diagnostic(code, message, child.span, help_text or new))
             return Side(None, child.span, None)
         return Side(name, child.span, self._connector(kind, known[name]), known[name].node)
@@ -280,7 +280,7 @@ class Assembly:
             return Side(name, flow.start, self._connector(kind, one), one.node)
         if f"did you mean '{kind}'" not in misspelt:
             choices = f"{kind}: {' | '.join(sorted(known))}"
-            new = f"hygge new {kind} NAME --type …"
+            new = f"hygge new {kind} NAME --type TYPE key=value"
             reason = f"the project has {len(known)}" if known else "the project has none"
             message = f"the flow names no {kind}, and {reason}"
             found = diagnostic("HG204", message, flow.start, choices if known else new)

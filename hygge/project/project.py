@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -100,12 +100,19 @@ class Project:
         self._used: set[tuple[str, str]] = set()
 
     @classmethod
-    def load(cls, root: Path, *, env: str | None = None, env_file: Path | None = None) -> Project:
+    def load(
+        cls,
+        root: Path,
+        *,
+        env: str | None = None,
+        env_file: Path | None = None,
+        allows: Collection[str] = (),
+    ) -> Project:
         """Read and check the project; raise `ProjectError` where no flow of it could run.
 
         What is wrong with a home, a store or a flow is raised when that is asked for, and is else
-        among `problems_elsewhere`. Needs no variable and no driver. Raises `UsageError` for an
-        environment that has no file.
+        among `problems_elsewhere`. `allows` are codes of errors that what is to be done removes.
+        Needs no variable and no driver. Raises `UsageError` for an environment that has no file.
         """
         root = root.resolve()
         files = read_files(root)
@@ -114,7 +121,8 @@ class Project:
         env_layers, wrong = dotenv.read_layers(root, env, env_file)
         assembly, more = check_layers(layers, Shared(root))
         everything = (*files.diagnostics, *found, *wrong, *more)
-        errors = [d for d in gathered(everything, files.texts, assembly.secrets) if d.is_error]
+        known = gathered(everything, files.texts, assembly.secrets)
+        errors = [d for d in known if d.is_error and d.code not in allows]
         local = [d for d in errors if _owner(d.file) is not None and d not in wrong]
         overlays = {one.file for name, one in files.folders["environments"].items() if name != env}
         shared = [d for d in errors if d not in local and d.file not in overlays]

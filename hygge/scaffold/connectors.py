@@ -140,7 +140,7 @@ def _pair(word: str, wanted: NewConnector) -> tuple[str, str]:
     if not sign or not key.strip():
         raise UsageError(
             f"'{word}' is not key=value",
-            hint=f"hygge new {wanted.kind} {wanted.name} --type {wanted.type} key=value …",
+            hint=f"hygge new {wanted.kind} {wanted.name} --type {wanted.type} key=value",
         )
     return key.strip(), value
 

@@ -79,14 +79,14 @@ def _check_said(file: Wanted, values: Mapping[str, object]) -> None:
     if lost:
         raise UsageError(
             f"the template does not write {', '.join(lost)}",
-            hint="compare it with the built-in one: hygge new template flow --dry-run",
+            hint="write them in templates/flow.yml.j2, or remove that file to use the built-in template",
         )
 
 
 def chosen(files: Files, kind: str, name: str | None) -> str:
     """Return the home or store that was named, or the only one there is."""
     known = sorted(files.folders[f"{kind}s"])
-    make = f"hygge new {kind} NAME --type TYPE key=value …"
+    make = f"hygge new {kind} NAME --type TYPE key=value"
     if name is None and len(known) == 1:
         return known[0]
     if not known:

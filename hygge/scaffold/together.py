@@ -31,7 +31,7 @@ def check_together(project: Path, wanted: Sequence[Wanted]) -> list[str]:
         hints = [line for one in wrong for line in one.help]
         raise UsageError(
             "\n".join(dict.fromkeys(one.message for one in wrong)),
-            hint=hints[0] if hints else "hygge validate",
+            hint=hints[0] if hints else None,
             code=wrong[0].code,
         )
     return [f"{one.where}: {one.message}" for one in after]

@@ -102,7 +102,7 @@ class ServerHome(Home, Generic[S, R, F]):
         others = [name.shown(default) for name in self.names(run)]
         raise HomeError(
             f"{self.settings.endpoint()} has no table '{entity}'{nearest(entity, others)}",
-            hint=f"list what is there with  hygge discover; {self.server.unseen} are not seen",
+            hint=f"list what is there with  hygge discover HOME; {self.server.unseen} are not seen",
             code="HG506",
         )
 

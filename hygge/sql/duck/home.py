@@ -95,7 +95,7 @@ class DuckdbHome(Home):
         others = [table.name.shown(catalog.DEFAULT_SCHEMA) for table in tables]
         raise HomeError(
             f"{self.file} has no table '{entity}'{nearest(entity, others)}",
-            hint="list what is there with  hygge discover",
+            hint="list what is there with  hygge discover HOME",
             code="HG506",
         )
 

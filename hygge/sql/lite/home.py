@@ -75,7 +75,7 @@ class SqliteHome(Home):
         if table is None:
             raise HomeError(
                 f"{self.file} has no table '{entity}'{nearest(entity, _matching(tables, '*'))}",
-                hint="list what is there with  hygge discover",
+                hint="list what is there with  hygge discover HOME",
                 code="HG506",
             )
         return table

@@ -67,8 +67,8 @@ class OdbcHome(Home):
         raise HomeError(
             f"{self.config.shown()} has no table '{request.entity}'"
             f"{nearest(request.entity, sorted(set(others)))}",
-            hint="list what is there with  hygge discover; tables of a schema that this user may "
-            "not use are not seen",
+            hint="list what is there with  hygge discover HOME; tables of a schema that this user "
+            "may not use are not seen",
             code="HG506",
         ) from failed
 
