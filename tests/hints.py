@@ -13,7 +13,7 @@ OUTSIDE = ("codes", "testing")
 """Pages about errors, whose examples speak of no project; and what only tests use."""
 _COMMAND = re.compile(r"(?<![\w./`-])hygge((?: (?:[^\s,;()`'\"]|'[^']*'|\"[^\"]*\")+)+)")
 _WORD = re.compile(r"--?[a-z][a-z-]*(?:=\S+)?|\{\}|[A-Z]{4,}|[a-z]+|…|\w+=\w+|[\d-]{8,}")
-_ALONE = [
+_ALONE = {
     "go",
     "plan",
     "validate",
@@ -32,7 +32,7 @@ _ALONE = [
     "new",
     "rename",
     "quarantine",
-]
+}
 _PAIRED = {
     "state": "show set clear",
     "schema": "lock",

@@ -79,7 +79,8 @@ def _check_said(file: Wanted, values: Mapping[str, object]) -> None:
     if lost:
         raise UsageError(
             f"the template does not write {', '.join(lost)}",
-            hint="write them in templates/flow.yml.j2, or remove that file to use the built-in template",
+            hint="write them in templates/flow.yml.j2, or remove that file to use the built-in "
+            "template",
         )
 
 
