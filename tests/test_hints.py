@@ -390,10 +390,38 @@ def a_full_refresh_where_that_is_protected(world: World) -> None:
     world.follow(said, "hygge go --full-refresh --allow-protected")
 
 
-@leads_out(("plan.py", "hygge go --dry-run"))
-def a_limit_on_what_is_new(world: World) -> None:
+@leads_out(
+    ("plan.py", "hygge go {} --limit {} --into-scratch"),
+    ("guards.py", "hygge go {} --limit {} --into-scratch"),
+)
+def a_limit_that_would_lose_rows(world: World) -> None:
+    way = "hygge go {} --limit {} --into-scratch"
+    world.run("go")
+    world.follow(world.run("go", "--limit", "1", code=1), way)
     world.flow(INCREMENTAL)
-    world.follow(world.run("go", "--limit", "1", code=2), "hygge go --dry-run")
+    world.follow(world.run("go", "--limit", "1", code=2), way)
+
+
+@leads_out(("flow.py", "hygge undo"), ("planning.py", "hygge undo {}"))
+def a_table_that_lost_most_of_its_rows(world: World) -> None:
+    file = world.root / "in/users.parquet"
+    file.parent.mkdir()
+    world.write("homes/app.yml", "type: parquet\npath: in\n")
+    world.at_home(f"copy users to '{file}' (format parquet)")
+    world.run("go")
+    world.at_home(f"copy (from users limit 1) to '{file}' (format parquet)")
+    planned = world.run("plan")
+    said = world.run("go")
+    for text in (planned, said):
+        world.follow(text, "hygge undo {}", code=2)
+    world.run("undo", "users", "--yes")
+
+
+@leads_out(("cli/projects.py", "hygge validate"))
+def a_mistake_elsewhere(world: World) -> None:
+    world.flow("mode: sideways\n", name="draft")
+    said = world.run("go", "users")
+    assert "draft" in world.follow(said, "hygge validate", code=1).stdout
 
 
 @leads_out(("files/layout.py", "hygge go FLOW"))

@@ -17,6 +17,7 @@ from hygge.cli.choosing import (
     Flow,
     From,
     FullRefresh,
+    IntoScratch,
     Limit,
     Names,
     Tag,
@@ -41,6 +42,7 @@ def plan(
     backfill: Backfill = False,
     accept_changes: AcceptChanges = False,
     limit: Limit = None,
+    into_scratch: IntoScratch = False,
     low: From = None,
     high: To = None,
     adopt: Adopt = False,
@@ -72,6 +74,7 @@ def plan(
         again=None if low is None and high is None else (low, high),
         backfill=backfill,
         accepts=accept_changes,
+        into_scratch=into_scratch,
     )
     output = standard_output(given.color)
     found = []
