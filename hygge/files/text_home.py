@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from hygge.connector import ProjectContext
 from hygge.files.home import FileHome, FileHomeConfig
@@ -30,15 +30,20 @@ class TextHomeConfig(FileHomeConfig, ABC):
     `{orders: {encoding: cp1252}}`; of several globs that match, the first counts.
     """
 
+    @field_validator("entities")
+    @classmethod
+    def _check_keys(cls, entities: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        known = [name for name in cls.model_fields if name not in _SHARED]
+        for entity, settings in entities.items():
+            for name in settings.keys() - set(known):
+                near = get_close_matches(name, known, n=1)
+                guess = f"; did you mean '{near[0]}'?" if near else ""
+                raise ValueError(f"entity '{entity}' has the unknown key '{name}'{guess}")
+        return entities
+
     @model_validator(mode="after")
     def _check_entities(self) -> Self:
-        known = [name for name in type(self).model_fields if name not in _SHARED]
         for entity, settings in self.entities.items():
-            for name in settings:
-                if name not in known:
-                    near = get_close_matches(name, known, n=1)
-                    guess = f"; did you mean '{near[0]}'?" if near else ""
-                    raise ValueError(f"entity '{entity}' has the unknown key '{name}'{guess}")
             try:
                 self._with(settings)
             except ValidationError as error:
