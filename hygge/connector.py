@@ -25,7 +25,6 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -335,10 +334,7 @@ class Store(ABC):
         For `hygge plan`. Makes every check of `open`, and raises the same `StoreError`, so a store
         whose `open` checks more than its newest commit overrides this.
         """
-        commit = self.last_commit(request.into)
-        if commit is not None and commit.flow != request.flow:
-            commit = replace(commit, watermark=None, ledger={})
-        yield _Committed(commit)
+        yield _Committed(request.taken_over(self.last_commit(request.into)))
 
     def is_transient(self, error: BaseException) -> bool:
         """Return whether trying again may help. Never true for bad data, names or permissions."""

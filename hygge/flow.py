@@ -327,7 +327,7 @@ class _Moving:
             shape=prepared.shape.record,
         )
         notes = (*notes, *seen, *self._commit(target, parts, commit))
-        notes = (*notes, *self._what_changed(rows, last))
+        notes = (*notes, *self._taken_over(last), *self._what_changed(rows, last))
         size = sum(part.bytes for part in parts)
         before = last.total_rows if last and settings.mode is Mode.REPLACE else None
         self._published = _Published(
@@ -341,6 +341,13 @@ class _Moving:
             before,
         )
         return self._published
+
+    def _taken_over(self, last: Commit | None) -> Iterator[str]:
+        """Yield from where a flow goes on that took over what another one has moved."""
+        if last is not None and last.flow != self._move.flow:
+            mark = last.watermark
+            on = "" if mark is None else f", and goes on from {mark.column} = {mark.value}"
+            yield f"took over what flow '{last.flow}' has moved{on}"
 
     def _what_changed(self, rows: int, last: Commit | None) -> Iterator[str]:
         """Yield what a person should know of the place after `rows` rows were published there."""

@@ -84,6 +84,11 @@ class Journal:
         """Return the runs that are wanted, newest first."""
         return self._read(lambda db: read_runs(db, wanted))
 
+    def rename_flow(self, old: str, new: str) -> None:
+        """Remember the moves of a flow under its new name."""
+        query = "UPDATE OR REPLACE moves SET flow = ? WHERE flow = ?"
+        self._write(lambda db: db.execute(query, (new, old)))
+
     def rebuild(self, commits: Iterable[tuple[str, str, str, Commit]]) -> None:
         """Add what stores remember: flow, entity, name in the store, and the last commit."""
         for flow, entity, into, commit in commits:

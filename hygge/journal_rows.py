@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hygge.errors import CommitUnknownError, ConfigError
 from hygge.model import (
+    BY_HAND,
     Commit,
     Manner,
     MoveStarted,
@@ -237,7 +238,7 @@ def save_outcome(
         "into_name": outcome.into,
         "home": outcome.home,
         "store": outcome.store,
-        "mode": outcome.mode.value if outcome.undoes is None else "undo",
+        "mode": _mode(outcome),
         "state": _state(outcome),
         "rows": outcome.rows,
         "bytes": outcome.bytes,
@@ -255,6 +256,14 @@ def save_outcome(
     names = ", ".join(values)
     marks = ", ".join("?" * len(values))
     db.execute(f"INSERT OR REPLACE INTO moves ({names}) VALUES ({marks})", tuple(values.values()))
+
+
+def _mode(outcome: Outcome) -> str:
+    """Return how a move met what was there, or what it was instead of a move."""
+    if outcome.undoes is not None:
+        return "undo"
+    is_by_hand = any(note.startswith(BY_HAND) for note in outcome.notes)
+    return "state" if is_by_hand else outcome.mode.value
 
 
 def _receipt_text(receipt: Receipt | None) -> str | None:

@@ -11,9 +11,9 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -53,10 +53,14 @@ class Position:
     move: Move
     last: Commit
     new: Watermark | None = None
+    ledger: Mapping[str, str] = field(default_factory=dict)
+    """The files that count as moved."""
 
     @property
     def told(self) -> str:
         """What changes, in a few words."""
+        if self.last.flow != self.move.flow:
+            return f"flow {self.last.flow} -> {self.move.flow}"
         old, files = self.last.watermark, len(self.last.ledger)
         was = plural(files, "file") if old is None and files else _shown(old)
         return f"{was} -> {_shown(self.new)}"
@@ -82,7 +86,12 @@ def position(move: Move, context: ProjectContext, value: str | None) -> Position
         how = "no incremental" if wanted is None else "incremental: files"
         raise _refused(f"{move.flow} has {how}, so no value tells what is new", None)
     last = last_commit(move, context)
-    if last is None or last.flow != move.flow:
+    if last is not None and last.flow != move.flow:
+        raise _refused(
+            f"{move.into} belongs to flow '{last.flow}', which has moved it so far",
+            f"take it over with  hygge go {move.flow} --adopt; the next run goes on from there",
+        )
+    if last is None:
         raise _refused(
             f"{move.flow} has moved nothing to {move.into} yet",
             f"say where to begin with  incremental: {{column: …, initial: …}}  in {move.where}",
@@ -171,7 +180,9 @@ def _outcome(one: Position, plan: Plan, run_id: str) -> Outcome:
 
 @contextmanager
 def _opened(move: Move, plan: Plan, run_id: str) -> Iterator[Target]:
+    # Only `hygge rename` comes to a place of another name, and that is the old one of the flow.
     request = WriteRequest(
+        adopt=True,
         flow=move.flow,
         entity=move.entity,
         into=move.into,
@@ -199,6 +210,7 @@ def _commit(one: Position, target: Target, run_id: str) -> int:
     target.schema()  # raises where the place is gone
     commit = replace(
         last,
+        flow=one.move.flow,
         entity=one.move.entity,
         seq=last.seq + 1,
         run_id=run_id,
@@ -206,7 +218,7 @@ def _commit(one: Position, target: Target, run_id: str) -> int:
         rows=0,
         committed_at=datetime.now(UTC).isoformat(),
         watermark=one.new,
-        ledger={},
+        ledger=one.ledger,
         undoes=None,
         receipt=None,
     )

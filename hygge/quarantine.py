@@ -148,3 +148,10 @@ def _by_column(counts: Counter[tuple[str, str]]) -> Counter[str]:
     for (column, _), count in counts.items():
         found[column] += count
     return found
+
+
+def rename_quarantine(root: Path, old: str, new: str) -> None:
+    """Keep the rows that a flow put aside under its new name."""
+    folder = root / ".hygge" / "quarantine"
+    if (folder / old).is_dir() and not (folder / new).exists():
+        (folder / old).rename(folder / new)

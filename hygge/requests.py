@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hygge.errors import ConfigError
 from hygge.locations import local_path
-from hygge.model import Mode, Span
+from hygge.model import Commit, Mode, Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -141,3 +141,15 @@ class WriteRequest:
     """How many commits back `undo` must be able to go."""
     clears: Span | None = None
     """Take away the rows of the store in this range, in the same commit; for an append."""
+
+    def taken_over(self, commit: Commit | None) -> Commit | None:
+        """Return the newest commit of the place as this flow goes on from it.
+
+        What another flow has moved is its own affair, unless the place is taken over and the
+        entity is the same one, as after a flow got another name.
+        """
+        if commit is None or commit.flow == self.flow:
+            return commit
+        if self.adopt and commit.entity == self.entity:
+            return commit
+        return replace(commit, watermark=None, ledger={})

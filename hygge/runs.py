@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -115,7 +116,7 @@ class ReportWriter:
     def _write(self) -> None:
         if self._report is None:
             return
-        text = json.dumps(to_json(self._report), indent=1, ensure_ascii=False) + "\n"
+        text = _text_of(self._report)
         try:
             folder = private_folder(self.root, "runs")
             write_private(folder / _file_name(self._report.run_id), text)
@@ -128,6 +129,10 @@ class ReportWriter:
         with suppress(OSError):
             for path in _files(self.root)[KEPT_REPORTS:]:
                 path.unlink()
+
+
+def _text_of(report: Report) -> str:
+    return json.dumps(to_json(report), indent=1, ensure_ascii=False) + "\n"
 
 
 def _file_name(run_id: str) -> str:
@@ -200,6 +205,24 @@ def recent_reports(root: Path) -> list[Report]:
     latest = load_latest(root)
     others = (report for report in load_reports(root) if report.run_id != latest.run_id)
     return sorted([latest, *others], key=lambda report: report.started_at, reverse=True)
+
+
+def rename_reports(root: Path, old: str, new: str) -> None:
+    """Write a flow's new name into the reports of runs; one that cannot be read is left out."""
+    for path in [*_files(root), root / ".hygge" / "runs" / "latest.json"]:
+        with suppress(OSError, ValueError):
+            stat = path.stat()
+            report = from_json(json.loads(path.read_text(encoding="utf-8")))
+            renamed = replace(
+                report,
+                planned=tuple((new if f == old else f, entity) for f, entity in report.planned),
+                outcomes=tuple(
+                    replace(one, flow=new) if one.flow == old else one for one in report.outcomes
+                ),
+            )
+            if renamed != report:
+                write_private(path, _text_of(renamed))
+                os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def load_reports(root: Path) -> Iterator[Report]:

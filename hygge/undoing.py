@@ -195,6 +195,10 @@ def _undo_one(outlook: Outlook, plan: Plan, run_id: str) -> Outcome:
 def _commit_of(move: Move, target: Target, run_id: str) -> Commit:
     """Return the record of the commit that takes the newest one back."""
     back, last = _back(move, target), target.last_commit()
+    # Before the flow took the place over, the same entity was moved under another name.
+    is_own = back.flow == move.flow or (
+        back.entity == move.entity and last is not None and last.flow == move.flow
+    )
     return replace(
         back,
         flow=move.flow,
@@ -203,8 +207,8 @@ def _commit_of(move: Move, target: Target, run_id: str) -> Commit:
         run_id=run_id,
         rows=0,
         committed_at=datetime.now(UTC).isoformat(),
-        watermark=back.watermark if back.flow == move.flow else None,
-        ledger=back.ledger if back.flow == move.flow else {},
+        watermark=back.watermark if is_own else None,
+        ledger=back.ledger if is_own else {},
         undoes=back.seq + 1,
         receipt=None,
     )

@@ -10,12 +10,21 @@ from boxes import SOUND, Write
 from servers import Mysql, Postgres, schema_name
 from warm import FIRST_WAIT, LONGEST_WAIT
 
+from hygge.console import commands
+
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait a moment between attempts, as `warm` does, and not the minutes of a real failover."""
     monkeypatch.setattr("hygge.retry.FIRST_WAIT_SECONDS", FIRST_WAIT)
     monkeypatch.setattr("hygge.retry.LONGEST_WAIT_SECONDS", LONGEST_WAIT)
+
+
+@pytest.fixture(autouse=True)
+def plain_commands() -> Iterator[None]:
+    """Forget the global options of the command line that a test runs in its own process."""
+    yield
+    commands.repeat([], None)
 
 
 @pytest.fixture

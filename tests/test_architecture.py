@@ -86,6 +86,7 @@ LAYERS = {
         "doctor",
         "recall",
         "failures",
+        "renaming",
         "undoing",
         "verifying",
     ],

@@ -85,7 +85,7 @@ def test_a_merge_reads_everything_again_after_clear_and_an_append_asks(
     assert run(root, "state", "clear", "users").exit_code == 0
     done = run(root, "go")
     assert done.exit_code == 1
-    assert "hygge state set" in done.output
+    assert f"hygge -C {root} state set" in done.output
     assert run(root, "state", "set", "users", "41").exit_code == 0
     assert run(root, "go").exit_code == 0
     assert shown(root)["total_rows"] == 4

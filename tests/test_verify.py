@@ -248,7 +248,7 @@ def test_what_was_never_moved_cannot_be_compared(tmp_path: Path) -> None:
     done = run(root, "verify")
     assert done.exit_code == 1
     assert "HG552" in done.stdout
-    assert "hygge go users" in done.stdout
+    assert f"hygge -C {root} go users" in done.stdout
 
 
 def test_renamed_masked_and_cast_columns_are_compared_as_the_store_holds_them(

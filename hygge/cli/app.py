@@ -22,6 +22,7 @@ from hygge.cli.init import init
 from hygge.cli.listing import listing
 from hygge.cli.new import new
 from hygge.cli.plan import plan
+from hygge.cli.rename import rename
 from hygge.cli.schema import schema
 from hygge.cli.show import show
 from hygge.cli.state import state
@@ -97,6 +98,7 @@ def _place(chosen: Globals) -> list[str]:
 app.command()(init)
 app.add_typer(new, name="new")
 app.command()(destroy)
+app.command()(rename)
 app.command()(discover)
 app.command()(doctor)
 app.command()(go)

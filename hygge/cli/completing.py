@@ -216,5 +216,6 @@ SOURCES: dict[tuple[str, str], Callable[[Path, Sequence[str]], list[str]]] = {
     ("new store", "type_name"): _types("stores"),
     ("new template", "kind"): _ejectable,
     ("destroy", "name"): _removable,
+    ("rename", "old"): _stems("flows"),
 }
 """Where the values of a parameter are listed, by command and parameter."""

@@ -32,6 +32,7 @@ def run() -> int:
             stream.reconfigure(errors="backslashreplace")
     chosen: list[Globals] = []
     try:
+        _check_directory()
         options, words = apart(sys.argv[1:])
         app_of(words[0] if words else None)(args=options + words, obj=chosen)
     except SystemExit as end:
@@ -49,6 +50,18 @@ def run() -> int:
     else:
         code = 0
     return _flushed(code)
+
+
+def _check_directory() -> None:
+    """Raise `UsageError` where this process stands in a directory that is gone."""
+    from hygge.errors import UsageError
+
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(
+            "the directory in which this command runs was deleted", hint="cd to a project"
+        ) from None
 
 
 def leave(code: int) -> NoReturn:

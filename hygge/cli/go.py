@@ -38,6 +38,7 @@ _Progress = Annotated[
     Literal["auto", "rich", "plain", "json", "none"],
     typer.Option("--progress", help="How to show the run; json prints events, and no table."),
 ]
+_Json = Annotated[bool, typer.Option("--json", help="The same as --progress json.")]
 _LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"] | None,
     typer.Option("--log-level", help="Least severe log line to show."),
@@ -69,6 +70,7 @@ def go(
     high: To = None,
     adopt: Adopt = False,
     progress: _Progress = "auto",
+    as_json: _Json = False,
     log_level: _LogLevel = None,
     log_file: _LogFile = None,
     log_format: _LogFormat = "text",
@@ -92,7 +94,7 @@ def go(
         ),
         is_allowed=allow_protected,
         failures=Failures(fail_fast, retry_failed),
-        progress=progress,
+        progress="json" if as_json else progress,
         logs=Logs(log_level, log_file, log_format),
     )
     selected = selection((*(names or ()), *(flow or ())), tag, exclude, entity)

@@ -99,15 +99,28 @@ class Going:
         plan = self._plan(selection)
         if plan is None:
             return 0
+        from hygge.signals import watch_signals
+
         stop = Stop()
-        finished = self._run(plan, stop)
+
+        def interrupt(number: int) -> None:
+            name = signal.Signals(number).name
+            self._notes.line(f"{name}: stopping; nothing half-done is published (again: at once)")
+            stop.request(number)
+
+        is_live = self._progress is Progress.RICH
+        with watch_signals(interrupt, restores_cursor=is_live):
+            finished = self._run(plan, stop)
+            self._show_end(finished)
+        return exit_code(finished.outcomes, stop)
+
+    def _show_end(self, finished: RunFinished) -> None:
         if self._progress is not Progress.JSON:
             again = self._retry_command()
             show_summary(finished, self._answer, again, quiet=self._is_quiet)
         self._tell_bugs(finished.outcomes)
         if self._answer.error is not None and not isinstance(self._answer.error, BrokenPipeError):
             show_warning(f"the answer could not be written: {self._answer.error}", self._notes)
-        return exit_code(finished.outcomes, stop)
 
     def _set_up_logs(self, logs: Logs, settings: Globals) -> None:
         level = logs.level or _LEVELS[min(max(settings.verbosity, 0), 2)]
@@ -208,12 +221,6 @@ class Going:
         from hygge.coordinator import run
         from hygge.journal import Journal
         from hygge.recall import last_commits
-        from hygge.signals import watch_signals
-
-        def interrupt(number: int) -> None:
-            name = signal.Signals(number).name
-            self._notes.line(f"{name}: stopping; nothing half-done is published (again: at once)")
-            stop.request(number)
 
         reports = ReportWriter(self._root)
         renderer = open_renderer(self._progress, self._answer, self._notes)
@@ -221,8 +228,7 @@ class Going:
             if journal.is_empty:
                 journal.rebuild(last_commits(plan))
             listeners = Listeners(renderer.listen, reports.listen, journal.listen, eventlog.listen)
-            is_live = self._progress is Progress.RICH
-            with renderer, watch_signals(interrupt, restores_cursor=is_live):
+            with renderer:
                 is_fatal = self._options.failures.are_fatal
                 finished = run(plan, stop=stop, listen=listeners.listen, fail_fast=is_fatal)
         if reports.error is not None:

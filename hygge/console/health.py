@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.text import clean, clean_lines
 from hygge.doctor import Examined
@@ -27,7 +28,9 @@ def show_findings(title: str, findings: Iterable[Finding], output: Output) -> No
         output.line(f"  {level}  {clean_lines(redact(one.text), indent)}")
         if one.hint:
             head = output.paint("help:", "cyan")
-            output.line(f"{indent}{head} {clean_lines(redact(one.hint), indent + ' ' * 6)}")
+            output.line(
+                f"{indent}{head} {clean_lines(with_options(redact(one.hint)), indent + ' ' * 6)}"
+            )
 
 
 def show_examined(one: Examined, output: Output) -> None:

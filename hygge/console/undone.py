@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count, move_name
@@ -75,7 +76,7 @@ def _show_failure(name: str, failure: Failure, output: Output) -> None:
     head = output.paint(f"{name} [{clean(failure.code)}]:", "red", "bold")
     output.line(f"{head} {clean_lines(redact(failure.message))}")
     if failure.hint:
-        hint = clean_lines(redact(failure.hint), " " * 8)
+        hint = clean_lines(with_options(redact(failure.hint)), " " * 8)
         output.line(f"  {output.paint('help:', 'cyan')} {hint}")
     output.line()
 

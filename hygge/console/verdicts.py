@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
+from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.text import clean, clean_lines, count, move_name
 from hygge.plan import Unplanned
@@ -30,7 +31,8 @@ def show_verdict(verdict: Verdict, output: Output) -> None:
 def _figures(verdict: Verdict) -> str:
     failure = verdict.failure
     if failure is not None:
-        hint = f"\n  help: {clean_lines(redact(failure.hint), ' ' * 8)}" if failure.hint else ""
+        hint = with_options(redact(failure.hint or ""))
+        hint = f"\n  help: {clean_lines(hint, ' ' * 8)}" if hint else ""
         return f" [{failure.code}] {clean_lines(redact(failure.message))}{hint}"
     rows = plural(verdict.store_rows, "row")
     if verdict.home_rows != verdict.store_rows:

@@ -50,13 +50,9 @@ class FileTarget(Target):
         self._schema: pa.Schema | None = None
 
     def last_commit(self) -> Commit | None:
-        """Return the commit of the live directory, without what another flow has moved."""
+        """Return the commit of the live directory; see `WriteRequest.taken_over`."""
         record = self._generation.live
-        if record is None:
-            return None
-        commit = record.commit
-        is_own = commit.flow == self._request.flow
-        return commit if is_own else replace(commit, watermark=None, ledger={})
+        return self._request.taken_over(None if record is None else record.commit)
 
     def schema(self) -> pa.Schema | None:
         """Return the schema of the newest commit and of the files that are about to be taken over.

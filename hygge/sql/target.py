@@ -155,10 +155,8 @@ class SqlTarget(Target):
         """Raise `StoreError` where something of the database keeps columns as they are."""
 
     def last_commit(self) -> Commit | None:
-        """Return the newest commit, without what another flow has moved."""
-        if self.last is None or self.last.flow == self.request.flow:
-            return self.last
-        return replace(self.last, watermark=None, ledger={})
+        """Return the newest commit; see `WriteRequest.taken_over`."""
+        return self.request.taken_over(self.last)
 
     def schema(self) -> pa.Schema | None:
         """Return the columns of the table, those that a commit wrote with the types it had.
