@@ -359,6 +359,14 @@ class Inspection(ABC):
         Raises `StoreError` naming the column and the way out for a type it cannot hold exactly.
         """
 
+    def fits_double(self, column: str) -> bool:
+        """Return whether a double holds every whole number that is published in a column.
+
+        Then the column may become `float64` when the home has decimals; false where nobody can
+        tell.
+        """
+        return False
+
     def foresee(self, schema: pa.Schema) -> None:  # noqa: B027  (a choice, not a duty)
         """Raise `StoreError` when no rows of `schema` could be published, whatever they hold.
 

@@ -17,12 +17,12 @@ from hygge.contract import Agreement, HomeNames, agree, typed
 from hygge.guards import check_limit
 from hygge.history import Past
 from hygge.increment import Increment
-from hygge.model import Commit, Watermark
+from hygge.model import Commit, Mode, Watermark
 from hygge.pinned import check_pinned
 from hygge.plan import Move
 from hygge.promises import check_promise
 from hygge.reshaping import check_shape
-from hygge.settings import Incremental
+from hygge.settings import Incremental, MoveSettings
 from hygge.shape import Shape
 
 if TYPE_CHECKING:
@@ -125,12 +125,43 @@ def offer(place: Inspection, prepared: Prepared, held: pa.Schema | None) -> pa.S
     return place.accept(typed(prepared.shape.schema, held))
 
 
+def _with_doubles(
+    place: Inspection, offered: pa.Schema, held: pa.Schema | None, settings: MoveSettings
+) -> tuple[pa.Schema | None, tuple[str, ...]]:
+    """Return `held` with doubles for whole numbers that have become decimals, and what that means.
+
+    Only where the contract lets types change, and doubles hold all that is published exactly: no
+    type of whole numbers alone tells that.
+    """
+    import pyarrow as pa
+
+    if held is None or settings.mode is Mode.REPLACE or settings.schema_contract.change != "evolve":
+        return held, ()
+    known, notes = {field.name: field for field in held}, []
+    for one in offered:
+        mine = known.get(one.name)
+        if mine is None or not (_is_long(mine.type) and pa.types.is_float64(one.type)):
+            continue
+        if place.fits_double(mine.name):
+            known[one.name] = mine.with_type(one.type).remove_metadata()
+            notes.append(f"column '{mine.name}' was {mine.type} and is {one.type} from now on")
+    return pa.schema(list(known.values()), metadata=held.metadata), tuple(notes)
+
+
+def _is_long(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) and kind.bit_width == 64)
+
+
 def settle(place: Inspection, prepared: Prepared, terms: Terms, request: WriteRequest) -> Agreement:
     """Return the schema to stage; raise for what contract, history, checks or store refuse."""
     move, shape, settings = prepared.move, prepared.shape, prepared.move.settings
     held = place.schema()
     offered = offer(place, prepared, held)
+    held, notes = _with_doubles(place, offered, held, settings)
     agreement = agree(offered, held, settings.schema_contract, settings.mode, prepared.names())
+    agreement = replace(agreement, notes=(*agreement.notes, *notes))
     last = prepared.last
     if not terms.accepts and last is not None and last.flow == move.flow:
         check_shape(settings, move.flow, last, shape.record, offered=offered, home=prepared.home)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MAX_WHOLE_DOUBLE = 2**53
+"""The largest whole number up to which doubles hold every one."""
 _UNITS = ("s", "ms", "us", "ns")
 _UTC = frozenset({"UTC", "Etc/UTC", "+00:00", "Z"})
 

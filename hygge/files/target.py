@@ -23,6 +23,7 @@ from hygge.files.splits import Layout, SplitWriter
 from hygge.model import Commit, Mode, Part, Split
 from hygge.plurals import plural
 from hygge.unfit import fit_schema
+from hygge.widening import MAX_WHOLE_DOUBLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,6 +78,22 @@ class FileTarget(Target):
                 schema = file_format.schema_of(path) if is_ours else None
             if schema is not None:
                 yield str(path), schema
+
+    def fits_double(self, column: str) -> bool:
+        """Return whether no whole number of a column is beyond 2^53; see `Target.fits_double`."""
+        import pyarrow.compute as pc
+
+        live = self._generation.live
+        if live is None or column in self._layout.partition_by:
+            return False
+        reader = PartReader(self._config, self._generation.place.live, live.commit.schema)
+        for part in live.parts:
+            for batch in reader.batches(part, [column]):
+                ends = pc.min_max(batch.column(0))
+                found = (ends["min"].as_py(), ends["max"].as_py())
+                if any(abs(end) > MAX_WHOLE_DOUBLE for end in found if end is not None):
+                    return False
+        return True
 
     def accept(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema that the files will have; see `Target.accept`."""

@@ -27,6 +27,7 @@ from hygge.sql.names import TableName, check_name, quote, refuse_table
 from hygge.sql.refusing import check_counted, check_replaced, check_went_in
 from hygge.sql.replacing import Replacing
 from hygge.unfit import fit_schema
+from hygge.widening import MAX_WHOLE_DOUBLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -222,6 +223,11 @@ class SqlTarget(Target):
                 self.make_staging(fitted)
                 self.staged = fitted
             return self.staged
+
+    def fits_double(self, column: str) -> bool:
+        """Return whether no whole number of a column is beyond 2^53; see `Target.fits_double`."""
+        name, bound = self.quote(column), MAX_WHOLE_DOUBLE
+        return not self.first("1", f"{self.table} WHERE {name} > {bound} OR {name} < -{bound}")
 
     def owner(self, seq: int) -> str | None:
         """Return the run of commit `seq`."""
