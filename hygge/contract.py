@@ -105,7 +105,8 @@ def agree(
     notes = [one.text + one.deed for one in found] + alike
     schema = _agreed(offered, held, contract, mode)
     keeps = mode is Mode.MERGE and contract.drop == "keep"
-    kept = tuple(name for name in schema.names if keeps and name not in offered.names)
+    offers = set(offered.names)
+    kept = tuple(name for name in schema.names if keeps and name not in offers)
     return Agreement(schema, tuple(notes), kept)
 
 
@@ -116,7 +117,7 @@ def _agreed(offered: pa.Schema, held: pa.Schema, contract: SchemaContract, mode:
     taken = [field for field in offered if contract.add != "keep" or field.name.casefold() in known]
     if mode is Mode.REPLACE:
         if contract.change == "keep":
-            taken = [held.field(one.name) if one.name in held.names else one for one in taken]
+            taken = [held.field(one.name) if _has(held, one.name) else one for one in taken]
         spelled = {name.casefold() for name in offered.names}
         gone = [one for one in held if one.name.casefold() not in spelled]
         kept = gone if contract.drop == "keep" else []
@@ -124,12 +125,17 @@ def _agreed(offered: pa.Schema, held: pa.Schema, contract: SchemaContract, mode:
         return pa.schema(fields, metadata=offered.metadata)
     fields = [_held_field(one, offered, contract) for one in held]
     # What was appended before has no such column, so it is null there.
-    fields += [one.with_nullable(True) for one in taken if one.name not in held.names]
+    fields += [one.with_nullable(True) for one in taken if not _has(held, one.name)]
     return pa.schema(fields)
 
 
+def _has(schema: pa.Schema, name: str) -> bool:
+    """Return whether a schema has a column; asking for its `names` makes a list of all of them."""
+    return bool(schema.get_field_index(name) >= 0)
+
+
 def _held_field(held: pa.Field, offered: pa.Schema, contract: SchemaContract) -> pa.Field:
-    if held.name not in offered.names:
+    if not _has(offered, held.name):
         return held.with_nullable(True)
     if contract.change == "keep":
         return held
@@ -154,7 +160,7 @@ def differences(
         twin = twins.get(field.name.casefold())
         if twin is None:
             found.append(rules.new(field))
-        elif field.name not in held.names:
+        elif not _has(held, field.name):
             found.append(rules.spelled(field, held.field(twin)))
         else:
             found += rules.compared(held.field(field.name), field)

@@ -287,7 +287,7 @@ def _selected(select: Sequence[str], offered: pa.Schema) -> list[str]:
 
 def check_known(name: str, offered: pa.Schema, key: str) -> None:
     """Raise `FlowError` with the nearest name unless the home offers a column."""
-    if name in offered.names:
+    if offered.get_field_index(name) >= 0 or name in offered.names:
         return
     near = get_close_matches(name, offered.names, n=1)
     guess = f"; did you mean '{near[0]}'?" if near else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from hygge.errors import StoreError
@@ -27,7 +28,7 @@ def fit_schema(schema: pa.Schema, fit: Callable[[pa.Field], pa.Field], *, holder
 
     if not schema.names:
         raise StoreError(f"the rows have no columns, and {holder} cannot hold rows without any")
-    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    twice = repeated(schema.names)
     if twice:
         raise StoreError(
             f"two columns are called '{twice[0]}', and {holder} know columns by name only",
@@ -42,6 +43,11 @@ def fit_schema(schema: pa.Schema, fit: Callable[[pa.Field], pa.Field], *, holder
     if unfit:
         raise _refused(unfit, holder)
     return pa.schema(fields, schema.metadata)
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Return the names that stand more than once, sorted."""
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 def _refused(columns: Mapping[str, tuple[str, str]], holder: str) -> StoreError:

@@ -36,6 +36,8 @@ _CONSTANTS = (b"NaN", b"Inf")
 _WORD = re.compile(rb"[-+\w.]{1,20}")
 _CONSTANT = re.compile(rb"[:,\[][ \t]*-?(?:NaN|Inf)")
 _OTHER_KIND = re.compile(r"Column\(/(?P<name>.+?)(?:/\[\])*\) changed from (\w+) to (\w+)")
+_MOST_KEYS = 20_000
+"""How many columns a row, and a column of objects, may have."""
 _MOST_SURELY_WHOLE = 1e15
 
 
@@ -56,7 +58,7 @@ class JsonReader:
         for count, block in enumerate(self.blocks, 1):
             data = self._checked(block)
             try:
-                table = self._parse(data, None) if data else None
+                table = self._parse(data, None) if data and not _may_be_wide(data) else None
             except pa.ArrowInvalid:
                 table = None
             if table is not None and _is_exact(data, table):
@@ -112,12 +114,13 @@ class JsonReader:
         import pyarrow as pa
 
         table = self._parse(data, self._schema)
-        for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        columns = list(table.columns)
+        for place, (name, column) in enumerate(zip(table.column_names, columns, strict=True)):
             kind = self.types.get(name, column.type)
             if kind != column.type:
                 chunks = [exact_cast(chunk, kind) for chunk in column.chunks]
-                table = table.set_column(place, name, pa.chunked_array(chunks, kind))
-        return table
+                columns[place] = pa.chunked_array(chunks, kind)
+        return pa.Table.from_arrays(columns, names=table.column_names)
 
     def _parse(self, data: bytes, schema: pa.Schema | None, *, at_once: bool = False) -> pa.Table:
         import pyarrow as pa
@@ -189,7 +192,36 @@ class JsonReader:
 
     def _learn_lines(self, block: Block) -> None:
         for _, start, line in _lines(block.data):
-            self.kind.learn(self._value(block, start, line))
+            value = self._value(block, start, line)
+            self._check_width(block, start, value)
+            self.kind.learn(value)
+
+    def _check_width(self, block: Block, start: int, value: dict[str, Any]) -> None:
+        """Raise `HomeError` for an object with more keys than a table can have columns.
+
+        What is declared to be text may have any number of keys: they are taken away here.
+        """
+        import pyarrow as pa
+
+        if len(value) > _MOST_KEYS:
+            raise self._error(
+                block,
+                start,
+                f"an object of {len(value):,} keys, and a row can have {_MOST_KEYS:,}",
+                "are its keys those of rows? write one object for each row, e.g. with  "
+                "jq -c 'to_entries[]'",
+            )
+        for name, inner in value.items():
+            if isinstance(inner, dict) and self.types.get(name) == pa.string():
+                value[name] = {}
+            elif isinstance(inner, dict) and len(inner) > _MOST_KEYS:
+                raise self._error(
+                    block,
+                    start,
+                    f"column '{name}' holds an object of {len(inner):,} keys, and can have "
+                    f"{_MOST_KEYS:,}",
+                    f"move it as text: declare  types: {{{name}: string}}  in the home's file",
+                )
 
     def _fitted(self, block: Block) -> bytes:
         """Return the lines of `block` with text where the kinds ask for it."""
@@ -303,6 +335,11 @@ def _deep_lines(data: bytes) -> set[int]:
     else:
         return {number for number, line in enumerate(left.split(b"\n")) if line}
     return {n for n, line in enumerate(left.split(b"\n")) if len(line) > DEEPEST // 2}
+
+
+def _may_be_wide(data: bytes) -> bool:
+    """Return whether a line of `data` may be of an object with very many keys."""
+    return data.count(b'":') + data.count(b'" :') > _MOST_KEYS * max(count_lines(data), 1)
 
 
 def _long_numbers(data: bytes) -> list[bytes]:

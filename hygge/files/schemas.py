@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hygge.errors import HomeError
+from hygge.unfit import repeated
 from hygge.widening import wider
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _merge(
 
 
 def _check_names(path: str, schema: pa.Schema) -> None:
-    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    twice = repeated(schema.names)
     if twice:
         raise HomeError(
             f"{path} has more than one column '{twice[0]}'",

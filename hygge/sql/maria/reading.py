@@ -24,6 +24,7 @@ from hygge.sql.maria.window import condition, in_order, overlooked
 from hygge.sql.maria.wire import Block, DesyncError, Stream
 from hygge.sql.names import TableName, quote
 from hygge.sql.refusing import other_order
+from hygge.unfit import repeated
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +70,7 @@ class MariaSource(Source):
 
     def _with(self, columns: Sequence[Column]) -> MariaSource:
         names = [column.name for column in columns]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = repeated(names)
         if twice or not names:
             what = f"two columns called '{twice[0]}'" if twice else "no columns"
             raise HomeError(f"{self._request.entity} has {what}", hint="name columns with AS")

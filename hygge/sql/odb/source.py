@@ -18,6 +18,7 @@ from hygge.sql.odb.faults import fault
 from hygge.sql.odb.rules import LONG_TEXTS
 from hygge.sql.odb.settings import OdbcSettings
 from hygge.sql.reading import Reading, UnsafeError, convert, select
+from hygge.unfit import repeated
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +47,7 @@ class OdbcSource(Source):
     def over(self, from_: str, columns: Sequence[Column]) -> OdbcSource:
         """Read `columns` from a quoted table or a query in brackets."""
         names = [column.name for column in columns]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = repeated(names)
         if twice or not names:
             what = f"two columns called '{twice[0]}'" if twice else "no columns"
             raise HomeError(f"{self._request.entity} has {what}", hint="name columns with AS")

@@ -19,6 +19,7 @@ from hygge.sql.tds.faults import drivers_errors, fault
 from hygge.sql.tds.settings import TdsSettings
 from hygge.sql.tds.types import reading_of
 from hygge.sql.tds.window import condition
+from hygge.unfit import repeated
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,7 +62,7 @@ class TdsSource(Source):
 
     def _with(self, columns: Sequence[catalog.Column]) -> TdsSource:
         names = [column.name for column in columns]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = repeated(names)
         if twice or not all(names) or not names:
             what = f"two columns called '{twice[0]}'" if twice else "columns without names"
             raise HomeError(f"{self._request.entity} has {what}", hint="name columns with AS")
