@@ -50,6 +50,10 @@ _NOISE = re.compile(
     r"(?:Failed to (?:prepare query|execute (?:query|COPY statement)): )?"
     r"(?:could not begin COPY: )?(?:PGRES_FATAL_ERROR )?(?:ERROR:\s+)?"
 )
+_DESTROYING = re.compile(
+    r"^\s*HINT:[^\n]*\b(?:DROP|CASCADE|TRUNCATE|DELETE)\b[^\n]*$", re.MULTILINE
+)
+"""The server's own advice, where following it would destroy something."""
 _QUERY = re.compile(r"\n\nQuery was:.*", re.DOTALL)
 
 
@@ -102,7 +106,7 @@ def is_full(error: BaseException) -> bool:
 
 def said(error: BaseException) -> str:
     """Return what the server said, without what drivers wrap around it."""
-    text = _QUERY.sub("", str(error)).strip()
+    text = _DESTROYING.sub("", _QUERY.sub("", str(error))).strip()
     text = _NOISE.sub("", _STATE.sub("", text)).strip().rstrip(".")
     whole = (line.strip().removeprefix("connection failed: ") for line in text.splitlines())
     lines = dict.fromkeys(filter(None, whole))

@@ -1,0 +1,228 @@
+"""`hygge plan` makes every check that `hygge go` makes before its first row: both end alike."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+from projects import hygge, write_project
+from servers import Postgres
+
+Refusal = Callable[[Path], tuple[str, ...] | None]
+REFUSALS: list[Refusal] = []
+
+
+def refusal(one: Refusal) -> Refusal:
+    """Have a state tried in which no row can move; it returns options, if it needs some."""
+    REFUSALS.append(one)
+    return one
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_project(
+        tmp_path,
+        {
+            "homes/app.yml": "type: duckdb\npath: app.db\n",
+            "stores/lake.yml": "type: parquet\npath: lake\n",
+            "flows/users.yml": "home: app\nstore: lake\n",
+        },
+    )
+    at_home(
+        tmp_path,
+        "create table users as select i as id, 'ann' as name, "
+        "timestamp '2026-01-01' + interval (i) day as day from range(3) as t(i)",
+    )
+    assert hygge(tmp_path, "go").returncode == 0
+    return tmp_path
+
+
+def at_home(root: Path, *statements: str) -> None:
+    with duckdb.connect(str(root / "app.db")) as database:
+        for statement in statements:
+            database.execute(statement)
+
+
+def flow(root: Path, text: str, name: str = "users") -> None:
+    (root / f"flows/{name}.yml").write_text(f"home: app\nstore: lake\n{text}")
+
+
+@refusal
+def place_of_another_flow(root: Path) -> tuple[str, ...]:
+    flow(root, "entity: users\ninto: users\n", name="others")
+    flow(root, "into: elsewhere\n")
+    return ("others",)
+
+
+@refusal
+def place_of_nobody(root: Path) -> None:
+    (root / "lake/users/other.parquet").write_text("not ours")
+
+
+@refusal
+def table_of_nobody(root: Path) -> None:
+    (root / "stores/lake.yml").write_text("type: duckdb\npath: lake.db\n")
+    with duckdb.connect(str(root / "lake.db")) as database:
+        database.execute("create table users as select 1 as id")
+
+
+@refusal
+def store_that_is_a_file(root: Path) -> None:
+    (root / "stores/lake.yml").write_text("type: csv\npath: app.db\n")
+
+
+@refusal
+def view_in_the_place(root: Path) -> None:
+    (root / "stores/lake.yml").write_text("type: duckdb\npath: lake.db\n")
+    with duckdb.connect(str(root / "lake.db")) as database:
+        database.execute("create view users as select 1 as id")
+
+
+@refusal
+def contract(root: Path) -> None:
+    flow(root, "schema_contract: freeze\n")
+    at_home(root, "alter table users add column mail varchar")
+
+
+@refusal
+def check_of_a_column_that_is_not_there(root: Path) -> None:
+    flow(root, "checks: [{not_null: nobody}]\n")
+
+
+@refusal
+def column_that_the_home_does_not_have(root: Path) -> None:
+    flow(root, "select: [nobody]\n")
+
+
+@refusal
+def promise(root: Path) -> tuple[str, ...]:
+    flow(root, "guarantee: exactly-once\n")
+    return ("--limit", "3")
+
+
+@refusal
+def limit_that_would_lose_rows(root: Path) -> tuple[str, ...]:
+    return ("--limit", "1")
+
+
+@refusal
+def full_refresh_where_that_is_protected(root: Path) -> tuple[str, ...]:
+    (root / "hygge.yml").write_text("name: test\nprotected: true\n")
+    return ("--full-refresh",)
+
+
+@refusal
+def other_key(root: Path) -> None:
+    flow(root, "mode: merge\nprimary_key: id\n")
+    assert hygge(root, "go").returncode == 0
+    flow(root, "mode: merge\nprimary_key: name\n")
+
+
+@refusal
+def other_shape(root: Path) -> None:
+    flow(root, "mode: append\nincremental: day\n", name="users")
+    assert hygge(root, "go", "--full-refresh").returncode == 0
+    flow(root, "mode: append\nincremental: day\ncolumns: {name: {rename: called}}\n")
+
+
+@refusal
+def append_that_becomes_incremental(root: Path) -> None:
+    flow(root, "mode: append\nincremental: day\n")
+
+
+@refusal
+def lock_file(root: Path) -> None:
+    assert hygge(root, "schema", "lock").returncode == 0
+    at_home(root, "alter table users add column mail varchar")
+
+
+@refusal
+def table_that_is_gone(root: Path) -> None:
+    (root / "stores/lake.yml").write_text("type: duckdb\npath: lake.db\n")
+    flow(root, "mode: append\n")
+    assert hygge(root, "go").returncode == 0
+    with duckdb.connect(str(root / "lake.db")) as database:
+        database.execute("drop table users")
+
+
+@refusal
+def type_that_the_store_cannot_hold(root: Path) -> None:
+    (root / "stores/lake.yml").write_text("type: csv\npath: texts\n")
+    at_home(root, "alter table users add column part struct(a int)")
+
+
+@refusal
+def home_that_is_not_there(root: Path) -> None:
+    (root / "homes/app.yml").write_text("type: csv\npath: nowhere\n")
+
+
+@refusal
+def claim_that_nobody_can_judge(root: Path) -> None:
+    (root / "lake/.hygge/users/claims/2").write_text("?")
+
+
+@pytest.mark.parametrize("one", REFUSALS, ids=lambda one: one.__name__)
+def test_a_plan_refuses_what_a_run_refuses(root: Path, one: Refusal) -> None:
+    words = one(root) or ()
+    planned = hygge(root, "plan", *words)
+    moved = hygge(root, "go", *words)
+    assert moved.returncode != 0, moved.stdout
+    assert planned.returncode == moved.returncode, planned.stdout + planned.stderr
+    codes = [set(re.findall(r"HG\d{3}", text.stdout + text.stderr)) for text in (planned, moved)]
+    assert codes[0] == codes[1]
+
+
+def test_a_plan_sees_that_another_run_writes_the_place(root: Path) -> None:
+    with (root / "lake/.hygge/users/lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for command in ("plan", "go"):
+            result = hygge(root, command)
+            assert result.returncode == 1
+            assert "[HG512]" in result.stdout
+    assert hygge(root, "plan").returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_plan_sees_a_store_that_it_may_not_write(root: Path) -> None:
+    (root / "lake").chmod(0o500)
+    try:
+        assert hygge(root, "plan").returncode == hygge(root, "go").returncode == 1
+    finally:
+        (root / "lake").chmod(0o700)
+
+
+def test_a_view_on_a_column_that_would_go_is_told_before_anything_is_staged(
+    root: Path, postgres: Postgres
+) -> None:
+    (root / "stores/lake.yml").write_text(yaml.safe_dump(postgres.settings()))
+    assert hygge(root, "go").returncode == 0
+    postgres.run("CREATE VIEW shown AS SELECT name FROM users")
+    at_home(root, "alter table users drop column name")
+    for command in ("plan", "go"):
+        result = hygge(root, command)
+        assert result.returncode == 1
+        assert "[HG536]" in result.stdout
+        assert re.search(r"shown shows name of \S*users", result.stdout)
+        assert "CASCADE" not in result.stdout
+    assert postgres.run("SELECT count(name) FROM users") == [(3,)]
+
+
+def test_a_plan_writes_no_control_characters_of_a_watermark(root: Path) -> None:
+    flow(root, "mode: merge\nprimary_key: id\nincremental: name\n")
+    at_home(root, "update users set name = 'a' || chr(27) || '[31m' || chr(7)")
+    assert hygge(root, "go").returncode == 0
+    assert not set(hygge(root, "plan").stdout) & {"\x1b", "\x07"}
+
+
+def test_a_plan_shows_masks_new_names_and_what_is_left_out(root: Path) -> None:
+    flow(root, 'select: ["-day"]\ncolumns: {id: {rename: key}, name: {mask: redact}}\n')
+    said = hygge(root, "plan").stdout
+    assert re.search(r"key .*exact, from id", said)
+    assert re.search(r"name .*masked by redact", said)
+    assert re.search(r"left out +day", said)
