@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from hygge.connector import (
 )
 from hygge.errors import HomeError, StoreError
 from hygge.processes import label
+from hygge.sql.pg import sessions
 from hygge.sql.pg.faults import is_passing
 from hygge.sql.pool import close_all
 from hygge.testing.cases import plain_table
@@ -299,6 +301,23 @@ def test_a_lock_of_another_session_is_named(postgres: Postgres) -> None:
         with pytest.raises(HomeError, match="lock timeout") as refused:
             read(home_of(postgres), "things")
         assert f"session {other.info.backend_pid}" in str(refused.value.__notes__)
+
+
+def test_a_wait_for_a_lock_is_said_while_it_lasts(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sessions, "_SOON_SECONDS", 0.05)
+    store = store_of(postgres)
+    write(store, [plain_table(1)], write_request(Mode.APPEND))
+    with ThreadPoolExecutor(1) as pool:
+        with postgres.connect() as other, other.transaction():
+            other.execute("LOCK TABLE things")
+            holder = other.info.backend_pid
+            waiting = pool.submit(write, store, [plain_table(2)], write_request(Mode.APPEND))
+            while f"held by session {holder}" not in caplog.text:
+                assert not waiting.done()
+        waiting.result()
+    assert postgres.run("SELECT count(*) FROM things") == [(3,)]
 
 
 # Silence

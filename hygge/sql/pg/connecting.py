@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -281,6 +282,8 @@ class Rows:
     ) -> None:
         self.connection = session.connection
         self.pid = session.pid
+        self.since: float | None = None
+        """When the statement began that runs now, by the monotonic clock."""
         self._settings = settings
         self._side = side
         self._what = what
@@ -291,12 +294,15 @@ class Rows:
         import psycopg
 
         with self._lock:
+            self.since = time.monotonic()
             try:
                 with self.answering():
                     cursor = self.connection.execute(sql.encode(), values or None)
                 return cursor.fetchall() if cursor.description else []
             except (psycopg.Error, OSError) as error:
                 raise fault(error, self._side, self._what) from error
+            finally:
+                self.since = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hygge.errors import HyggeError
+from hygge.errors import HomeError, HyggeError
+from hygge.logs import bound
 from hygge.processes import is_gone
 from hygge.sql.holders import Holder
 from hygge.sql.pg.connecting import Rows, control
 from hygge.sql.pg.faults import LOCKED, state_of
+from hygge.sql.pg.settings import LOCK_SECONDS
+from hygge.sql.silence import pulse
 
 if TYPE_CHECKING:
     from hygge.sql.chain import Run
     from hygge.sql.pg.settings import PgSettings
 
+log = logging.getLogger(__name__)
+
 _MOST = 3
+_SOON_SECONDS = 5.0
+"""How long a statement waits before hygge looks for whom."""
 
 _HOLDER = """
 SELECT l.pid, coalesce(a.application_name, '') FROM pg_locks l
@@ -25,6 +34,11 @@ LEFT JOIN pg_stat_activity a ON a.pid = l.pid, (SELECT hashtextextended($1, 0) A
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND l.classid::int8 = (k.key >> 32) & 4294967295 AND l.objid::int8 = k.key & 4294967295
   AND l.pid <> pg_backend_pid() LIMIT 1
+"""
+_BLOCKING = """
+SELECT pid, coalesce(application_name, ''), coalesce(usename::text, '?'),
+  coalesce(state, 'state hidden'), extract(epoch FROM clock_timestamp() - xact_start)::int8
+FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids($1)) ORDER BY 1
 """
 _ON_TABLES = """
 SELECT DISTINCT l.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, '?'),
@@ -63,12 +77,35 @@ def end_dead(run: Run, table: str) -> None:
 
 def holders_of(run: Run, tables: Sequence[str]) -> str:
     """Return in words which sessions hold locks on tables, given quoted; empty when none does."""
-    found = []
-    for pid, name, user, state, seconds in run(_ON_TABLES, (list(tables),))[:_MOST]:
-        since = "" if seconds is None else f", in a transaction for {seconds} s"
-        program = f" of {name}" if name else ""
-        found.append(f"session {pid}{program} (user {user}, {state}{since})")
-    return "; ".join(found)
+    return "; ".join(_in_words(row) for row in run(_ON_TABLES, (list(tables),))[:_MOST])
+
+
+def _in_words(row: Sequence[Any]) -> str:
+    pid, name, user, state, seconds = row
+    since = "" if seconds is None else f", in a transaction for {seconds} s"
+    program = f" of {name}" if name else ""
+    return f"session {pid}{program} (user {user}, {state}{since})"
+
+
+@contextmanager
+def reporting_blocks(settings: PgSettings, rows: Rows) -> Iterator[None]:
+    """Warn of sessions that a statement of `rows` waits for, while it waits."""
+    told: set[str] = set()
+
+    def look() -> None:
+        since = rows.since
+        waits = 0.0 if since is None else time.monotonic() - since
+        if not _SOON_SECONDS <= waits <= LOCK_SECONDS + _SOON_SECONDS:
+            return
+        with control(settings, HomeError) as session:
+            run = Rows(session, settings, HomeError, "cannot look for locks")
+            words = "; ".join(_in_words(row) for row in run(_BLOCKING, (rows.pid,))[:_MOST])
+        if words and words not in told:
+            told.add(words)
+            log.warning("waiting up to %d s for a lock that is held by %s", LOCK_SECONDS, words)
+
+    with pulse(bound(look), _SOON_SECONDS):
+        yield
 
 
 @contextmanager

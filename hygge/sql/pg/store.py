@@ -11,7 +11,7 @@ from hygge.sql import chain
 from hygge.sql.names import TableName, quote
 from hygge.sql.pg.connecting import PgServer, Rows
 from hygge.sql.pg.examining import examine_writing
-from hygge.sql.pg.sessions import naming_holders
+from hygge.sql.pg.sessions import naming_holders, reporting_blocks
 from hygge.sql.pg.settings import PgSettings
 from hygge.sql.pg.writing import PgTarget
 from hygge.sql.replacing import Replacing
@@ -44,6 +44,6 @@ class PostgresStore(ServerStore[PgSettings, Rows]):
         """Take a table for one attempt; see `Store.open`."""
         target = self.target(run, request, place)
         names = (target.table, target.chain.table, target.name(target.staging))
-        with naming_holders(self.settings, *names):
+        with naming_holders(self.settings, *names), reporting_blocks(self.settings, run):
             target.take()
             yield target
