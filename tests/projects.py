@@ -27,7 +27,7 @@ def hygge(root: Path, *arguments: str, **variables: str) -> subprocess.Completed
     """Run the command line in `root` as a user would, with no terminal."""
     env = {**os.environ, "NO_COLOR": "1", **variables}
     if not any(name.startswith("PYTHON") for name in variables):
-        return warm().run(list(arguments), root, env, timeout=300)
+        return warm().run(list(arguments), root, env, timeout=1200)
     return subprocess.run(
         [*HYGGE, *arguments],
         cwd=root,
@@ -35,7 +35,7 @@ def hygge(root: Path, *arguments: str, **variables: str) -> subprocess.Completed
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         check=False,
     )
 

@@ -114,6 +114,17 @@ class Postgres:
             connection.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE".encode())
 
 
+def needs_driver() -> None:
+    """Skip a test of what the driver of SQL Server itself does, where it cannot be loaded."""
+    import mssql_python
+
+    try:
+        mssql_python.connect("Server=127.0.0.1,1;Encrypt=no;ConnectRetryCount=0", timeout=1)
+    except mssql_python.Error as error:
+        if "failed to load the driver" in str(error).lower():
+            without("mssql", "its driver needs libraries of the system (libltdl7)")
+
+
 _MYSQL = "mysql://root@127.0.0.1:3306"
 
 

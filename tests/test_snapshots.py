@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import duckdb
@@ -155,11 +154,11 @@ def test_one_that_opens_at_a_second_try_serves_all(tmp_path: Path, told: Told) -
 
 def test_one_that_hangs_ends_with_the_timeout(tmp_path: Path, told: Told) -> None:
     release = threading.Event()
-    told.on_snapshot = lambda opening: release.wait(60)
+    waited: list[bool] = []
+    told.on_snapshot = lambda opening: waited.append(release.wait(600))
     text = FLOW.replace("a, b, c, d", "a, b") + "timeout: 0.2s\n"
-    started = time.monotonic()
     outcomes = go(tmp_path, {"all": text}, concurrency=2)
-    assert time.monotonic() - started < coordinator.GRACE_SECONDS
+    assert not waited
     release.set()
     assert {o.failure.code for o in outcomes.values() if o.failure} == {"HG541"}
     assert len(outcomes) == 2

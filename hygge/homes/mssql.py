@@ -19,6 +19,9 @@ class MssqlHomeConfig(TdsSettings, ServerHomeConfig, type="mssql"):
     It was built without one: its SQL is checked by a grammar, its types case by case, and what it
     calls of the driver is there. Try it on a copy before you rely on it.
 
+    The driver needs libraries of the system: on Debian and Ubuntu `apt install libltdl7 libkrb5-3
+    libgssapi-krb5-2`, on Red Hat and Fedora `dnf install libtool-ltdl krb5-libs`.
+
     Where the database has `ALLOW_SNAPSHOT_ISOLATION` on, an entity is read as of one instant; else
     under READ COMMITTED, and rows that others change meanwhile may be met twice or not at all.
     Sessions cannot share a snapshot, so an entity is read as one split. Times with a seventh digit

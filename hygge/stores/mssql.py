@@ -21,6 +21,9 @@ class MssqlStoreConfig(TdsSettings, ServerStoreConfig, type="mssql"):
     It was built without one: its SQL is checked by a grammar, its types case by case, and what it
     calls of the driver is there. Try it on a copy before you rely on it.
 
+    The driver needs libraries of the system: on Debian and Ubuntu `apt install libltdl7 libkrb5-3
+    libgssapi-krb5-2`, on Red Hat and Fedora `dnf install libtool-ltdl krb5-libs`.
+
     Each table is published in one short transaction. Readers wait for it, unless the database has
     `READ_COMMITTED_SNAPSHOT` on; other writers do, but not for an append. NaN, infinity and times
     finer than 100 nanoseconds are refused, and what a column of the table would cut or round.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pace import beside
 from projects import write_project
 
 SOUND = {
@@ -153,22 +154,24 @@ print(peak.split()[1], used.ru_utime + used.ru_stime, file=sys.stderr)
 def check(root: Path) -> dict[str, Any]:
     """Return the answer of `hygge validate`, which took less than a second and 200 MB.
 
-    Another process may disturb a measurement, so the best of three counts.
+    Another process may disturb a measurement, so the best of three counts, each held against a
+    loop that runs beside it.
     """
     seconds: list[float] = []
     while min(seconds, default=1) >= 1:
         assert len(seconds) < 3, seconds
-        done = subprocess.run(
-            [sys.executable, "-c", CHECK],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        with beside() as pace:
+            done = subprocess.run(
+                [sys.executable, "-c", CHECK],
+                cwd=root,
+                capture_output=True,
+                text=True,
+                timeout=600,
+                check=False,
+            )
         peak, used = done.stderr.split()
         assert int(peak) < 200_000
-        seconds.append(float(used))
+        seconds.append(pace.at_rest(float(used)))
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 

@@ -46,7 +46,7 @@ def test_a_kill_at_any_call_leaves_one_whole_generation(
     fast_place: Path, mode: Mode, how: str
 ) -> None:
     with child("killing.py", fast_place, mode.value, how) as process:
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=3000)
     assert process.returncode == 0, errors
     kills = [int(line.split()[0]) for line in output.splitlines()]
     assert len(kills) == 2

@@ -9,6 +9,7 @@ from uuid import UUID
 import mssql_python
 import pyarrow as pa
 import pytest
+from servers import needs_driver
 from tsql import Notebook, assert_tsql
 
 from hygge.catalog import connector_types
@@ -239,7 +240,19 @@ def test_the_driver_takes_the_connection_string() -> None:
     assert parsed["pwd"] == "geheim;}x"
 
 
+def test_a_driver_without_its_system_libraries_names_them() -> None:
+    class Missing(RuntimeError):
+        driver_error = "Connection operation failed"
+        ddbc_error = "Failed to load the driver. Please read the documentation"
+
+    error = fault(Missing(), HomeError, "cannot connect")
+    assert error.code == "HG507"
+    assert "apt install libltdl7" in (error.hint or "")
+    assert not is_passing(Missing())
+
+
 def test_a_server_that_is_not_there_is_told_and_may_come() -> None:
+    needs_driver()
     home = HomeConfig.create({**NOWHERE, **LOGIN}).home(ProjectContext(Path("/")))
     with pytest.raises(HomeError, match=r"sa@127\.0\.0\.1:1/app.*refused") as raised:
         home.check()

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pyarrow as pa
 import pytest
+from servers import needs_driver
 from tsql import Notebook, assert_tsql
 
 from hygge.connector import Mode, ProjectContext, StoreConfig, WriteRequest
@@ -277,6 +278,7 @@ def test_a_commit_is_asked_for_by_a_read_that_waits() -> None:
 
 
 def test_a_server_that_is_not_there_is_told_and_may_come() -> None:
+    needs_driver()
     settings = {**NOWHERE, "user": "sa", "password": "geheim", "connect_timeout": 1}
     store = StoreConfig.create(settings).store(ProjectContext(Path("/")))
     acts: list[Callable[[], object]] = [store.check, lambda: store.last_commit("x")]

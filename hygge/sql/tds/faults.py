@@ -22,7 +22,10 @@ _PASSING = re.compile(
     r"|server is paused|invalid object name '[^']*_hygge_stg_",
     re.IGNORECASE,
 )
-_LASTING = re.compile(r"login failed|cannot open database|certificate|no such host", re.IGNORECASE)
+_LASTING = re.compile(
+    r"login failed|cannot open database|certificate|no such host|failed to load the driver",
+    re.IGNORECASE,
+)
 """What no other attempt changes, although it comes as a connection that failed."""
 
 
@@ -76,6 +79,12 @@ def _hint(text: str) -> tuple[str | None, bool]:
 
 
 _WAYS = (
+    (
+        "failed to load the driver",
+        "the driver needs libraries of the system: on Debian and Ubuntu  apt install libltdl7 "
+        "libkrb5-3 libgssapi-krb5-2 ; on Red Hat and Fedora  dnf install libtool-ltdl krb5-libs",
+        True,
+    ),
     ("login failed", "check user and password, and that the server lets this user in", True),
     ("cannot open database", "check the name of the database, and that this user may use it", True),
     (
