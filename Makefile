@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 IN_VENV := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint fix docs clean
+.PHONY: help demo test chaos lint fix docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show what can be made
@@ -15,9 +15,20 @@ demo: .venv/.installed ## Make a project in a temporary folder, check it, move i
 	@sh .ci/demo
 
 # Hundreds of tests start a Python: what it imports is compiled once.
-test: .venv/.installed-dev ## Run all tests
+test: .venv/.installed-dev ## Run all tests (about 12 minutes on 2 cores)
 	PYTHONDONTWRITEBYTECODE= $(IN_VENV) tests/in_memory.py \
-		$(IN_VENV) -m pytest -n auto --dist loadgroup -o tmp_path_retention_policy=failed
+		$(IN_VENV) -m pytest -n auto --dist loadgroup -o tmp_path_retention_policy=failed $(ONLY)
+
+# A seed repeats a soak:  make chaos HYGGE_CHAOS_SEED=123
+HYGGE_CHAOS_SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+HYGGE_CHAOS_ROUNDS ?= 200
+chaos: .venv/.installed-dev ## Fail every call and connection in turn, and soak 200 random rounds
+	@echo "HYGGE_CHAOS_SEED=$(HYGGE_CHAOS_SEED) HYGGE_CHAOS_ROUNDS=$(HYGGE_CHAOS_ROUNDS)"
+	HYGGE_CHAOS=long HYGGE_CHAOS_SEED=$(HYGGE_CHAOS_SEED) \
+		HYGGE_CHAOS_ROUNDS=$(HYGGE_CHAOS_ROUNDS) $(IN_VENV) tests/in_memory.py \
+		$(IN_VENV) -m pytest -n auto -o tmp_path_retention_policy=failed tests/chaos \
+		tests/files/test_generations_killed.py tests/sql/test_merges_killed.py \
+		tests/test_killed_runs.py
 
 lint: .venv/.installed-dev ## Check style and types, change nothing
 	$(IN_VENV) -m ruff check .
@@ -28,10 +39,11 @@ fix: .venv/.installed-dev ## Repair what ruff can repair
 	$(IN_VENV) -m ruff check --fix .
 	$(IN_VENV) -m ruff format .
 
-docs: .venv/.installed-dev ## Write docs/connectors/, docs/flows.md and docs/errors.md, and the schemas of the examples
+docs: .venv/.installed-dev ## Write the pages in docs/ that are made, and the schemas of the examples
 	$(IN_VENV) docs/connectors.py
 	$(IN_VENV) docs/errors.py
 	$(IN_VENV) docs/flows.py
+	$(IN_VENV) docs/project.py
 	for example in quickstart flights warehouse incremental; do $(IN_VENV) -m hygge -C examples/$$example schema; done
 
 clean: ## Remove .venv and what tools left behind

@@ -20,13 +20,15 @@ def _pass(data: bytes) -> str:
 class Proxy:
     """Forwards bytes between clients and a server on this machine."""
 
-    def __init__(self, host: str, port: int, judge: Verdict, answers: Verdict) -> None:
+    def __init__(
+        self, host: str, port: int, judge: Verdict, answers: Verdict, *, listens: str = "127.0.0.1"
+    ) -> None:
         self._server = (host, port)
         self.judge = judge
         self.answers = answers
         self._goes_on = threading.Event()
         self._goes_on.set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((listens, 0))
         self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
         self._is_released = threading.Event()
@@ -106,10 +108,15 @@ def _connect(host: str, port: int) -> socket.socket:
 
 @contextmanager
 def proxy(
-    host: str, port: int, judge: Verdict = _pass, answers: Verdict = _pass
+    host: str,
+    port: int,
+    judge: Verdict = _pass,
+    answers: Verdict = _pass,
+    *,
+    listens: str = "127.0.0.1",
 ) -> Iterator[Proxy]:
-    """Run a proxy for the length of a `with`; `judge` sees what clients send."""
-    one = Proxy(host, port, judge, answers)
+    """Run a proxy at the address `listens` for a `with`; `judge` sees what clients send."""
+    one = Proxy(host, port, judge, answers, listens=listens)
     threading.Thread(target=one.run, daemon=True).start()
     try:
         yield one

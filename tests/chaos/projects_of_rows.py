@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -34,20 +36,29 @@ def project_of(root: Path, kind: str, mode: str, more: str = "") -> Path:
 
 
 def held(root: Path, kind: str) -> Rows:
-    """Return the rows that a reader sees in the store, sorted."""
-    lake = root / "lake"
+    """Return the rows that a reader sees in the store, sorted; none before the first commit."""
     if kind in ("sqlite", "duckdb"):
-        with duckdb.connect() as duck:
-            options = "TYPE sqlite" if kind == "sqlite" else "READ_ONLY"
-            duck.execute(f"ATTACH '{lake}.db' AS lake ({options})")
-            return duck.execute("SELECT id, name FROM lake.rows ORDER BY ALL").fetchall()
-    files = [str(path) for path in lake.glob(f"rows/*.{kind}")]
+        return _in_database(root / "lake.db", kind)
+    files = [str(path) for path in (root / "lake").glob(f"rows/*.{kind}")]
     if not files:
         return []
     reader = {"parquet": "read_parquet", "csv": "read_csv", "jsonl": "read_json"}[kind]
     query = f"SELECT id, name FROM {reader}(?) ORDER BY ALL"
     with duckdb.connect() as duck:
         return duck.execute(query, [files]).fetchall()
+
+
+def _in_database(file: Path, kind: str) -> Rows:
+    if not file.exists():
+        return []
+    tables, query = "SELECT name FROM sqlite_master", "SELECT id, name FROM rows ORDER BY 1, 2"
+    if kind == "sqlite":
+        with closing(sqlite3.connect(file)) as lite:
+            is_made = ("rows",) in lite.execute(tables).fetchall()
+            return lite.execute(query).fetchall() if is_made else []
+    with duckdb.connect(str(file), read_only=True) as duck:
+        is_made = ("rows",) in duck.execute(tables).fetchall()
+        return duck.execute(query).fetchall() if is_made else []
 
 
 def copy(source: Path, target: Path) -> Path:
