@@ -32,12 +32,12 @@ def check_compared(
         if name not in schema.names:
             continue
         field = schema.field(name)
-        if order_of(field) in (_ORDERED if needs_order else _ALIKE) or _has_own(store, field):
+        if order_of(field) in (_ORDERED if needs_order else _ALIKE) or has_own_type(store, field):
             continue
         raise _refused(key, field, settings, needs_order=needs_order)
 
 
-def _has_own(store: StoreConfig, field: pa.Field) -> bool:
+def has_own_type(store: StoreConfig, field: pa.Field) -> bool:
     """Return whether the column of the store has the very type of the home's column."""
     held = store.held_as(field)
     return held is not None and held[1] == type_of(field)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hygge.casting import exact_cast
@@ -11,6 +11,7 @@ from hygge.datatypes import arrow_type
 from hygge.errors import BadRowError, FlowError
 from hygge.expressions import Expression, ExpressionError, parse
 from hygge.masks import Mask, masked
+from hygge.ordering import Order, order_of, type_of
 from hygge.settings import ColumnSettings, MoveSettings
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class Computed:
     """The columns of the home that it is computed from."""
     _value: object
     _expression: Expression | None
+    _types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    """What numbers that come as texts are cast to first."""
 
     def values(self, batch: pa.RecordBatch) -> pa.Array:
         """Return its values for the rows of a batch of the home. Raises `FlowError`."""
@@ -33,7 +36,7 @@ class Computed:
 
         if self._expression is None:
             return pa.repeat(pa.scalar(self._value, self.field.type), batch.num_rows)
-        return _evaluated(self._expression, batch, self.field)
+        return _evaluated(self._expression, batch, self.field, self._types)
 
 
 def computed_columns(settings: MoveSettings, offered: pa.Schema) -> Iterator[Computed]:
@@ -72,9 +75,25 @@ def _computed(
     hidden = [one for one in sorted(expression.columns) if _is_masked(one, settings)]
     if hidden:
         raise _wrong(name, f"it is computed from '{hidden[0]}', which is masked")
+    types = _number_types(expression, settings, offered)
     empty = pa.RecordBatch.from_pylist([], schema=offered)
-    found = _evaluated(expression, empty, pa.field(name, kind or pa.null()), casts=False)
-    return Computed(pa.field(name, kind or found.type), expression.columns, None, expression)
+    field = pa.field(name, kind or pa.null())
+    found = _evaluated(expression, empty, field, types, casts=False)
+    return Computed(
+        field.with_type(kind or found.type), expression.columns, None, expression, types
+    )
+
+
+def _number_types(
+    expression: Expression, settings: MoveSettings, offered: pa.Schema
+) -> dict[str, pa.DataType]:
+    """Return the types that the flow gives to columns of numbers which come as texts."""
+    found = {}
+    for name in expression.columns:
+        wanted = settings.columns.get(name)
+        if order_of(offered.field(name)) is Order.NUMBER and wanted is not None and wanted.type:
+            found[name] = arrow_type(wanted.type)
+    return found
 
 
 def _is_masked(name: str, settings: MoveSettings) -> bool:
@@ -83,15 +102,30 @@ def _is_masked(name: str, settings: MoveSettings) -> bool:
 
 
 def _evaluated(
-    expression: Expression, batch: pa.RecordBatch, field: pa.Field, *, casts: bool = True
+    expression: Expression,
+    batch: pa.RecordBatch,
+    field: pa.Field,
+    types: Mapping[str, pa.DataType],
+    *,
+    casts: bool = True,
 ) -> pa.Array:
     import pyarrow as pa
 
+    texts = [
+        name
+        for name in sorted(expression.columns)
+        if name not in types and order_of(batch.schema.field(name)) is Order.NUMBER
+    ]
     try:
+        for name, kind in types.items():
+            place = batch.schema.get_field_index(name)
+            batch = batch.set_column(place, name, exact_cast(batch.column(name), kind))
         found = expression.values(batch)
         return exact_cast(found, field.type) if casts else found
     except pa.ArrowException as error:
         wrong = _wrong(field.name, f"'{expression.text}': {_words(error)}")
+        if texts and not batch.num_rows:
+            raise _untyped(field.name, texts[0], batch.schema.field(texts[0])) from error
         if not batch.num_rows:
             raise wrong from error
         hint = wrong.hint or ""
@@ -165,6 +199,15 @@ def _wrong(name: str, why: str) -> FlowError:
     return FlowError(
         f"column '{name}' cannot be added: {why}",
         hint="docs/flows.md tells what an expression may say",
+        code="HG525",
+    )
+
+
+def _untyped(name: str, column: str, field: pa.Field) -> FlowError:
+    return FlowError(
+        f"column '{name}' cannot be added: '{column}' is {type_of(field)} in the home, whose "
+        "numbers come as texts",
+        hint=f"give it a type with  columns: {{{column}: {{type: decimal(38,9)}}}}",
         code="HG525",
     )
 

@@ -265,7 +265,19 @@ class Increment:
                 which = f"with a '{column}' above {above}"
                 fate = plural(count, f"row {which} waits", f"rows {which} wait")
                 fate += " for the next move"
-            yield f"{fate}, since transactions are open in the home that may add rows below them"
+            yield f"{fate}, since {self._cause()} may add rows below them"
+
+    def _cause(self) -> str:
+        """Return who may add rows with a value that was passed over."""
+        import pyarrow as pa
+
+        kind, is_ = self._kind, pa.types
+        if is_.is_date(kind) or (is_.is_timestamp(kind) and kind.tz is None):
+            return (
+                f"'{self._wanted.column}' has no time zone (time_zone: of the home says which "
+                "clock writes it), and an open transaction, or a clock that is behind,"
+            )
+        return "transactions are open in the home that"
 
 
 def _filtered(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:

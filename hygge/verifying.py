@@ -14,11 +14,13 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from hygge.comparing import has_own_type
 from hygge.connector import Ability, HomeConfig, ProjectContext, ReadRequest, Source
 from hygge.errors import FlowError, HomeError, LateTypeError, StoreError
 from hygge.finding import find_differences
 from hygge.flow import failure_of
 from hygge.model import Commit, Mode
+from hygge.ordering import order_of, type_of
 from hygge.plan import Move
 from hygge.settings import FILES
 from hygge.shape import Shape, stored_key, stored_name
@@ -217,6 +219,10 @@ class _Comparison:
         others = [n for n in known if n not in compared and not n.startswith(OWN)]
         if others:
             yield f"not compared, for the home has no such columns: {', '.join(others)}"
+        own = [f for f in home.schema if order_of(f) and not has_own_type(self.move.store, f)]
+        if own:
+            told = ", ".join(f"{field.name} ({type_of(field)})" for field in own)
+            yield f"compared as texts, for that is what the store holds of them: {told}"
         if settings.incremental == FILES:
             yield "rows of files that came after the last move count as missing"
         elif settings.mode is Mode.APPEND and settings.incremental is not None:

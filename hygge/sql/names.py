@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -113,4 +114,11 @@ def nearest(entity: str, tables: Sequence[str]) -> str:
     if not near:
         tails = {name.rpartition(".")[2]: name for name in others}
         near = [tails[tail] for tail in get_close_matches(entity.rpartition(".")[2], tails, n=1)]
+    if near and _looks(near[0]) == _looks(entity):
+        return f"; did you mean {near[0]!a}, which only looks like {entity!a}?"
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _looks(name: str) -> str:
+    """Return a name as a person sees it: without blanks at its ends and the form of letters."""
+    return unicodedata.normalize("NFKC", name).strip()

@@ -10,6 +10,7 @@ and what the servers send, tried.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 SAYS_BOOL = "hygge: bool"
 SAYS_UTC = "hygge: UTC"
 SAYS_UUID = "hygge: uuid"
-KEY_TYPE = "varchar(255)"
-"""How texts are held that are part of a key."""
+MOST_KEY_BYTES = 3072
+"""Bytes that InnoDB indexes of all columns of a key together; a character takes four."""
 
 _SHAPE = re.compile(r"([a-z0-9_]+)(?:\((.*)\))?(.*)", re.DOTALL)
 _WHOLE = {
@@ -236,8 +237,22 @@ def _fit_bytes(kind: pa.DataType) -> pa.DataType:
     raise UnfitError("MySQL and MariaDB have no such type")
 
 
-def sql_type(field: pa.Field, *, is_key: bool = False) -> str:
-    """Return the server's type for a fitted field, with the comment that it is read by."""
+def key_share(keys: Sequence[pa.Field]) -> int:
+    """Return how many bytes each text, or column of bytes, of a key may have."""
+    import pyarrow as pa
+
+    is_ = pa.types
+    free = [one for one in keys if is_.is_string(one.type) or is_.is_binary(one.type)]
+    fixed = (one.type for one in keys if one not in free)
+    taken = sum(kind.byte_width if is_.is_fixed_size_binary(kind) else 32 for kind in fixed)
+    return max((MOST_KEY_BYTES - taken) // max(len(free), 1), 4)
+
+
+def sql_type(field: pa.Field, *, key_bytes: int = 0) -> str:
+    """Return the server's type for a fitted field, with the comment that it is read by.
+
+    `key_bytes` is how many bytes a text may have that is part of a key.
+    """
     import pyarrow as pa
 
     is_, kind = pa.types, field.type
@@ -262,8 +277,8 @@ def sql_type(field: pa.Field, *, is_key: bool = False) -> str:
     if is_.is_fixed_size_binary(kind):
         return f"binary({kind.byte_width})"
     if is_.is_binary(kind):
-        return "varbinary(255)" if is_key else "longblob"
-    return KEY_TYPE if is_key else "longtext"
+        return f"varbinary({key_bytes})" if key_bytes else "longblob"
+    return f"varchar({key_bytes // 4})" if key_bytes else "longtext"
 
 
 def held_as(field: pa.Field) -> tuple[pa.Field, str] | None:

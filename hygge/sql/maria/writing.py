@@ -73,6 +73,7 @@ class MariaTarget(MariaMerging):
         self.pending = pending.Pending(beside(place, pending.TABLE), place.name)
         self._old = replace(place, name=self.staging.name.replace("_stg_", "_old_", 1))
         self._settings = settings
+        self._key_bytes = types.MOST_KEY_BYTES
         self._rows = rows
         self._session = rows.connection.thread_id()
         is_maria = "maria" in str(rows.connection.server_version).lower()
@@ -235,7 +236,15 @@ class MariaTarget(MariaMerging):
 
     def sql_type(self, field: pa.Field) -> str:
         """Return the type for a fitted field."""
-        return types.sql_type(field, is_key=field.name in self.request.primary_key)
+        is_key = field.name in self.request.primary_key
+        return types.sql_type(field, key_bytes=self._key_bytes if is_key else 0)
+
+    def accept(self, schema: pa.Schema) -> pa.Schema:
+        """Return the schema to stage; see `Target.accept`."""
+        fitted = super().accept(schema)
+        keys = [field for field in fitted if field.name in self.request.primary_key]
+        self._key_bytes = types.key_share(keys)
+        return fitted
 
     def find_live(self) -> list[LiveColumn] | None:
         """Return the columns of the table from the catalog."""

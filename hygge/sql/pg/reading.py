@@ -268,8 +268,24 @@ class PgSource(Source):
         array = _ARRAY.search(str(error))
         if array is not None:
             return _unreadable(self.schema.field(array[2]), f"an array {array[3]}")
+        if "invalid byte sequence" in str(error) and (name := self._column_without_text()):
+            return _no_text(name)
         raised = fault(error, HomeError, f"cannot read {self._request.entity}")
         return HomeError(raised.message, hint=raised.hint, code=raised.code)
+
+    def _column_without_text(self) -> str | None:
+        """Return the first column with bytes that are no UTF-8; the server does not name it."""
+        import pyarrow as pa
+
+        for reading in self._readings:
+            if not pa.types.is_string(reading.field.type):
+                continue
+            text = f"convert_from(convert_to({reading.sql}, 'SQL_ASCII'), 'UTF8')"
+            try:
+                self._run(f"SELECT count({text}) FROM {self._from}{where(self._request.where)}")
+            except HomeError:
+                return str(reading.field.name)
+        return None
 
 
 def _pages_of(split: Split) -> str | None:
@@ -358,9 +374,22 @@ def _check_time(array: pa.Array, field: pa.Field) -> None:
         raise _unreadable(field, "24:00:00" if is_.is_time(array.type) else "infinity, or a like")
 
 
+def _no_text(name: str) -> HomeError:
+    """Return the error for bytes that are no text, which a database of SQL_ASCII may hold."""
+    return HomeError(
+        f"column '{name}' holds bytes that are no UTF-8, which a database of the encoding "
+        "SQL_ASCII lets in",
+        hint="read it in the encoding that it has by a  query: , such as  SELECT "
+        f"convert_from(convert(convert_to({quote(name)}, 'SQL_ASCII'), 'WIN1252', 'UTF8'), "
+        f"'SQL_ASCII') AS {quote(name)}",
+        code="HG508",
+    )
+
+
 def _unreadable(field: pa.Field, shown: str) -> HomeError:
     return HomeError(
         f"column '{field.name}' holds {shown}, which {field.type} cannot hold",
-        hint=f"read it as text with  columns: {{{field.name}: {{type: string}}}}",
+        hint=f"read it as text with  columns: {{{field.name}: {{type: string}}}} ; a PostgreSQL "
+        "store makes times of it again",
         code="HG508",
     )

@@ -86,7 +86,10 @@ def reading_of(
         counts = pa.field(name, pa.int64(), nullable, said)
         return Reading(f"{quoted}::text::int8", counts)
     if kind is None or (as_text and not pa.types.is_string(kind)):
-        native = None if as_text and kind is not None else f"{VENDOR}{type_name}"
+        # Of times Arrow lacks some, such as infinity: a column that is read as text for their
+        # sake is turned back where its own type is known.
+        is_whole = kind is not None and not pa.types.is_temporal(kind)
+        native = None if as_text and is_whole else f"{VENDOR}{type_name}"
         order = Order.EQUAL if is_enum else order_of_text(type_name)
         said = marks(order, native)
         return Reading(f"{quoted}::text", pa.field(name, pa.string(), nullable, said))
