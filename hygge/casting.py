@@ -32,9 +32,20 @@ def exact_cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(array.type) and pa.types.is_timestamp(kind):
         return _cast_timestamp(array, kind)
     cast = _cast(array, kind)
+    if pa.types.is_time(array.type) and _is_text(kind):
+        _check_clock(cast)
     if not _is_same(array, cast):
         raise pa.ArrowInvalid(f"a value would change as {kind}")
     return cast
+
+
+def _check_clock(texts: pa.Array) -> None:
+    """Raise for a time that no clock shows: Arrow writes that it is out of range."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pc.any(pc.starts_with(texts, "<")).as_py():
+        raise pa.ArrowInvalid("there is no such time of day")
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -118,7 +118,8 @@ class FileFormat(ABC):
 def map_type(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
     """Return `kind` with `leaf` applied to every type in it that has no types inside.
 
-    Lists, structs and maps keep their shape and the names of their fields.
+    Lists, structs and maps keep their shape and the names of their fields. A struct without any is
+    a plain type.
     """
     import pyarrow as pa
 
@@ -133,7 +134,7 @@ def map_type(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> p
         return pa.list_(field(kind.value_field))
     if pa.types.is_map(kind):
         return pa.map_(field(kind.key_field), field(kind.item_field), keys_sorted=kind.keys_sorted)
-    if pa.types.is_struct(kind):
+    if pa.types.is_struct(kind) and kind.num_fields:
         return pa.struct([field(kind.field(i)) for i in range(kind.num_fields)])
     return leaf(kind)
 

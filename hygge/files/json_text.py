@@ -24,6 +24,8 @@ def fit_json(kind: pa.DataType) -> pa.DataType:
 def _fit_leaf(kind: pa.DataType) -> pa.DataType:
     import pyarrow as pa
 
+    if pa.types.is_struct(kind):
+        return kind
     is_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
     if is_bytes or pa.types.is_fixed_size_binary(kind) or pa.types.is_binary_view(kind):
         raise UnfitError("JSON has no bytes")

@@ -90,12 +90,31 @@ def texts(column: str, values: pa.Array) -> pa.Array:
     if pa.types.is_decimal(kind):
         return _decimals(values)
     if pa.types.is_timestamp(kind):
-        utc = values if kind.tz is None else values.cast(pa.timestamp(kind.unit, "UTC"))
-        text = _checked(column, utc.cast(pa.string()))
-        return pc.replace_substring(text, " ", "T", max_replacements=1)
+        # Without their zone, whose rules Arrow would look up for each value.
+        text = _checked(column, values.cast(pa.timestamp(kind.unit)).cast(pa.string()))
+        text = pc.replace_substring(text, " ", "T", max_replacements=1)
+        return text if kind.tz is None else pc.binary_join_element_wise(text, "Z", "")
     if pa.types.is_date(kind):
         return _checked(column, values.cast(pa.string()))
-    return values.cast(pa.string())
+    text = values.cast(pa.string())
+    if pa.types.is_time(kind):
+        _check_clock(column, values, text)
+    return text
+
+
+def _check_clock(column: str, values: pa.Array, text: pa.Array) -> None:
+    """Raise `StoreError` for a time that no clock shows: Arrow writes that it is out of range."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wrong = pc.starts_with(text, "<")
+    if pc.any(wrong).as_py():
+        number = values.view(pa.int32() if values.type.bit_width == 32 else pa.int64())
+        raise StoreError(
+            f"column '{column}' holds a time of day that does not exist: "
+            f"{number.filter(wrong)[0]} {values.type.unit} after midnight",
+            hint=f'correct it at home, or leave it out with  select: ["-{column}"]',
+        )
 
 
 def _floats(values: pa.Array) -> pa.Array:
@@ -169,12 +188,15 @@ def fit_text(kind: pa.DataType) -> pa.DataType:
 def count_outside_quotes(path: Path, quote: str, line_end: str) -> int:
     """Return how often a line ends in a file, counting no line end between quotes."""
     mark, end = quote.encode(), line_end.encode()
+    others = bytes(set(range(256)) - set(mark) - set(end))
     lines, inside, rest = 0, False, b""
     for block in read_blocks(path):
         # A line end of two bytes may be cut by the end of a block.
         block = rest + block
         rest = block[-1:] if len(end) > 1 and block[-1:] == end[:1] else b""
-        outside = block[: len(block) - len(rest)].split(mark)
+        # Two marks with nothing that counts between them change nothing.
+        marks = block[: len(block) - len(rest)].translate(None, others).replace(mark * 2, b"")
+        outside = marks.split(mark)
         lines += sum(piece.count(end) for piece in outside[int(inside) :: 2])
         inside ^= len(outside) % 2 == 0
     return lines

@@ -123,6 +123,8 @@ def _fit_leaf(kind: pa.DataType) -> pa.DataType:
         return pa.date32()
     if pa.types.is_run_end_encoded(kind):
         return kind.value_type
+    if pa.types.is_struct(kind):
+        raise UnfitError("the format has no objects without fields")
     if pa.types.is_interval(kind) or pa.types.is_union(kind):
         raise UnfitError("the format has no such type")
     return kind
