@@ -238,3 +238,11 @@ def test_a_merge_does_with_a_lost_column_what_it_says(
                 f"select id, status, price from {reader} order by id"
             ).fetchall()
     assert rows[:3] == [(0, "open", 2.0), (1, value, 3.0), (2, "open", 2.0)]
+
+
+def test_a_partial_mask_tells_addresses_apart_without_showing_them(root: Path) -> None:
+    at_home(root, "update orders set mail = 'ann.lee@example.com' where id = 1")
+    at_home(root, "update orders set mail = 'bo@example.org' where id = 2")
+    flow(root, "columns: {mail: {mask: partial}}\nwhere: id in (1, 2)\n")
+    moved(root)
+    assert stored(root, "id, mail") == [(1, "a***@example.com"), (2, "***@example.org")]
