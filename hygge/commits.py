@@ -33,6 +33,8 @@ def dump_commit(commit: Commit) -> dict[str, Any]:
         later["receipt"] = dump_receipt(commit.receipt)
     if commit.shape is not None:
         later["shape"] = _dump_shape(commit.shape)
+    if commit.masked:
+        later["masked"] = list(commit.masked)
     return {
         "flow": commit.flow,
         "entity": commit.entity,
@@ -70,6 +72,7 @@ def load_commit(data: Mapping[str, Any]) -> Commit:
         undoes=data.get("undoes"),
         receipt=None if receipt is None else load_receipt(receipt),
         shape=None if shape is None else _load_shape(shape),
+        masked=tuple(data.get("masked", ())),
     )
 
 

@@ -32,7 +32,7 @@ from hygge.errors import (
     TimeoutExceeded,
 )
 from hygge.guards import reason_to_keep, shrinkage
-from hygge.history import Past, next_commit
+from hygge.history import Past, mask_notes, newly_masked, next_commit
 from hygge.logs import context
 from hygge.model import (
     Changes,
@@ -53,6 +53,8 @@ from hygge.plan import Move, Unplanned
 from hygge.plurals import plural
 from hygge.preparing import Prepared, Terms, prepare, settle, terms_of
 from hygge.retry import attempts
+from hygge.settings import MoveSettings
+from hygge.shape import stored_masks
 from hygge.sifting import Sieve
 from hygge.staging import Progress, RunScope, Staging, blaming, discarding
 from hygge.stop import Watch
@@ -141,6 +143,12 @@ def _named(hint: str | None, of: Move | Unplanned) -> str | None:
     return None if hint is None else _NAMES.sub(lambda at: at[1] + quote(names[at[2]]), hint)
 
 
+def _masked_everywhere(settings: MoveSettings, plain: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns that are masked in every row, those with `plain` values left out."""
+    is_whole = settings.mode is Mode.REPLACE
+    return tuple(name for name in stored_masks(settings) if is_whole or name not in plain)
+
+
 class _Moving:
     """A move while it runs."""
 
@@ -208,6 +216,7 @@ class _Moving:
             commit_bytes=scope.commit_bytes,
             go_on=self._watch.check,
             clears=self._clears(),
+            keep_generations=self._keeps(),
         )
         with (
             blaming(StoreError, f"cannot write {move.into}"),
@@ -222,6 +231,16 @@ class _Moving:
             return None
         last = self._store.last_commit(self._move.into)
         return clearing(self._move.settings, self._scope.again, last)
+
+    def _keeps(self) -> int:
+        """Return how many commits `undo` can go back: over a new mask it goes back none."""
+        settings = self._move.settings
+        if settings.mode is Mode.REPLACE and stored_masks(settings):
+            with blaming(StoreError, f"cannot write {self._move.into}"):
+                last = self._store.last_commit(self._move.into)
+            if newly_masked(settings, last):
+                return 0
+        return settings.keep_generations
 
     @property
     def _terms(self) -> Terms:
@@ -315,7 +334,9 @@ class _Moving:
         if kept is not None:
             notes = (kept.note, *seen, *sieve.finish())
             return _Published(kept.result, seq=last.seq if last else None, notes=notes)
+        plain = newly_masked(settings, last)
         seen = (*seen, *sieve.judge(target, self._scope.started_at))
+        seen = (*seen, *mask_notes(request, plain))
         commit = next_commit(
             request,
             last,
@@ -325,6 +346,7 @@ class _Moving:
             watermark=prepared.watermark(),
             ledger=prepared.source.ledger or {},
             shape=prepared.shape.record,
+            masked=_masked_everywhere(settings, plain),
         )
         notes = (*notes, *seen, *self._commit(target, parts, commit))
         notes = (*notes, *self._taken_over(last), *self._what_changed(rows, last))

@@ -14,7 +14,7 @@ from hygge.model import Commit, Mode, Receipt, ShapeRecord, Watermark
 from hygge.plurals import listed, plural
 from hygge.requests import WriteRequest
 from hygge.settings import Incremental, MoveSettings
-from hygge.shape import Shape, check_known, stored_key
+from hygge.shape import Shape, check_known, stored_key, stored_masks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -124,6 +124,7 @@ def next_commit(
     watermark: Watermark | None,
     ledger: Mapping[str, str],
     shape: ShapeRecord | None = None,
+    masked: tuple[str, ...] = (),
 ) -> Commit:
     """Return the record of staged rows that follow `last`, all of them new."""
     kept = last.total_rows if last is not None and request.mode is not Mode.REPLACE else 0
@@ -142,7 +143,27 @@ def next_commit(
         ledger=ledger,
         receipt=receipt,
         shape=shape,
+        masked=masked,
     )
+
+
+def newly_masked(settings: MoveSettings, last: Commit | None) -> tuple[str, ...]:
+    """Return the masked columns of which the store may still hold plain values, since `last`."""
+    if last is None or not last.total_rows:
+        return ()
+    held = set(last.schema.names) - set(last.masked)
+    return tuple(name for name in stored_masks(settings) if name in held)
+
+
+def mask_notes(request: WriteRequest, names: tuple[str, ...]) -> Iterator[str]:
+    """Tell what became of the plain values of columns that are newly masked."""
+    if names and request.mode is Mode.REPLACE:
+        yield f"masked for the first time: {listed(names)}; nothing older was kept for undo"
+    elif names:
+        yield (
+            f"rows moved before may hold plain values of {listed(names)}, which is masked now; "
+            f"mask them too with  hygge go {request.flow} --full-refresh"
+        )
 
 
 def _check_key(settings: MoveSettings, last: Commit) -> None:

@@ -184,6 +184,8 @@ class Commit:
     """What was staged; None for a commit that moved nothing, or of an older hygge."""
     shape: ShapeRecord | None = None
     """How the flow shaped the rows; None for a commit of an older hygge."""
+    masked: tuple[str, ...] = ()
+    """The columns that are masked in every row of the target, by their names in the store."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,12 @@ def stored_key(settings: MoveSettings) -> tuple[str, ...]:
     return tuple(stored_name(name, settings) for name in settings.primary_key)
 
 
+def stored_masks(settings: MoveSettings) -> tuple[str, ...]:
+    """Return the names in the store of the columns that are masked."""
+    masked = (name for name, column in settings.columns.items() if column.mask is not None)
+    return tuple(stored_name(name, settings) for name in masked)
+
+
 def _check_key(settings: MoveSettings, columns: Sequence[_Column], offered: pa.Schema) -> None:
     moved = {column.source: column.field.name for column in columns}
     for name in settings.primary_key:

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import blake2s
 from pathlib import Path
+from threading import Timer
 
 from hygge.connector import WriteRequest
 from hygge.errors import CommitUnknownError, StoreError
-from hygge.files import durable
+from hygge.files import durable, recovery
 from hygge.files.formats import checksum
 from hygge.files.owner import Owner
 from hygge.files.place import (
@@ -28,10 +29,11 @@ from hygge.files.place import (
     prepare,
     refuse_written,
 )
-from hygge.files.record import RECORD_NAME, PartFile, Record, load_record
+from hygge.files.record import ASIDE, RECORD_NAME, PartFile, Record, load_record, located
 from hygge.files.recovery import (
     check_claims,
     finish_swap,
+    hide,
     kept,
     prune,
     recover,
@@ -89,6 +91,7 @@ class Generation:
         """
         for part in parts:
             source, target = (of or self.place.live) / part.name, self.path / part.name
+            source = source if of is None else located(source)
             check_kept(source, part)
             target.parent.mkdir(parents=True, exist_ok=True)
             durable.link_file(source, target)
@@ -98,8 +101,7 @@ class Generation:
 
         Raises `StoreError` when a file is no longer what it was when its rows were counted.
         """
-        for part in record.parts:
-            check_whole(self.path / part.name, part)
+        self._reveal(record.parts)
         durable.write_whole(self.path / RECORD_NAME, record.dump())
         if durable.is_directory(self.place.live):
             durable.copy_access(self.place.live, self.path)
@@ -116,6 +118,15 @@ class Generation:
                 claim.unlink(missing_ok=True)
             raise
         self._tidy(replaced, claim)
+
+    def _reveal(self, parts: Sequence[PartFile]) -> None:
+        """Give what was staged the names under which readers find it, once all of it is whole."""
+        staged = {part.name: located(self.path / part.name) for part in parts}
+        for part in parts:
+            check_whole(staged[part.name], part)
+        for name, path in staged.items():
+            if path.name.endswith(ASIDE):
+                path.rename(self.path / name)
 
     def _claim(self, seq: int) -> Path:
         claim = self.place.claims / str(seq)
@@ -180,8 +191,24 @@ class Generation:
             Place.sidecar(self.path).unlink(missing_ok=True)
             durable.sync_directory(self.place.state)
             sweep(self.place)
+            self._hide_soon()
         except (OSError, StoreError) as error:
             logger.warning("the next run will tidy %s: %s", self.place.state, error)
+
+    def _hide_soon(self) -> None:
+        """Hide older generations once no reader can be listing them; the process waits for it."""
+        if recovery.LISTING_GRACE:
+            Timer(recovery.LISTING_GRACE * 1.1, self._hide).start()
+        else:
+            self._hide()
+
+    def _hide(self) -> None:
+        try:
+            hide(self.place)
+            if not self._keep:
+                sweep(self.place, recovery.LISTING_GRACE)
+        except OSError as error:
+            logger.info("the next run will tidy %s: %s", self.place.state, error)
 
     def committer(self, seq: int) -> str | None:
         """Return the run that published commit `seq`, as far back as generations are kept."""
@@ -213,6 +240,7 @@ def was_changed(path: Path, part: PartFile, before: Path) -> bool:
     """
     if not path.is_file() or path.stat().st_size != part.bytes:
         return True
+    before = located(before)
     if before.is_file() and before.samefile(path):
         return False
     stat = path.stat()

@@ -15,6 +15,11 @@ from hygge.system import explain, way_out
 
 RECORD_NAME = "_hygge.json"
 """Readers of data directories skip names that begin with `_`."""
+ASIDE = ".aside"
+"""How the names of data files end that no reader may find: staged ones and those kept for undo.
+
+A pattern like `lake/**/*.parquet` reads hidden directories, too, in some programs.
+"""
 FORMAT = 1
 """Raised when an older hygge could misread a newer record."""
 
@@ -50,6 +55,17 @@ class Record:
         }
         text = json.dumps(values, indent=1, ensure_ascii=False)
         return text.encode(errors="surrogatepass") + b"\n"
+
+
+def aside(path: Path) -> Path:
+    """Return where a data file lies while it is staged, and once it is no longer live."""
+    return path.with_name(path.name + ASIDE)
+
+
+def located(path: Path) -> Path:
+    """Return where a data file of any generation lies now: older hygge put none aside."""
+    away = aside(path)
+    return away if away.exists() else path
 
 
 def load_record(folder: Path) -> Record | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import re
 import secrets
 import time
@@ -13,12 +15,14 @@ from hygge.errors import StoreError
 from hygge.files.durable import is_directory, remove_tree, rename_new, sync_directory, write_whole
 from hygge.files.owner import Owner
 from hygge.files.place import STAGING, Place
-from hygge.files.record import load_record
+from hygge.files.record import ASIDE, RECORD_NAME, aside, load_record
 
 logger = logging.getLogger(__name__)
 
 READER_GRACE = 30.0
 """Seconds that a generation that is not kept stays after it ceased to be live."""
+LISTING_GRACE = 0.2
+"""Seconds that the files of a generation keep their names after it ceased to be live."""
 _PREVIOUS = re.compile(r"previous-(\d{1,20})")
 _RETIRED = re.compile(r"old-(\d{1,20})-[0-9a-f]{8}")
 _GONE = re.compile(r"gone-[0-9a-f]{16}")
@@ -36,6 +40,7 @@ def recover(place: Place, lock: int) -> None:
     finish_swap(place)
     _finish_exchange(place)
     prune(place)
+    hide(place)
     for path in sorted(place.state.iterdir()):
         _clear(path, lock)
     for sidecar in sorted(place.state.glob("*.owner")):
@@ -153,19 +158,45 @@ def prune(place: Place, keep: int | None = None) -> None:
             _let_go(place, path)
 
 
+def hide(place: Place) -> None:
+    """Give the files of generations that are not live names that no pattern for data finds.
+
+    A generation that ceased to be live just now keeps its names: a reader may be listing it.
+    """
+    for path in sorted(place.state.iterdir()):
+        is_past = _PREVIOUS.fullmatch(path.name) or _RETIRED.fullmatch(path.name)
+        if is_past and is_directory(path):
+            age = time.time_ns() - path.lstat().st_ctime_ns
+            if not 0 <= age < LISTING_GRACE * 1e9:
+                _put_aside(path)
+
+
+def _put_aside(generation: Path) -> None:
+    for folder, _, names in os.walk(generation):
+        for name in names:
+            if name != RECORD_NAME and not name.endswith(ASIDE):
+                path = Path(folder, name)
+                try:
+                    path.rename(aside(path))
+                except OSError as error:
+                    if error.errno != errno.ENAMETOOLONG:  # a name that hygge did not give
+                        raise
+
+
 def _let_go(place: Place, generation: Path) -> None:
     """Name a generation by when it ceased: a reader that has just listed it may open its files."""
     ceased = generation.lstat().st_ctime_ns
     rename_new(generation, place.state / f"old-{ceased}-{secrets.token_hex(4)}")
 
 
-def sweep(place: Place) -> None:
-    """Remove the generations that are not kept and that no reader can be opening any more."""
+def sweep(place: Place, grace: float | None = None) -> None:
+    """Remove the generations that are not kept once they ceased to be live `grace` seconds ago."""
+    grace = READER_GRACE if grace is None else grace
     now = time.time_ns()
     for path in place.state.iterdir():
         match = _RETIRED.fullmatch(path.name)
         # An age below zero means that the clock was set back; it says nothing.
-        if match and not 0 <= now - int(match[1]) < READER_GRACE * 1e9:
+        if match and not 0 <= now - int(match[1]) < grace * 1e9:
             remove_tree(path)
 
 

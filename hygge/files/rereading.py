@@ -12,7 +12,7 @@ from hygge.connector import ProjectContext, ReadRequest, StoreConfig
 from hygge.errors import HomeError, LateTypeError, StoreError
 from hygge.files.home import FileHome, FileSource
 from hygge.files.layout import DataFile, read_partitions
-from hygge.files.record import PartFile
+from hygge.files.record import ASIDE, PartFile, located
 from hygge.plurals import plural
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class PartReader:
         names = self.schema.names if columns is None else columns
         rows = 0
         try:
-            for batch in self._read((folder or self.folder) / part.name, names):
+            for batch in self._read(located((folder or self.folder) / part.name), names):
                 rows += batch.num_rows
                 self._go_on()
                 yield self._fitted(batch, names)
@@ -96,7 +96,7 @@ class PartReader:
 
     def _data_file(self, path: Path) -> DataFile:
         stat = path.stat()
-        lower = path.name.lower()
+        lower = path.name.removesuffix(ASIDE).lower()
         packings = self._home.layout.compressions
         return DataFile(
             path=str(path),

@@ -13,7 +13,7 @@ from hygge.errors import StoreError
 from hygge.files.durable import create_file, sync_file
 from hygge.files.formats import BUFFER_BYTES, FileFormat, Sink, checksum, store_errors
 from hygge.files.partitions import empty_folder, partitions
-from hygge.files.record import PartFile
+from hygge.files.record import PartFile, aside
 from hygge.plurals import plural
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class _OpenFile:
     """One data file while it is written."""
 
     def __init__(self, root: Path, name: str, layout: Layout, schema: pa.Schema) -> None:
-        self.path = root / name
+        self.path = aside(root / name)
         self.name = name
         self.rows = 0
         self._layout = layout
@@ -146,7 +146,7 @@ class SplitWriter:
 
     def _begin(self, folder: str) -> _OpenFile:
         name = folder + next(self._names)
-        self.paths.append(self.root / name)
+        self.paths.append(aside(self.root / name))
         return _OpenFile(self.root, name, self._layout, self._file_schema)
 
     def _close(self, folder: str) -> None:

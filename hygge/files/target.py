@@ -15,7 +15,7 @@ from hygge.files.formats import store_errors
 from hygge.files.generations import Generation, was_changed
 from hygge.files.merging import first_double
 from hygge.files.partitions import check_partitions
-from hygge.files.record import PartFile, Record, load_record
+from hygge.files.record import PartFile, Record, aside, load_record
 from hygge.files.rereading import PartReader
 from hygge.files.schemas import unify
 from hygge.files.settling import Settling
@@ -132,7 +132,7 @@ class FileTarget(Target):
             files = self._staged.pop(split.number, ())
         with store_errors(f"write to {self._generation.path}"):
             for file in files:
-                (self._generation.path / file.name).unlink()
+                aside(self._generation.path / file.name).unlink()
 
     def _check_schema(self, schema: pa.Schema) -> None:
         with self._lock:
@@ -213,7 +213,7 @@ class FileTarget(Target):
         for staged in self._staged.values():
             for file in staged:
                 if file.name not in names:
-                    (self._generation.path / file.name).unlink()
+                    aside(self._generation.path / file.name).unlink()
 
     def previous(self) -> Commit | None:
         """Return the commit of the newest generation that is kept; see `Target.previous`.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hygge.errors import StoreError
 from hygge.files.formats import Sink
+from hygge.files.record import ASIDE
 from hygge.unfit import UnfitError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def read_blocks(path: Path) -> Iterator[bytes]:
     import pyarrow as pa
 
     codecs = {suffix: codec for codec, suffix in COMPRESSED_SUFFIX.items() if suffix}
-    codec = codecs.get(path.suffix)
+    codec = codecs.get(Path(path.name.removesuffix(ASIDE)).suffix)
     if codec is None:
         with path.open("rb") as file:
             yield from iter(lambda: file.read(2**20), b"")

@@ -218,13 +218,14 @@ def test_an_adopted_directory_is_appended_to(store: Store, live: Path) -> None:
 
 
 def test_an_adopted_directory_is_moved_aside_by_a_replace(
-    store: Store, live: Path, state: Path
+    store: Store, live: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("hygge.files.recovery.LISTING_GRACE", 0.0)
     live.mkdir(parents=True)
     (live / "notes.txt").write_text("mine")
     move(store, a_request(Mode.REPLACE, adopt=True))
     assert rows_in(live) == expected_rows(Mode.REPLACE, 1)
-    assert (state / "previous-0" / "notes.txt").read_text() == "mine"
+    assert (state / "previous-0" / "notes.txt.aside").read_text() == "mine"
 
 
 def test_a_file_put_among_those_of_hygge_is_not_lost(store: Store, live: Path) -> None:

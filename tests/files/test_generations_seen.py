@@ -55,14 +55,17 @@ def test_a_name_of_an_old_generation_never_opens_a_new_file(tmp_path: Path) -> N
     assert not {path.name for path in old} & {path.name for path in live.iterdir()}
 
 
-def test_a_directory_held_open_keeps_its_files_over_several_commits(tmp_path: Path) -> None:
+def test_a_directory_held_open_keeps_its_files_over_several_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hygge.files.recovery.LISTING_GRACE", 0.0)
     store = store_at(tmp_path, "parquet")
     move(store, a_request(Mode.REPLACE))
     held = os.open(tmp_path / "lake" / "users", os.O_RDONLY | os.O_DIRECTORY)
     try:
         for _ in range(3):
             move(store, a_request(Mode.REPLACE))
-        names = [name for name in os.listdir(held) if name.endswith(".parquet")]  # noqa: PTH208
+        names = [name for name in os.listdir(held) if name.endswith(".parquet.aside")]  # noqa: PTH208
         rows = []
         for name in names:
             with os.fdopen(os.open(name, os.O_RDONLY, dir_fd=held), "rb") as file:
