@@ -154,7 +154,7 @@ class ReadAhead:
 
     def __init__(
         self,
-        opener: Callable[[], AbstractContextManager[pa.RecordBatchReader]],
+        opener: Callable[[], AbstractContextManager[Iterable[pa.RecordBatch]]],
         budget: MemoryBudget,
         *,
         batch_bytes: int,
@@ -227,7 +227,7 @@ class ReadAhead:
                 self._ended = True
                 self._changed.notify_all()
 
-    def _open_batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    def _open_batches(self, reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Notice a consumer that left even while small batches are joined."""
         for batch in reader:
             self._check_open()

@@ -259,6 +259,11 @@ class Source(ABC):
     """Rows of the entity, where that costs nothing to know."""
     primary_key: tuple[str, ...] = ()
     """The columns that identify a row, where the home itself declares them; never guessed."""
+    is_proved: bool = False
+    """Whether every text is valid UTF-8 and every value within `max_value_bytes` for sure.
+
+    The flow proves the batches of other sources, and can name a row by its number only.
+    """
 
     put_aside: Callable[[str, bytes, str], None] | None = None
     """Takes place, text and fault of what cannot be read as a row, where the request says so."""

@@ -45,6 +45,8 @@ _SHARE_OF_STORES = 2
 _SHARE_OF_COMMITS = 4
 """Nothing is read or staged while a move commits, but rows are held twice where they are sorted."""
 _BATCHES_HELD_BY_A_SPLIT = 4
+_SHARE_OF_A_VALUE = 4
+_SMALLEST_VALUE_LIMIT = 16 * 2**20
 _GOOD = (Result.OK, Result.KEPT)
 _UNKNOWN = "its commit has begun and does not end; the next run finds out whether it landed"
 
@@ -128,6 +130,7 @@ class _Run:
             started_at=datetime.now(UTC),
             context=plan.context,
             budget=MemoryBudget(budget),
+            max_value_bytes=max(plan.memory_limit // _SHARE_OF_A_VALUE, _SMALLEST_VALUE_LIMIT),
             buffer_bytes=buffers,
             commit_bytes=plan.memory_limit // _SHARE_OF_COMMITS // at_once,
             stop=self._stop,

@@ -160,6 +160,7 @@ class _Moving:
         self._home = move.home.home(scope.context)
         self._store = move.store.store(scope.context)
         self._published: _Published | None = None
+        self._asked = ReadRequest(move.entity)
         self._retried: str | None = None
         """Why the last attempt failed, while the next one is waited for."""
 
@@ -232,6 +233,10 @@ class _Moving:
         last = self._store.last_commit(self._move.into)
         return clearing(self._move.settings, self._scope.again, last)
 
+    @property
+    def _max_value_bytes(self) -> int:
+        return self._move.settings.max_value_bytes or self._scope.max_value_bytes
+
     def _keeps(self) -> int:
         """Return how many commits `undo` can go back: over a new mask it goes back none."""
         settings = self._move.settings
@@ -275,8 +280,8 @@ class _Moving:
         with blaming(HomeError, f"cannot read {move.entity}"):
             last = target.last_commit()
             past = Past.of(move.settings, last, fills=move.fills)
-            opening = self._home.open(self._request(target, past, thorough=thorough))
-            with opening as source:
+            asked = self._asked = self._request(target, past, thorough=thorough)
+            with self._home.open(asked) as source:
                 _log_source(move, source)
                 if last is not None and past.knows(source.ledger):
                     return _Published(Result.OK, seq=last.seq, notes=("nothing new",))
@@ -294,6 +299,7 @@ class _Moving:
         return replace(
             self._move.bounded_request(target.schema),
             batch_bytes=self._scope.batch_bytes,
+            max_value_bytes=self._max_value_bytes,
             thorough=thorough,
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
             moved=past.moved,
@@ -398,6 +404,7 @@ class _Moving:
             target=target,
             sieve=sieve,
             entity=move.entity,
+            request=self._asked,
             scope=scope,
             watch=self._watch,
             progress=progress,

@@ -56,6 +56,8 @@ class ReadRequest:
     entity: str
     batch_bytes: int = 8 * 2**20
     """Aim for record batches of about this many Arrow bytes; a single larger row is fine."""
+    max_value_bytes: int = 2**29
+    """Refuse a larger value, before it is in memory where its size is known by then (HG576)."""
     thorough: bool = False
     """Take types from the whole input instead of a sample (see `LateTypeError`)."""
     query: str | None = None

@@ -364,6 +364,12 @@ class DefaultSettings(Settings):
     """The least that a row may rely on: a flow that gives less is refused (`hygge plan` tells)."""
     keep_generations: Annotated[int, Field(ge=0, le=1000)] = 1
     """How many commits `hygge undo` can take back; 0 keeps nothing for it."""
+    max_value_bytes: Bytes | None = None
+    """The largest value that is moved, such as `200MB`; by default a quarter of `memory_limit`.
+
+    In files of text it bounds a whole line. Larger values are refused by row and column, because
+    each is held in memory several times: by the reader, as a value, and by the writer.
+    """
     parallel: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
     """Splits of one entity that are read at once."""
     retries: Annotated[int, Field(ge=0, le=100)] = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hygge.backfill import Ends
 from hygge.batches import MemoryBudget, ReadAhead
-from hygge.connector import ProjectContext, Source, Target
+from hygge.connector import ProjectContext, ReadRequest, Source, Target
 from hygge.errors import FlowError, HomeError, HyggeError
 from hygge.increment import Increment
 from hygge.model import Event, MoveProgress, Part, Receipt, Split
@@ -22,6 +22,7 @@ from hygge.plurals import plural
 from hygge.receipts import Counting, receipt_of
 from hygge.sifting import Sieve
 from hygge.snapshots import Snapshots
+from hygge.sound import proved
 from hygge.stop import Stop, Watch
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class RunScope:
     started_at: datetime
     context: ProjectContext
     budget: MemoryBudget
+    max_value_bytes: int
+    """The largest value that a move takes unless its flow says otherwise."""
     stop: Stop
     emit: Callable[[Event], None]
     engine: Engine
@@ -142,6 +145,7 @@ class Staging:
     target: Target
     sieve: Sieve
     entity: str
+    request: ReadRequest
     scope: RunScope
     watch: Watch
     progress: Progress
@@ -160,7 +164,7 @@ class Staging:
             check_siblings()
 
         ahead = ReadAhead(
-            lambda: self.source.read(split),
+            lambda: self._read(split),
             self.scope.budget,
             batch_bytes=self.scope.batch_bytes,
             check=check,
@@ -179,6 +183,12 @@ class Staging:
         # Outside of the `except`: the store's error is a consequence, and `from` would drop the
         # cause by which a home tells errors that may pass.
         raise first[0]
+
+    @contextmanager
+    def _read(self, split: Split) -> Iterator[Iterable[pa.RecordBatch]]:
+        with self.source.read(split) as batches:
+            shown = f"{self.entity} ({split.label})"
+            yield batches if self.source.is_proved else proved(batches, shown, self.request)
 
     def _shaped(self, ahead: ReadAhead, split: Split) -> Iterator[pa.RecordBatch]:
         offered = 0

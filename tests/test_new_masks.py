@@ -57,7 +57,7 @@ def add(place: Place, sql: str) -> None:
 
 
 def go(place: Place, *, full_refresh: bool = False) -> Outcome:
-    plan = make_plan(Project.load(place.root), Selection(), full_refresh=full_refresh)
+    plan = make_plan(Project.load(place.root), Selection(), full_refresh=full_refresh, accepts=True)
     (outcome,) = run(plan, stop=Stop(), listen=print).outcomes
     assert outcome.result is Result.OK, outcome
     return outcome

@@ -341,6 +341,26 @@ CODES = (
         "away: it is a memory of runs only, and is built again from the commits.",
     ),
     Code(
+        "HG575",
+        "text that is not UTF-8",
+        "A column of text holds bytes that are no text: the program that wrote them took another "
+        "encoding for UTF-8. Programs that read the store would refuse it, so the row is named and "
+        "nothing is published. Write the value again, or move the bytes as they are.",
+        wrong="# flows/users.yml, whose home has the bytes 4a 6f 73 e9 as text\nmode: replace\n",
+        right="# flows/users.yml\ncolumns: {name: {type: binary}}\n",
+    ),
+    Code(
+        "HG576",
+        "value too large",
+        "A value is held in memory several times while it is moved, so one that is larger than "
+        "`max_value_bytes` (by default a quarter of `memory_limit`) is refused by its row and "
+        "column, before it is read where its size is known by then. In files of text the limit "
+        "is that of a line. Leave the column out, or allow larger values and give the run about "
+        "six times as much memory as the largest one.",
+        wrong="# flows/documents.yml, whose column `scan` has values of 300 MB\nmode: replace\n",
+        right="# flows/documents.yml\nmax_value_bytes: 400MB\n",
+    ),
+    Code(
         "HG580",
         "limit smaller than what stands there",
         "`hygge go --limit N` moves the first rows only, and a replace by them would leave fewer "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hygge.errors import HomeError
 from hygge.files.decoding import TextStream
+from hygge.plurals import plural
 
 _LARGEST_RECORD = 512 * 2**20
 
@@ -36,7 +37,13 @@ class BlockReader:
     """
 
     def __init__(
-        self, stream: TextStream, size: int, cut: Callable[[bytes], int], footer: int = 0
+        self,
+        stream: TextStream,
+        size: int,
+        cut: Callable[[bytes], int],
+        *,
+        footer: int = 0,
+        largest: int = _LARGEST_RECORD,
     ) -> None:
         """Leave out the last `footer` lines; blank lines after them do not count."""
         self.path = stream.path
@@ -44,6 +51,7 @@ class BlockReader:
         self._size = size
         self._cut = cut
         self._footer = footer
+        self._largest = largest
         self._rest = b""
         self._byte = 0
         self._line = 1
@@ -64,9 +72,9 @@ class BlockReader:
             end = len(self._rest) if self._is_at_end else self._cut(self._before_footer())
             if self._is_at_end or end > more_than:
                 return self._take(end)
-            if len(self._rest) > _LARGEST_RECORD:
+            if len(self._rest) > self._largest:
                 raise self._too_long()
-            wanted = 2 * len(self._rest)
+            wanted = min(2 * len(self._rest), max(self._largest + 1, 2 * self._size))
 
     def peek(self) -> bytes:
         """Return the beginning of what comes next, without taking it."""
@@ -137,8 +145,10 @@ class BlockReader:
     def _too_long(self) -> HomeError:
         return HomeError(
             f"{self.where(self._line, self._byte)}: a record of more than "
-            f"{_LARGEST_RECORD // 2**20} MB begins here",
-            hint="a quote that is never closed? look at this line of the file",
+            f"{plural(self._largest, 'byte')} begins here, which is what max_value_bytes allows",
+            hint="a quote that is never closed? look at this line of the file; when it is right, "
+            "set a larger  max_value_bytes  in the flow",
+            code="HG576",
         )
 
 

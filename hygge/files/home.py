@@ -28,6 +28,7 @@ from hygge.files.pieces import FileFacts, Piece, pack, pieces_of, reading
 from hygge.files.schemas import unify
 from hygge.model import EntityFacts, Finding, Split
 from hygge.settings import LocalPath
+from hygge.sound import find_unsound
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -161,6 +162,10 @@ class FileSource(Source, ABC):
     and Arrow's errors pass: they become `HomeError` that names the file.
     """
 
+    is_proved = True
+    has_proved_text: bool = True
+    """Whether all text was proved to be UTF-8 when it was decoded."""
+
     def __init__(self, request: ReadRequest, files: Sequence[DataFile]) -> None:
         self.request = request
         self.files = tuple(files)
@@ -223,13 +228,28 @@ class FileSource(Source, ABC):
             fitting = Fitting(self.schema, piece.file)
             with closing(self.batches(piece)) as batches:
                 step = partial(next, batches, None)
+                row = 0
                 while (batch := reading(piece.file, step)) is not None:
+                    self._prove(batch, piece, row)
+                    row += batch.num_rows
                     yield from sliced(fitting.fit(batch), self.request.batch_bytes)
             piece.file.check_unchanged()
+
+    def _prove(self, batch: pa.RecordBatch, piece: Piece, row: int) -> None:
+        found = find_unsound(batch, self.request, has_text=not self.has_proved_text)
+        if found is not None:
+            number = self.rows_before(piece) + row + found.row + 1
+            raise found.error(f"{piece.file.path}, row {number:,}")
+
+    def rows_before(self, piece: Piece) -> int:
+        """Return how many rows of a file are before a piece of it."""
+        return 0
 
 
 class ColumnarSource(FileSource, ABC):
     """Files of a format in which some columns can be read without the others."""
+
+    has_proved_text = False
 
     def narrow(self, columns: Sequence[str]) -> None:
         """Read only these columns; a column that a file lacks, or its folder names, is filled."""

@@ -340,7 +340,13 @@ class CsvSource(FileSource):
         footer = config.skip_footer if isinstance(config.skip_footer, int) else 0
         with open_text(file, config.encoding, remarks) as stream:
             reader = DelimitedReader(
-                BlockReader(stream, size, dialect.cut, footer),
+                BlockReader(
+                    stream,
+                    size,
+                    dialect.cut,
+                    footer=footer,
+                    largest=self.request.max_value_bytes,
+                ),
                 dialect,
                 rules=config.rules(),
                 numbers=config.numbers(),

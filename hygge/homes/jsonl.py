@@ -151,4 +151,5 @@ class JsonlSource(FileSource):
     @contextmanager
     def _reader(self, file: DataFile, size: int) -> Iterator[JsonReader]:
         with open_text(file, self.config.encoding) as stream:
-            yield JsonReader(JsonDocuments(stream, size), self.kind, self.types)
+            documents = JsonDocuments(stream, size, self.request.max_value_bytes)
+            yield JsonReader(documents, self.kind, self.types)

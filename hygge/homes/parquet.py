@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import ProjectContext, ReadRequest
@@ -11,9 +12,11 @@ from hygge.errors import HomeError
 from hygge.files.fitting import row_width
 from hygge.files.home import ColumnarSource, FileHome, FileHomeConfig
 from hygge.files.layout import DataFile
+from hygge.files.pages import find_large
 from hygge.files.pieces import FileFacts, Piece
 from hygge.model import Span
 from hygge.plurals import plural
+from hygge.sound import too_large
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,6 +94,7 @@ class ParquetSource(ColumnarSource):
         expected = parquet.metadata.row_group(number).num_rows
         seen = 0
         columns = self.chosen(parquet.schema_arrow.names)
+        self._check_pages(parquet, number, columns, file)
         rows = self._batch_rows(parquet, number, columns) if expected else 1
         for batch in parquet.iter_batches(rows, row_groups=[number], columns=columns):
             seen += batch.num_rows
@@ -102,6 +106,31 @@ class ParquetSource(ColumnarSource):
                 f"says {expected:,}",
                 hint="the file is damaged; write it again",
             )
+
+    def _check_pages(
+        self, parquet: pq.ParquetFile, number: int, columns: Sequence[str], file: DataFile
+    ) -> None:
+        """Raise `HomeError` for a value that is too large, by the headers of its pages."""
+        group, limit = parquet.metadata.row_group(number), self.request.max_value_bytes
+        if group.total_byte_size <= limit:
+            return
+        known = frozenset(columns)
+        with Path(file.path).open("rb") as raw:
+            for place in range(group.num_columns):
+                chunk = group.column(place)
+                name = chunk.path_in_schema.partition(".")[0]
+                found = find_large(raw, chunk, limit) if name in known else None
+                if found is not None:
+                    before = self.rows_before(Piece(file, number))
+                    rows = f"row {before + found.first_row + 1:,}"
+                    if found.last_row > found.first_row:
+                        rows = f"one of rows {rows[4:]} to {before + found.last_row + 1:,}"
+                    raise too_large(name, 0, found.bytes, limit).error(f"{file.path}, {rows}")
+
+    def rows_before(self, piece: Piece) -> int:
+        """Return how many rows of a file are before a piece of it."""
+        with _opened(piece.file) as parquet:
+            return sum(parquet.metadata.row_group(n).num_rows for n in range(piece.start))
 
     def _batch_rows(self, parquet: pq.ParquetFile, number: int, columns: Sequence[str]) -> int:
         """Return how many rows of a group make a batch: by its footer and its first rows.
