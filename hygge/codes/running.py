@@ -361,6 +361,18 @@ CODES = (
         right="# flows/documents.yml\nmax_value_bytes: 400MB\n",
     ),
     Code(
+        "HG577",
+        "files that are not one table",
+        "All files of an entity are read as one table. One of them shares no column with the "
+        "first (it may lack its header), lies there packed and unpacked, or belongs to another "
+        "entity or partition. Nothing was moved.",
+    ),
+    Code(
+        "HG578",
+        "encrypted file",
+        "A Parquet file is encrypted as a whole or in some of its columns. Nothing of it was read.",
+    ),
+    Code(
         "HG580",
         "limit smaller than what stands there",
         "`hygge go --limit N` moves the first rows only, and a replace by them would leave fewer "

@@ -22,17 +22,13 @@ def add_partitions(schema: pa.Schema, files: Sequence[DataFile]) -> pa.Schema:
     """Return `schema` with the columns that the folders of `files` name.
 
     A column is int64 when every value of the whole listing is a 64-bit integer written the usual
-    way, else string: `01` stays text. Raises `HomeError` when a file has such a column itself.
+    way, else string: `01` stays text. One that the files have themselves keeps their type.
     """
     import pyarrow as pa
 
     for name in partition_names(files):
         if name in schema.names:
-            raise HomeError(
-                f"column '{name}' is in the files as well as in their folders' names "
-                f"({files[0].path})",
-                hint="name the folders without '=', or leave the column out of the files",
-            )
+            continue
         values = {dict(file.partitions).get(name) for file in files} - {None}
         is_integer = all(_is_integer(value) for value in values if value is not None)
         schema = schema.append(pa.field(name, pa.int64() if is_integer else pa.string()))
@@ -50,11 +46,14 @@ class Fitting:
         self.schema = schema
         self.file = file
         self.partitions = dict(file.partitions)
+        self._known = frozenset(schema.names)
 
     def fit(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return `batch` with exactly the columns of the schema; raise `HomeError` naming one."""
         import pyarrow as pa
 
+        batch = self._spelled(batch)
+        self._check_partitions(batch)
         if batch.schema.equals(self.schema, check_metadata=True):
             return batch
         unknown = set(batch.schema.names) - set(self.schema.names)
@@ -65,14 +64,54 @@ class Fitting:
             return batch.replace_schema_metadata(self.schema.metadata)
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
+    def _spelled(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return `batch` with its columns named as the schema spells them; see `Spelling`."""
+        names = batch.schema.names
+        if self._known.issuperset(names):
+            return batch
+        taken = set(names)
+        first = {n.casefold(): n for n in self.schema.names if n not in taken}
+        return batch.rename_columns(
+            [n if n in self._known else first.get(n.casefold(), n) for n in names]
+        )
+
+    def _partition(self, field: pa.Field) -> pa.Scalar:
+        """Return the value that the folders name for a column."""
+        import pyarrow as pa
+
+        value = pa.scalar(self.partitions.get(field.name), pa.string())
+        return value if field.type == value.type else value.cast(field.type)
+
+    def _check_partitions(self, batch: pa.RecordBatch) -> None:
+        """Raise `HomeError` where a column of the file is not what its folder says."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for name in self.partitions.keys() & set(batch.schema.names):
+            field = batch.schema.field(name)
+            column = batch.column(name)
+            try:
+                value = self._partition(field)
+                same = pc.is_valid(column) if value.is_valid else pc.is_null(column)
+                if value.is_valid:
+                    same = pc.and_(same, pc.fill_null(pc.equal(column, value), fill_value=False))
+            except pa.ArrowException:
+                same = pa.repeat(pa.scalar(value=False), len(column))
+            if not pc.all(same).as_py():
+                odd = column[pc.index(same, value=False).as_py()]
+                raise HomeError(
+                    f"{self.file.path}: column '{name}' holds {odd.as_py()!r}, but the folder says "
+                    f"{self.partitions[name]!r}",
+                    hint="move the file to the folder of its rows, or name the folders without '='",
+                    code="HG577",
+                )
+
     def _column(self, batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
         import pyarrow as pa
 
         place = batch.schema.get_field_index(field.name)
         if place < 0:
-            value = self.partitions.get(field.name)
-            typed = int(value) if value is not None and pa.types.is_int64(field.type) else value
-            return pa.repeat(pa.scalar(typed, field.type), batch.num_rows)
+            return pa.repeat(self._partition(field), batch.num_rows)
         column = batch.column(place)
         if column.type == field.type:
             return column
@@ -82,7 +121,8 @@ class Fitting:
             raise HomeError(
                 f"{self.file.path}: column '{field.name}' is {column.type} here and {field.type} "
                 f"in the entity: {error}",
-                hint="give the column one type in every file",
+                hint=f"say which type it has with  columns: {{{field.name}: {{type: …}}}}, or "
+                "give the column one type in every file",
             ) from error
 
 

@@ -18,6 +18,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import Ability, Home, HomeConfig, ProjectContext, ReadRequest, Source
+from hygge.datatypes import arrow_type
 from hygge.errors import HomeError
 from hygge.files.faults import BusyDiskError, FileChangedError, NoColumnsError
 from hygge.files.fitting import Fitting, add_partitions, sliced
@@ -25,7 +26,7 @@ from hygge.files.layout import DataFile, Layout
 from hygge.files.ledger import Listing, NothingNew
 from hygge.files.patterns import PathPattern
 from hygge.files.pieces import FileFacts, Piece, pack, pieces_of, reading
-from hygge.files.schemas import unify
+from hygge.files.schemas import Spelling, check_related, unify
 from hygge.model import EntityFacts, Finding, Split
 from hygge.settings import LocalPath
 from hygge.sound import find_unsound
@@ -168,6 +169,7 @@ class FileSource(Source, ABC):
 
     def __init__(self, request: ReadRequest, files: Sequence[DataFile]) -> None:
         self.request = request
+        self.spelling = Spelling()
         self.files = tuple(files)
         self.facts = tuple(self._look_at_all())
         self.schema = add_partitions(self.unify(), self.files)
@@ -192,8 +194,24 @@ class FileSource(Source, ABC):
         Missing columns become null and types widen only where every value stays exact; raises
         `HomeError` naming two files and the column otherwise.
         """
-        pairs = zip(self.files, self.facts, strict=True)
-        return unify([(file.path, facts.schema) for file, facts in pairs])
+        schemas = list(self._spelled())
+        check_related(schemas)
+        declared = {name: arrow_type(kind) for name, kind in self.request.types.items()}
+        return unify(schemas, declared, proves_values=True)
+
+    def _spelled(self) -> Iterator[tuple[str, pa.Schema]]:
+        """Yield each file's path and columns, named as the entity spells them."""
+        import pyarrow as pa
+
+        last: tuple[pa.Schema, pa.Schema] | None = None
+        for file, facts in zip(self.files, self.facts, strict=True):
+            schema = facts.schema
+            if last is None or last[0] is not schema:
+                names = self.spelling.of(schema.names)
+                fields = [f.with_name(n) for f, n in zip(schema, names, strict=True)]
+                same = names == schema.names
+                last = schema, schema if same else pa.schema(fields, schema.metadata)
+            yield file.path, last[1]
 
     def splits(self, wanted: int) -> list[Split]:
         """Return at most `wanted` splits of about equal bytes, in the order of the files."""
@@ -262,4 +280,5 @@ class ColumnarSource(FileSource, ABC):
     def chosen(self, names: Sequence[str]) -> list[str]:
         """Return those of a file's columns that are read, in their order."""
         known = frozenset(self.schema.names)
-        return [name for name in names if name in known]
+        spelled = zip(names, self.spelling.of(names), strict=True)
+        return [name for name, entity_name in spelled if name in known or entity_name in known]

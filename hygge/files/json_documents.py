@@ -34,7 +34,7 @@ def cut_lines(data: bytes) -> int:
 class JsonDocuments:
     """The objects of one text, in blocks with one object in each line."""
 
-    def __init__(self, stream: TextStream, size: int, largest: int) -> None:
+    def __init__(self, stream: TextStream, size: int, largest: int = 2**29) -> None:
         """Read blocks of about `size` bytes, with no object of more than `largest`."""
         self._blocks = BlockReader(stream, size, self._cut, largest=largest)
         self._form: _Form | None = None

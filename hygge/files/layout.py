@@ -112,7 +112,9 @@ class Layout:
         for path in found:
             self._check_inside(path)
             files.update((file.path, file) for file in self._files(path))
-        return sorted(files.values(), key=lambda file: natural_key(file.path))
+        found_files = sorted(files.values(), key=lambda file: natural_key(file.path))
+        _check_packed(found_files)
+        return found_files
 
     def _check_name(self, entity: str) -> None:
         parts = entity.split("/")
@@ -266,6 +268,21 @@ class Layout:
             if names
             else f"no {extensions} file is there",
         )
+
+
+def _check_packed(files: Sequence[DataFile]) -> None:
+    """Raise `HomeError` for a file that lies there packed and unpacked: its rows would be twice."""
+    seen: dict[str, DataFile] = {}
+    for file in files:
+        bare = file.path[: len(file.path) - len(file.compression)]
+        other = seen.setdefault(bare, file)
+        if other is not file:
+            raise HomeError(
+                f"{other.path} and {file.path} are one file, packed and unpacked: its rows would "
+                "come twice",
+                hint="remove one of them",
+                code="HG577",
+            )
 
 
 def _near_sibling(path: Path) -> str | None:

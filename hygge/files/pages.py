@@ -1,24 +1,36 @@
 """Page headers of Parquet files: how large a value is at least, before a page is decoded.
 
-Headers are Thrift structures in the compact protocol; see `PageHeader` in
-https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift.
+Headers and the footer are Thrift structures in the compact protocol; the numbers of their fields
+are those of https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift.
+Arrow could tell as much of the footer, but ends the process over one that is damaged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
-
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
+from typing import Any, BinaryIO
 
 _HEADER_BYTES = 2**16
 """A header holds at most two statistics beside a few numbers."""
 _UNCOMPRESSED, _COMPRESSED = 2, 3
 _DATA, _DICTIONARY, _DATA_V2 = 5, 7, 8
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _STRUCT = 1, 2, 3, 7, 8, 12
-_INTEGERS = (4, 5, 6)
+_INTEGERS, _LISTS = (4, 5, 6), (9, 10)
+_LONG_LIST = 15
+_DAMAGED = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
+"""What reading a damaged structure may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +55,74 @@ class LargeValue:
     """How large it is at least."""
 
 
-def find_large(raw: BinaryIO, chunk: pq.ColumnChunkMetaData, limit: int) -> LargeValue | None:
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One column of one row group."""
+
+    column: str
+    """The outermost field that it belongs to."""
+    values: int
+    size: int
+    """Its bytes once decompressed."""
+    start: int
+    end: int
+    """Where its pages lie in the file."""
+
+
+def chunks_of(raw: BinaryIO, size: int, group: int) -> list[Chunk]:
+    """Return the columns of a row group of a file of `size` bytes, by its footer.
+
+    Returns none for a footer that cannot be read: whoever reads the rows says more.
+    """
+    raw.seek(max(size - 8, 0))
+    length = int.from_bytes(raw.read(4), "little")
+    raw.seek(max(size - 8 - length, 0))
+    try:
+        columns = _Header(raw.read(length)).struct()[4][group][1]
+        return [_chunk(column[3]) for column in columns]
+    except _DAMAGED:
+        return []
+
+
+def _chunk(about: dict[int, Any]) -> Chunk:
+    start = min(about[9], about.get(11) or about[9])
+    name = about[3][0].decode()
+    return Chunk(name, about[5], about[6], start, start + about[7])
+
+
+def find_large(raw: BinaryIO, chunk: Chunk, limit: int) -> LargeValue | None:
     """Return the first value of a column chunk that is surely larger than `limit` bytes.
 
     Reads headers only, and none of a chunk that is smaller. Rows are those of a column without
-    lists. Returns None, too, for headers that cannot be read: whoever decodes the page says more.
+    lists.
     """
-    if chunk.total_uncompressed_size <= limit:
+    if chunk.size <= limit:
         return None
     row = 0
     for page in _pages(raw, chunk):
         if page.values and page.size // page.values > limit:
-            last = row + page.values - 1 if page.is_data else chunk.num_values - 1
+            last = row + page.values - 1 if page.is_data else chunk.values - 1
             return LargeValue(row, last, page.size // page.values)
         row += page.values if page.is_data else 0
     return None
 
 
-def _pages(raw: BinaryIO, chunk: pq.ColumnChunkMetaData) -> Iterator[Page]:
-    start = chunk.data_page_offset
-    if chunk.has_dictionary_page and chunk.dictionary_page_offset:
-        start = min(start, chunk.dictionary_page_offset)
-    end = start + chunk.total_compressed_size
-    while start < end:
-        raw.seek(start)
-        header = _Header(raw.read(_HEADER_BYTES))
+def _pages(raw: BinaryIO, chunk: Chunk) -> Iterator[Page]:
+    place = chunk.start
+    while place < chunk.end:
         try:
+            raw.seek(place)
+            header = _Header(raw.read(_HEADER_BYTES))
             fields = header.struct()
             size, packed = fields[_UNCOMPRESSED], fields[_COMPRESSED]
             about = next(fields[kind] for kind in (_DATA, _DATA_V2, _DICTIONARY) if kind in fields)
             page = Page(size, about[1], _DICTIONARY not in fields)
-        except (IndexError, KeyError, StopIteration, TypeError, RecursionError):
+        except _DAMAGED:
             return
         if packed < 0 or page.values < 0:
             return
         yield page
-        start += header.place + packed
+        place += header.place + packed
 
 
 class _Header:
@@ -123,8 +167,19 @@ class _Header:
         if kind in _INTEGERS:
             return self._integer()
         if kind in (_DOUBLE, _BINARY):
-            self.place += 8 if kind == _DOUBLE else self._unsigned()
-            return None
+            length = 8 if kind == _DOUBLE else self._unsigned()
+            self.place += length
+            return self._data[self.place - length : self.place]
+        if kind in _LISTS:
+            return self._list()
         if kind == _STRUCT:
             return self.struct()
-        raise TypeError(f"page headers hold no value of kind {kind}")
+        raise TypeError(f"no value of kind {kind} is expected")
+
+    def _list(self) -> list[Any]:
+        head = self._byte()
+        count, kind = head >> 4, head & 0x0F
+        count = self._unsigned() if count == _LONG_LIST else count
+        if kind in (_TRUE, _FALSE):
+            return [self._byte() == _TRUE for _ in range(count)]
+        return [self._value(kind) for _ in range(count)]

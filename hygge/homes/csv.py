@@ -361,6 +361,7 @@ class CsvSource(FileSource):
                 guards=config.check_delimiter,
                 is_sure=has_separator or config.delimiter is not None,
             )
+            reader.names = self.spelling.of(reader.names)
             reader.types = {n: t for n, t in self.declared.items() if n in reader.names}
             reader.formats = {
                 name: formats

@@ -12,7 +12,7 @@ from hygge.errors import HomeError
 from hygge.files.fitting import row_width
 from hygge.files.home import ColumnarSource, FileHome, FileHomeConfig
 from hygge.files.layout import DataFile
-from hygge.files.pages import find_large
+from hygge.files.pages import chunks_of, find_large
 from hygge.files.pieces import FileFacts, Piece
 from hygge.model import Span
 from hygge.plurals import plural
@@ -26,6 +26,9 @@ _PROBE_ROWS = 8
 _MOST_ROWS = 2**17
 _PAGE_BUFFER = 2**20
 _WIDE = 2**16
+_FOOTER_END = 8
+"""Bytes of the footer's length and the magic after it."""
+_SIGNATURE_BYTES = 28
 
 
 class ParquetHomeConfig(FileHomeConfig, type="parquet"):
@@ -61,6 +64,7 @@ class ParquetSource(ColumnarSource):
 
     def look(self, file: DataFile) -> FileFacts:
         """Read the footer."""
+        _check_encryption(file)
         with _opened(file) as parquet:
             groups = [parquet.metadata.row_group(n) for n in range(parquet.num_row_groups)]
             return FileFacts(
@@ -116,9 +120,8 @@ class ParquetSource(ColumnarSource):
             return
         known = frozenset(columns)
         with Path(file.path).open("rb") as raw:
-            for place in range(group.num_columns):
-                chunk = group.column(place)
-                name = chunk.path_in_schema.partition(".")[0]
+            for chunk in chunks_of(raw, file.size, number):
+                name = chunk.column
                 found = find_large(raw, chunk, limit) if name in known else None
                 if found is not None:
                     before = self.rows_before(Piece(file, number))
@@ -138,12 +141,15 @@ class ParquetSource(ColumnarSource):
         The footer counts encoded bytes, which say nothing of a long text repeated by dictionary.
         """
         group = parquet.metadata.row_group(number)
-        leaves = [group.column(place) for place in range(group.num_columns)]
         known = frozenset(columns)
-        read = [leaf for leaf in leaves if leaf.path_in_schema.partition(".")[0] in known]
-        width = max(sum(leaf.total_uncompressed_size for leaf in read) / group.num_rows, 1.0)
-        probe = min(_PROBE_ROWS, max(int(self.request.batch_bytes / width), 1))
+        paths = [parquet.schema.column(place).path for place in range(group.num_columns)]
+        places = [n for n, path in enumerate(paths) if path.partition(".")[0] in known]
+        guess = max(group.total_byte_size / group.num_rows, 1.0)
+        probe = min(_PROBE_ROWS, max(int(self.request.batch_bytes / guess), 1))
+        # Before Arrow is asked for columns: it ends the process over damaged ones unless it reads.
         first = next(parquet.iter_batches(probe, row_groups=[number], columns=columns), None)
+        sizes = [group.column(place).total_uncompressed_size for place in places]
+        width = max(sum(sizes) / group.num_rows, 1.0)
         if first is not None:
             width = max(row_width(first), width if width > _WIDE else 1.0)
         return min(max(int(self.request.batch_bytes / width), 1), _MOST_ROWS)
@@ -170,6 +176,31 @@ def _opened(file: DataFile, unit: str = "us") -> Iterator[pq.ParquetFile]:
         ) as parquet,
     ):
         yield parquet
+
+
+def _check_encryption(file: DataFile) -> None:
+    """Raise `HomeError` for an encrypted file: Arrow ends the process when it meets one.
+
+    A footer in plain text is signed then, by 28 bytes that follow its Thrift structure; see
+    https://github.com/apache/parquet-format/blob/master/Encryption.md.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with Path(file.path).open("rb") as raw:
+        raw.seek(max(file.size - _FOOTER_END, 0))
+        end = raw.read(_FOOTER_END)
+    is_encrypted = end[-4:] == b"PARE"
+    if end[-4:] == b"PAR1":
+        with pa.OSFile(file.path) as raw:
+            size = pq.read_metadata(raw).serialized_size
+        is_encrypted = int.from_bytes(end[:4], "little") - size == _SIGNATURE_BYTES
+    if is_encrypted:
+        raise HomeError(
+            f"{file.path} is encrypted, which hygge cannot read",
+            hint="write it without encryption, or read it with a program that has the keys",
+            code="HG578",
+        )
 
 
 def _check_old_timestamps(parquet: pq.ParquetFile, piece: Piece, columns: Sequence[str]) -> None:

@@ -205,9 +205,21 @@ def test_folder_values_are_integers_only_when_all_are(
         assert Fitting(schema, file).fit(batch).column("p").to_pylist() == [typed, typed]
 
 
-def test_a_column_in_files_and_folders_is_refused() -> None:
-    with pytest.raises(HomeError, match="column 'p' is in the files as well"):
-        add_partitions(pa.schema([("p", pa.int32())]), _files("1"))
+def test_a_column_in_files_and_folders_must_hold_what_the_folder_says() -> None:
+    schema = add_partitions(pa.schema([("p", pa.int32())]), _files("1", None, "x"))
+    assert schema == pa.schema([("p", pa.int32())])
+    one, null, text = (Fitting(schema, file) for file in _files("1", None, "x"))
+    good = pa.record_batch({"p": pa.array([1, 1], pa.int32())})
+    assert one.fit(good) == good
+    bad = pa.record_batch({"p": pa.array([1, 2], pa.int32())})
+    with pytest.raises(HomeError, match="column 'p' holds 2, but the folder says '1'"):
+        one.fit(bad)
+    with pytest.raises(HomeError, match="holds None, but the folder says '1'"):
+        one.fit(pa.record_batch({"p": pa.array([1, None], pa.int32())}))
+    with pytest.raises(HomeError, match="holds 1, but the folder says None"):
+        null.fit(good)
+    with pytest.raises(HomeError, match="holds 1, but the folder says 'x'"):
+        text.fit(good)
 
 
 def test_large_batches_are_sliced_and_wide_rows_stand_alone() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import struct
 import subprocess
@@ -14,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.parquet import encryption
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
 from hygge.errors import HomeError
@@ -195,3 +197,45 @@ def test_two_million_rows_need_little_memory(tmp_path: Path) -> None:
     rows, grown = map(int, result.stdout.split())
     assert rows == 2_000_000
     assert grown < 150
+
+
+class _PlainKeys(encryption.KmsClient):  # type: ignore[misc]
+    """Keeps keys as they are, which no other client should do."""
+
+    def __init__(self, _: object) -> None:
+        super().__init__()
+
+    def wrap_key(self, key: bytes, _: str) -> bytes:
+        return base64.b64encode(key)
+
+    def unwrap_key(self, wrapped: bytes, _: str) -> bytes:
+        return base64.b64decode(wrapped)
+
+
+@pytest.mark.parametrize("has_plain_footer", [True, False])
+def test_an_encrypted_file_is_refused_and_the_process_lives(
+    tmp_path: Path, *, has_plain_footer: bool
+) -> None:
+    factory = encryption.CryptoFactory(_PlainKeys)
+    config = encryption.EncryptionConfiguration(
+        footer_key="f", column_keys={"c": ["b"]}, plaintext_footer=has_plain_footer
+    )
+    keys = factory.file_encryption_properties(encryption.KmsConnectionConfig(), config)
+    table = pa.table({"a": [1], "b": ["x"]})
+    with pq.ParquetWriter(
+        tmp_path / "t.parquet", table.schema, encryption_properties=keys
+    ) as writer:
+        writer.write_table(table)
+    home = HomeConfig.create({"type": "parquet", "path": "."}).home(ProjectContext(tmp_path))
+    with pytest.raises(HomeError, match="is encrypted") as raised, home.open(ReadRequest("t")):
+        pass
+    assert raised.value.code == "HG578"
+
+
+def test_damaged_footers_are_refused_and_the_process_lives(tmp_path: Path) -> None:
+    """In a process of its own, since Arrow may end it; every byte of the footer is flipped."""
+    script = Path(__file__).with_name("flipping.py")
+    command = [sys.executable, str(script), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) > 300
