@@ -126,7 +126,7 @@ class FileHome(Home, ABC):
         found = self.layout.find(request.entity, may_be_gone=bool(request.moved))
         listing = Listing.of(found, request.moved, str(self.layout.pattern.fixed))
         if not listing.new and request.moved:
-            yield NothingNew(listing.ledger)
+            yield NothingNew(request.moved)
             return
         try:
             source = self.source(request, listing.new or self._find(request.entity))

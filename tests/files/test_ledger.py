@@ -224,10 +224,13 @@ def file(name: str, size: int = 1) -> DataFile:
     return DataFile(f"/data/{name}", size, 1, 1)
 
 
-def test_files_that_are_gone_are_known_for_a_while_and_no_longer() -> None:
+def test_files_that_are_gone_are_known_for_a_while_and_no_longer(tmp_path: Path) -> None:
     gone = {f"old/{number}": "1-1" for number in range(MOST_GONE + 5)}
-    listing = Listing.of([file("new")], gone, "/data")
-    assert listing.new == (file("new"),)
+    path = tmp_path / "new"
+    path.write_text("x")
+    new = DataFile(str(path), 1, 1, 1)
+    listing = Listing.of([new], gone, str(tmp_path))
+    assert listing.new == (new,)
     assert len(listing.ledger) == MOST_GONE + 1
     assert "old/4" not in listing.ledger
     assert "old/5" in listing.ledger
@@ -251,4 +254,62 @@ def test_a_home_without_a_ledger_reads_all(root: Path) -> None:
         assert source.ledger is None
     os.utime(root / "in/users/1.csv", ns=(5, 5))
     with home.open(ReadRequest("users", moved={})) as source:
-        assert source.ledger == {"users/1.csv": "14-5"}
+        (stamp,) = (source.ledger or {}).values()
+        assert stamp.startswith("14-5-")
+
+
+def test_a_file_that_is_renamed_is_not_moved_again(root: Path) -> None:
+    assert go(root).rows == 2
+    (root / "in/users/1.csv").rename(root / "in/users/2024-01-01.csv")
+    assert go(root).notes == ("nothing new",)
+    write(root, "users/2.csv", "id,name\n3,cyd\n")
+    assert go(root).rows == 1
+    assert ids(root) == [1, 2, 3]
+    assert sorted(ledger(root)) == ["users/2.csv", "users/2024-01-01.csv"]
+
+
+def test_a_file_that_is_touched_or_written_again_is_not_moved_again(root: Path) -> None:
+    assert go(root).rows == 2
+    os.utime(root / "in/users/1.csv", ns=(5, 5))
+    assert go(root).notes == ("nothing new",)
+    text = (root / "in/users/1.csv").read_text()
+    (root / "in/users/1.csv").unlink()
+    write(root, "users/1.csv", text)
+    write(root, "users/2.csv", "id,name\n3,cyd\n")
+    outcome = go(root)
+    assert (outcome.rows, outcome.notes) == (1, ())
+    assert ids(root) == [1, 2, 3]
+
+
+def test_another_file_with_the_same_rows_is_new(root: Path) -> None:
+    assert go(root).rows == 2
+    text = (root / "in/users/1.csv").read_text()
+    write(root, "users/2.csv", text)
+    assert go(root).rows == 2
+    (root / "in/users/2.csv").unlink()
+    write(root, "users/3.csv", text)
+    os.utime(root / "in/users/3.csv", ns=(5, 5))
+    assert go(root).rows == 2
+
+
+def test_stamps_of_an_older_hygge_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("x")
+    known = DataFile(str(path), 1, 7, 1)
+    listing = Listing.of([known], {"a": "1-7"}, str(tmp_path))
+    assert (listing.new, listing.ledger) == ((), {"a": "1-7"})
+    changed = DataFile(str(path), 1, 8, 1)
+    assert Listing.of([changed], {"a": "1-7"}, str(tmp_path)).new == (changed,)
+
+
+def test_the_middle_of_a_large_file_is_not_taken_on_trust(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hygge.files.ledger._DIGESTED_WHOLE", 10)
+    monkeypatch.setattr("hygge.files.ledger._END_BYTES", 4)
+    path = tmp_path / "a"
+    path.write_bytes(b"head" + b"1" * 20 + b"tail")
+    first = Listing.of([DataFile(str(path), 28, 7, 1)], {}, str(tmp_path)).ledger
+    path.write_bytes(b"head" + b"2" * 20 + b"tail")
+    changed = DataFile(str(path), 28, 8, 1)
+    assert Listing.of([changed], first, str(tmp_path)).new == (changed,)
