@@ -34,6 +34,7 @@ LAYERS = {
         "connector",
         "described",
         "locations",
+        "sound",
         "digests",
         "evaluation",
         "expressions",
