@@ -19,7 +19,6 @@ from guards import (
 
 from hygge import (
     backfill,
-    flow,
     history,
     increment,
     plan,
@@ -160,7 +159,7 @@ NEW_ROWS = [
         "files changed after they were moved",
         [Step(f"{FILE_BY_FILE}guarantee: exactly-once\n", ABC)],
         Step(f"{FILE_BY_FILE}guarantee: exactly-once\n", [*ABC, D]),
-        out(flow, "check_promise"),
+        out(preparing, "check_promise"),
         wrong=[*ABC, *ABC, D],
         kinds=EVERYWHERE,
     ),

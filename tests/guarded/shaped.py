@@ -20,8 +20,8 @@ from hygge import (
     checks,
     contract,
     derived,
-    flow,
     guards,
+    preparing,
     quarantine,
     shape,
 )
@@ -177,7 +177,7 @@ SHAPED = [
         "not those of the flow's lock file",
         [Step("mode: replace\n", ABC), Step("", ABC, do=command("schema", "lock", "users"))],
         Step("mode: replace\n", pa.table({"id": [1], "at": [1]})),
-        out(flow, "check_pinned"),
+        out(preparing, "check_pinned"),
         wrong=[(1, 1)],
     ),
     Guard(

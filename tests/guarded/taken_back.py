@@ -134,7 +134,7 @@ SET = [
             files={"hygge.yml": "name: p\nprotected: true\n"},
             do=command("go", "--full-refresh"),
         ),
-        out(going, "_check_protected"),
+        out(going, "check_protected"),
         wrong=[D],
         kinds=EVERYWHERE,
     ),
