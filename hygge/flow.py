@@ -334,7 +334,8 @@ class _Moving:
             request,
             rows,
             last,
-            is_news=(sieve.put_aside > 0 or self._move.accepts) and not prepared.is_known(),
+            is_news=_is_of_another(last, self._move)
+            or ((sieve.put_aside > 0 or self._move.accepts) and not prepared.is_known()),
             again=self._terms.again,
         )
         if kept is not None:
@@ -468,6 +469,11 @@ class _Moving:
         self._scope.emit(
             MoveRetried(self._scope.run_id, move.flow, move.entity, attempt, str(error), wait, left)
         )
+
+
+def _is_of_another(last: Commit | None, move: Move) -> bool:
+    """Return whether a place that is taken over still says that another flow wrote it."""
+    return last is not None and last.flow != move.flow
 
 
 def _log_target(move: Move, last: Commit | None) -> None:

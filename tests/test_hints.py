@@ -281,6 +281,39 @@ def an_undo_that_nobody_confirmed(world: World) -> None:
     world.follow(world.run("undo", "users", code=2), "hygge undo {} --yes")
 
 
+@leads_out(("marking.py", "hygge go {} --adopt"))
+def a_flow_that_was_renamed_by_hand(world: World) -> None:
+    world.flow(INCREMENTAL)
+    world.run("go")
+    (world.root / "flows/users.yml").unlink()
+    world.flow("entity: users\ninto: users\n" + INCREMENTAL, name="people")
+    said = world.run("state", "set", "people", "2026-01-02", code=1)
+    world.follow(said, "hygge go {} --adopt")
+    world.run("state", "set", "people", "2026-01-02")
+
+
+@leads_out(("cli/rename.py", "hygge go {} --adopt --env {}"))
+def a_rename_while_a_store_cannot_be_read(world: World) -> None:
+    world.store("sqlite")
+    world.flow(INCREMENTAL)
+    world.run("go")
+    (world.root / "lake").rename(world.root / "away")
+    (world.root / "lake").write_text("no database " * 100)
+    said = world.run("rename", "flow", "users", "people", code=1)
+    (world.root / "away").replace(world.root / "lake")
+    world.follow(said, "hygge go {} --adopt --env {}")
+    world.run("go")
+
+
+@leads_out(("scaffold/rename.py", "hygge list"), ("scaffold/rename.py", "hygge validate"))
+def a_rename_of_what_cannot_be_renamed(world: World) -> None:
+    said = world.run("rename", "flow", "nobody", "people", code=2)
+    world.follow(said, "hygge list")
+    world.write("flows/users.yml", "home: [\n")
+    said = world.run("rename", "flow", "users", "people", code=2)
+    assert "users.yml" in world.follow(said, "hygge validate", code=1).stdout
+
+
 # Comparing
 
 
