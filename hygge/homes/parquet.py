@@ -197,7 +197,7 @@ def _check_encryption(file: DataFile) -> None:
         is_encrypted = int.from_bytes(end[:4], "little") - size == _SIGNATURE_BYTES
     if is_encrypted:
         raise HomeError(
-            f"{file.path} is encrypted, which hygge cannot read",
+            f"{file.path}: the file is encrypted, which hygge cannot read",
             hint="write it without encryption, or read it with a program that has the keys",
             code="HG578",
         )
