@@ -1,54 +1,70 @@
-"""How much processor time something takes on a machine at rest, measured on a busy one.
+"""How much processor time something takes, whatever else the machine does: in runs of a control.
 
-A loop of known cost runs beside it. Whatever slows the one down, such as other processes or a
-processor that runs hot, slows the other, too: the loop's time says by how much.
+The control is `hygge validate` of a sound project of three files, run again and again beside it. A
+busy machine slows both alike, so a bound in controls holds where one in seconds does not.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-AT_REST = 0.005
-"""Seconds of processor time that a turn of the loop takes on a machine at rest."""
-_LOOP = """
-import json, select, sys, time
-print(flush=True)
-turns, start = 0, time.process_time()
-while not turns or not select.select([sys.stdin], [], [], 0)[0]:
-    sum(n * n for n in range(100_000))
-    turns += 1
-print(json.dumps([turns, time.process_time() - start]))
-"""
+_FILES = {
+    "hygge.yml": "",
+    "homes/files.yml": "type: csv\npath: in\n",
+    "stores/lake.yml": "type: csv\npath: out\n",
+    "flows/users.yml": "",
+}
 
 
-class Pace:
-    """What the loop found; known when the `with` has ended."""
+class Controls:
+    """The controls that ran beside something; known when the `with` has ended."""
 
-    slowdown = 1.0
-    """How many times longer everything took than on a machine at rest."""
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
 
-    def at_rest(self, seconds: float) -> float:
-        """Return what `seconds` of processor time would be on a machine at rest."""
-        return seconds / self.slowdown
+    def of(self, seconds: float) -> float:
+        """Return how many controls take as much processor time as `seconds`, then and there."""
+        return seconds * len(self.seconds) / sum(self.seconds)
 
 
 @contextmanager
-def beside() -> Iterator[Pace]:
-    """Run the loop for the length of a `with`."""
-    pace = Pace()
-    command = [sys.executable, "-c", _LOOP]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
+def beside() -> Iterator[Controls]:
+    """Run controls, one after another, for the length of a `with`; at least one."""
+    controls, is_over = Controls(), threading.Event()
+    with tempfile.TemporaryDirectory() as place:
+        for name, text in _FILES.items():
+            path = Path(place, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+
+        def repeat() -> None:
+            while not controls.seconds or not is_over.is_set():
+                controls.seconds.append(processor_seconds(["validate"], Path(place)))
+
+        thread = threading.Thread(target=repeat)
+        thread.start()
         try:
-            yield pace
+            yield controls
         finally:
-            told = process.communicate()[0]
-        turns, seconds = json.loads(told)
-        pace.slowdown = max(seconds / (turns * AT_REST), 1.0)
+            is_over.set()
+            thread.join()
+
+
+def processor_seconds(words: list[str], root: Path, out: int = subprocess.DEVNULL) -> float:
+    """Run `hygge` in a project; return the processor time of this one child."""
+    command = [sys.executable, "-m", "hygge", *words]
+    environment = {**os.environ}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    process = subprocess.Popen(
+        command, cwd=root, env=environment, stdout=out, stderr=subprocess.DEVNULL
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return used.ru_utime + used.ru_stime

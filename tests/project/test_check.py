@@ -283,11 +283,11 @@ def test_flows_that_all_wait_for_each_other_are_told_at_once(write: Write) -> No
             for n in names
         }
     )
-    with beside() as pace:
+    with beside() as controls:
         start = process_time()
         found = check(root).diagnostics
         used = process_time() - start
-    assert pace.at_rest(used) < 3
+    assert controls.of(used) < 15
     assert len(found) == 60 * 59 // 2
     assert found[0].message == "these flows wait for each other: f00 → f01 → f00"
 

@@ -179,11 +179,11 @@ def bombs() -> list[str]:
 
 @pytest.mark.parametrize("text", bombs(), ids=lambda text: text[:12])
 def test_a_file_built_to_exhaust_the_machine_is_refused_at_once(text: str) -> None:
-    with beside() as pace:
+    with beside() as controls:
         before = resource.getrusage(resource.RUSAGE_SELF)
         assert [code for code, _, _ in told(text.encode())] == ["HG006"]
         after = resource.getrusage(resource.RUSAGE_SELF)
-    assert pace.at_rest(after.ru_utime - before.ru_utime) < 5
+    assert controls.of(after.ru_utime - before.ru_utime) < 25
     assert after.ru_maxrss - before.ru_maxrss < 200_000
 
 
