@@ -199,6 +199,17 @@ def a_home_that_left_its_lock(world: World) -> None:
     world.run("go")
 
 
+@leads_out(("history.py", "hygge go {} --full-refresh"))
+def a_mask_that_older_rows_do_not_have(world: World) -> None:
+    world.flow(INCREMENTAL)
+    world.run("go")
+    world.at_home("insert into users values (9, 'zoe', timestamp '2026-03-01')")
+    world.flow(INCREMENTAL + "columns: {name: {mask: redact}}\n")
+    world.follow(world.run("go", "--accept-changes"), "hygge go {} --full-refresh")
+    rows = world.sql("app.db", f"from '{world.root}/lake/users/*.parquet' select distinct name")
+    assert rows == [("***",)]
+
+
 # Places in stores
 
 
