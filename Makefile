@@ -20,7 +20,9 @@ test: .venv/.installed-dev ## Run all tests (about 12 minutes on 2 cores)
 		$(IN_VENV) -m pytest -n auto --dist loadgroup -o tmp_path_retention_policy=failed $(ONLY)
 
 # A seed repeats a soak:  make chaos HYGGE_CHAOS_SEED=123
-HYGGE_CHAOS_SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+ifndef HYGGE_CHAOS_SEED
+HYGGE_CHAOS_SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+endif
 HYGGE_CHAOS_ROUNDS ?= 200
 chaos: .venv/.installed-dev ## Fail every call and connection in turn, and soak 200 random rounds
 	@echo "HYGGE_CHAOS_SEED=$(HYGGE_CHAOS_SEED) HYGGE_CHAOS_ROUNDS=$(HYGGE_CHAOS_ROUNDS)"

@@ -150,7 +150,7 @@ class Session:
             "ZDOTDIR": str(place),
         }
         self.child = pexpect.spawn(
-            shell(name), STARTS[name], cwd=place, env=environment, encoding="utf-8", timeout=60,
+            shell(name), STARTS[name], cwd=place, env=environment, encoding="utf-8", timeout=600,
             dimensions=(50, 300),
         )  # fmt: skip
         if name == "zsh":
@@ -159,6 +159,7 @@ class Session:
             )
         self.child.sendline(f'eval "$(hygge completion {name})"; echo load""ed')
         self.child.expect("loaded")
+        self.child.expect_exact("ready> ")
 
     def completed(self, typed: str) -> str:
         """Return the arguments that a command line has after a tab."""
@@ -168,6 +169,8 @@ class Session:
         self.child.expect("MARK")
         line = f"{typed}{self.child.before}"
         self.child.sendcontrol("c")
+        # What is sent before the prompt is back, the terminal itself repeats.
+        self.child.expect_exact("ready> ")
         return re.sub(r"[\x00-\x1f]|\x1b\[[0-9;?]*[a-zA-Z]", "", line).strip()
 
 
