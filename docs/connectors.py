@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from hygge.catalog import ConnectorType, connector_types
 from hygge.connector import HomeConfig, StoreConfig
-from hygge.datatypes import NATIVE_TYPE
+from hygge.operations.catalog import ConnectorType, connector_types
 from hygge.testing.cases import CASES
+from hygge.types.names import NATIVE_TYPE
 
 PAGES = Path(__file__).resolve().parent / "connectors"
 _LEGEND = (

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from hygge.catalog import options_of
+from hygge.operations.catalog import options_of
 from hygge.project.models import EntitySettings, FlowSettings
-from hygge.settings import (
+from hygge.settings.move import (
     Check,
     ColumnSettings,
     DefaultSettings,

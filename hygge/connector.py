@@ -30,9 +30,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ConfigDict
 
-from hygge.described import Described
 from hygge.errors import StoreError
-from hygge.model import (
+from hygge.registry import Registry
+from hygge.values.described import Described
+from hygge.values.model import (
     Ability,
     Changes,
     Commit,
@@ -44,8 +45,7 @@ from hygge.model import (
     Split,
     Watermark,
 )
-from hygge.registry import Registry
-from hygge.requests import ProjectContext, ReadRequest, WriteRequest
+from hygge.values.requests import ProjectContext, ReadRequest, WriteRequest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,7 +108,7 @@ def _loads(library: str) -> bool:
 class HomeConfig(ConnectorConfig, ABC):
     """What `homes/<name>.yml` says. `class X(HomeConfig, type="x")` registers itself."""
 
-    registry: ClassVar[Registry[HomeConfig]] = Registry("home", "hygge.homes", "hygge.homes")
+    registry: ClassVar[Registry[HomeConfig]] = Registry("home", "hygge.homes")
 
     can: ClassVar[frozenset[Ability]] = frozenset()
     """The abilities that not every home has; a flow that needs another one is refused."""
@@ -143,7 +143,7 @@ class HomeConfig(ConnectorConfig, ABC):
 class StoreConfig(ConnectorConfig, ABC):
     """What `stores/<name>.yml` says. `class X(StoreConfig, type="x")` registers itself."""
 
-    registry: ClassVar[Registry[StoreConfig]] = Registry("store", "hygge.stores", "hygge.stores")
+    registry: ClassVar[Registry[StoreConfig]] = Registry("store", "hygge.stores")
 
     modes: ClassVar[frozenset[Mode]] = frozenset({Mode.REPLACE, Mode.APPEND})
     """The modes this store can publish atomically."""

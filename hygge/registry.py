@@ -1,31 +1,35 @@
-"""Connector types, found by file name and by entry point, imported only when used."""
+"""Connector types, found by folder and by entry point, imported only when used."""
 
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from hygge.errors import ConfigError
 
 T = TypeVar("T")
 
+_PACKAGE = "hygge.connectors"
+_CONNECTORS = Path(__file__).parent / "connectors"
+_SHARED = frozenset({"files", "sql"})
+"""Folders that hold what several connectors share."""
+
 
 class Registry(Generic[T]):
     """The types of one kind of connector.
 
-    A built-in type is a module of `package` with the type's name; a third-party type is an entry
-    point of `group` with the type's name. Importing either defines a config class, which
-    registers itself.
+    A built-in type is a folder of `hygge.connectors` with the type's name, which holds `home.py`
+    or `store.py` and the settings of both in `config.py`; a third-party type is an entry point of
+    `group` with the type's name. Importing either defines a config class, which registers itself.
     """
 
-    def __init__(self, kind: str, package: str, group: str) -> None:
+    def __init__(self, kind: str, group: str) -> None:
         self.kind = kind
-        self.package = package
         self.group = group
         self._classes: dict[str, type[T]] = {}
         self._clashes: dict[str, ConfigError] = {}
@@ -48,7 +52,7 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         """Every type that can be named in YAML, sorted; nothing is imported."""
         others = {point.name for point in self._entry_points()}
-        return sorted(self._built_in() | set(self._classes) | others)
+        return sorted(self.built_in() | set(self._classes) | others)
 
     def find(self, type_name: str) -> type[T]:
         """Return the config class of a type.
@@ -82,8 +86,8 @@ class Registry(Generic[T]):
         return self.find(type_name)
 
     def _load(self, type_name: str) -> None:
-        if type_name in self._built_in():
-            importlib.import_module(f"{self.package}.{type_name}")
+        if type_name in self.built_in():
+            importlib.import_module(f"{_PACKAGE}.{type_name}.config")
             return
         if type_name not in self.names():
             near = self.nearest(type_name)
@@ -109,9 +113,9 @@ class Registry(Generic[T]):
                 code="HG109",
             )
 
-    def _built_in(self) -> set[str]:
-        package = importlib.import_module(self.package)
-        return {m.name for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_"}
+    def built_in(self) -> set[str]:
+        """Return the types that come with hygge; nothing is imported."""
+        return {path.parent.name for path in _CONNECTORS.glob(f"*/{self.kind}.py")} - _SHARED
 
     def _entry_points(self) -> list[EntryPoint]:
         return list(entry_points(group=self.group))

@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from hygge.connector import Home, HomeConfig, ProjectContext, Store, StoreConfig
-from hygge.model import Mode
+from hygge.values.model import Mode
 
 
 class BinHomeConfig(HomeConfig, type="testbin"):

@@ -16,8 +16,8 @@ from hygge.console import commands
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait a moment between attempts, as `warm` does, and not the minutes of a real failover."""
-    monkeypatch.setattr("hygge.retry.FIRST_WAIT_SECONDS", FIRST_WAIT)
-    monkeypatch.setattr("hygge.retry.LONGEST_WAIT_SECONDS", LONGEST_WAIT)
+    monkeypatch.setattr("hygge.engine.retry.FIRST_WAIT_SECONDS", FIRST_WAIT)
+    monkeypatch.setattr("hygge.engine.retry.LONGEST_WAIT_SECONDS", LONGEST_WAIT)
 
 
 @pytest.fixture(autouse=True)

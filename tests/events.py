@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hygge.model import Failure, Mode, Outcome, Result, RunFinished
+from hygge.values.model import Failure, Mode, Outcome, Result, RunFinished
 
 RUN = "0123456789abcdef"
 

@@ -16,15 +16,15 @@ import yaml
 from projects import write_project
 from undo_places import Place, Rows
 
-from hygge import undoing
 from hygge.cli import edge
 from hygge.connector import Commit, StoreConfig
-from hygge.coordinator import Stop, run
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Plan, Selection, make_plan
 from hygge.errors import HyggeError
-from hygge.model import Failure
-from hygge.plan import Plan, Selection, make_plan
+from hygge.operations import undo as undoing
 from hygge.project import Project
-from hygge.requests import ProjectContext
+from hygge.values.model import Failure
+from hygge.values.requests import ProjectContext
 
 FILES = ["parquet"]
 EVERYWHERE = ["parquet", "postgres", "mysql", "sqlite", "duckdb"]

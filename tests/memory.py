@@ -28,9 +28,9 @@ from hygge.connector import (
     Target,
     WriteRequest,
 )
+from hygge.engine.plan import Move, Plan
 from hygge.errors import HomeError, LateTypeError, StoreError
-from hygge.plan import Move, Plan
-from hygge.settings import MoveSettings
+from hygge.settings.move import MoveSettings
 
 
 @dataclass

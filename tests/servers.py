@@ -17,7 +17,7 @@ import psycopg
 import pymysql
 import pytest
 
-from hygge.sql.pool import close_all
+from hygge.connectors.sql.pool import close_all
 
 REQUIRED = frozenset(os.environ.get("HYGGE_TEST_REQUIRE", "").split(",")) - {""}
 _POSTGRES = "postgresql://postgres@127.0.0.1:5432/test"

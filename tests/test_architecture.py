@@ -1,4 +1,4 @@
-"""The rules that keep the parts of the code apart, held by reading its syntax trees."""
+"""The rules that keep the rooms of the code apart, held by reading its syntax trees."""
 
 from __future__ import annotations
 
@@ -12,95 +12,27 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "hygge"
 
-LAYERS = {
-    0: [
-        "codes",
-        "errors",
-        "model",
-        "plurals",
-        "private",
-        "processes",
-        "redact",
-        "signals",
-        "stop",
-        "system",
-    ],
-    1: [
-        "registry",
-        "checksums",
-        "tallies",
-        "verdict",
-        "candidates",
-        "connector",
-        "described",
-        "locations",
-        "sound",
-        "digests",
-        "evaluation",
-        "expressions",
-        "masks",
-        "requests",
-        "casting",
-        "commits",
-        "unfit",
-        "datatypes",
-        "settings",
-        "batches",
-        "receipts",
-        "retry",
-        "locks",
-        "ordering",
-        "watermarks",
-        "widening",
-        "crash",
-        "eventlog",
-        "logs",
-    ],
-    2: ["files", "sql"],
-    3: [
-        "homes",
-        "stores",
-        "shape",
-        "comparing",
-        "contract",
-        "guards",
-        "held",
-        "history",
-        "increment",
-        "quarantine",
-        "sifting",
-        "backfill",
-        "checks",
-        "derived",
-        "pinned",
-        "promises",
-        "reshaping",
-    ],
-    4: ["catalog", "finding", "journal", "journal_rows", "project", "runs", "sides", "survey"],
-    5: ["plan", "preparing", "snapshots", "staging", "flow"],
-    6: [
-        "engines",
-        "coordinator",
-        "locking",
-        "marking",
-        "planning",
-        "doctor",
-        "recall",
-        "failures",
-        "renaming",
-        "undoing",
-        "verifying",
-    ],
-    7: ["scaffold", "console"],
-    8: ["cli", "__main__"],
-}
-"""An import points to a lower layer, or stays in its own package or layer."""
+LAYERS = (
+    {"codes", "errors"},
+    {"registry", "values"},
+    {"runtime", "types"},
+    {"connector", "settings"},
+    {"connectors.files", "connectors.sql", "journal", "transform"},
+    {"connectors", "incremental"},
+    {"engine", "project"},
+    {"operations"},
+    {"console", "scaffold"},
+    {"cli"},
+    {"__main__"},
+)
+"""The rooms from the ground up: an import points to a lower layer, or stays in its own room."""
+SHARED = {"files", "sql"}
+"""Folders of `connectors` that hold what several of them share."""
+MODULES_AT_THE_TOP = {"__init__", "__main__", "connector", "errors", "registry"}
 OUTSIDE = {"testing"}
 """Imports what it needs; nothing in hygge imports it."""
 
-ONLY_IN = {"typer": "cli", "rich": "console", "tenacity": "retry", "jinja2": "scaffold"}
-LAZY = {"homes", "stores", "files", "sql", "project"}
-"""Packages whose modules `hygge validate` imports: no pyarrow, no driver at module level."""
+ONLY_IN = {"typer": "cli", "rich": "console", "tenacity": "engine", "jinja2": "scaffold"}
 BANNED_NAMES = {"utils", "util", "helpers", "common", "core", "base", "manager", "misc"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -115,17 +47,24 @@ def tree_of(module: Path) -> ast.Module:
     return ast.parse(module.read_text("utf-8"))
 
 
-def part_of(dotted: str) -> str:
-    """Return `files` for `hygge.files.home`, and `__init__` for `hygge` itself."""
-    return [*dotted.split("."), "__init__"][1]
+def dotted_name(module: Path) -> str:
+    """Return `hygge.values.model` for its file, and `hygge.values` for that of the package."""
+    parts = module.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts if parts[-1] != "__init__" else parts[:-1])
 
 
-def part_of_file(module: Path) -> str:
-    return module.relative_to(PACKAGE).with_suffix("").parts[0]
+NAMES = frozenset(map(dotted_name, MODULES))
 
 
-def layer_of(part: str) -> int:
-    return next(layer for layer, parts in LAYERS.items() if part in parts)
+def room_of(dotted: str) -> str:
+    """Return `values` for `hygge.values.model`, `connectors.files` for what is in that folder."""
+    parts = [*dotted.split("."), "__init__"][1:]
+    is_shared = parts[0] == "connectors" and parts[1] in SHARED
+    return ".".join(parts[:2]) if is_shared else parts[0]
+
+
+def layer_of(room: str) -> int:
+    return next(number for number, rooms in enumerate(LAYERS) if room in rooms)
 
 
 def is_type_checking(node: ast.AST) -> bool:
@@ -142,58 +81,77 @@ def imports(tree: ast.AST, *, deep: bool = True) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.module, "imports name the whole way"
-            is_package = node.module == "hygge"
-            names = [f"hygge.{a.name}" for a in node.names] if is_package else [node.module]
-            yield from ((node.lineno, name) for name in names)
+            yield from ((node.lineno, name) for name in imported(node))
         elif not is_type_checking(node) and (deep or not isinstance(node, Function)):
             yield from imports(node, deep=deep)
 
 
-def test_every_module_has_its_place() -> None:
-    parts = {part_of_file(module) for module in MODULES} - {"__init__"} - OUTSIDE
-    assert parts <= {part for parts in LAYERS.values() for part in parts}
+def imported(node: ast.ImportFrom) -> Iterator[str]:
+    """Yield the modules that an import names; `from hygge.x import y` may name `hygge.x.y`."""
+    for alias in node.names:
+        name = f"{node.module}.{alias.name}"
+        yield name if name in NAMES else str(node.module)
+
+
+def test_every_module_has_its_room() -> None:
+    rooms = {room_of(dotted_name(module)) for module in MODULES} - {"__init__"} - OUTSIDE
+    assert rooms <= {room for rooms in LAYERS for room in rooms}
+
+
+def test_no_module_lies_flat_at_the_top() -> None:
+    assert {module.stem for module in PACKAGE.glob("*.py")} == MODULES_AT_THE_TOP
 
 
 @every_module
 def test_imports_point_down(module: Path) -> None:
-    part = part_of_file(module)
-    if part in OUTSIDE | {"__init__"}:
+    room = room_of(dotted_name(module))
+    if room in OUTSIDE | {"__init__"}:
         return
     wrong = [
         f"{module.name}:{line} {name}"
         for line, name in imports(tree_of(module))
         if name.startswith("hygge.")
-        and part_of(name) not in (part, "__version__")
-        and (part_of(name) in OUTSIDE or layer_of(part_of(name)) > layer_of(part))
+        and room_of(name) not in (room, "__version__")
+        and (room_of(name) in OUTSIDE or layer_of(room_of(name)) >= layer_of(room))
     ]
     assert wrong == []
 
 
-def test_no_two_parts_import_each_other() -> None:
+def package_of(dotted: str) -> str:
+    """Return the innermost package that a module lies in; a package lies in itself."""
+    is_package = (ROOT / dotted.replace(".", "/")).is_dir()
+    return dotted if is_package else dotted.rpartition(".")[0]
+
+
+def test_no_two_packages_import_each_other() -> None:
     edges = {
-        (part_of_file(module), part_of(name))
+        (package_of(dotted_name(module)), package_of(name))
         for module in MODULES
         for _, name in imports(tree_of(module))
-        if name.startswith("hygge.") and part_of_file(module) != part_of(name)
+        if name.startswith("hygge.")
     }
-    assert [(one, other) for one, other in edges if (other, one) in edges and one < other] == []
+    edges = {(one, other) for one, other in edges if "hygge" not in (one, other)}
+    assert [(a, b) for a, b in sorted(edges) if (b, a) in edges and a < b] == []
 
 
 @every_module
-def test_only_one_part_knows_a_library(module: Path) -> None:
-    part = part_of_file(module)
+def test_only_one_room_knows_a_library(module: Path) -> None:
+    room = room_of(dotted_name(module))
     wrong = [
         f"{module.name}:{line} {name}"
         for line, name in imports(tree_of(module))
-        if ONLY_IN.get(name.partition(".")[0], part) != part and part not in OUTSIDE
+        if ONLY_IN.get(name.partition(".")[0], room) != room and room not in OUTSIDE
     ]
     assert wrong == []
 
 
-@every_module
+def is_imported_by_validate(module: Path) -> bool:
+    parts = module.relative_to(PACKAGE).parts
+    return parts[0] in ("project", "settings", "values") or parts[-1] == "config.py"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if is_imported_by_validate(m)], ids=str)
 def test_what_validate_imports_is_light(module: Path) -> None:
-    if part_of_file(module) not in LAZY:
-        return
     found = imports(tree_of(module), deep=False)
     assert [f"{module.name}:{line}" for line, name in found if name.startswith("pyarrow")] == []
 
@@ -203,13 +161,10 @@ def test_modules_are_named_for_what_they_hold(module: Path) -> None:
     assert not BANNED_NAMES & set(module.relative_to(PACKAGE).with_suffix("").parts)
 
 
-def connector_files() -> dict[str, set[Path]]:
-    """Return the files of each built-in connector type."""
-    files: dict[str, set[Path]] = {}
-    for kind in ("homes", "stores"):
-        for module in (PACKAGE / kind).glob("[!_]*.py"):
-            files.setdefault(module.stem, set()).add(module)
-    return files
+def connector_folders() -> dict[str, Path]:
+    """Return the folder of each built-in connector type."""
+    folders = (path for path in (PACKAGE / "connectors").iterdir() if path.is_dir())
+    return {path.name: path for path in folders if path.name not in SHARED | {"__pycache__"}}
 
 
 def docstrings(tree: ast.Module) -> set[int]:
@@ -247,14 +202,40 @@ def words(module: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.name.lower()
         elif isinstance(node, ast.Import | ast.ImportFrom):
             name = node.module or "" if isinstance(node, ast.ImportFrom) else ""
-            own = [name] if name.startswith("hygge.") else []
-            yield from ((node.lineno, one.rpartition(".")[2]) for one in own)
+            own = name.split(".") if name.startswith("hygge.") else []
+            yield from ((node.lineno, word) for word in own)
 
 
 @every_module
-def test_no_file_but_its_own_names_a_connector(module: Path) -> None:
-    if part_of_file(module) in OUTSIDE:
+def test_no_file_outside_its_folder_names_a_connector(module: Path) -> None:
+    if room_of(dotted_name(module)) in OUTSIDE:
         return
-    foreign = {name for name, files in connector_files().items() if module not in files}
+    foreign = {name for name, folder in connector_folders().items() if folder not in module.parents}
     wrong = [f"{module.name}:{line} {word}" for line, word in words(module) if word in foreign]
     assert wrong == []
+
+
+def rooms_on_the_page() -> set[str]:
+    """Return the folders and modules that docs/architecture.md lists below `hygge/`."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    tree = page.partition("\nhygge/\n")[2].partition("```")[0]
+    above: list[tuple[int, str]] = []
+    found: set[str] = set()
+    for line in tree.splitlines():
+        indent = len(line) - len(line.lstrip())
+        names = [
+            word
+            for word in line.split("  ")[indent // 2].split()
+            if word[-1] == "/" or word.endswith(".py")
+        ]
+        above = [(depth, name) for depth, name in above if depth < indent]
+        place = "".join(name for _, name in above)
+        found |= {f"{place}{name}" for name in names}
+        above.append((indent, names[0]))
+    return found
+
+
+def test_the_page_of_the_architecture_lists_the_rooms_that_there_are() -> None:
+    folders = {f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.rglob("*.py")} - {"./"}
+    modules = {f"{name}.py" for name in MODULES_AT_THE_TOP - {"__init__", "__main__"}}
+    assert rooms_on_the_page() == folders | modules

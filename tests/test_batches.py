@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hygge import logs
-from hygge.batches import MemoryBudget, ReadAhead, sized
 from hygge.errors import HomeError
+from hygge.types.batches import MemoryBudget, ReadAhead, sized
+from hygge.values import log_context
 
 MEGABYTE = 2**20
 SCHEMA = pa.schema([("id", pa.int64()), ("text", pa.string())])
@@ -190,7 +190,7 @@ def test_a_large_dictionary_does_not_make_small_batches() -> None:
 def test_a_reader_that_hangs_keeps_no_memory_from_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("hygge.batches._JOIN_SECONDS", 0.05)
+    monkeypatch.setattr("hygge.types.batches._JOIN_SECONDS", 0.05)
     budget, release, reading = MemoryBudget(10 * MEGABYTE), threading.Event(), threading.Event()
 
     def hang_later(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -220,10 +220,10 @@ def test_what_a_home_logs_while_it_reads_says_which_move_it_is() -> None:
 
     @contextmanager
     def telling() -> Iterator[pa.RecordBatchReader]:
-        fields.append(dict(logs._context.get({})))
+        fields.append(dict(log_context.fields()))
         yield pa.RecordBatchReader.from_batches(SCHEMA, [a_batch(0, 10)])
 
-    with logs.context(flow="users", attempt=2):
+    with log_context.context(flow="users", attempt=2):
         ahead = ReadAhead(telling, MemoryBudget(10**6), batch_bytes=1000, check=no_check)
         with ahead:
             assert sum(batch.num_rows for batch in ahead.batches()) == 10

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from hygge.candidates import watermark_candidates
-from hygge.model import EntityFacts
+from hygge.operations.discover import watermark_candidates
+from hygge.values.model import EntityFacts
 
 TIME, DATE, TEXT, WHOLE = pa.timestamp("us"), pa.date32(), pa.string(), pa.int64()
 

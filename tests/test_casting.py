@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hygge.casting import exact_cast
 from hygge.errors import FlowError
-from hygge.settings import MoveSettings
-from hygge.shape import Shape
+from hygge.settings.move import MoveSettings
+from hygge.transform.shape import Shape
+from hygge.types.casting import exact_cast
 
 CHANGING = [
     ([1.5, 1e300], pa.float64(), pa.float32()),

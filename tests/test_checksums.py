@@ -7,7 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from hygge.checksums import as_plain, hashes, plain, total_of
+from hygge.types.checksums import as_plain, hashes, plain, total_of
 
 ARRAYS: dict[str, pa.Array] = {
     "int64": pa.array([1, -1, 0, 2**62, None]),

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from hygge.contract import Agreement, agree, typed
-from hygge.datatypes import NATIVE_TYPE
 from hygge.errors import FlowError
-from hygge.model import Mode
-from hygge.settings import SchemaContract
+from hygge.settings.move import SchemaContract
+from hygge.transform.schema_contract import Agreement, agree, typed
+from hygge.types.names import NATIVE_TYPE
+from hygge.values.model import Mode
 
 EVOLVE = SchemaContract()
 FREEZE = SchemaContract(add="fail", drop="fail", change="fail")

@@ -9,10 +9,10 @@ import duckdb
 import pytest
 from projects import write_project
 
-from hygge.coordinator import Stop, run
-from hygge.model import Outcome, Result
-from hygge.plan import Selection, make_plan
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Selection, make_plan
 from hygge.project import Project
+from hygge.values.model import Outcome, Result
 
 PAGES = 20
 FREEZE = "{add: fail, drop: fail, change: fail}"

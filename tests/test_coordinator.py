@@ -10,10 +10,11 @@ import pyarrow as pa
 import pytest
 from memory import World, a_plan
 
-from hygge import coordinator
-from hygge.coordinator import Stop, run
+from hygge.engine import coordinator
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Plan
 from hygge.errors import CommitUnknownError
-from hygge.model import (
+from hygge.values.model import (
     Event,
     MoveFinished,
     MoveRetried,
@@ -22,7 +23,6 @@ from hygge.model import (
     RunFinished,
     RunStarted,
 )
-from hygge.plan import Plan
 
 
 def numbers(count: int) -> pa.Table:
@@ -119,7 +119,7 @@ def test_fail_fast_stops_what_has_not_started(tmp_path: Path) -> None:
 def test_an_error_that_may_pass_is_tried_again_from_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hygge.retry.FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("hygge.engine.retry.FIRST_WAIT_SECONDS", 0.01)
     world = World({"users": numbers(100)}, splits=2)
 
     def fail_twice(opening: int) -> None:
@@ -136,7 +136,7 @@ def test_an_error_that_may_pass_is_tried_again_from_the_start(
 def test_an_error_that_stays_is_reported_once_in_the_homes_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hygge.retry.FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("hygge.engine.retry.FIRST_WAIT_SECONDS", 0.01)
     world = World({"users": numbers(100)})
 
     def fail(_: int) -> None:

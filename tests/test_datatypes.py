@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hygge.datatypes import check_type
+from hygge.types.names import check_type
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from hygge.connector import HomeConfig
-from hygge.described import Described, description_of
+from hygge.values.described import Described, description_of
 
 SOURCE = '''
 from __future__ import annotations
@@ -91,7 +91,7 @@ down."""
 MODELS = [Part, Whole, Child, local()]
 '''
 PARENTS = {
-    "late": "from hygge.described import Described as Parent",
+    "late": "from hygge.values.described import Described as Parent",
     "early": (
         "from pydantic import BaseModel, ConfigDict\n"
         "class Parent(BaseModel):\n"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hygge.incremental.guarantee import promise_of
 from hygge.project.models import FlowSettings
-from hygge.promises import promise_of
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -122,7 +122,7 @@ import os, signal, sys
 from pathlib import Path
 import pyarrow as pa
 from hygge.connector import ProjectContext, StoreConfig
-from hygge.model import Mode, Split
+from hygge.values.model import Mode, Split
 from hygge.testing.moving import next_commit, write_request
 kind, file, where = sys.argv[1:]
 store = StoreConfig.create({"type": kind, "path": file}).store(ProjectContext(Path.cwd()))

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from hygge.expressions import ExpressionError, parse
+from hygge.settings.expressions import ExpressionError, parse
 
 ROWS = pa.table(
     {

@@ -14,13 +14,13 @@ import pyarrow.compute as pc
 import pytest
 from memory import MemorySource, MemoryTarget, World, a_plan
 
-from hygge import coordinator
-from hygge.batches import MemoryBudget
 from hygge.connector import StoreConfig
-from hygge.coordinator import Stop, run
+from hygge.engine import coordinator
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Plan
 from hygge.errors import CommitUnknownError, StoreError
-from hygge.model import Failure, Outcome, Part, Result, Split
-from hygge.plan import Plan
+from hygge.types.batches import MemoryBudget
+from hygge.values.model import Failure, Outcome, Part, Result, Split
 
 
 def numbers(count: int) -> pa.Table:
@@ -58,7 +58,7 @@ def first_time(error: BaseException) -> Callable[[int], None]:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hygge.retry.FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("hygge.engine.retry.FIRST_WAIT_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("splits", [1, 3])

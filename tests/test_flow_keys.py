@@ -12,10 +12,10 @@ from projects import write_project
 from typer.testing import CliRunner
 
 from hygge.cli.app import app
-from hygge.coordinator import Stop, run
-from hygge.model import Outcome, Result
-from hygge.plan import Selection, make_plan
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Selection, make_plan
 from hygge.project import Project, check
+from hygge.values.model import Outcome, Result
 
 USERS = (
     "select 1 as id, 'ann' as name, 'ok' as status"

@@ -26,8 +26,8 @@ from hygge import __version__
 from hygge.cli.edge import run
 from hygge.codes import CODES
 from hygge.connector import HomeConfig, StoreConfig
-from hygge.redact import forget
 from hygge.registry import Registry
+from hygge.values.redact import forget
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 CASES = sorted(path.name for path in GOLDEN.glob("HG*"))

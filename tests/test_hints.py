@@ -124,9 +124,9 @@ def leads_out(*hinted: tuple[str, str]) -> Callable[[Scenario], Scenario]:
 
 
 @leads_out(
-    ("reshaping.py", "hygge go {} --backfill"),
-    ("reshaping.py", "hygge go {} --full-refresh"),
-    ("reshaping.py", "hygge go {} --accept-changes"),
+    ("transform/reshaping.py", "hygge go {} --backfill"),
+    ("transform/reshaping.py", "hygge go {} --full-refresh"),
+    ("transform/reshaping.py", "hygge go {} --accept-changes"),
 )
 def a_changed_shape(world: World) -> None:
     world.flow(MERGE)
@@ -138,8 +138,8 @@ def a_changed_shape(world: World) -> None:
 
 
 @leads_out(
-    ("history.py", "hygge go FLOW --full-refresh"),
-    ("history.py", "hygge state set FLOW VALUE"),
+    ("incremental/past.py", "hygge go FLOW --full-refresh"),
+    ("incremental/past.py", "hygge state set FLOW VALUE"),
 )
 def an_append_that_becomes_incremental(world: World) -> None:
     world.flow("mode: append\n")
@@ -153,7 +153,7 @@ def an_append_that_becomes_incremental(world: World) -> None:
     world.run("go")
 
 
-@leads_out(("contract.py", "hygge go FLOW --full-refresh"))
+@leads_out(("transform/schema_contract.py", "hygge go FLOW --full-refresh"))
 def a_type_that_no_type_holds(world: World) -> None:
     world.flow(INCREMENTAL)
     world.run("go")
@@ -163,8 +163,8 @@ def a_type_that_no_type_holds(world: World) -> None:
 
 
 @leads_out(
-    ("increment.py", "hygge go FLOW --full-refresh"),
-    ("increment.py", "hygge state set FLOW VALUE"),
+    ("incremental/increment.py", "hygge go FLOW --full-refresh"),
+    ("incremental/increment.py", "hygge state set FLOW VALUE"),
 )
 def a_watermark_of_another_type(world: World) -> None:
     for number, option in enumerate(("state set {} VALUE", "go {} --full-refresh")):
@@ -176,7 +176,7 @@ def a_watermark_of_another_type(world: World) -> None:
         world.follow(said, f"hygge {option}", values={"VALUE": "5"})
 
 
-@leads_out(("promises.py", "hygge go FLOW --full-refresh"))
+@leads_out(("incremental/guarantee.py", "hygge go FLOW --full-refresh"))
 def a_changed_file_under_a_guarantee(world: World) -> None:
     world.write("homes/app.yml", "type: csv\npath: in\n")
     world.write("in/users/1.csv", "id\n1\n")
@@ -187,7 +187,10 @@ def a_changed_file_under_a_guarantee(world: World) -> None:
     world.run("go")
 
 
-@leads_out(("pinned.py", "hygge schema lock {}"), ("project/lockfile.py", "hygge schema lock {}"))
+@leads_out(
+    ("transform/schema_lock.py", "hygge schema lock {}"),
+    ("project/lockfile.py", "hygge schema lock {}"),
+)
 def a_home_that_left_its_lock(world: World) -> None:
     world.run("schema", "lock", "users")
     world.at_home("alter table users add column mail varchar")
@@ -199,7 +202,7 @@ def a_home_that_left_its_lock(world: World) -> None:
     world.run("go")
 
 
-@leads_out(("history.py", "hygge go {} --full-refresh"))
+@leads_out(("incremental/past.py", "hygge go {} --full-refresh"))
 def a_mask_that_older_rows_do_not_have(world: World) -> None:
     world.flow(INCREMENTAL)
     world.run("go")
@@ -213,7 +216,10 @@ def a_mask_that_older_rows_do_not_have(world: World) -> None:
 # Places in stores
 
 
-@leads_out(("files/adoption.py", "hygge go {} --adopt"), ("sql/target.py", "hygge go {} --adopt"))
+@leads_out(
+    ("connectors/files/local/adoption.py", "hygge go {} --adopt"),
+    ("connectors/sql/target.py", "hygge go {} --adopt"),
+)
 def a_place_that_is_not_the_flow_s(world: World) -> None:
     world.write("lake/users/old.parquet", "not ours")
     world.follow(world.run("go", code=1), "hygge go {} --adopt")
@@ -225,7 +231,7 @@ def a_place_that_is_not_the_flow_s(world: World) -> None:
     world.run("go")
 
 
-@leads_out(("sql/target.py", "hygge go {} --full-refresh"))
+@leads_out(("connectors/sql/target.py", "hygge go {} --full-refresh"))
 def a_table_that_is_gone(world: World) -> None:
     world.store("duckdb")
     world.flow(INCREMENTAL)
@@ -236,8 +242,8 @@ def a_table_that_is_gone(world: World) -> None:
 
 
 @leads_out(
-    ("sql/merging.py", "hygge go {} --full-refresh"),
-    ("files/merging.py", "hygge go {} --full-refresh"),
+    ("connectors/sql/merging.py", "hygge go {} --full-refresh"),
+    ("connectors/files/writing/merging.py", "hygge go {} --full-refresh"),
 )
 def a_key_that_is_twice_in_the_store(world: World) -> None:
     for store in ("sqlite", "parquet"):
@@ -252,7 +258,7 @@ def a_key_that_is_twice_in_the_store(world: World) -> None:
         (world.root / "lake").unlink(missing_ok=True)
 
 
-@leads_out(("sql/keeping.py", "hygge go {} --full-refresh"))
+@leads_out(("connectors/sql/keeping.py", "hygge go {} --full-refresh"))
 def an_undo_of_rows_that_others_changed(world: World) -> None:
     world.store("sqlite")
     world.flow("mode: append\nprimary_key: id\nincremental: day\n")
@@ -265,7 +271,7 @@ def an_undo_of_rows_that_others_changed(world: World) -> None:
     world.run("go")
 
 
-@leads_out(("files/target.py", "hygge go {} --full-refresh"))
+@leads_out(("connectors/files/writing/target.py", "hygge go {} --full-refresh"))
 def an_undo_of_files_that_others_changed(world: World) -> None:
     world.flow(INCREMENTAL)
     world.run("go")
@@ -277,7 +283,8 @@ def an_undo_of_files_that_others_changed(world: World) -> None:
 
 
 @leads_out(
-    ("undoing.py", "hygge go FLOW --full-refresh"), ("undoing.py", "hygge undo {} --entity {}")
+    ("operations/undo.py", "hygge go FLOW --full-refresh"),
+    ("operations/undo.py", "hygge undo {} --entity {}"),
 )
 def an_undo_of_what_was_not_kept(world: World) -> None:
     world.flow("keep_generations: 0\n")
@@ -292,7 +299,7 @@ def an_undo_that_nobody_confirmed(world: World) -> None:
     world.follow(world.run("undo", "users", code=2), "hygge undo {} --yes")
 
 
-@leads_out(("marking.py", "hygge go {} --adopt"))
+@leads_out(("operations/state.py", "hygge go {} --adopt"))
 def a_flow_that_was_renamed_by_hand(world: World) -> None:
     world.flow(INCREMENTAL)
     world.run("go")
@@ -328,7 +335,10 @@ def a_rename_of_what_cannot_be_renamed(world: World) -> None:
 # Comparing
 
 
-@leads_out(("verifying.py", "hygge go {}"), ("verifying.py", "hygge verify {}"))
+@leads_out(
+    ("operations/verify/compare.py", "hygge go {}"),
+    ("operations/verify/compare.py", "hygge verify {}"),
+)
 def a_comparison_of_nothing_and_of_another_flow(world: World) -> None:
     world.follow(world.run("verify", "users", code=1), "hygge go {}")
     world.run("verify", "users")
@@ -337,7 +347,7 @@ def a_comparison_of_nothing_and_of_another_flow(world: World) -> None:
     world.follow(world.run("verify", "others", code=1), "hygge verify {}", code=1)
 
 
-@leads_out(("sides.py", "hygge go FLOW --full-refresh"))
+@leads_out(("operations/verify/sides.py", "hygge go FLOW --full-refresh"))
 def a_comparison_with_a_column_that_somebody_dropped(world: World) -> None:
     world.store("duckdb")
     world.run("go")
@@ -350,8 +360,8 @@ def a_comparison_with_a_column_that_somebody_dropped(world: World) -> None:
 
 
 @leads_out(
-    ("sql/duck/home.py", "hygge discover HOME"),
-    ("sql/lite/home.py", "hygge discover HOME"),
+    ("connectors/duckdb/home.py", "hygge discover HOME"),
+    ("connectors/sqlite/home.py", "hygge discover HOME"),
 )
 def a_table_that_the_home_does_not_have(world: World) -> None:
     world.flow("entities: [nobody]\n")
@@ -363,9 +373,9 @@ def a_table_that_the_home_does_not_have(world: World) -> None:
 
 
 @leads_out(
-    ("plan.py", "hygge list"),
+    ("engine/plan.py", "hygge list"),
     ("project/project.py", "hygge list"),
-    ("doctor.py", "hygge list"),
+    ("operations/doctor.py", "hygge list"),
     ("scaffold/destroy.py", "hygge list"),
 )
 def a_name_that_the_project_does_not_have(world: World) -> None:
@@ -379,13 +389,13 @@ def a_name_that_the_project_does_not_have(world: World) -> None:
         assert "users" in world.follow(world.run(*words, code=2), "hygge list").stdout
 
 
-@leads_out(("plan.py", "hygge show {}"))
+@leads_out(("engine/plan.py", "hygge show {}"))
 def a_glob_that_matches_nothing(world: World) -> None:
     world.flow('entities: ["nobody*"]\n')
     assert "nobody*" in world.follow(world.run("go", code=1), "hygge show {}").stdout
 
 
-@leads_out(("survey.py", "hygge doctor {}"))
+@leads_out(("operations/discover.py", "hygge doctor {}"))
 def a_home_with_nothing_in_it(world: World) -> None:
     world.at_home("drop table users")
     world.follow(world.run("discover", "app", code=2), "hygge doctor {}")
@@ -400,14 +410,14 @@ def new_flows_of_nothing(world: World) -> None:
 # Backfills, limits, state
 
 
-@leads_out(("plan.py", "hygge go {} --full-refresh"))
+@leads_out(("engine/plan.py", "hygge go {} --full-refresh"))
 def a_backfill_of_an_append(world: World) -> None:
     world.flow(INCREMENTAL)
     world.run("go")
     world.follow(world.run("go", "--backfill", code=2), "hygge go {} --full-refresh")
 
 
-@leads_out(("backfill.py", "hygge go FLOW --from 2026-01-01 --to 2026-02-01"))
+@leads_out(("incremental/backfill.py", "hygge go FLOW --from 2026-01-01 --to 2026-02-01"))
 def a_range_that_is_none(world: World) -> None:
     world.flow(INCREMENTAL)
     world.run("go")
@@ -435,8 +445,8 @@ def a_full_refresh_where_that_is_protected(world: World) -> None:
 
 
 @leads_out(
-    ("plan.py", "hygge go {} --limit {} --into-scratch"),
-    ("guards.py", "hygge go {} --limit {} --into-scratch"),
+    ("engine/plan.py", "hygge go {} --limit {} --into-scratch"),
+    ("incremental/guards.py", "hygge go {} --limit {} --into-scratch"),
 )
 def a_limit_that_would_lose_rows(world: World) -> None:
     way = "hygge go {} --limit {} --into-scratch"
@@ -446,7 +456,7 @@ def a_limit_that_would_lose_rows(world: World) -> None:
     world.follow(world.run("go", "--limit", "1", code=2), way)
 
 
-@leads_out(("flow.py", "hygge undo"), ("planning.py", "hygge undo {}"))
+@leads_out(("engine/move.py", "hygge undo"), ("operations/preview.py", "hygge undo {}"))
 def a_table_that_lost_most_of_its_rows(world: World) -> None:
     file = world.root / "in/users.parquet"
     file.parent.mkdir()
@@ -468,7 +478,7 @@ def a_mistake_elsewhere(world: World) -> None:
     assert "draft" in world.follow(said, "hygge validate", code=1).stdout
 
 
-@leads_out(("files/layout.py", "hygge go FLOW"))
+@leads_out(("connectors/files/reading/listing.py", "hygge go FLOW"))
 def a_file_that_is_written_while_it_is_read(world: World) -> None:
     world.write("homes/app.yml", "type: csv\npath: in\n")
     world.write("in/users/1.csv", "id\n" + "1\n" * 2_000_000)
@@ -489,7 +499,7 @@ def a_file_that_is_written_while_it_is_read(world: World) -> None:
     world.follow(said, "hygge go {}")
 
 
-@leads_out(("files/rereading.py", "hygge go FLOW --full-refresh"))
+@leads_out(("connectors/files/writing/rereading.py", "hygge go FLOW --full-refresh"))
 def a_file_of_the_store_with_fewer_rows(world: World) -> None:
     world.store("csv")
     world.flow("mode: merge\nprimary_key: id\nselect: [id]\n")
@@ -500,7 +510,7 @@ def a_file_of_the_store_with_fewer_rows(world: World) -> None:
     world.run("go")
 
 
-@leads_out(("files/signatures.py", "hygge types"))
+@leads_out(("connectors/files/reading/signatures.py", "hygge types"))
 def a_file_of_another_kind(world: World) -> None:
     world.run("go")
     world.write("homes/app.yml", "type: csv\npath: in\n")
@@ -520,12 +530,12 @@ def a_run_that_failed(world: World) -> None:
     assert "1 ok" in world.follow(said, "hygge go --retry-failed").stdout
 
 
-@leads_out(("runs.py", "hygge go"))
+@leads_out(("journal/reports.py", "hygge go"))
 def a_retry_of_nothing(world: World) -> None:
     world.follow(world.run("go", "--retry-failed", code=2), "hygge go")
 
 
-@leads_out(("runs.py", "hygge list"))
+@leads_out(("journal/reports.py", "hygge list"))
 def a_retry_after_a_report_was_damaged(world: World) -> None:
     world.run("go")
     for report in (world.root / ".hygge/runs").glob("*.json"):
@@ -652,14 +662,18 @@ def a_check_of_a_file_that_is_not_there(world: World) -> None:
 
 
 OUT_OF_REACH: dict[Hint, str] = {
-    Hint("marking.py", "hygge state show FLOW"): "another run must commit within one `state set`",
-    Hint("undoing.py", "hygge undo {} --entity {}"): "a place must change between two looks at it",
+    Hint(
+        "operations/state.py", "hygge state show FLOW"
+    ): "another run must commit within one `state set`",
+    Hint(
+        "operations/undo.py", "hygge undo {} --entity {}"
+    ): "a place must change between two looks at it",
     Hint("scaffold/flows.py", "hygge new flow --help"): "each wrong key of a flow has its help",
     Hint("project/diagnostics.py", "hygge validate"): "commands print every mistake instead",
     Hint("project/diagnostics.py", "hygge validate --env-check"): "commands print each instead",
     Hint("scaffold/connectors.py", "hygge types {}"): "each wrong key of a home has its help",
-    Hint("sql/odb/home.py", "hygge discover HOME"): "see test_a_missing_table_leads_on",
-    Hint("sql/serving.py", "hygge discover HOME"): "see test_a_missing_table_leads_on",
+    Hint("connectors/odbc/home.py", "hygge discover HOME"): "see test_a_missing_table_leads_on",
+    Hint("connectors/sql/serving.py", "hygge discover HOME"): "see test_a_missing_table_leads_on",
 }
 """Hints that no scenario can reach by itself, and why."""
 

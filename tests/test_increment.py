@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 from memory import MemorySource, World, a_plan
 
-from hygge import increment
-from hygge.coordinator import Stop, run
-from hygge.model import Failure, Outcome, Result
+from hygge.engine.coordinator import Stop, run
+from hygge.incremental import increment
+from hygge.values.model import Failure, Outcome, Result
 
 
 class Runs:

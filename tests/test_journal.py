@@ -15,10 +15,12 @@ import pyarrow as pa
 import pytest
 from events import EVENTS, RUN, USERS, finished
 
-from hygge import journal_rows
 from hygge.errors import CommitUnknownError, ConfigError
-from hygge.journal import Journal, RunRow, Wanted
-from hygge.model import (
+from hygge.journal import journal as journal_rows
+from hygge.journal.journal import Journal, RunRow, Wanted
+from hygge.journal.reports import ReportWriter
+from hygge.runtime.processes import identity, is_alive
+from hygge.values.model import (
     ColumnReceipt,
     Commit,
     Event,
@@ -29,8 +31,6 @@ from hygge.model import (
     Receipt,
     RunStarted,
 )
-from hygge.processes import identity, is_alive
-from hygge.runs import ReportWriter
 
 STORY: list[Event] = [
     RunStarted(RUN, (("users", "users"), ("events", "events")), "2026-01-31T12:00:00+00:00"),
@@ -102,7 +102,7 @@ def test_only_the_owner_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
 
 def test_a_run_of_a_dead_process_becomes_crashed_and_its_commits_stay(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from hygge.journal import Journal\n"
+        "import os, sys; from pathlib import Path; from hygge.journal.journal import Journal\n"
         "from test_journal import STORY\n"
         "with Journal.open(Path(sys.argv[1]), print) as journal:\n"
         "    [journal.listen(event) for event in STORY[:4]]\n"

@@ -13,8 +13,8 @@ import duckdb
 import pytest
 from projects import HYGGE, hygge, parquet_rows, write_project
 
-from hygge.coordinator import Stop, run
-from hygge.plan import Plan, Selection, make_plan
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Plan, Selection, make_plan
 from hygge.project import Project
 
 ROWS = 60_000

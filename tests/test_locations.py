@@ -6,7 +6,7 @@ import pytest
 
 from hygge.connector import ProjectContext
 from hygge.errors import ConfigError
-from hygge.locations import RemotePathError, local_path
+from hygge.values.locations import RemotePathError, local_path
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hygge.errors import FlowError
-from hygge.locks import move_lock
+from hygge.runtime.locks import move_lock
 
 
 def test_a_second_run_is_told_who_holds_the_move(tmp_path: Path) -> None:

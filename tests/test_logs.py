@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from hygge.errors import UsageError
-from hygge.logs import Format, bound, context, setup
-from hygge.redact import learn, redact
+from hygge.runtime.logs import Format, setup
+from hygge.values.log_context import bound, context
+from hygge.values.redact import learn, redact
 
 log = logging.getLogger("hygge.test")
 

@@ -29,10 +29,10 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from projects import write_project
 from servers import Mysql, Postgres
 
-from hygge.coordinator import Stop, run
-from hygge.model import Outcome, Result
-from hygge.plan import Selection, make_plan
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Selection, make_plan
 from hygge.project import Project
+from hygge.values.model import Outcome, Result
 
 Row = tuple[Any, ...]
 LOOKBACK = 3

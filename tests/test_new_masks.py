@@ -10,10 +10,10 @@ import pytest
 from projects import write_project
 from undo_places import KINDS, Place, open_place
 
-from hygge.coordinator import Stop, run
-from hygge.model import Outcome, Result
-from hygge.plan import Selection, make_plan
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Selection, make_plan
 from hygge.project import Project
+from hygge.values.model import Outcome, Result
 
 SECRET = "ada@plain.example"
 MASK = "columns: {email: {mask: redact}}"
@@ -21,7 +21,7 @@ MASK = "columns: {email: {mask: redact}}"
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hygge.files.recovery.LISTING_GRACE", 0.0)
+    monkeypatch.setattr("hygge.connectors.files.local.recovery.LISTING_GRACE", 0.0)
 
 
 @pytest.fixture(params=KINDS)

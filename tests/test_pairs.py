@@ -13,14 +13,14 @@ import pyarrow as pa
 import pytest
 from servers import Mysql, Postgres, schema_name
 
-from hygge.casting import exact_cast
 from hygge.connector import HomeConfig, ProjectContext, StoreConfig
-from hygge.coordinator import Stop, run
-from hygge.model import Outcome, Result
-from hygge.plan import Move, Plan
-from hygge.settings import MoveSettings
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Move, Plan
+from hygge.settings.move import MoveSettings
 from hygge.testing.cases import CASES
 from hygge.testing.homes import read_entity
+from hygge.types.casting import exact_cast
+from hygge.values.model import Outcome, Result
 
 PLACES = ("postgres", "mysql", "sqlite", "duckdb", "parquet", "csv")
 REFUSALS = {"HG501", "HG508", "HG511", "HG525", "HG535"}

@@ -14,8 +14,8 @@ from projects import hygge, parquet_rows, write_project
 from typer.testing import CliRunner, Result
 
 from hygge.cli.app import app
-from hygge.promises import check_promise, promise_of, way_to
-from hygge.settings import Guarantee, MoveSettings
+from hygge.incremental.guarantee import check_promise, promise_of, way_to
+from hygge.settings.move import Guarantee, MoveSettings
 
 EXACTLY: Guarantee = "exactly-once"
 EFFECTIVELY: Guarantee = "effectively-once"

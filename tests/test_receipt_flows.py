@@ -21,11 +21,11 @@ from typer.testing import CliRunner, Result
 from undo_places import KINDS, Place, open_place
 
 from hygge.cli.app import app
-from hygge.commits import dump_commit, load_commit
 from hygge.connector import ProjectContext, StoreConfig
-from hygge.coordinator import Stop
-from hygge.coordinator import run as run_plan
-from hygge.model import ColumnReceipt, Commit, Mode, Outcome, Receipt
+from hygge.engine.coordinator import Stop
+from hygge.engine.coordinator import run as run_plan
+from hygge.values.commits import dump_commit, load_commit
+from hygge.values.model import ColumnReceipt, Commit, Mode, Outcome, Receipt
 
 ROWS = 100
 TABLE = pa.table(
@@ -160,7 +160,7 @@ def test_no_text_is_in_any_receipt(lake: Place) -> None:
 def test_only_the_attempt_that_is_published_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hygge.retry.FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("hygge.engine.retry.FIRST_WAIT_SECONDS", 0.01)
     world = World({"a": numbers(3000)}, splits=3, batch_rows=100)
     world.while_reading["a"] = first_time(ConnectionResetError("reset by peer"))
     outcome = outcome_of(a_plan(tmp_path, world, "a", mode="append", parallel=3))

@@ -9,15 +9,9 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from hygge.model import ColumnReceipt, Receipt
-from hygge.receipts import (
-    MOST_COLUMNS,
-    MOST_MEASURED,
-    Counting,
-    dump_receipt,
-    load_receipt,
-    receipt_of,
-)
+from hygge.transform.counting import MOST_COLUMNS, MOST_MEASURED, Counting, receipt_of
+from hygge.values.model import ColumnReceipt, Receipt
+from hygge.values.receipts import dump_receipt, load_receipt
 
 
 def receipt(table: pa.Table, *, batch_rows: int = 2, splits: int = 1) -> Receipt:

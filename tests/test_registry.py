@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import pytest
 
-from hygge.catalog import find_types
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
 from hygge.errors import ConfigError, UsageError
-from hygge.redact import redact
+from hygge.operations.catalog import find_types
+from hygge.values.redact import redact
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from hygge.engine.retry import attempts
 from hygge.errors import Cancelled
-from hygge.retry import attempts
-from hygge.settings import MoveSettings
+from hygge.settings.move import MoveSettings
 
 
 class Flaky:

@@ -7,8 +7,8 @@ import pytest
 from events import EVENTS, ORDERS, RUN, USERS, finished
 
 from hygge.errors import UsageError
-from hygge.model import MoveFinished, RunStarted
-from hygge.runs import KEPT_REPORTS, ReportWriter, load_latest, load_reports
+from hygge.journal.reports import KEPT_REPORTS, ReportWriter, load_latest, load_reports
+from hygge.values.model import MoveFinished, RunStarted
 
 PLANNED = (("users", "users"), ("orders", "public.orders"), ("events", "events"))
 STARTED = RunStarted(RUN, PLANNED, "2026-01-31T12:00:00+00:00")

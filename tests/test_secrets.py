@@ -15,9 +15,9 @@ import typer.main
 from hygge_canary import VaultHomeConfig, VaultStoreConfig
 from projects import write_project
 
-from hygge import homes, redact, stores
 from hygge.cli import edge
 from hygge.connector import HomeConfig, StoreConfig
+from hygge.values import redact
 
 COMMAND = cache(typer.main.get_command)
 """Made once: to build the tree of commands takes longer than most of them do."""
@@ -144,9 +144,9 @@ def project(root: Path, kind: str, settings: object) -> None:
 
 
 BUILT_IN = [
-    (folder.name.removesuffix("s"), module.stem)
-    for folder in (Path(homes.__path__[0]), Path(stores.__path__[0]))
-    for module in sorted(folder.glob("[!_]*.py"))
+    (kind, name)
+    for kind, registry in (("home", HomeConfig.registry), ("store", StoreConfig.registry))
+    for name in sorted(registry.built_in())
 ]
 TYPES = [*BUILT_IN, ("home", "vaulthome"), ("store", "vaultstore")]
 

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from hygge.datatypes import NATIVE_TYPE
 from hygge.errors import FlowError
-from hygge.settings import MoveSettings
-from hygge.shape import Shape, stored_key
+from hygge.settings.move import MoveSettings
+from hygge.transform.shape import Shape, stored_key
+from hygge.types.names import NATIVE_TYPE
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BATCH = pa.record_batch(

@@ -10,12 +10,12 @@ import pytest
 from ledger import Told, connected, write_ledger
 from projects import write_project
 
-from hygge import coordinator
-from hygge.coordinator import Stop, run
+from hygge.engine import coordinator
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Selection, make_plan
 from hygge.errors import HomeError
-from hygge.model import Event, Outcome, Result
-from hygge.plan import Selection, make_plan
 from hygge.project import Project
+from hygge.values.model import Event, Outcome, Result
 
 NAMES = ("a", "b", "c", "d")
 FLOW = f"entities: [{', '.join(NAMES)}]\nsnapshot: shared\n"
@@ -23,7 +23,7 @@ FLOW = f"entities: [{', '.join(NAMES)}]\nsnapshot: shared\n"
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hygge.retry.FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("hygge.engine.retry.FIRST_WAIT_SECONDS", 0.01)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from hygge.engines.threads import run_splits
+from hygge.engine.threads import run_splits
 from hygge.errors import Cancelled, HomeError
-from hygge.model import Part, Split
+from hygge.values.model import Part, Split
 
 SPLITS = [Split(number, str(number)) for number in range(20)]
 

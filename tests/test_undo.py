@@ -18,13 +18,13 @@ import yaml
 from projects import hygge, write_project
 from undo_places import KINDS, Place, open_place
 
-from hygge import undoing
 from hygge.connector import Commit, StoreConfig
-from hygge.coordinator import Stop, run
-from hygge.model import Result
-from hygge.plan import Selection, make_plan
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Selection, make_plan
+from hygge.operations import undo as undoing
 from hygge.project import Project
-from hygge.requests import ProjectContext
+from hygge.values.model import Result
+from hygge.values.requests import ProjectContext
 
 Rows = list[tuple[Any, ...]]
 DAY1 = [(1, "a"), (2, "b"), (3, "c")]

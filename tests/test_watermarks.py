@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from hygge.watermarks import before, reason_against, text_of, tomorrow, value_of
+from hygge.types.watermarks import before, reason_against, text_of, tomorrow, value_of
 
 
 def of(number: int, kind: pa.DataType) -> pa.Scalar:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from hygge.casting import exact_cast
 from hygge.testing.cases import CASES, assert_same, case_table
-from hygge.widening import wider
+from hygge.types.casting import exact_cast
+from hygge.types.widening import wider
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -21,8 +21,8 @@ import mssql_python
 import pyarrow as pa
 from tsql import assert_tsql
 
-from hygge.sql.tds import catalog, writing
-from hygge.sql.tds.comparing import BINARY
+from hygge.connectors.mssql import catalog, writing
+from hygge.connectors.mssql.comparing import BINARY
 
 Rows = list[tuple[Any, ...]]
 CI = "SQL_Latin1_General_CP1_CI_AS"

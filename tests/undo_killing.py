@@ -28,8 +28,8 @@ import pg_killing
 from undo_places import Place, open_place
 
 from hygge.connector import Commit, Mode, ProjectContext, Split, Store, StoreConfig, WriteRequest
-from hygge.files import durable
-from hygge.sql.pool import close_all
+from hygge.connectors.files.local import durable
+from hygge.connectors.sql.pool import close_all
 
 DAYS = [[(1, "a"), (2, "b")], [(2, "B"), (3, "c")]]
 KILLERS: dict[str, Callable[[int], None]] = {

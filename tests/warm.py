@@ -25,14 +25,14 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-import hygge.retry
+import hygge.engine.retry
 
 LIBRARIES = (
     *("adbc_driver_manager.dbapi", "adbc_driver_postgresql", "adbc_driver_sqlite", "duckdb"),
     *("numpy", "psycopg", "pyarrow.csv", "pyarrow.dataset", "pyarrow.parquet", "pymysql"),
     *("rich.console", "rich.progress", "rich.table"),
 )
-LEFT_OUT = ("hygge.__main__", "hygge.homes", "hygge.stores", "hygge.testing")
+LEFT_OUT = ("hygge.__main__", "hygge.testing")
 """A registry that holds no type yet is part of a fresh process."""
 MOST_BYTES = 2**17
 FIRST_WAIT, LONGEST_WAIT = 0.01, 0.05
@@ -148,7 +148,10 @@ def import_all() -> None:
     for module in pkgutil.walk_packages(hygge.__path__, "hygge."):
         if not module.name.startswith(LEFT_OUT):
             importlib.import_module(module.name)
-    hygge.retry.FIRST_WAIT_SECONDS, hygge.retry.LONGEST_WAIT_SECONDS = FIRST_WAIT, LONGEST_WAIT
+    hygge.engine.retry.FIRST_WAIT_SECONDS, hygge.engine.retry.LONGEST_WAIT_SECONDS = (
+        FIRST_WAIT,
+        LONGEST_WAIT,
+    )
     gc.collect()
     gc.freeze()
 

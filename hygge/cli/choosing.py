@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from hygge.plan import Selection
+    from hygge.engine.plan import Selection
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="FLOW", help="Flows; globs work.")]
 Flow = Annotated[list[str] | None, typer.Option("--flow", "-f", help="Flows, also a,b and glob*.")]
@@ -53,7 +53,7 @@ def selection(
     entities: Iterable[str] | None,
 ) -> Selection:
     """Return what the options pick."""
-    from hygge.plan import Selection
+    from hygge.engine.plan import Selection
 
     return Selection(
         flows=_split(flows), tags=_split(tags), exclude=_split(exclude), entities=_split(entities)

@@ -25,7 +25,7 @@ def discover(
     from hygge.console.discovered import show_survey, write_survey
     from hygge.console.errors import show_warning
     from hygge.console.output import standard_error, standard_output
-    from hygge.survey import survey
+    from hygge.operations.discover import survey
 
     given = ctx.obj
     project = load_project(given)

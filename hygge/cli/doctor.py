@@ -30,7 +30,7 @@ def doctor(
         write_health,
     )
     from hygge.console.output import standard_error, standard_output
-    from hygge.doctor import examine, examine_project
+    from hygge.operations.doctor import examine, examine_project
 
     given = ctx.obj
     project = load_project(given)

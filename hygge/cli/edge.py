@@ -89,7 +89,7 @@ def _show_error(error: HyggeError, chosen: list[Globals]) -> int:
 
 
 def _show_refusal(error: OSError, chosen: list[Globals]) -> int:
-    from hygge.system import SystemRefusalError
+    from hygge.runtime.system import SystemRefusalError
 
     if not error.errno:
         return _show_bug(error, chosen)
@@ -97,7 +97,7 @@ def _show_refusal(error: OSError, chosen: list[Globals]) -> int:
 
 
 def _show_bug(error: Exception, chosen: list[Globals]) -> int:
-    from hygge.crash import trace_of
+    from hygge.runtime.crash import trace_of
 
     kind = type(error).__name__
     show_crash(f"{kind}: {error}", trace_of(error), _root(chosen), _notes(chosen))
@@ -107,8 +107,8 @@ def _show_bug(error: Exception, chosen: list[Globals]) -> int:
 def show_crash(what: str, trace: str, root: Path | None, notes: Output) -> None:
     """Write the report file of a bug and tell the person where it is."""
     from hygge.console.text import clean
-    from hygge.crash import write_report
-    from hygge.redact import redact
+    from hygge.runtime.crash import write_report
+    from hygge.values.redact import redact
 
     path = write_report(trace, root)
     head = notes.paint("internal error:", "red", "bold")

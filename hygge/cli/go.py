@@ -77,7 +77,7 @@ def go(
 ) -> None:
     """Move data: every enabled flow, or those that are named."""
     from hygge.cli.going import Failures, Going, Logs, Options
-    from hygge.model import Manner
+    from hygge.values.model import Manner
 
     options = Options(
         env=env or ctx.obj.env,

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from hygge import eventlog
 from hygge.cli.edge import BUG, show_crash
 from hygge.cli.projects import tell_elsewhere
 from hygge.console import commands
@@ -19,17 +18,18 @@ from hygge.console.listeners import Listeners
 from hygge.console.output import standard_error, standard_output
 from hygge.console.progress import Progress, choose, open_renderer
 from hygge.console.summary import show_summary
+from hygge.engine.plan import Plan, Selection, make_plan
 from hygge.errors import HyggeError, UsageError
-from hygge.logs import Format, setup
-from hygge.model import PLAIN, Manner, Outcome, Result, RunFinished
-from hygge.plan import Plan, Selection, make_plan
+from hygge.journal.reports import ReportWriter, recent_reports
 from hygge.project import Project, find_root
-from hygge.runs import ReportWriter, recent_reports
-from hygge.stop import Stop
+from hygge.runtime import eventlog
+from hygge.runtime.logs import Format, setup
+from hygge.values.model import PLAIN, Manner, Outcome, Result, RunFinished
+from hygge.values.stop import Stop
 
 if TYPE_CHECKING:
     from hygge.cli.globals import Globals
-    from hygge.failures import Failed
+    from hygge.journal.failures import Failed
 
 _LEVELS = ("warning", "info", "debug")
 _WELL = (Result.OK, Result.KEPT)
@@ -99,7 +99,7 @@ class Going:
         plan = self._plan(selection)
         if plan is None:
             return 0
-        from hygge.signals import watch_signals
+        from hygge.runtime.signals import watch_signals
 
         stop = Stop()
 
@@ -140,7 +140,7 @@ class Going:
 
     def _plan(self, selection: Selection) -> Plan | None:
         """Return what to move; None, and a note, when nothing is left to run again."""
-        from hygge.recall import without_committed
+        from hygge.operations.recall import without_committed
 
         failed = self._failed
         if failed is None:
@@ -160,7 +160,7 @@ class Going:
 
     def _choose_failed(self, settings: Globals) -> Failed | None:
         """Return the moves to run again; None, and a note, when every move ended well."""
-        from hygge.failures import choose, failed_moves
+        from hygge.journal.failures import choose, failed_moves
 
         found = failed_moves(recent_reports(self._root))
         given, options = settings.is_env_given, self._options
@@ -184,7 +184,7 @@ class Going:
 
     def _retry_command(self) -> str:
         """Return the command that runs again what failed; it names what is not clear by itself."""
-        from hygge.failures import failed_moves, is_ambiguous, retry_command
+        from hygge.journal.failures import failed_moves, is_ambiguous, retry_command
 
         env, words = self._project.env, self._manner.words()
         if self._options.is_allowed:
@@ -218,9 +218,9 @@ class Going:
         )
 
     def _run(self, plan: Plan, stop: Stop) -> RunFinished:
-        from hygge.coordinator import run
-        from hygge.journal import Journal
-        from hygge.recall import last_commits
+        from hygge.engine.coordinator import run
+        from hygge.journal.journal import Journal
+        from hygge.operations.recall import last_commits
 
         reports = ReportWriter(self._root)
         renderer = open_renderer(self._progress, self._answer, self._notes)
@@ -241,7 +241,7 @@ class Going:
         show_warning(text, self._notes)
 
     def _tell_bug(self, error: Exception) -> None:
-        from hygge.crash import trace_of
+        from hygge.runtime.crash import trace_of
 
         what = f"{type(error).__name__}: {error}"
         show_crash(what, trace_of(error), self._root, self._notes)

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from hygge.cli.globals import Globals
     from hygge.console.output import Output
-    from hygge.journal import Journal
+    from hygge.journal.journal import Journal
 
 _Run = Annotated[
     str | None, typer.Argument(metavar="RUN", help="Only this run: its id, or the beginning of it.")
@@ -43,7 +43,7 @@ def history(
     from hygge.console.output import standard_error, standard_output
     from hygge.console.past import show_runs, write_runs
     from hygge.errors import UsageError
-    from hygge.journal import Journal, Wanted
+    from hygge.journal.journal import Journal, Wanted
     from hygge.project import find_root
 
     settings: Globals = ctx.obj
@@ -67,7 +67,7 @@ def _instant(text: str) -> str:
     from datetime import UTC, datetime, timedelta
 
     from hygge.errors import UsageError
-    from hygge.settings import parse_seconds
+    from hygge.settings.move import parse_seconds
 
     try:
         seconds = parse_seconds(text) if text[-1:] in tuple("smhd") else None
@@ -85,8 +85,8 @@ def _ask_stores(journal: Journal, settings: Globals, notes: Output) -> None:
     """Add what the stores remember; a project that cannot be resolved still has its journal."""
     from hygge.console.errors import show_note
     from hygge.errors import HyggeError
+    from hygge.operations.recall import fill_journal
     from hygge.project import Project, find_root
-    from hygge.recall import fill_journal
 
     try:
         root = find_root(settings.directory)

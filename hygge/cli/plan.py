@@ -57,8 +57,8 @@ def plan(
     from hygge.cli.projects import tell_elsewhere
     from hygge.console.output import standard_error, standard_output
     from hygge.console.planned import show_preview, show_rest, write_previews
-    from hygge.plan import make_plan
-    from hygge.planning import previews
+    from hygge.engine.plan import make_plan
+    from hygge.operations.preview import previews
     from hygge.project import Project, find_root
 
     given = ctx.obj

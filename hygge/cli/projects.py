@@ -23,7 +23,7 @@ def load_project(given: Globals) -> Project:
 def tell_elsewhere(project: Project, notes: Output) -> None:
     """Say in one line what is wrong with files that the command did not need."""
     from hygge.console.errors import show_note
-    from hygge.plurals import plural
+    from hygge.values.plurals import plural
 
     found = project.problems_elsewhere
     if not found:

@@ -12,7 +12,7 @@ from hygge.cli.writing import DryRun, Json, Writing, write
 if TYPE_CHECKING:
     from hygge.cli.globals import Globals
     from hygge.console.output import Output
-    from hygge.renaming import Handed
+    from hygge.operations.rename import Handed
 
 
 class Renamed(StrEnum):
@@ -48,11 +48,11 @@ def rename(
 def _hand_over(given: Globals, old: str, new: str) -> int:
     from hygge.console.errors import show_warning
     from hygge.console.output import standard_error
-    from hygge.journal import Journal
+    from hygge.journal.journal import Journal
+    from hygge.journal.reports import rename_reports
+    from hygge.operations.rename import hand_over
     from hygge.project.layout import find_root
-    from hygge.quarantine import rename_quarantine
-    from hygge.renaming import hand_over
-    from hygge.runs import rename_reports
+    from hygge.transform.quarantine import rename_quarantine
 
     root, notes = find_root(given.directory), standard_error(given.color)
     rename_reports(root, old, new)

@@ -58,8 +58,8 @@ def lock(
     A move of a locked flow stops, before anything is staged, when the home offers other columns.
     Without names every enabled flow is locked.
     """
-    from hygge.locking import locked
-    from hygge.plan import Selection
+    from hygge.engine.plan import Selection
+    from hygge.operations.lock import locked
     from hygge.project import Project, find_root
     from hygge.scaffold.changes import compare
     from hygge.scaffold.lock import lock_file

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hygge.cli.globals import Globals
-    from hygge.marking import Position
-    from hygge.model import Outcome
-    from hygge.plan import Plan
+    from hygge.engine.plan import Plan
+    from hygge.operations.state import Position
     from hygge.project import Project
+    from hygge.values.model import Outcome
 
 state = typer.Typer(
     help="Show up to where flows have moved, or set it by hand.", no_args_is_help=True
@@ -39,7 +39,7 @@ def show_state(
     """Show the newest commit of each entity, and up to where it was moved, as the stores tell."""
     from hygge.console.output import standard_output
     from hygge.console.states import show_commits, write_commits
-    from hygge.marking import last_commit
+    from hygge.operations.state import last_commit
 
     plan = _plan(ctx.obj, flow, entity or ())
     found = [(move, last_commit(move, plan.context)) for move in plan.moves]
@@ -93,7 +93,7 @@ def _plan(
 ) -> Plan:
     from hygge.cli.projects import load_project, tell_elsewhere
     from hygge.console.output import standard_error
-    from hygge.plan import Selection, make_plan
+    from hygge.engine.plan import Selection, make_plan
 
     project = load_project(given)
     if not is_allowed:
@@ -121,8 +121,8 @@ def _check_protected(project: Project) -> None:
 def _change(given: Globals, plan: Plan, value: str | None, *, dry_run: bool, as_json: bool) -> None:
     from hygge.console.output import standard_output
     from hygge.console.states import show_changes, write_changes
-    from hygge.marking import position
-    from hygge.model import Result
+    from hygge.operations.state import position
+    from hygge.values.model import Result
 
     positions = [position(move, plan.context, value) for move in plan.moves]
     outcomes = () if dry_run else _publish(given, plan, positions)
@@ -132,12 +132,12 @@ def _change(given: Globals, plan: Plan, value: str | None, *, dry_run: bool, as_
 
 
 def _publish(given: Globals, plan: Plan, positions: list[Position]) -> tuple[Outcome, ...]:
-    from hygge import eventlog
     from hygge.console.errors import show_warning
     from hygge.console.listeners import Listeners
     from hygge.console.output import standard_error
-    from hygge.journal import Journal
-    from hygge.marking import publish
+    from hygge.journal.journal import Journal
+    from hygge.operations.state import publish
+    from hygge.runtime import eventlog
 
     notes = standard_error(given.color)
     with Journal.open(plan.context.root, lambda text: show_warning(text, notes)) as journal:

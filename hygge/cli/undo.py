@@ -11,10 +11,10 @@ import typer
 if TYPE_CHECKING:
     from hygge.cli.globals import Globals
     from hygge.console.output import Output
-    from hygge.model import RunFinished
-    from hygge.plan import Plan
-    from hygge.stop import Stop
-    from hygge.undoing import Outlook
+    from hygge.engine.plan import Plan
+    from hygge.operations.undo import Outlook
+    from hygge.values.model import RunFinished
+    from hygge.values.stop import Stop
 
 _Entity = Annotated[list[str] | None, typer.Option("--entity", help="Only these entities.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show, and undo nothing.")]
@@ -38,8 +38,8 @@ def undo(
     """
     from hygge.console.output import standard_error, standard_output
     from hygge.console.undone import show_outlooks, show_undone, write_outlooks, write_undone
-    from hygge.stop import Stop
-    from hygge.undoing import look
+    from hygge.operations.undo import look
+    from hygge.values.stop import Stop
 
     settings: Globals = ctx.obj
     answer, notes = standard_output(settings.color), standard_error(settings.color)
@@ -62,7 +62,7 @@ def undo(
 def _plan(settings: Globals, flow: str, entities: Sequence[str]) -> Plan:
     from hygge.cli.projects import load_project, tell_elsewhere
     from hygge.console.output import standard_error
-    from hygge.plan import Selection, make_plan
+    from hygge.engine.plan import Selection, make_plan
 
     project = load_project(settings)
     plan = make_plan(project, Selection(flows=(flow,), entities=tuple(entities)))
@@ -97,12 +97,13 @@ def _agreed(outlooks: Sequence[Outlook], settings: Globals, notes: Output, *, ye
 def _undo(plan: Plan, settings: Globals, stop: Stop, notes: Output) -> RunFinished:
     import signal
 
-    from hygge import eventlog, undoing
     from hygge.console.errors import show_warning
     from hygge.console.listeners import Listeners
-    from hygge.journal import Journal
-    from hygge.logs import setup
-    from hygge.signals import watch_signals
+    from hygge.journal.journal import Journal
+    from hygge.operations import undo as undoing
+    from hygge.runtime import eventlog
+    from hygge.runtime.logs import setup
+    from hygge.runtime.signals import watch_signals
 
     def interrupt(number: int) -> None:
         name = signal.Signals(number).name

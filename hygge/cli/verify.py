@@ -32,8 +32,8 @@ def verify(
     from hygge.cli.projects import load_project, tell_elsewhere
     from hygge.console.output import standard_error, standard_output
     from hygge.console.verdicts import show_unplanned, show_verdict, write_verdicts
-    from hygge.plan import Selection, make_plan
-    from hygge.verifying import Verifying
+    from hygge.engine.plan import Selection, make_plan
+    from hygge.operations.verify.compare import Verifying
 
     given = ctx.obj
     project = load_project(given)

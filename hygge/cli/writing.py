@@ -114,7 +114,7 @@ def _asker(settings: Globals) -> Callable[[Change], Choice | None] | None:
 
 def _answer(change: Change) -> tuple[Choice | None, bool]:
     """Ask until there is an answer; the end of the input is the answer to stop."""
-    from hygge.redact import redact
+    from hygge.values.redact import redact
 
     while True:
         sys.stderr.write(f"{change.path} differs. Overwrite? y(es) N(o) a(ll) d(iff) q(uit) ")

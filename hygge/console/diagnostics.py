@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.text import clean, duration
-from hygge.plurals import plural
 from hygge.project.diagnostics import Diagnostic, Report
+from hygge.values.plurals import plural
 
 _WIDEST = 160
 _LEAD = 60

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hygge.candidates import watermark_candidates
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, count, size
-from hygge.datatypes import NATIVE_TYPE
-from hygge.model import EntityFacts
-from hygge.plurals import plural
-from hygge.redact import redact, redact_values
-from hygge.survey import Survey
+from hygge.operations.discover import Survey, watermark_candidates
+from hygge.types.names import NATIVE_TYPE
+from hygge.values.model import EntityFacts
+from hygge.values.plurals import plural
+from hygge.values.redact import redact, redact_values
 
 _NOTHING = "–"
 

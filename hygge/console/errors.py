@@ -6,7 +6,7 @@ from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.text import clean_lines
 from hygge.errors import HyggeError
-from hygge.redact import redact
+from hygge.values.redact import redact
 
 
 def show_error(error: HyggeError, output: Output) -> None:

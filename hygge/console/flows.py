@@ -11,7 +11,7 @@ from hygge.console.table import Column, show_table
 from hygge.console.text import clean
 from hygge.project import ConnectorOutline, FlowOutline, Project
 from hygge.project.origins import Shown
-from hygge.redact import redact, redact_values
+from hygge.values.redact import redact, redact_values
 
 _WIDEST = 48
 

@@ -10,10 +10,10 @@ from typing import Any
 from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.text import clean, clean_lines
-from hygge.doctor import Examined
-from hygge.model import Finding
-from hygge.plurals import plural
-from hygge.redact import redact, redact_values
+from hygge.operations.doctor import Examined
+from hygge.values.model import Finding
+from hygge.values.plurals import plural
+from hygge.values.redact import redact, redact_values
 
 _STYLES = {"ok": "green", "warning": "yellow", "error": "red"}
 _WIDTH = max(map(len, _STYLES))

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from hygge.console.output import Output
 from hygge.console.progress import Renderer
-from hygge.model import Event
-from hygge.receipts import without_receipts
-from hygge.redact import redact_values
+from hygge.values.model import Event
+from hygge.values.receipts import without_receipts
+from hygge.values.redact import redact_values
 
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hygge.model import Event
+from hygge.values.model import Event
 
 
 class Listeners:

@@ -18,7 +18,7 @@ from rich.text import Text
 from hygge.console.output import Output
 from hygge.console.progress import Renderer
 from hygge.console.text import clean, clean_lines, count, duration, fold, move_name, size, waiting
-from hygge.model import (
+from hygge.values.model import (
     Event,
     MoveFinished,
     MoveProgress,
@@ -30,8 +30,8 @@ from hygge.model import (
     Result,
     RunStarted,
 )
-from hygge.plurals import plural
-from hygge.redact import redact
+from hygge.values.plurals import plural
+from hygge.values.redact import redact
 
 _PER_SECOND = 8
 _WINDOW = 64

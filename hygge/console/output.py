@@ -10,7 +10,7 @@ from typing import TextIO
 
 from hygge.console.text import fold
 from hygge.errors import HyggeError
-from hygge.redact import mask
+from hygge.values.redact import mask
 
 _STYLES = {
     "bold": "1",

@@ -12,10 +12,10 @@ from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count, duration, move_name, size
-from hygge.journal import MoveRow, RunRow
-from hygge.model import BY_HAND, Receipt
-from hygge.plurals import plural
-from hygge.receipts import dump_receipt
+from hygge.journal.journal import MoveRow, RunRow
+from hygge.values.model import BY_HAND, Receipt
+from hygge.values.plurals import plural
+from hygge.values.receipts import dump_receipt
 
 N = TypeVar("N", int, float)
 

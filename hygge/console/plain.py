@@ -11,7 +11,7 @@ from typing import Self
 from hygge.console.output import Output
 from hygge.console.progress import Renderer
 from hygge.console.text import clean, clean_lines, duration, move_name, size, waiting
-from hygge.model import (
+from hygge.values.model import (
     Event,
     MoveFinished,
     MoveProgress,
@@ -22,8 +22,8 @@ from hygge.model import (
     Outcome,
     Result,
 )
-from hygge.plurals import plural
-from hygge.redact import redact
+from hygge.values.plurals import plural
+from hygge.values.redact import redact
 
 HEARTBEAT = 30.0
 """Seconds between two signs of life."""

@@ -11,11 +11,11 @@ from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count
-from hygge.contract import table
-from hygge.plan import Plan, Unplanned
-from hygge.planning import ColumnPath, Preview
-from hygge.plurals import plural
-from hygge.redact import redact, redact_values
+from hygge.engine.plan import Plan, Unplanned
+from hygge.operations.preview import ColumnPath, Preview
+from hygge.transform.schema_contract import table
+from hygge.values.plurals import plural
+from hygge.values.redact import redact, redact_values
 
 
 def show_preview(preview: Preview, output: Output) -> None:

@@ -7,9 +7,9 @@ import json
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines
-from hygge.plan import Plan
-from hygge.plurals import plural
-from hygge.redact import redact
+from hygge.engine.plan import Plan
+from hygge.values.plurals import plural
+from hygge.values.redact import redact
 
 
 def show_plan(plan: Plan, output: Output) -> None:

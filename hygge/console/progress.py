@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from hygge.console.output import Output
-from hygge.model import Event
+from hygge.values.model import Event
 
 
 class Progress(StrEnum):

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count, move_name
-from hygge.marking import Position
-from hygge.model import Commit, Outcome
-from hygge.plan import Move
-from hygge.plurals import plural
-from hygge.redact import redact
+from hygge.engine.plan import Move
+from hygge.operations.state import Position
+from hygge.values.model import Commit, Outcome
+from hygge.values.plurals import plural
+from hygge.values.redact import redact
 
 Found = Sequence[tuple[Move, Commit | None]]
 

@@ -9,9 +9,9 @@ from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count, duration, move_name, size
-from hygge.model import WARNING, Failure, Outcome, Result, RunFinished
-from hygge.plurals import plural
-from hygge.redact import redact
+from hygge.values.model import WARNING, Failure, Outcome, Result, RunFinished
+from hygge.values.plurals import plural
+from hygge.values.redact import redact
 
 _STYLES: dict[str, tuple[str, ...]] = {
     Result.OK: ("green",),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len, set_cell_size
 
 from hygge.console.output import Output
-from hygge.redact import redact
+from hygge.values.redact import redact
 
 _GAP = "  "
 _NARROWEST = 12

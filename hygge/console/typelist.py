@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from textwrap import wrap
 
-from hygge.catalog import ConnectorType, Option
 from hygge.console.output import Output
 from hygge.console.text import clean
+from hygge.operations.catalog import ConnectorType, Option
 
 _WIDTH = 100
 

@@ -10,10 +10,10 @@ from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count, move_name
-from hygge.model import Commit, Failure, Result, RunFinished
-from hygge.plurals import plural
-from hygge.redact import redact
-from hygge.undoing import Outlook
+from hygge.operations.undo import Outlook
+from hygge.values.model import Commit, Failure, Result, RunFinished
+from hygge.values.plurals import plural
+from hygge.values.redact import redact
 
 
 def show_outlooks(outlooks: Sequence[Outlook], output: Output) -> None:

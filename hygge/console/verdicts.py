@@ -9,10 +9,10 @@ from dataclasses import asdict
 from hygge.console.commands import with_options
 from hygge.console.output import Output
 from hygge.console.text import clean, clean_lines, count, move_name
-from hygge.plan import Unplanned
-from hygge.plurals import plural
-from hygge.redact import redact
-from hygge.verdict import Cell, Difference, Verdict
+from hygge.engine.plan import Unplanned
+from hygge.operations.verify.verdict import Cell, Difference, Verdict
+from hygge.values.plurals import plural
+from hygge.values.redact import redact
 
 _STYLES = {"equal": ("green",), "different": ("red", "bold"), "failed": ("red", "bold")}
 _SHOWN = 60

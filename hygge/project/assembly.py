@@ -16,9 +16,9 @@ from hygge.project.schema import is_misplaced, secrets_at, validate
 from hygge.project.secrets import holds_password, is_literal_secret, is_variable
 from hygge.project.tree import Node, Span, plain, walk
 from hygge.project.variables import FORBIDDEN, Variables, is_marked, mentions
-from hygge.redact import learn
 from hygge.registry import Registry
-from hygge.settings import DefaultSettings, MoveSettings
+from hygge.settings.move import DefaultSettings, MoveSettings
+from hygge.values.redact import learn
 
 _GLOB = frozenset("*?[")
 _TYPE = frozenset({"type"})

@@ -10,9 +10,9 @@ from enum import StrEnum
 
 from hygge.codes import CODES
 from hygge.errors import ConfigError, HyggeError
-from hygge.plurals import plural
 from hygge.project.tree import Span
-from hygge.redact import without_logins
+from hygge.values.plurals import plural
+from hygge.values.redact import without_logins
 
 _SENSITIVE = re.compile(
     r"(?<![a-z])pass(?![a-z])|pass(word|wd|phrase)|pwd|secret|token|credential"

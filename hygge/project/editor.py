@@ -16,7 +16,7 @@ from hygge.project.draft7 import DEFINITIONS, DIALECT, VARIABLE, reference, sche
 from hygge.project.layout import ENDINGS, FOLDERS, ROOT_FILE
 from hygge.project.models import FlowSettings, OverlaySettings, ProjectSettings
 from hygge.registry import Registry
-from hygge.settings import DefaultSettings
+from hygge.settings.move import DefaultSettings
 
 SCHEMA_FOLDER = ".hygge/schema"
 _NAMES_ONLY = {"type": "string", "not": VARIABLE}

@@ -13,7 +13,7 @@ from hygge.project.layers import Described
 from hygge.project.schema import validate
 from hygge.project.tree import Node
 from hygge.project.variables import is_marked
-from hygge.settings import FILES, Settings
+from hygge.settings.move import FILES, Settings
 
 _SHOWN = 20
 

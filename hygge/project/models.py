@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError as _WrongShape
 
-from hygge.settings import Bytes, DefaultSettings, MoveSettings, Names, Settings
+from hygge.settings.move import Bytes, DefaultSettings, MoveSettings, Names, Settings
 
 
 def _reference(value: object) -> object:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hygge.connector import ConnectorConfig, StoreConfig
-from hygge.model import Mode
+from hygge.incremental.guarantee import Promise, promise_of, way_to
 from hygge.project.assembly import Draft, EntityDraft, Side
 from hygge.project.diagnostics import Diagnostic, diagnostic
 from hygge.project.tree import Node
-from hygge.promises import Promise, promise_of, way_to
-from hygge.settings import Incremental, MoveSettings
+from hygge.settings.move import Incremental, MoveSettings
+from hygge.values.model import Mode
 
 _MERGE = "mode: merge, and the key of the rows:  primary_key: [id]"
 

@@ -16,8 +16,8 @@ from hygge.project.project import Project
 from hygge.project.schema import secrets_at
 from hygge.project.tree import Node, Plain, find, plain, walk
 from hygge.project.variables import Variables, named_in, unmarked
-from hygge.redact import is_from_secret
-from hygge.settings import MoveSettings
+from hygge.settings.move import MoveSettings
+from hygge.values.redact import is_from_secret
 
 _MASK = "***"
 

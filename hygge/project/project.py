@@ -20,7 +20,7 @@ from hygge.project.lockfile import Lock, lock_of
 from hygge.project.rules import Places, check_flows
 from hygge.project.tree import Span
 from hygge.project.variables import Layer, Variables, unmarked
-from hygge.settings import MoveSettings
+from hygge.settings.move import MoveSettings
 
 _OF_TWO = "HG211"
 """The mistake that is one only where two flows are asked for."""

@@ -17,7 +17,7 @@ from hygge.project.modes import called, check_modes
 from hygge.project.shaping import check_shaping
 from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked, unmarked
-from hygge.settings import FILES
+from hygge.settings.move import FILES
 
 _GLOB = frozenset("*?[")
 

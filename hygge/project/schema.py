@@ -11,9 +11,6 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
-from hygge.described import description_of, first_sentence
-from hygge.locations import RemotePathError
-from hygge.plurals import plural
 from hygge.project.diagnostics import (
     GUESSES,
     Diagnostic,
@@ -24,7 +21,10 @@ from hygge.project.diagnostics import (
 )
 from hygge.project.tree import Node, Span, find, plain, scalars, walk
 from hygge.project.variables import is_marked, unmarked
-from hygge.redact import redact
+from hygge.values.described import description_of, first_sentence
+from hygge.values.locations import RemotePathError
+from hygge.values.plurals import plural
+from hygge.values.redact import redact
 
 Annotation = Any
 _Error = Any  # the mappings that ValidationError.errors() returns

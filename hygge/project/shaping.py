@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hygge.connector import Ability, HomeConfig, StoreConfig
-from hygge.expressions import ExpressionError, parse
 from hygge.project.assembly import Draft
 from hygge.project.diagnostics import Diagnostic, diagnostic
 from hygge.project.tree import Node
 from hygge.project.variables import is_marked
-from hygge.settings import ColumnSettings, Incremental, MoveSettings
+from hygge.settings.expressions import ExpressionError, parse
+from hygge.settings.move import ColumnSettings, Incremental, MoveSettings
 
 _NO_SALT = "mask_salt: ${MASK_SALT}   in hygge.yml, and a long random MASK_SALT=… in .env"
 

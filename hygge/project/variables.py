@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hygge.project.diagnostics import Diagnostic, diagnostic
 from hygge.project.tree import Node, Span, scalars
-from hygge.redact import is_secret_name, learn
+from hygge.values.redact import is_secret_name, learn
 
 FORBIDDEN = frozenset({"type", "home", "store", "after"})
 """Keys whose values say how a project hangs together and so hold no variable."""

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from hygge.connector import HomeConfig, StoreConfig
-from hygge.described import description_of
 from hygge.errors import ConfigError, UsageError
 from hygge.project.parse import parse
 from hygge.project.scalars import resolve
@@ -19,7 +18,6 @@ from hygge.project.schema import secrets_at
 from hygge.project.secrets import holds_password, is_literal_secret
 from hygge.project.tree import plain
 from hygge.project.variables import mentions
-from hygge.redact import learn
 from hygge.registry import Registry
 from hygge.scaffold.changes import Wanted
 from hygge.scaffold.checking import check_settings, check_yaml
@@ -27,6 +25,8 @@ from hygge.scaffold.naming import check_path
 from hygge.scaffold.quoting import quoted
 from hygge.scaffold.schemas import with_schema
 from hygge.scaffold.templates import find_template, render
+from hygge.values.described import description_of
+from hygge.values.redact import learn
 
 _Loc = tuple[int | str, ...]
 

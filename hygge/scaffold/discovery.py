@@ -9,17 +9,16 @@ from glob import escape
 from itertools import count
 from typing import TYPE_CHECKING
 
-from hygge.candidates import watermark_candidates
 from hygge.errors import UsageError
-from hygge.model import EntityFacts
-from hygge.plurals import plural
+from hygge.operations.discover import survey, watermark_candidates
 from hygge.project.diagnostics import did_you_mean
 from hygge.project.project import Project
 from hygge.scaffold.changes import Wanted
 from hygge.scaffold.flows import NewFlow, flow_files
 from hygge.scaffold.naming import lawful_name
 from hygge.scaffold.quoting import quoted
-from hygge.survey import survey
+from hygge.values.model import EntityFacts
+from hygge.values.plurals import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -25,10 +25,10 @@ import pytest
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Source
 from hygge.errors import HomeError
-from hygge.model import Split
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
 from hygge.testing.exemptions import expect_exempted
 from hygge.testing.moving import open_files
+from hygge.values.model import Split
 
 MANY = 20_000
 AWKWARD_NAMES = (

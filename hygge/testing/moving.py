@@ -9,10 +9,10 @@ from itertools import count
 
 import pyarrow as pa
 
-from hygge.casting import exact_cast
 from hygge.connector import Commit, Mode, Part, Split, Store, Target, Watermark, WriteRequest
-from hygge.model import ColumnReceipt, Receipt
-from hygge.sql.pool import close_all
+from hygge.connectors.sql.pool import close_all
+from hygge.types.casting import exact_cast
+from hygge.values.model import ColumnReceipt, Receipt
 
 _RUNS = count(1)
 

@@ -23,7 +23,7 @@ from hygge.connector import (
     WriteRequest,
 )
 from hygge.errors import HomeError, StoreError
-from hygge.settings import Bytes, Names, Seconds, Share
+from hygge.settings.move import Bytes, Names, Seconds, Share
 
 
 class Login(BaseModel):

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from projects import hygge, parquet_rows, write_project
 
-from hygge.plan import Selection, make_plan
+from hygge.engine.plan import Selection, make_plan
 from hygge.project import Project
 
 FILES = {

@@ -16,9 +16,9 @@ from typer.testing import CliRunner, Result
 
 from hygge.cli.app import app
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Source
-from hygge.datatypes import NATIVE_TYPE
 from hygge.errors import HomeError, HyggeError
-from hygge.model import EntityFacts
+from hygge.types.names import NATIVE_TYPE
+from hygge.values.model import EntityFacts
 
 SCHEMA = pa.schema(
     [

@@ -21,8 +21,8 @@ from typer.testing import CliRunner, Result
 from hygge.cli.app import app
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Source
 from hygge.errors import HomeError, HyggeError
-from hygge.model import Finding
 from hygge.project import ProjectError
+from hygge.values.model import Finding
 
 Look = Callable[["PatientHomeConfig"], Iterator[Finding]]
 
@@ -153,7 +153,7 @@ def test_one_that_hangs_is_told_and_keeps_no_other(tmp_path: Path) -> None:
 def test_the_process_ends_although_a_thread_hangs(tmp_path: Path) -> None:
     write_project(tmp_path, FILES)
     code = (
-        "import sys, time, hygge.files.storing as s\n"
+        "import sys, time, hygge.connectors.files.writing.store as s\n"
         "s.FileStore.check = lambda self: time.sleep(600)\n"
         "sys.argv[1:] = ['-C', sys.argv[1], 'doctor', '--timeout', '0.5']\n"
         "from hygge.__main__ import main; main()\n"

@@ -15,9 +15,7 @@ from pace import beside, processor_seconds
 from projects import least, write_project
 
 from hygge.connector import HomeConfig, StoreConfig
-from hygge.homes import __path__ as homes_path
-from hygge.model import Ability, Mode
-from hygge.stores import __path__ as stores_path
+from hygge.values.model import Ability, Mode
 
 GUARD = """
 import os, sys
@@ -41,10 +39,6 @@ def refuse(event, arguments):
 
 sys.addaudithook(refuse)
 """
-
-
-def types_in(path: list[str]) -> list[str]:
-    return sorted(one.stem for one in Path(path[0]).glob("[!_]*.py"))
 
 
 def flow_between(number: int, home: str, store: str) -> str:
@@ -75,7 +69,7 @@ def flow_between(number: int, home: str, store: str) -> str:
 def large(tmp_path: Path) -> Path:
     """200 flows, each with two environments' changes, between homes and stores of all types."""
     files = {"hygge.yml": "name: large\ndefaults: {mode: append}\n"}
-    homes, stores = types_in(list(homes_path)), types_in(list(stores_path))
+    homes, stores = sorted(HomeConfig.registry.built_in()), sorted(StoreConfig.registry.built_in())
     for side, names, config in (("home", homes, HomeConfig), ("store", stores, StoreConfig)):
         for place, name in itertools.product((0, 1), names):
             (key,) = least(config.registry.find(name))
@@ -100,10 +94,10 @@ def project(tmp_path: Path) -> Path:
         "flows/wrong.yml": "home: csv\nstroe: csv\nafter: [nobody]\n",
         "flows/torn.yml": "home: [csv\n",
     }
-    for name in types_in(list(homes_path)):
+    for name in sorted(HomeConfig.registry.built_in()):
         (key,) = least(HomeConfig.registry.find(name))
         files[f"homes/{name}.yml"] = f"type: {name}\n{key}: ${{HYGGE_T_PATH}}/{name}\n"
-    for name in types_in(list(stores_path)):
+    for name in sorted(StoreConfig.registry.built_in()):
         (key,) = least(StoreConfig.registry.find(name))
         files[f"stores/{name}.yml"] = f"type: {name}\n{key}: ${{file:nowhere}}/{name}\n"
         files[f"flows/{name}s.yml"] = f"home: {name}\nstore: {name}\nentity: {name}\n"
@@ -165,6 +159,7 @@ def test_the_guard_of_the_test_above_guards(tmp_path: Path) -> None:
         assert done.returncode == 99, act
 
 
+SHARED, FILE_FORMATS = {"files", "sql"}, {"arrow", "csv", "jsonl", "orc", "parquet"}
 MOST_MODULES = 320
 """Modules of others that `hygge validate` may import, those of Python itself included."""
 LIBRARIES = {"hygge", "pydantic", "pydantic_core", "typer", "yaml", "_yaml", "rich"}
@@ -193,13 +188,19 @@ def test_few_modules_are_imported_and_none_that_a_plain_installation_lacks(proje
     of_python = {one for one in tops if one.startswith(("__", "_sysconfig", "_cython", "cython"))}
     assert tops - of_python <= LIBRARIES | OF_THE_LIBRARIES
     assert len([name for name in modules if not name.startswith("hygge")]) <= MOST_MODULES
-    unused = ("plan", "flow", "staging", "coordinator", "engines", "journal", "scaffold", "retry")
+    unused = ("engine", "operations", "journal", "scaffold", "transform")
     assert {f"hygge.{name}" for name in unused} & set(modules) == set()
     heavy = {"rich.console", "rich.progress", "asyncio", "http.client", "ssl", "sqlite3", "xml"}
     assert heavy & set(modules) == set()
-    of_databases = [name for name in modules if name.count(".") == 3 and ".sql." in name]
+    of_connectors = [name for name in modules if name.startswith("hygge.connectors.")]
+    of_databases = [
+        name for name in of_connectors if name.split(".")[2] not in SHARED | FILE_FORMATS
+    ]
     assert len(of_databases) >= 5
-    assert {name.rpartition(".")[2] for name in of_databases} == {"settings", "names"}
+    assert {name.split(".")[3] for name in of_databases if name.count(".") > 2} <= {
+        "config",
+        "names",
+    }
 
 
 def test_two_hundred_flows_take_less_than_three_small_projects(large: Path) -> None:

@@ -9,7 +9,7 @@ from events import EVENTS, RUN, USERS, finished
 from hygge.console.jsonlines import JsonLines
 from hygge.console.output import Output
 from hygge.console.plain import Plain
-from hygge.model import (
+from hygge.values.model import (
     Event,
     MoveFinished,
     MoveProgress,

@@ -19,7 +19,7 @@ from events import EVENTS, ORDERS, RUN, USERS, finished
 from hygge.console.live import Live
 from hygge.console.output import standard_error, standard_output
 from hygge.console.summary import show_summary
-from hygge.model import *
+from hygge.values.model import *
 
 notes = standard_error()
 names = [(f"flow{n}", "users") for n in range(int(sys.argv[1]))]

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from hygge.console.output import Output
 from hygge.console.summary import show_summary
-from hygge.model import Failure, Outcome, Result
+from hygge.values.model import Failure, Outcome, Result
 
 
 def summary(*outcomes: Outcome, encoding: str = "utf-8", color: str = "never") -> str:

@@ -26,7 +26,7 @@ import pyarrow.compute
 import pyarrow.csv  # noqa: F401 - once, not in every fork
 
 from hygge.connector import Mode, Store
-from hygge.files import durable
+from hygge.connectors.files.local import durable
 
 CALLS = (
     "open close fsync link rename replace mkdir unlink remove rmdir ftruncate pwrite fdopen scandir"

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from hygge.connector import Mode, ProjectContext, Split, Store, StoreConfig, WriteRequest
-from hygge.model import Commit
+from hygge.values.model import Commit
 
 ROWS = 12
 SPLITS = 3

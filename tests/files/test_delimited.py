@@ -8,11 +8,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pyarrow import csv
 
+from hygge.connectors.files.text.blocks import BlockReader
+from hygge.connectors.files.text.decoding import TextStream
+from hygge.connectors.files.text.delimited import DelimitedReader
+from hygge.connectors.files.text.dialects import Dialect
 from hygge.errors import HomeError
-from hygge.files.blocks import BlockReader
-from hygge.files.decoding import TextStream
-from hygge.files.delimited import DelimitedReader
-from hygge.files.dialects import Dialect
 
 COLUMNS = ["a", "b"]
 

@@ -10,9 +10,9 @@ import pytest
 from memory import World, a_plan
 
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
-from hygge.coordinator import Stop, run
-from hygge.datatypes import NATIVE_TYPE
-from hygge.files.schemas import unify
+from hygge.connectors.files.reading.schemas import unify
+from hygge.engine.coordinator import Stop, run
+from hygge.types.names import NATIVE_TYPE
 
 JSONB, MONEY = {NATIVE_TYPE: b"jsonb"}, {NATIVE_TYPE: b"money", b"note": b"gross"}
 SCHEMA = pa.schema(

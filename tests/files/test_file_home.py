@@ -12,10 +12,10 @@ import pytest
 from pyarrow import orc
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
+from hygge.connectors.files.reading.faults import BusyDiskError, disk_error
+from hygge.connectors.files.reading.listing import DataFile
+from hygge.connectors.files.reading.pieces import FileFacts, Piece, pack, pieces_of
 from hygge.errors import HomeError
-from hygge.files.faults import BusyDiskError, disk_error
-from hygge.files.layout import DataFile
-from hygge.files.pieces import FileFacts, Piece, pack, pieces_of
 from hygge.testing.cases import assert_same, plain_table
 from hygge.testing.homes import read_entity
 from hygge.testing.moving import open_files

@@ -15,10 +15,10 @@ import pytest
 from moves import ROWS, a_request, expected_rows, move, store_at
 
 from hygge.connector import Mode, Store
+from hygge.connectors.files.local import durable
+from hygge.connectors.files.local.owner import Owner
 from hygge.errors import CommitUnknownError, StoreError
-from hygge.files import durable
-from hygge.files.owner import Owner
-from hygge.model import Commit, Split
+from hygge.values.model import Commit, Split
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_an_adopted_directory_is_appended_to(store: Store, live: Path) -> None:
 def test_an_adopted_directory_is_moved_aside_by_a_replace(
     store: Store, live: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hygge.files.recovery.LISTING_GRACE", 0.0)
+    monkeypatch.setattr("hygge.connectors.files.local.recovery.LISTING_GRACE", 0.0)
     live.mkdir(parents=True)
     (live / "notes.txt").write_text("mine")
     move(store, a_request(Mode.REPLACE, adopt=True))
@@ -486,7 +486,7 @@ def test_a_commit_that_counts_other_rows_than_its_parts_is_refused(store: Store)
 def test_the_generation_before_is_kept_and_older_ones_go(
     store: Store, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hygge.files.recovery.READER_GRACE", 0.0)
+    monkeypatch.setattr("hygge.connectors.files.local.recovery.READER_GRACE", 0.0)
     for _ in range(4):
         move(store, a_request(Mode.REPLACE))
     assert json.loads((state / "previous-3" / "_hygge.json").read_text())["seq"] == 3

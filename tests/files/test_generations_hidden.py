@@ -9,8 +9,8 @@ import pytest
 from moves import a_request, expected_rows, move, store_at
 
 from hygge.connector import Mode, Split, Store
-from hygge.files.place import Place
-from hygge.files.recovery import recover
+from hygge.connectors.files.local.place import Place
+from hygge.connectors.files.local.recovery import recover
 
 TYPES = ("parquet", "csv", "jsonl")
 
@@ -24,7 +24,7 @@ def everywhere(root: Path, kind: str) -> list[tuple[int, int]]:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hygge.files.recovery.LISTING_GRACE", 0.0)
+    monkeypatch.setattr("hygge.connectors.files.local.recovery.LISTING_GRACE", 0.0)
 
 
 def bare(root: Path, kind: str) -> None:

@@ -58,7 +58,7 @@ def test_a_name_of_an_old_generation_never_opens_a_new_file(tmp_path: Path) -> N
 def test_a_directory_held_open_keeps_its_files_over_several_commits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hygge.files.recovery.LISTING_GRACE", 0.0)
+    monkeypatch.setattr("hygge.connectors.files.local.recovery.LISTING_GRACE", 0.0)
     store = store_at(tmp_path, "parquet")
     move(store, a_request(Mode.REPLACE))
     held = os.open(tmp_path / "lake" / "users", os.O_RDONLY | os.O_DIRECTORY)

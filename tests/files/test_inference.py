@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hygge.files.inference import Guess, candidates
+from hygge.connectors.files.text.inference import Guess, candidates
 
 
 def guess(texts: Sequence[str | None], block: int = 1000) -> Guess:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest
+from hygge.connectors.files.text import json_documents
+from hygge.connectors.files.text.blocks import Block
 from hygge.errors import HomeError
-from hygge.files import json_documents
-from hygge.files.blocks import Block
 
 
 def move(place: Path, content: bytes, batch_bytes: int = 2**20) -> list[dict[str, object]]:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hygge.connectors.files.reading.faults import FileChangedError
+from hygge.connectors.files.reading.listing import Layout, natural_key, read_partitions
+from hygge.connectors.files.reading.patterns import PathPattern
 from hygge.errors import HomeError
-from hygge.files.faults import FileChangedError
-from hygge.files.layout import Layout, natural_key, read_partitions
-from hygge.files.patterns import PathPattern
 
 EXTENSIONS = (".dat",)
 PACKED = (".gz",)

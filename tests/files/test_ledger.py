@@ -19,15 +19,15 @@ from projects import HYGGE, write_project
 from typer.testing import CliRunner
 
 from hygge.cli.app import app
-from hygge.commits import dump_commit, load_commit
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest
-from hygge.coordinator import Stop, run
+from hygge.connectors.files.reading.ledger import MOST_GONE, Listing
+from hygge.connectors.files.reading.listing import DataFile
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Selection, make_plan
 from hygge.errors import UsageError
-from hygge.files.layout import DataFile
-from hygge.files.ledger import MOST_GONE, Listing
-from hygge.model import Commit, Mode, Outcome, Result
-from hygge.plan import Selection, make_plan
 from hygge.project import Project
+from hygge.values.commits import dump_commit, load_commit
+from hygge.values.model import Commit, Mode, Outcome, Result
 
 APPEND = "home: files\nstore: lake\nmode: append\nincremental: files\n"
 
@@ -305,8 +305,8 @@ def test_stamps_of_an_older_hygge_are_known(tmp_path: Path) -> None:
 def test_the_middle_of_a_large_file_is_not_taken_on_trust(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hygge.files.ledger._DIGESTED_WHOLE", 10)
-    monkeypatch.setattr("hygge.files.ledger._END_BYTES", 4)
+    monkeypatch.setattr("hygge.connectors.files.reading.ledger._DIGESTED_WHOLE", 10)
+    monkeypatch.setattr("hygge.connectors.files.reading.ledger._END_BYTES", 4)
     path = tmp_path / "a"
     path.write_bytes(b"head" + b"1" * 20 + b"tail")
     first = Listing.of([DataFile(str(path), 28, 7, 1)], {}, str(tmp_path)).ledger

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hygge.files.moments import moment_format, moments
+from hygge.connectors.files.text.moments import moment_format, moments
 
 
 def read(text: str, *values: str) -> list[object] | None:

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from hygge.connectors.files.reading.fitting import Fitting, add_partitions, row_width, sliced
+from hygge.connectors.files.reading.listing import DataFile
+from hygge.connectors.files.reading.schemas import unify
 from hygge.errors import HomeError
-from hygge.files.fitting import Fitting, add_partitions, row_width, sliced
-from hygge.files.layout import DataFile
-from hygge.files.schemas import unify
 from hygge.testing.cases import CASES
-from hygge.widening import wider
+from hygge.types.widening import wider
 
 FILE = DataFile("/x/a.dat", 1, 1, 1)
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hygge.casting import exact_cast
 from hygge.connector import StoreConfig
+from hygge.connectors.files.formats import FileFormat
+from hygge.connectors.files.text.json_text import rows_text
+from hygge.connectors.files.text.values import count_outside_quotes, texts
+from hygge.connectors.files.writing.store import FileStoreConfig
 from hygge.errors import StoreError
-from hygge.files.formats import FileFormat
-from hygge.files.json_text import rows_text
-from hygge.files.store import FileStoreConfig
-from hygge.files.text import count_outside_quotes, texts
-from hygge.unfit import UnfitError
+from hygge.types.casting import exact_cast
+from hygge.types.unfit import UnfitError
 
 NO_CLOCK = pa.array([1, -13_899_000], pa.int64()).view(pa.time64("us"))
 

@@ -7,7 +7,7 @@ import pytest
 from moves import a_request, store_at
 
 from hygge.errors import StoreError
-from hygge.model import Mode
+from hygge.values.model import Mode
 
 
 def test_all_columns_that_a_store_cannot_hold_are_named_at_once(tmp_path: Path) -> None:

@@ -17,13 +17,9 @@ from guards import (
     times,
 )
 
-from hygge import (
-    backfill,
-    history,
-    increment,
-    plan,
-    preparing,
-)
+from hygge.engine import plan, preparing
+from hygge.incremental import backfill, increment
+from hygge.incremental import past as history
 from hygge.project import modes
 
 MANY = pa.table({"id": range(10_001), "at": [5] * 10_001})

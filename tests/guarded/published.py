@@ -21,15 +21,14 @@ from guards import (
     out,
 )
 
-from hygge import (
-    shape,
-    staging,
-)
-from hygge.files import merging as files_merging
-from hygge.files import settling, storing
-from hygge.files import target as files_target
-from hygge.sql import merging, target
-from hygge.sql.lite import catalog as lite_catalog
+from hygge.connectors.files.writing import merging as files_merging
+from hygge.connectors.files.writing import settling
+from hygge.connectors.files.writing import store as storing
+from hygge.connectors.files.writing import target as files_target
+from hygge.connectors.sql import merging, target
+from hygge.connectors.sqlite import catalog as lite_catalog
+from hygge.engine import staging
+from hygge.transform import shape
 
 LAST_TWICE = [*ABC, (3, "C", 3)]
 

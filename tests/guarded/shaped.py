@@ -16,17 +16,12 @@ from guards import (
     out,
 )
 
-from hygge import (
-    checks,
-    contract,
-    derived,
-    guards,
-    preparing,
-    quarantine,
-    shape,
-)
+from hygge.connectors.sqlite import values
+from hygge.engine import preparing
+from hygge.incremental import guards
 from hygge.project import lockfile, modes, shaping
-from hygge.sql.lite import values
+from hygge.transform import checks, derived, quarantine, shape
+from hygge.transform import schema_contract as contract
 
 
 def nullable(is_nullable: bool, value: str | None) -> pa.Table:

@@ -20,13 +20,11 @@ from guards import (
     undo,
 )
 
-from hygge import (
-    marking,
-)
 from hygge.cli import going, state
-from hygge.files import generations
-from hygge.files import target as files_target
-from hygge.sql import keeping
+from hygge.connectors.files.local import generations
+from hygge.connectors.files.writing import target as files_target
+from hygge.connectors.sql import keeping
+from hygge.operations import state as marking
 
 
 def _edit(scene: Scene) -> None:

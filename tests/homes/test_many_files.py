@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from projects import write_project
 
-from hygge.coordinator import Stop, run
-from hygge.model import Outcome, Result
-from hygge.plan import Selection, make_plan
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Selection, make_plan
 from hygge.project import Project
+from hygge.values.model import Outcome, Result
 
 
 def go(root: Path, kind: str, settings: str = "", path: str = "in") -> Outcome:

@@ -12,18 +12,18 @@ import pytest
 from servers import needs_driver
 from tsql import Notebook, assert_tsql
 
-from hygge.catalog import connector_types
 from hygge.connector import Finding, HomeConfig, ProjectContext, ReadRequest
+from hygge.connectors.mssql import catalog, examining
+from hygge.connectors.mssql.catalog import Column, bracketed, written_type
+from hygge.connectors.mssql.config import TdsSettings
+from hygge.connectors.mssql.connecting import SESSION, Rows
+from hygge.connectors.mssql.faults import fault, is_passing
+from hygge.connectors.mssql.source import TdsSource, begin
+from hygge.connectors.mssql.types import reading_of
+from hygge.connectors.sql.names import TableName
+from hygge.connectors.sql.reading import UnsafeError, convert
 from hygge.errors import HomeError
-from hygge.sql.names import TableName
-from hygge.sql.reading import UnsafeError, convert
-from hygge.sql.tds import catalog, examining
-from hygge.sql.tds.catalog import Column, bracketed, written_type
-from hygge.sql.tds.connecting import SESSION, Rows
-from hygge.sql.tds.faults import fault, is_passing
-from hygge.sql.tds.settings import TdsSettings
-from hygge.sql.tds.source import TdsSource, begin
-from hygge.sql.tds.types import reading_of
+from hygge.operations.catalog import connector_types
 
 NOWHERE = {"type": "mssql", "host": "127.0.0.1", "port": 1, "database": "app"}
 LOGIN = {"user": "sa", "password": "geheim;}x", "connect_timeout": 1}
@@ -308,7 +308,7 @@ def test_the_driver_has_what_is_called_of_it() -> None:
 def test_what_a_person_is_told_of_the_isolation(monkeypatch: pytest.MonkeyPatch) -> None:
     from contextlib import nullcontext
 
-    from hygge.sql.tds.home import MssqlHome
+    from hygge.connectors.mssql.home import MssqlHome
 
     def findings(state: int) -> list[Finding]:
         version = ("SQL Server\nmore", 3, 16, "sa", "a]b")

@@ -11,10 +11,10 @@ import pytest
 from projects import write_project
 
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, Source
-from hygge.coordinator import Stop, run
-from hygge.model import Failure
-from hygge.plan import Selection, make_plan
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Selection, make_plan
 from hygge.project import Project
+from hygge.values.model import Failure
 
 
 def read(source: Source) -> pa.Table:

@@ -17,13 +17,13 @@ from pydantic import ValidationError
 from servers import Postgres, schema_name
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
+from hygge.connectors.odbc import asking
+from hygge.connectors.odbc.asking import Column
+from hygge.connectors.odbc.config import OdbcSettings
+from hygge.connectors.odbc.dialects import dialect_of
+from hygge.connectors.odbc.source import OdbcSource
+from hygge.connectors.sql.reading import UnsafeError
 from hygge.errors import HomeError
-from hygge.sql.odb import asking
-from hygge.sql.odb.asking import Column
-from hygge.sql.odb.dialects import dialect_of
-from hygge.sql.odb.settings import OdbcSettings
-from hygge.sql.odb.source import OdbcSource
-from hygge.sql.reading import UnsafeError
 from hygge.testing import HomeSuite
 from hygge.testing.homes import read_split
 

@@ -12,10 +12,10 @@ import pytest
 from projects import write_project
 from pyarrow import orc
 
-from hygge.coordinator import Stop, run
-from hygge.model import Outcome, Result
-from hygge.plan import Selection, make_plan
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Selection, make_plan
 from hygge.project import Project
+from hygge.values.model import Outcome, Result
 
 LIMIT = 2**20
 

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest
-from hygge.contract import agree
 from hygge.errors import HomeError, StoreError
-from hygge.model import Mode
-from hygge.settings import SchemaContract
-from hygge.unfit import fit_schema, repeated
+from hygge.settings.move import SchemaContract
+from hygge.transform.schema_contract import agree
+from hygge.types.unfit import fit_schema, repeated
+from hygge.values.model import Mode
 
 
 def schema_of(place: Path, text: str, **settings: object) -> pa.Schema:

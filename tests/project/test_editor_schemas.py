@@ -16,9 +16,7 @@ from jsonschema import Draft7Validator
 from projects import least, least_words
 from pydantic import BaseModel
 
-from hygge import homes, stores
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
-from hygge.described import description_of
 from hygge.project.assembly import Assembly
 from hygge.project.checking import layers_of
 from hygge.project.diagnostics import Diagnostic
@@ -29,18 +27,19 @@ from hygge.project.parse import parse
 from hygge.project.schema import keys_of
 from hygge.project.tree import Node, plain
 from hygge.project.variables import Variables
-from hygge.redact import forget
 from hygge.scaffold.connectors import NewConnector, connector_files
 from hygge.scaffold.init import ProjectOptions, project_files
-from hygge.settings import MoveSettings
+from hygge.settings.move import MoveSettings
+from hygge.values.described import description_of
+from hygge.values.redact import forget
 
 ROOT = Path(__file__).resolve().parents[2]
 Data = dict[str, Any]
 
 BUILT_IN = [
-    (folder.name.removesuffix("s"), module.stem)
-    for folder in (Path(homes.__path__[0]), Path(stores.__path__[0]))
-    for module in sorted(folder.glob("[!_]*.py"))
+    (kind, name)
+    for kind, registry in (("home", HomeConfig.registry), ("store", StoreConfig.registry))
+    for name in sorted(registry.built_in())
 ]
 SOUND: dict[str, Data] = {
     "project": {"name": "test"},

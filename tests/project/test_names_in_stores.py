@@ -9,8 +9,8 @@ from boxes import Write
 
 from hygge.connector import ProjectContext, StoreConfig, WriteRequest
 from hygge.errors import StoreError
-from hygge.model import Mode
 from hygge.project import check
+from hygge.values.model import Mode
 
 FILES = "type: parquet\npath: out\n"
 

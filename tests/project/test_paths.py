@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from boxes import Write
 
-from hygge.plan import Selection, make_plan
+from hygge.engine.plan import Selection, make_plan
 from hygge.project import Project, ProjectError, check
 
 HOMES = ("csv", "jsonl", "parquet", "arrow", "orc", "sqlite", "duckdb")

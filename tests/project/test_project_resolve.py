@@ -8,8 +8,8 @@ import pytest
 from boxes import BinHomeConfig, BinStoreConfig, Write
 
 from hygge.errors import UsageError
-from hygge.model import Mode
 from hygge.project import Project, ProjectError, check
+from hygge.values.model import Mode
 
 
 def test_a_flow_takes_its_name_as_entity_and_the_types_defaults(write: Write) -> None:

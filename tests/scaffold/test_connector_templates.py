@@ -9,7 +9,6 @@ import pytest
 from projects import least, least_words
 from pydantic import BaseModel
 
-from hygge import homes, stores
 from hygge.connector import HomeConfig, StoreConfig
 from hygge.project.parse import parse
 from hygge.project.schema import keys_of, validate
@@ -19,9 +18,9 @@ from hygge.scaffold.connectors import NewConnector, connector_files
 from hygge.scaffold.templates import built_in_kinds
 
 TYPES: list[tuple[str, str]] = [
-    (folder.name.removesuffix("s"), module.stem)
-    for folder in (Path(homes.__path__[0]), Path(stores.__path__[0]))
-    for module in sorted(folder.glob("[!_]*.py"))
+    (kind, name)
+    for kind, registry in (("home", HomeConfig.registry), ("store", StoreConfig.registry))
+    for name in sorted(registry.built_in())
 ]
 every_type = pytest.mark.parametrize(("kind", "type_name"), TYPES)
 

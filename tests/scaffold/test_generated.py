@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from projects import least, write_project
 from pydantic import BaseModel
 
-from hygge import homes, stores
 from hygge.connector import HomeConfig, StoreConfig
 from hygge.errors import UsageError
 from hygge.project import Project, check
@@ -29,9 +28,9 @@ from hygge.scaffold.naming import lawful_name
 from hygge.scaffold.together import check_together
 
 TYPES = [
-    (folder.name.removesuffix("s"), module.stem)
-    for folder in (Path(homes.__path__[0]), Path(stores.__path__[0]))
-    for module in sorted(folder.glob("[!_]*.py"))
+    (kind, name)
+    for kind, registry in (("home", HomeConfig.registry), ("store", StoreConfig.registry))
+    for name in sorted(registry.built_in())
 ]
 ODD_NAMES = [
     "no",

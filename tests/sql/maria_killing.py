@@ -22,12 +22,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from servers import Mysql, schema_name
 
 from hygge.connector import Mode, ProjectContext, Span, Split, Store, StoreConfig, WriteRequest
-from hygge.requests import DELETED_AT
-from hygge.sql.maria.connecting import Rows
-from hygge.sql.maria.loading import Loader
-from hygge.sql.pool import close_all
+from hygge.connectors.mysql.connecting import Rows
+from hygge.connectors.mysql.loading import Loader
+from hygge.connectors.sql.pool import close_all
 from hygge.testing.cases import plain_table
 from hygge.testing.moving import accepted, next_commit, write_request
+from hygge.values.requests import DELETED_AT
 
 ROWS = 40
 WHOLE = ("append", "replace")

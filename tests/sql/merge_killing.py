@@ -37,10 +37,10 @@ from hygge.connector import (
     Target,
     WriteRequest,
 )
-from hygge.sql.duck import faults as duck
-from hygge.sql.duck.writing import DuckTarget
-from hygge.sql.lite import connecting as lite
-from hygge.sql.pool import close_all
+from hygge.connectors.duckdb import faults as duck
+from hygge.connectors.duckdb.writing import DuckTarget
+from hygge.connectors.sql.pool import close_all
+from hygge.connectors.sqlite import connecting as lite
 
 Rows = list[tuple[int, str, bool]]
 """Rows as `id`, `name`, and whether they are marked as gone."""

@@ -22,9 +22,9 @@ from adbc_driver_manager import dbapi
 from servers import Postgres, schema_name
 
 from hygge.connector import Mode, ProjectContext, Store, StoreConfig
-from hygge.sql.pg.connecting import Rows
-from hygge.sql.pg.writing import PgTarget
-from hygge.sql.pool import close_all
+from hygge.connectors.postgres.connecting import Rows
+from hygge.connectors.postgres.writing import PgTarget
+from hygge.connectors.sql.pool import close_all
 from hygge.testing.cases import plain_table
 from hygge.testing.moving import write, write_request
 

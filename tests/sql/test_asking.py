@@ -13,11 +13,11 @@ from projects import write_project
 from undo_places import Place, open_place
 
 from hygge.connector import StoreConfig
-from hygge.coordinator import Stop, run
-from hygge.model import Failure, Outcome, Result
-from hygge.plan import Selection, make_plan
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Selection, make_plan
 from hygge.project import Project
-from hygge.requests import ProjectContext
+from hygge.values.model import Failure, Outcome, Result
+from hygge.values.requests import ProjectContext
 
 DAY1 = [(1, "a"), (2, "b"), (3, "c")]
 DAY2 = [(3, "C"), (4, "d"), (-5, "e"), (-6, "f")]

@@ -20,12 +20,12 @@ import pyarrow as pa
 import pytest
 
 from hygge.connector import Home, HomeConfig, Mode, ProjectContext, ReadRequest, Store, StoreConfig
-from hygge.contract import agree, typed
 from hygge.errors import HomeError, StoreError
-from hygge.model import Span, Split
-from hygge.settings import SchemaContract
+from hygge.settings.move import SchemaContract
 from hygge.testing.homes import read_split
 from hygge.testing.moving import next_commit, write, write_request
+from hygge.transform.schema_contract import agree, typed
+from hygge.values.model import Span, Split
 
 APPEND = Mode.APPEND
 

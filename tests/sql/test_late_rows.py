@@ -21,17 +21,17 @@ from poolers import let_in
 from servers import Mysql, Postgres, mysql_login, schema_name
 
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
-from hygge.coordinator import Stop, run
+from hygge.connectors.mysql import bounding as maria_bounding
+from hygge.connectors.postgres import bounding
+from hygge.connectors.sql import waiting
+from hygge.connectors.sql.pool import close_all
+from hygge.connectors.sql.zones import on_the_wall
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Move, Plan
 from hygge.errors import HomeError
-from hygge.model import Outcome, Result
-from hygge.plan import Move, Plan
-from hygge.settings import MoveSettings
-from hygge.sql import waiting
-from hygge.sql.maria import bounding as maria_bounding
-from hygge.sql.pg import bounding
-from hygge.sql.pool import close_all
-from hygge.sql.zones import on_the_wall
+from hygge.settings.move import MoveSettings
 from hygge.testing.homes import read_split
+from hygge.values.model import Outcome, Result
 
 
 class Alone(Postgres):

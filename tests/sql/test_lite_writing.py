@@ -13,11 +13,11 @@ import pytest
 from lite_tables import opened, run
 
 from hygge.connector import Mode, ProjectContext, Store, StoreConfig
-from hygge.contract import agree, typed
 from hygge.errors import StoreError
-from hygge.model import Span, Split
-from hygge.settings import SchemaContract
+from hygge.settings.move import SchemaContract
 from hygge.testing.moving import accepted, next_commit, write, write_request
+from hygge.transform.schema_contract import agree, typed
+from hygge.values.model import Span, Split
 
 APPEND = Mode.APPEND
 

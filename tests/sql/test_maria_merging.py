@@ -12,13 +12,13 @@ import pytest
 from servers import Mysql
 
 from hygge.connector import Commit, Mode, ProjectContext, Span, Split, Store, StoreConfig
+from hygge.connectors.mysql import config as settings
+from hygge.connectors.sql.chain import Chain
 from hygge.errors import StoreError
-from hygge.requests import DELETED_AT
-from hygge.sql.chain import Chain
-from hygge.sql.maria import settings
 from hygge.testing.cases import plain_table
 from hygge.testing.merging import merging, things
 from hygge.testing.moving import accepted, next_commit, write, write_request
+from hygge.values.requests import DELETED_AT
 
 Row = tuple[Any, ...]
 

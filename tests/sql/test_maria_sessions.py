@@ -24,11 +24,11 @@ from hygge.connector import (
     Store,
     StoreConfig,
 )
+from hygge.connectors.mysql import config as maria_settings
+from hygge.connectors.mysql.config import difference
+from hygge.connectors.mysql.faults import fault, is_passing
 from hygge.errors import HomeError, StoreError
-from hygge.processes import label
-from hygge.sql.maria import settings as maria_settings
-from hygge.sql.maria.faults import fault, is_passing
-from hygge.sql.maria.settings import difference
+from hygge.runtime.processes import label
 from hygge.testing.cases import plain_table
 from hygge.testing.homes import read_split
 from hygge.testing.moving import write, write_request

@@ -25,16 +25,16 @@ from servers import Mysql
 from test_maria_reading import home_of
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Source, StoreConfig
-from hygge.coordinator import Stop, run
+from hygge.connectors.mysql import reading, splitting
+from hygge.connectors.mysql.connecting import session
+from hygge.connectors.mysql.ranges import Piece, edges
+from hygge.connectors.sql.pool import close_all
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Move, Plan
 from hygge.errors import HomeError
-from hygge.model import Result, Span, Split
-from hygge.plan import Move, Plan
-from hygge.settings import MoveSettings
-from hygge.sql.maria import reading, splitting
-from hygge.sql.maria.connecting import session
-from hygge.sql.maria.ranges import Piece, edges
-from hygge.sql.pool import close_all
+from hygge.settings.move import MoveSettings
 from hygge.testing.homes import read_split
+from hygge.values.model import Result, Span, Split
 
 ROWS = 20_000
 

@@ -17,8 +17,8 @@ from proxies import once, proxy
 from servers import Mysql
 
 from hygge.connector import Commit, Mode, ProjectContext, Split, Store, StoreConfig, WriteRequest
+from hygge.connectors.mysql import outcome, writing
 from hygge.errors import CommitUnknownError, StoreError
-from hygge.sql.maria import outcome, writing
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
 from hygge.testing.moving import accepted, next_commit, write, write_request
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from hygge.connectors.mssql.faults import is_passing as mssql_passes
+from hygge.connectors.odbc.asking import DriverError
+from hygge.connectors.odbc.faults import is_passing as odbc_passes
+from hygge.connectors.postgres.faults import fault, is_full, is_passing
 from hygge.errors import HomeError
-from hygge.sql.odb.asking import DriverError
-from hygge.sql.odb.faults import is_passing as odbc_passes
-from hygge.sql.pg.faults import fault, is_full, is_passing
-from hygge.sql.tds.faults import is_passing as mssql_passes
 
 PASSING = [
     "FATAL:  the database system is starting up",

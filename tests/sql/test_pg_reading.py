@@ -14,8 +14,8 @@ from proxies import proxy
 from servers import Postgres
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
+from hygge.connectors.postgres import reading
 from hygge.errors import HomeError
-from hygge.sql.pg import reading
 from hygge.testing.homes import read_entity, read_split
 
 

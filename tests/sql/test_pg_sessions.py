@@ -30,11 +30,11 @@ from hygge.connector import (
     StoreConfig,
     Target,
 )
+from hygge.connectors.postgres import sessions
+from hygge.connectors.postgres.faults import is_passing
+from hygge.connectors.sql.pool import close_all
 from hygge.errors import HomeError, StoreError
-from hygge.processes import label
-from hygge.sql.pg import sessions
-from hygge.sql.pg.faults import is_passing
-from hygge.sql.pool import close_all
+from hygge.runtime.processes import label
 from hygge.testing.cases import plain_table
 from hygge.testing.homes import read_split
 from hygge.testing.moving import write, write_request
@@ -283,7 +283,7 @@ def test_staging_of_a_dead_run_that_somebody_reads_is_left_for_later(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hygge.sql.pg import settings
+    from hygge.connectors.postgres import config as settings
 
     monkeypatch.setitem(settings._WAITS, "lock_timeout", "300ms")
 

@@ -24,8 +24,8 @@ from hygge.connector import (
     StoreConfig,
     WriteRequest,
 )
+from hygge.connectors.postgres import writing
 from hygge.errors import CommitUnknownError, StoreError
-from hygge.sql.pg import writing
 from hygge.testing.cases import plain_table
 from hygge.testing.moving import accepted, next_commit, write, write_request
 

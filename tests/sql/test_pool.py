@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from hygge.sql.pool import Kind, Pool, Reserved
+from hygge.connectors.sql.pool import Kind, Pool, Reserved
 
 
 class Wire:

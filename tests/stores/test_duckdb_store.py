@@ -7,7 +7,7 @@ import duckdb
 import pyarrow as pa
 
 from hygge.connector import ProjectContext, Store, StoreConfig
-from hygge.sql.duck.instances import cursor_of_open
+from hygge.connectors.duckdb.instances import cursor_of_open
 from hygge.testing import StoreSuite
 from hygge.testing.merging import MergeCases
 

@@ -16,8 +16,8 @@ import test_orc_store
 import test_parquet_store
 
 from hygge.connector import Store
+from hygge.connectors.files.writing.ranges import Range, ranges
 from hygge.errors import Cancelled
-from hygge.files.ranges import Range, ranges
 from hygge.testing import FileStoreSuite
 from hygge.testing.merging import MergeCases, merging, things
 from hygge.testing.moving import write
@@ -92,7 +92,7 @@ class TestParquetMerges(Merges):
             spans.append(len(found))
             return found
 
-        monkeypatch.setattr("hygge.files.merging.ranges", counted)
+        monkeypatch.setattr("hygge.connectors.files.writing.merging.ranges", counted)
         keys = ("number", "text") if key == "both" else (key,)
         chance, model = random.Random(key), dict[Any, list[Any]]()
         for _ in range(3):

@@ -29,12 +29,12 @@ from hygge.connector import (
     StoreConfig,
     WriteRequest,
 )
+from hygge.connectors.mssql import comparing
+from hygge.connectors.mssql.comparing import Held
+from hygge.connectors.mssql.connecting import Rows
+from hygge.connectors.mssql.merging import _parameter
+from hygge.connectors.mssql.writing import TdsTarget
 from hygge.errors import StoreError
-from hygge.sql.tds import comparing
-from hygge.sql.tds.comparing import Held
-from hygge.sql.tds.connecting import Rows
-from hygge.sql.tds.merging import _parameter
-from hygge.sql.tds.writing import TdsTarget
 from hygge.testing import StoreSuite
 from hygge.testing.merging import MergeCases, merging, rows_of, things
 from hygge.testing.moving import (

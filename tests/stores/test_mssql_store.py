@@ -13,17 +13,17 @@ from servers import needs_driver
 from tsql import Notebook, assert_tsql
 
 from hygge.connector import Mode, ProjectContext, StoreConfig, WriteRequest
+from hygge.connectors.mssql import catalog, types, writing
+from hygge.connectors.mssql.config import TdsSettings
+from hygge.connectors.mssql.connecting import Rows
+from hygge.connectors.mssql.staging import Meter
+from hygge.connectors.mssql.writing import TdsTarget
+from hygge.connectors.sql.names import TableName
 from hygge.errors import StoreError
-from hygge.model import Part
-from hygge.sql.names import TableName
-from hygge.sql.tds import catalog, types, writing
-from hygge.sql.tds.connecting import Rows
-from hygge.sql.tds.settings import TdsSettings
-from hygge.sql.tds.staging import Meter
-from hygge.sql.tds.writing import TdsTarget
 from hygge.testing.cases import CASES, case_table, plain_table
 from hygge.testing.moving import next_commit, write_request
-from hygge.unfit import UnfitError
+from hygge.types.unfit import UnfitError
+from hygge.values.model import Part
 
 NOWHERE = {"type": "mssql", "host": "127.0.0.1", "port": 1, "database": "app"}
 PLACE = TableName("d]bo", "we]ird")

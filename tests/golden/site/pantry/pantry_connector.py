@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from hygge.connector import ProjectContext, Store, StoreConfig
-from hygge.model import Mode
+from hygge.values.model import Mode
 
 
 class GoldenPantryConfig(StoreConfig, type="pantry"):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from hygge.connector import ProjectContext, Store, StoreConfig
-from hygge.model import Mode
+from hygge.values.model import Mode
 
 
 class GoldenVaultConfig(StoreConfig, type="vault"):

@@ -1,0 +1,1 @@
+"""Arrow IPC files, also known as Feather."""

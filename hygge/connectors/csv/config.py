@@ -1,0 +1,287 @@
+"""What homes and stores of csv files say in YAML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from hygge.connector import HomeConfig, ProjectContext
+from hygge.connectors.files.formats import FileFormat
+from hygge.connectors.files.reading.listing import DataFile
+from hygge.connectors.files.text.decoding import Encoding
+from hygge.connectors.files.text.dialects import FALSE_VALUES, TRUE_VALUES, Dialect
+from hygge.connectors.files.text.home import TextHomeConfig
+from hygge.connectors.files.text.moments import FormatText, moment_format
+from hygge.connectors.files.text.numbers import NumberFormat
+from hygge.connectors.files.text.tidying import AUTO, Rules
+from hygge.connectors.files.text.values import (
+    Compression,
+)
+from hygge.connectors.files.writing.store import FileStoreConfig
+from hygge.settings.move import Names
+from hygge.types.names import TypeName, arrow_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from hygge.connectors.csv.home import CsvHome
+
+Formats = Annotated[
+    tuple[FormatText, ...],
+    BeforeValidator(
+        lambda value: [value] if isinstance(value, str) else value,
+        json_schema_input_type=str | tuple[str, ...],
+    ),
+]
+"""A list of formats; one may stand alone."""
+
+
+class CsvHomeConfig(TextHomeConfig, type="csv"):
+    """Reads delimited text: comma, tab or any other separated values."""
+
+    extensions: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=8)] | None = None
+    """What stands between two values, one character or several.
+
+    By default a comma, a tab in files that end in `.tsv`, or what a first line `sep=;` says.
+    """
+    check_delimiter: bool = True
+    """Refuse a file whose lines would all be split alike, into more values, at another delimiter.
+
+    With a declared `delimiter` only a file of one column whose header another one would split.
+    """
+    quote: str | None = '"'
+    """What stands around values that hold delimiters or line ends; `none` when nothing does."""
+    escape: str | None = None
+    """What stands before a character that is to be taken literally; nothing by default."""
+    double_quote: bool = True
+    """Whether two quotes inside of a quoted value stand for one."""
+    stray_quotes: Literal["fail", "keep"] = "fail"
+    """A value with text after its closing quote: fail, or keep it to the letter, with quotes."""
+    spaces_around_quotes: Literal["skip", "keep"] = "skip"
+    """Whether spaces between a delimiter and a quoted value are left out, or part of the value."""
+    header: bool | None = None
+    """Whether the first line holds the names; by default it does, unless `names` are given."""
+    names: Names = ()
+    """The columns' names, in order; they replace those of a header."""
+    skip_rows: int = Field(default=0, ge=0)
+    """How many lines to pass over at the beginning of each file, before the header."""
+    skip_footer: Annotated[int, Field(ge=0)] | Literal["auto"] = AUTO
+    """How many lines to leave out at the end of each file.
+
+    By default (`auto`) last lines such as `Total: 2 rows`, where they hold no delimiter, the file
+    has several columns and the line cannot be a row that is cut off.
+    """
+    comment: Annotated[str, Field(min_length=1, max_length=8)] | None = AUTO
+    """What lines begin with that are left out, such as `#`; `none` when no line is a comment.
+
+    By default (`auto`) `#`, where the line holds no delimiter and the file has several columns.
+    """
+    short_rows: Literal["fail", "pad"] = "fail"
+    """Rows that lack their last values: fail, or fill them with nulls."""
+    trailing_delimiters: Literal["auto", "drop", "fail"] = AUTO
+    """Empty values after the last column: leave them out if each row has them (`auto`), leave them
+    out wherever they are (`drop`), or fail."""
+    encoding: Encoding = "utf-8"
+    """The files' encoding, e.g. utf-16, latin-1, cp1252."""
+    null_values: tuple[str, ...] = ("",)
+    """Texts that mean null where they stand unquoted; a quoted value is never null.
+
+    Quotes around nothing are null in columns that are declared as another type than text.
+    """
+    true_values: tuple[str, ...] = ()
+    """Words that mean true, in place of true, yes, y, t, on and 1 in columns declared as bool."""
+    false_values: tuple[str, ...] = ()
+    """Words that mean false, in place of false, no, n, f, off and 0."""
+    types: dict[str, TypeName] = Field(default_factory=dict)
+    """Types of columns, by name; a value that does not fit fails the move, naming its line."""
+    decimal_point: Literal[".", ","] = "."
+    """What separates the whole part of a number from its decimals."""
+    thousands: Literal[",", ".", " ", "'", "_"] | None = None
+    """What groups the digits of numbers, such as the commas of `1,234,567.50`."""
+    number_affixes: tuple[Annotated[str, Field(pattern=r"^[^-+0-9.,()]+$")], ...] = ()
+    """What stands before or after numbers and is left out, such as `$` or `%` (`45%` is 45)."""
+    timestamp_formats: Formats | dict[str, Formats] = ()
+    """Ways to write dates, times and timestamps besides ISO 8601, e.g. `%d/%m/%Y %H:%M`.
+
+    A list is for every column whose texts look so. `{column: format}` is for these columns only,
+    and a value of them that does not fit fails the move, naming its line. A day that does not
+    exist, such as 31/02/2024, never fits.
+    """
+    infer: bool = True
+    """Whether columns without a declared type get one from their values; else they are text."""
+
+    @field_validator("delimiter", mode="before")
+    @classmethod
+    def _read_tab(cls, value: object) -> object:
+        return "\t" if value in ("tab", "\\t") else value
+
+    @field_validator("quote", "comment", mode="before")
+    @classmethod
+    def _read_none(cls, value: object) -> object:
+        return None if value == "none" else value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _check_delimiter(cls, value: str | None) -> str | None:
+        if value is not None and any(mark.isalnum() or mark in "\r\n" for mark in value):
+            raise ValueError("one character or several, no letter, digit or line end")
+        return value
+
+    @field_validator("quote", "escape")
+    @classmethod
+    def _check_mark(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if len(value) == 1 and value.isascii() and not value.isalnum() and value not in "\r\n":
+            return value
+        raise ValueError("one character of ASCII, no letter, digit or line end")
+
+    @field_validator("types")
+    @classmethod
+    def _check_types(cls, types: dict[str, str]) -> dict[str, str]:
+        for name, kind in types.items():
+            if kind.startswith("list("):
+                raise ValueError(f"column '{name}': text with delimiters holds no lists")
+        return types
+
+    @model_validator(mode="after")
+    def _check_marks_differ(self) -> Self:
+        marks = [m for m in (self.delimiter or ",", self.quote, self.escape) if m is not None]
+        if len(set(marks)) < len(marks):
+            raise ValueError("delimiter, quote and escape must differ from each other")
+        if self.thousands == self.decimal_point:
+            raise ValueError("thousands and decimal_point must differ from each other")
+        if set(self.true_values) & set(self.false_values):
+            raise ValueError("no word can stand in true_values and in false_values")
+        if self.header is False and not self.names and self.types:
+            raise ValueError("types need the columns' names; give them as `names`")
+        return self
+
+    @model_validator(mode="after")
+    def _check_formats(self) -> Self:
+        if not isinstance(self.timestamp_formats, dict):
+            return self
+        for name, texts in self.timestamp_formats.items():
+            kinds = {moment_format(text).kind for text in texts}
+            if not texts:
+                raise ValueError(f"timestamp_formats: column '{name}' has no format")
+            if len(kinds - {"date"}) > 1 or kinds == {"date", "time"}:
+                raise ValueError(
+                    f"timestamp_formats: those of column '{name}' are of several types"
+                )
+            declared = self.types.get(name, min(kinds))
+            if not declared.startswith(("date", "time")):
+                raise ValueError(f"column '{name}' has a timestamp format, but is {declared}")
+        return self
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first line is no data."""
+        return not self.names if self.header is None else self.header
+
+    def dialect(self, file: DataFile) -> Dialect:
+        """Return how `file` is written."""
+        is_tabbed = file.path.lower().removesuffix(file.compression).endswith(".tsv")
+        return Dialect(
+            delimiter=self.delimiter or ("\t" if is_tabbed else ","),
+            quote=self.quote,
+            escape=self.escape,
+            has_doubled_quotes=self.double_quote,
+            skips_spaces=self.spaces_around_quotes == "skip",
+            keeps_stray_quotes=self.stray_quotes == "keep",
+            null_values=self.null_values,
+            decimal_point=self.decimal_point,
+            true_values=self.true_values or TRUE_VALUES,
+            false_values=self.false_values or FALSE_VALUES,
+        )
+
+    def rules(self) -> Rules:
+        """Return what may stand in a file beside its records."""
+        return Rules(
+            self.comment, self.skip_footer == AUTO, self.short_rows, self.trailing_delimiters
+        )
+
+    def numbers(self) -> NumberFormat:
+        """Return how numbers are written."""
+        return NumberFormat(self.decimal_point, self.thousands, self.number_affixes)
+
+    def declared(self) -> dict[str, pa.DataType]:
+        """Return the types of columns that are not to be guessed: given, or those of a format."""
+        found = {name: arrow_type(kind) for name, kind in self.types.items()}
+        if isinstance(self.timestamp_formats, dict):
+            for name, texts in self.timestamp_formats.items():
+                kinds = {moment_format(text).kind for text in texts}
+                kind = kinds.pop() if len(kinds) == 1 else "timestamp"
+                found.setdefault(name, arrow_type(kind))
+        return found
+
+    def formats(self, name: str) -> tuple[str, ...]:
+        """Return the ways to write dates and times in a column."""
+        given = self.timestamp_formats
+        return given.get(name, ()) if isinstance(given, dict) else given
+
+    def home(self, context: ProjectContext) -> CsvHome:
+        """Return the home; touches nothing on the disk."""
+        from hygge.connectors.csv.home import CsvHome
+
+        return CsvHome(self, context)
+
+
+class CsvStoreConfig(FileStoreConfig, type="csv"):
+    """Writes CSV in UTF-8. Null is nothing between delimiters, an empty text is two quotes.
+
+    Floats have the shortest text that reads back as the same number, decimals all their digits,
+    dates and times ISO 8601; a time with a zone is written as that instant in UTC.
+    """
+
+    suffixes = (".csv", ".tsv", ".csv.gz", ".csv.zst", ".tsv.gz", ".tsv.zst")
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """What stands between two values: one character, such as `;` or a tab."""
+    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
+    """What encloses values that hold a delimiter, a quote or a line end; doubled inside."""
+    header: bool = True
+    """Begin every file with the names of the columns."""
+    null_text: str = ""
+    """What stands for null, never in quotes; a text that equals it is written in quotes."""
+    line_end: Literal["lf", "crlf"] = "lf"
+    """How lines end."""
+    compression: Compression = "none"
+    """How files are compressed: none, gzip (`.csv.gz`) or zstd (`.csv.zst`)."""
+
+    @model_validator(mode="after")
+    def _are_distinct(self) -> Self:
+        reserved = set("\r\n\0")
+        marks = self.delimiter + self.quote
+        if self.delimiter == self.quote or reserved & set(marks + self.null_text):
+            raise ValueError("delimiter and quote must differ, and neither can be a line end")
+        if any(mark.isalnum() or mark in "+-.:_" or not mark.isascii() for mark in marks):
+            raise ValueError("delimiter and quote cannot be characters that numbers or dates use")
+        if set(marks) & set(self.null_text):
+            raise ValueError("null_text cannot hold the delimiter or the quote")
+        return self
+
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
+        """Return the home that reads these files."""
+        inside = [] if held is None else [n for n in held.names if n not in self.partition_by]
+        names = [] if self.header else inside
+        return self.read_files_by(
+            CsvHomeConfig,
+            names=names,
+            infer=False,
+            null_values=[self.null_text],
+            check_delimiter=False,
+            comment=None,
+            skip_footer=0,
+            trailing_delimiters="fail",
+            spaces_around_quotes="keep",
+        )
+
+    def format(self) -> FileFormat:
+        """Return the format."""
+        from hygge.connectors.csv.store import CsvFormat
+
+        return CsvFormat(self)

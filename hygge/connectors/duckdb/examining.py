@@ -1,0 +1,26 @@
+"""What `hygge doctor` asks a DuckDB file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hygge.connector import Finding
+
+if TYPE_CHECKING:
+    from hygge.connectors.sql.chain import Run
+
+
+def examine_file(run: Run, file: Path) -> Iterator[Finding]:
+    """Yield what the file and the library say of themselves."""
+    version, memory = run("SELECT version(), current_setting('memory_limit')")[0]
+    size = file.stat().st_size
+    yield Finding(f"DuckDB {version} opens {file}, {size:,} bytes, with {memory} of memory")
+    wal = file.with_name(f"{file.name}.wal")
+    if wal.exists() and wal.stat().st_size > size:
+        yield Finding(
+            f"its log {wal.name} is larger than the file itself",
+            "warning",
+            "fold it in with  CHECKPOINT",
+        )

@@ -1,0 +1,119 @@
+"""A DuckDB file that is read, in one transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from hygge.connector import EntityFacts, Finding, Home, ProjectContext, ReadRequest, Source
+from hygge.connectors.duckdb import catalog
+from hygge.connectors.duckdb.config import DuckSettings
+from hygge.connectors.duckdb.examining import examine_file
+from hygge.connectors.duckdb.faults import Rows, is_passing
+from hygge.connectors.duckdb.reading import DuckSource
+from hygge.connectors.sql.names import matching, nearest, readings
+from hygge.errors import HomeError
+
+
+@dataclass(frozen=True, slots=True)
+class _Instant:
+    """One transaction that several entities are read from, one after the other."""
+
+    run: Rows
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+
+class DuckdbHome(Home):
+    """A DuckDB file."""
+
+    def __init__(self, config: DuckSettings, context: ProjectContext) -> None:
+        self._config = config
+        self._context = context
+        self.file = config.file(context)
+
+    def check(self) -> None:
+        """Open the file and ask something."""
+        with self._connected() as run:
+            run("SELECT 1")
+
+    def examine(self) -> Iterator[Finding]:
+        """Yield what the file and the library say of themselves."""
+        with self._connected() as run:
+            yield from examine_file(run, self.file)
+
+    def entities(self, pattern: str = "*") -> list[str]:
+        """Return the tables and views that match, without the schema `main`."""
+        with self._connected() as run:
+            names = [table.name for table in catalog.tables(run)]
+            return matching(names, pattern, catalog.DEFAULT_SCHEMA)
+
+    def survey(self, pattern: str = "*") -> list[EntityFacts]:
+        """Return columns, keys and estimated rows of all that match."""
+        default = catalog.DEFAULT_SCHEMA
+        with self._connected() as run:
+            tables = {table.name.shown(default): table for table in catalog.tables(run)}
+            names = matching([table.name for table in tables.values()], pattern, default)
+            return [_facts(run, name, tables[name]) for name in names]
+
+    @contextmanager
+    def open(self, request: ReadRequest) -> Iterator[Source]:
+        """Begin a transaction, or wait for a turn at the one that the flow holds."""
+        if isinstance(request.snapshot, _Instant):
+            with request.snapshot.turn:
+                yield self._source(request, request.snapshot.run)
+            return
+        with self._connected(request.entity) as run:
+            run("BEGIN TRANSACTION READ ONLY")
+            yield self._source(request, run)
+
+    @contextmanager
+    def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
+        """Hold a transaction open, at which moves take turns."""
+        with self._connected() as run:
+            run("BEGIN TRANSACTION READ ONLY")
+            catalog.tables(run)
+            yield _Instant(run)
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Return true where another process had the file."""
+        return is_passing(error)
+
+    def _source(self, request: ReadRequest, run: Rows) -> DuckSource:
+        source = DuckSource(request, run)
+        if request.query is not None:
+            return source.over_query(request.query)
+        return source.over_table(self._find(run, request.entity))
+
+    def _find(self, run: Rows, entity: str) -> catalog.Table:
+        tables = catalog.tables(run)
+        for name in readings(entity, catalog.DEFAULT_SCHEMA):
+            table = catalog.find(tables, name)
+            if table is not None:
+                return table
+        others = [table.name.shown(catalog.DEFAULT_SCHEMA) for table in tables]
+        raise HomeError(
+            f"{self.file} has no table '{entity}'{nearest(entity, others)}",
+            hint="list what is there with  hygge discover HOME",
+            code="HG506",
+        )
+
+    @contextmanager
+    def _connected(self, entity: str = "") -> Iterator[Rows]:
+        what = f"cannot read {entity or self.file}"
+        with self._config.connected(self._context, HomeError, what, writes=False) as run:
+            yield run
+
+
+def _facts(run: Rows, name: str, table: catalog.Table) -> EntityFacts:
+    """Return what can be told of a table; a view over tables that are gone has no columns."""
+    import pyarrow as pa
+
+    source = DuckSource(ReadRequest(name), run)
+    try:
+        source.over_table(table)
+    except HomeError:
+        return EntityFacts(name, pa.schema([]), kind=f"broken {table.kind}")
+    key, kind = source.primary_key, table.kind
+    return EntityFacts(name, source.schema, table.rows, key, kind, None, True)

@@ -1,0 +1,161 @@
+"""What a store of files needs to know of a file format to write it exactly."""
+
+from __future__ import annotations
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from hygge.errors import StoreError
+from hygge.runtime.system import explain, way_out
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BUFFER_BYTES = 32 * 2**20
+"""Arrow bytes that a format may hold back before it writes them."""
+
+
+class BatchWriter(Protocol):
+    """Writes batches of one schema into one file."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write a batch, or hold it back to write it with later ones."""
+
+    def close(self) -> None:
+        """Write what was held back and the footer; leave the file open."""
+
+
+class Sink:
+    """A file that a format writes to and cannot close, so that it can be synced afterwards.
+
+    A write that fails raises nothing, because drivers end the whole process when that happens
+    inside of them; `check` tells.
+    """
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._is_abandoned = False
+        self._error: OSError | None = None
+        self.written = 0
+        """Bytes that reached the file so far."""
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Append bytes; keep the error when that fails, and forget what comes after it."""
+        if not self._is_abandoned:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self._error = error
+                self.abandon()
+        size = memoryview(data).nbytes
+        self.written += size
+        return size
+
+    def tell(self) -> int:
+        """Return the position in the file."""
+        return self.written
+
+    def writable(self) -> bool:
+        """Return that this can be written."""
+        return True
+
+    def readable(self) -> bool:
+        """Return that this cannot be read."""
+        return False
+
+    def seekable(self) -> bool:
+        """Return that this is written from front to back."""
+        return False
+
+    def flush(self) -> None:
+        """Do nothing: whoever opened the file syncs it."""
+
+    def check(self) -> None:
+        """Raise the `OSError` of the write that failed, if one did."""
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Do nothing: whoever opened the file closes it."""
+
+    def abandon(self) -> None:
+        """Forget what is written from here on: even a dropped writer writes its footer."""
+        self._is_abandoned = True
+
+
+class FileFormat(ABC):
+    """One way to write a table into a file, with the settings that a store gives it."""
+
+    suffix: str
+    """What names of data files end with, from the first dot."""
+
+    @abstractmethod
+    def fit(self, kind: pa.DataType) -> pa.DataType:
+        """Return the type to write a column of `kind` as, the same wherever that is exact.
+
+        Raises `UnfitError` for a type that the format cannot hold exactly.
+        """
+
+    @abstractmethod
+    def open(self, sink: Sink, schema: pa.Schema, buffer_bytes: int) -> BatchWriter:
+        """Begin a file of `schema`, holding back at most about `buffer_bytes` of Arrow data."""
+
+    @abstractmethod
+    def count(self, path: Path) -> int:
+        """Return how many rows a finished file holds, read from the file."""
+
+    def schema_of(self, path: Path) -> pa.Schema | None:
+        """Return the schema that a file states; None for formats whose files state none."""
+        return None
+
+
+def map_type(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """Return `kind` with `leaf` applied to every type in it that has no types inside.
+
+    Lists, structs and maps keep their shape and the names of their fields. A struct without any is
+    a plain type.
+    """
+    import pyarrow as pa
+
+    def field(inner: pa.Field) -> pa.Field:
+        return inner.with_type(map_type(inner.type, leaf))
+
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(field(kind.value_field), kind.list_size)
+    if pa.types.is_large_list(kind):
+        return pa.large_list(field(kind.value_field))
+    if pa.types.is_list(kind):
+        return pa.list_(field(kind.value_field))
+    if pa.types.is_map(kind):
+        return pa.map_(field(kind.key_field), field(kind.item_field), keys_sorted=kind.keys_sorted)
+    if pa.types.is_struct(kind) and kind.num_fields:
+        return pa.struct([field(kind.field(i)) for i in range(kind.num_fields)])
+    return leaf(kind)
+
+
+@contextmanager
+def store_errors(doing: str) -> Iterator[None]:
+    """Turn what the system and pyarrow say while `doing` something into a `StoreError`."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot {doing}: {explain(error, doing)}", hint=way_out(error)) from error
+    except pa.ArrowException as error:
+        raise StoreError(f"cannot {doing}: {error}") from error
+
+
+def checksum(path: Path) -> str:
+    """Return the CRC-32 of a file as eight hexadecimal digits, read from the file."""
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            crc = zlib.crc32(block, crc)
+    return f"{crc:08x}"

@@ -1,0 +1,1 @@
+"""Which files are an entity, under which schema, and in which pieces they are read."""

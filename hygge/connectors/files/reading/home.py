@@ -1,0 +1,284 @@
+"""What every home of files shares: its settings, its listing, and reading its files in splits.
+
+A format adds a config class with `extensions`, and a `FileSource` that looks into one file
+(`look`) and yields the rows of one piece of it (`batches`). Everything else is here: which files
+are an entity, one schema over many files, partition columns, splits, batches of the wanted size,
+and the proof that no file changed while it was read.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import lru_cache, partial
+from itertools import islice
+from typing import TYPE_CHECKING, ClassVar
+
+from hygge.connector import Ability, Home, HomeConfig, ProjectContext, ReadRequest, Source
+from hygge.connectors.files.reading.faults import BusyDiskError, FileChangedError, NoColumnsError
+from hygge.connectors.files.reading.fitting import Fitting, add_partitions, sliced
+from hygge.connectors.files.reading.ledger import Listing, NothingNew
+from hygge.connectors.files.reading.listing import DataFile, Layout
+from hygge.connectors.files.reading.patterns import PathPattern
+from hygge.connectors.files.reading.pieces import FileFacts, Piece, pack, pieces_of, reading
+from hygge.connectors.files.reading.schemas import Spelling, check_related, unify
+from hygge.errors import HomeError
+from hygge.settings.move import LocalPath
+from hygge.types.names import arrow_type
+from hygge.types.sound import find_unsound
+from hygge.values.model import EntityFacts, Finding, Split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+_MOST_CLOSED = 5
+
+
+class FileHomeConfig(HomeConfig, ABC):
+    """Settings of every home that reads files below a path."""
+
+    can: ClassVar = frozenset({Ability.FILES})
+
+    path: LocalPath
+    """Directory that holds the entities, relative to the project's root.
+
+    Entity `users` is the file `users` with the type's extension, or all such files below the
+    directory `users`. The path may instead say where an entity lies, with the placeholder
+    `{entity}` and the globs `*`, `?`, `[…]` and `**`. A glob without `{entity}` is one entity.
+    """
+
+    extensions: ClassVar[tuple[str, ...]]
+    """How the names of the type's files end, the usual one first; with the dot, lower case."""
+    compressions: ClassVar[tuple[str, ...]] = ()
+    """Further endings of files that are packed as a whole, e.g. `.gz`."""
+
+    def layout(self, context: ProjectContext) -> Layout:
+        """Return the entities below the path; touches nothing on the disk."""
+        suffixes = (*self.extensions, *(e + c for e in self.extensions for c in self.compressions))
+        pattern = _pattern(str(context.path(self.path).absolute()), suffixes)
+        return Layout(pattern, self.extensions, self.compressions)
+
+    def places(self, context: ProjectContext, name: str) -> list[str]:
+        """Return the file and the directory that entity `name` could be."""
+        return self.layout(context).places(name)
+
+
+@lru_cache(maxsize=16)
+def _pattern(path: str, suffixes: tuple[str, ...]) -> PathPattern:
+    """Return a pattern that is asked for once for each of many entities."""
+    return PathPattern(path, suffixes)
+
+
+class FileHome(Home, ABC):
+    """A directory of files."""
+
+    def __init__(self, config: FileHomeConfig, context: ProjectContext) -> None:
+        self.layout = config.layout(context)
+
+    def check(self) -> None:
+        """List the directory; raise `HomeError` when it is not there or may not be read."""
+        self.layout.check()
+
+    def examine(self) -> Iterator[Finding]:
+        """Yield how many entities there are, and which files may not be read."""
+        names = self.entities()
+        if not names:
+            endings = ", ".join(self.layout.extensions)
+            text = f"{self.layout.pattern.text} holds no entity"
+            yield Finding(text, "warning", f"expected are files that end in {endings}")
+            return
+        yield Finding(f"it can be read; entities: {len(names):,}")
+        files = (file for name in names for file in self.layout.find(name))
+        closed = (file.path for file in files if not os.access(file.path, os.R_OK))
+        for path in islice(closed, _MOST_CLOSED):
+            yield Finding(f"{path} cannot be read by this user", "error", f"ls -l {path}")
+
+    def entities(self, pattern: str = "*") -> list[str]:
+        """Return the names of files, without extension, and of directories that hold such."""
+        return self.layout.entities(pattern)
+
+    def survey(self, pattern: str = "*") -> list[EntityFacts]:
+        """Return what the files of each entity tell, and how much room they take."""
+        found = []
+        for name in self.entities(pattern):
+            files = self._find(name)
+            source = self.source(ReadRequest(name), files)
+            kind = "file" if len(files) == 1 else "files"
+            size = sum(file.size for file in files)
+            facts = EntityFacts(name, source.schema, source.total_rows, kind=kind, bytes=size)
+            found.append(facts)
+        return found
+
+    @contextmanager
+    def open(self, request: ReadRequest) -> Iterator[Source]:
+        """List an entity's files once and take their schema; all splits read that listing.
+
+        Of `moved` only files are read that are new; with nothing new no file is opened. New files
+        that are all empty are nothing new, until another one comes with columns.
+        """
+        if request.moved is None:
+            yield self.source(request, self._find(request.entity))
+            return
+        found = self.layout.find(request.entity, may_be_gone=bool(request.moved))
+        listing = Listing.of(found, request.moved, str(self.layout.pattern.fixed))
+        if not listing.new and request.moved:
+            yield NothingNew(request.moved)
+            return
+        try:
+            source = self.source(request, listing.new or self._find(request.entity))
+        except NoColumnsError:
+            if not request.moved:
+                raise
+            yield NothingNew(request.moved)
+            return
+        source.ledger = listing.ledger
+        yield source
+
+    def _find(self, entity: str) -> list[DataFile]:
+        files = self.layout.find(entity)
+        if not files:
+            raise HomeError(
+                f"entity '{entity}' has no files: its directory is empty",
+                hint=f"expected are files that end in {', '.join(self.layout.extensions)}",
+            )
+        return files
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Return true for a file that changed while it was read: a new listing may read well."""
+        return isinstance(error, FileChangedError | BusyDiskError)
+
+    @abstractmethod
+    def source(self, request: ReadRequest, files: Sequence[DataFile]) -> Source:
+        """Return the view on `files`, of which there is at least one."""
+
+
+class FileSource(Source, ABC):
+    """The files of one entity under one schema.
+
+    A subclass says what is in a file (`look`) and reads it (`batches`). Both may let the system's
+    and Arrow's errors pass: they become `HomeError` that names the file.
+    """
+
+    is_proved = True
+    has_proved_text: bool = True
+    """Whether all text was proved to be UTF-8 when it was decoded."""
+
+    def __init__(self, request: ReadRequest, files: Sequence[DataFile]) -> None:
+        self.request = request
+        self.spelling = Spelling()
+        self.files = tuple(files)
+        self.facts = tuple(self._look_at_all())
+        self.schema = add_partitions(self.unify(), self.files)
+        rows = [fact.rows for fact in self.facts]
+        self.total_rows = None if None in rows else sum(row or 0 for row in rows)
+
+    @abstractmethod
+    def look(self, file: DataFile) -> FileFacts:
+        """Return the columns of a file and what it tells about itself without being read."""
+
+    @abstractmethod
+    def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
+        """Yield the rows of `piece` in order, in batches near `request.batch_bytes`.
+
+        A generator that holds what it opens in a `with`. Columns are the file's own or those of
+        `schema`; what differs is fitted by name. Partition columns are added to it.
+        """
+
+    def unify(self) -> pa.Schema:
+        """Return one schema for all files, without partition columns.
+
+        Missing columns become null and types widen only where every value stays exact; raises
+        `HomeError` naming two files and the column otherwise.
+        """
+        schemas = list(self._spelled())
+        check_related(schemas)
+        declared = {name: arrow_type(kind) for name, kind in self.request.types.items()}
+        return unify(schemas, declared, proves_values=True)
+
+    def _spelled(self) -> Iterator[tuple[str, pa.Schema]]:
+        """Yield each file's path and columns, named as the entity spells them."""
+        import pyarrow as pa
+
+        last: tuple[pa.Schema, pa.Schema] | None = None
+        for file, facts in zip(self.files, self.facts, strict=True):
+            schema = facts.schema
+            if last is None or last[0] is not schema:
+                names = self.spelling.of(schema.names)
+                fields = [f.with_name(n) for f, n in zip(schema, names, strict=True)]
+                same = names == schema.names
+                last = schema, schema if same else pa.schema(fields, schema.metadata)
+            yield file.path, last[1]
+
+    def splits(self, wanted: int) -> list[Split]:
+        """Return at most `wanted` splits of about equal bytes, in the order of the files."""
+        pairs = zip(self.files, self.facts, strict=True)
+        return pack([piece for file, fact in pairs for piece in pieces_of(file, fact)], wanted)
+
+    @contextmanager
+    def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:
+        """Open a reader on the pieces of `split`, one file at a time."""
+        import pyarrow as pa
+
+        rows = self._rows(split.detail)
+        try:
+            yield pa.RecordBatchReader.from_batches(self.schema, rows)
+        finally:
+            rows.close()
+
+    def _look_at_all(self) -> Iterator[FileFacts]:
+        """Look into every file; equal schemas are kept once, for there may be 100,000 files."""
+        last: FileFacts | None = None
+        for file in self.files:
+            facts = reading(file, partial(self.look, file))
+            file.check_unchanged()
+            if last is not None and last.schema.equals(facts.schema, check_metadata=True):
+                facts = replace(facts, schema=last.schema)
+            last = facts
+            yield facts
+
+    def _rows(self, pieces: Sequence[Piece]) -> Generator[pa.RecordBatch]:
+        for piece in pieces:
+            piece.file.check_unchanged()
+            fitting = Fitting(self.schema, piece.file)
+            with closing(self.batches(piece)) as batches:
+                step = partial(next, batches, None)
+                row = 0
+                while (batch := reading(piece.file, step)) is not None:
+                    self._prove(batch, piece, row)
+                    row += batch.num_rows
+                    yield from sliced(fitting.fit(batch), self.request.batch_bytes)
+            piece.file.check_unchanged()
+
+    def _prove(self, batch: pa.RecordBatch, piece: Piece, row: int) -> None:
+        found = find_unsound(batch, self.request, has_text=not self.has_proved_text)
+        if found is not None:
+            number = self.rows_before(piece) + row + found.row + 1
+            raise found.error(f"{piece.file.path}, row {number:,}")
+
+    def rows_before(self, piece: Piece) -> int:
+        """Return how many rows of a file are before a piece of it."""
+        return 0
+
+
+class ColumnarSource(FileSource, ABC):
+    """Files of a format in which some columns can be read without the others."""
+
+    has_proved_text = False
+
+    def narrow(self, columns: Sequence[str]) -> None:
+        """Read only these columns; a column that a file lacks, or its folder names, is filled."""
+        import pyarrow as pa
+
+        chosen = frozenset(columns)
+        fields = [field for field in self.schema if field.name in chosen]
+        self.schema = pa.schema(fields, self.schema.metadata)
+
+    def chosen(self, names: Sequence[str]) -> list[str]:
+        """Return those of a file's columns that are read, in their order."""
+        known = frozenset(self.schema.names)
+        spelled = zip(names, self.spelling.of(names), strict=True)
+        return [name for name, entity_name in spelled if name in known or entity_name in known]

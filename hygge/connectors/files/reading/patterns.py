@@ -1,0 +1,159 @@
+"""A home's `path` as a pattern: fixed text, globs (`*`, `?`, `[…]`, `**`) and `{entity}`."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from hygge.connectors.files.reading.faults import listing
+
+PLACEHOLDER = "{entity}"
+_MAGIC = re.compile(r"[*?\[]")
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a name marks something that is not data."""
+    return name.startswith((".", "_"))
+
+
+@dataclass(frozen=True)
+class PathPattern:
+    """An absolute path that may hold globs and the placeholder `{entity}`.
+
+    Plain: neither of them, the entities lie below it. Single: a glob alone, or a name that ends
+    like a file; then everything it matches is one entity, whatever a flow calls it.
+    """
+
+    text: str
+    suffixes: tuple[str, ...] = ()
+    """How the names of files end."""
+
+    @cached_property
+    def parts(self) -> list[str]:
+        """The path cut at `/`, repeated `**` as one."""
+        parts = os.path.normpath(self.text).lstrip("/").split("/")
+        return [p for i, p in enumerate(parts) if not (p == "**" and parts[i - 1 : i] == ["**"])]
+
+    @cached_property
+    def fixed(self) -> Path:
+        """The leading directories that hold neither glob nor placeholder."""
+        kept = []
+        for part in self.parts:
+            if _is_open(part):
+                break
+            kept.append(part)
+        return Path("/", *kept)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether entities are looked for below the path."""
+        return not self.is_single and PLACEHOLDER not in self.text
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the whole pattern is one entity."""
+        ends_like_a_file = self.text.lower().endswith(self.suffixes)
+        is_glob = any(_MAGIC.search(part) for part in self.parts)
+        return PLACEHOLDER not in self.text and (is_glob or ends_like_a_file)
+
+    @property
+    def single_name(self) -> str:
+        """The name under which a single pattern is listed: its last fixed part, bare."""
+        name = self.fixed.name.lower()
+        ends = sorted((s for s in self.suffixes if name.endswith(s)), key=len)
+        return self.fixed.name[: -len(ends[-1])] if ends else self.fixed.name
+
+    @property
+    def names_files(self) -> bool:
+        """Whether the pattern ends in an extension of its own, so that any match is data."""
+        return "." in _MAGIC.split(self.parts[-1])[-1].replace(PLACEHOLDER, "")
+
+    def place(self, entity: str) -> str:
+        """Return the pattern for `entity`, cut before a glob that is not in the last part."""
+        parts = [part.replace(PLACEHOLDER, entity) for part in self.parts]
+        cut = next((i for i, p in enumerate(self.parts) if _MAGIC.search(p)), len(parts))
+        keep = cut + 1 if cut == len(parts) - 1 and parts[cut] != "**" else cut
+        return str(Path("/", *parts[:keep]))
+
+    def bind(self, entity: str) -> PathPattern:
+        """Return the pattern with `entity` in the placeholder's place, taken literally."""
+        return PathPattern(self.text.replace(PLACEHOLDER, glob.escape(entity)), self.suffixes)
+
+    def expand(self) -> Iterator[tuple[str, str | None]]:
+        """Yield every path on the disk that matches, with the entity its placeholder stands for.
+
+        The order is the disk's and a path may come twice.
+        """
+        rest = self.parts[len(self.fixed.parts) - 1 :]
+        for path, entity in _expand(self.fixed, rest, None):
+            yield str(path), entity
+
+
+def _is_open(part: str) -> bool:
+    return PLACEHOLDER in part or _MAGIC.search(part) is not None
+
+
+def _expand(path: Path, rest: list[str], entity: str | None) -> Iterator[tuple[Path, str | None]]:
+    if not rest:
+        yield path, entity
+    elif not path.is_dir():
+        return
+    elif rest[0] == "**":
+        yield from _expand_deep(path, rest, entity)
+    elif _is_open(rest[0]):
+        yield from _expand_open(path, rest, entity)
+    elif os.path.lexists(path / rest[0]):
+        yield from _expand(path / rest[0], rest[1:], entity)
+
+
+def _expand_open(
+    path: Path, rest: list[str], entity: str | None
+) -> Iterator[tuple[Path, str | None]]:
+    wanted = _compile(rest[0])
+    for step in _steps(path):
+        match = wanted.fullmatch(step.name)
+        if match is None or (is_hidden(step.name) and not is_hidden(rest[0])):
+            continue
+        bound = match.groupdict().get("entity", entity)
+        left = rest[1:]
+        if bound is not None:
+            left = [part.replace(PLACEHOLDER, glob.escape(bound)) for part in left]
+        yield from _expand(step, left, bound)
+
+
+def _expand_deep(
+    path: Path, rest: list[str], entity: str | None
+) -> Iterator[tuple[Path, str | None]]:
+    if rest[1:]:
+        yield from _expand(path, rest[1:], entity)
+    for step in _steps(path):
+        if is_hidden(step.name):
+            continue
+        if step.is_dir() and not step.is_symlink():
+            yield from _expand_deep(step, rest, entity)
+        elif not rest[1:]:
+            yield step, entity
+
+
+def _steps(path: Path) -> list[Path]:
+    with listing(str(path)):
+        return list(path.iterdir())
+
+
+def _compile(part: str) -> re.Pattern[str]:
+    """Return the regular expression of one path part; the placeholder is the group `entity`."""
+    pieces = [_translate(piece) for piece in part.split(PLACEHOLDER)]
+    text = pieces[0]
+    for number, piece in enumerate(pieces[1:]):
+        text += ("(?P<entity>.+?)" if number == 0 else "(?P=entity)") + piece
+    return re.compile(text, re.DOTALL)
+
+
+def _translate(piece: str) -> str:
+    return re.sub(r"^\(\?s:(.*)\)\\[Zz]$", r"\1", fnmatch.translate(piece), flags=re.DOTALL)

@@ -1,0 +1,1 @@
+"""Delimited text and JSON as Arrow, exactly, both ways."""

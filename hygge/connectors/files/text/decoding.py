@@ -1,0 +1,167 @@
+"""Files of text, as a stream of UTF-8 bytes whatever they are packed in or encoded as."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator
+
+from hygge.connectors.files.reading.packing import DAMAGES, ByteStream, unpacked
+from hygge.connectors.files.reading.signatures import (
+    LOOKED_AT,
+    marked_encoding,
+    signature,
+    wide_encoding,
+)
+from hygge.connectors.files.text.encodings import first_control, misread_utf8, reading
+from hygge.connectors.files.text.remarks import Remarks
+from hygge.errors import HomeError
+
+if TYPE_CHECKING:
+    from hygge.connectors.files.reading.listing import DataFile
+
+UTF8 = "utf-8"
+_BOM = codecs.BOM_UTF8
+_WITH_CONTROLS = "iso8859"
+_SINGLE_BYTES = (_WITH_CONTROLS, "cp125")
+
+
+def check_encoding(name: str) -> str:
+    """Return the usual name of an encoding; raise `ValueError` for one nobody knows."""
+    try:
+        info = codecs.lookup(name)
+        "".encode(name)
+    except (LookupError, TypeError) as error:
+        raise ValueError(
+            f"no such encoding '{name}'; usual ones: utf-8, utf-16, latin-1, cp1252"
+        ) from error
+    return info.name
+
+
+Encoding = Annotated[str, AfterValidator(check_encoding)]
+"""A pydantic field that holds the name of a text encoding."""
+
+
+class TextStream:
+    """The text of one file, decoded and encoded as UTF-8, without a byte order mark."""
+
+    def __init__(
+        self, raw: ByteStream, path: str, encoding: str, remarks: Remarks | None = None
+    ) -> None:
+        self.path = path
+        self.mark_bytes = 0
+        """Length of the byte order mark that was left out."""
+        self._raw = raw
+        self._encoding = encoding
+        self._remarks = remarks
+        self._read = 0
+        self._lines = 0
+        self._decoder = None
+        if encoding != UTF8:
+            self._decoder = codecs.getincrementaldecoder(encoding)()
+
+    def read(self, size: int) -> bytes:
+        """Return about `size` bytes of text; none at the end.
+
+        Raises `HomeError` with the position for packed data that is cut off or damaged, and for
+        bytes that the encoding does not have. UTF-8 itself is left to the parser to check.
+        """
+        while data := self._unpack(size):
+            start, self._read = self._read, self._read + len(data)
+            if start == 0:
+                self._check_start(data[:LOOKED_AT])
+            text = data if self._decoder is None else self._decode(data, start)
+            while start == 0 and text.startswith(_BOM):
+                self.mark_bytes += len(_BOM)
+                text = text.removeprefix(_BOM)
+            if text:
+                return text
+        return b"" if self._decoder is None else self._decode(b"", self._read, final=True)
+
+    def _unpack(self, size: int) -> bytes:
+        try:
+            data = self._raw.read(size)
+        except DAMAGES as error:
+            raise self._damaged(error) from error
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise self._damaged(error) from error
+        self._lines += data.count(b"\n")
+        return data
+
+    def _damaged(self, error: Exception) -> HomeError:
+        return HomeError(
+            f"{self.path} is damaged or cut off after line {self._lines}, byte {self._read} "
+            f"of its text: {error}",
+            hint="fetch or pack the file again",
+        )
+
+    def _check_start(self, start: bytes) -> None:
+        """Raise `HomeError` for what is no text, or not in the encoding that is declared."""
+        found = signature(start)
+        if found is not None and not self._encoding.startswith(("utf-16", "utf-32")):
+            raise HomeError(f"{self.path} is {found.what}, not text", hint=found.hint)
+        marked = marked_encoding(start)
+        if marked is not None and not self._encoding.startswith(marked):
+            raise HomeError(
+                f"{self.path} is not {self._encoding.upper()}: it begins with the mark of {marked}",
+                hint=f"set in the home's file  encoding: {marked}",
+            )
+        wide = wide_encoding(start) if self._encoding == UTF8 else None
+        if wide is not None:
+            raise HomeError(
+                f"{self.path} is not UTF-8: every second byte of it is zero, as in {wide}",
+                hint=f"set in the home's file  encoding: {wide}",
+            )
+
+    def _decode(self, data: bytes, start: int, *, final: bool = False) -> bytes:
+        assert self._decoder is not None
+        pending = len(self._decoder.getstate()[0])
+        try:
+            text = self._decoder.decode(data, final)
+        except UnicodeError as error:
+            place = error.start if isinstance(error, UnicodeDecodeError) else 0
+            raise HomeError(
+                f"{self.path}, byte {start - pending + place}: no {self._encoding}: "
+                f"{getattr(error, 'reason', error)}",
+                hint="correct `encoding` in the home's file",
+            ) from error
+        if self._remarks is not None and self._encoding.startswith(_SINGLE_BYTES):
+            self._remark_misread(data, self._remarks, is_first=start == 0)
+        return text.encode()
+
+    def _remark_misread(self, data: bytes, remarks: Remarks, *, is_first: bool) -> None:
+        """Warn where another encoding than the declared one is written in the bytes."""
+        misread = misread_utf8(data, self._encoding) if is_first else None
+        if misread is not None:
+            remarks.say(
+                "utf-8",
+                f"{self.path} is UTF-8, but `encoding` says {self._encoding}: text that is "
+                f"{misread}",
+            )
+            return
+        found = first_control(data) if self._encoding.startswith(_WITH_CONTROLS) else None
+        if found is not None:
+            shown = ", ".join(reading(data, found, self._encoding, "cp1252"))
+            remarks.say(
+                "cp1252",
+                f"{self.path} has bytes from 0x80 to 0x9f, which are control characters in "
+                f"{self._encoding}; if it is Windows text, set  encoding: cp1252  ({shown})",
+            )
+
+
+@contextmanager
+def open_text(
+    file: DataFile, encoding: str = UTF8, remarks: Remarks | None = None
+) -> Iterator[TextStream]:
+    """Open the text of a file, unpacked as its first bytes say.
+
+    Raises `HomeError` for what is no text, by name.
+    """
+    with Path(file.path).open("rb", buffering=0) as raw:
+        yield TextStream(unpacked(raw, file), file.path, encoding, remarks)

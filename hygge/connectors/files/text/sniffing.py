@@ -1,0 +1,122 @@
+"""What a text looks like: evidence for another delimiter, quote or escape than it is read with."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import islice
+
+from hygge.connectors.files.text.dialects import Dialect, Record
+
+_DELIMITERS = (",", ";", "\t", "||", "|", "~", "^", "\x01", "\x1f")
+_RECORDS = 100
+_SHOWN = 60
+_JSON = re.compile(rb'\s*(?:\{\s*["}\r\n]|\[\s*(?:[\[{"\]\r\n]|\Z))')
+
+
+def better_delimiter(dialect: Dialect, data: bytes, own: int) -> str | None:
+    """Return a delimiter by which all records have the same number of fields, more than `own`.
+
+    Comments and footers, which have one field by any delimiter, do not count.
+    """
+    first = data[: len(data) - len(data.lstrip(b"\r\n"))] + data.lstrip(b"\r\n").split(b"\n", 1)[0]
+    best, most = None, max(own, 1)
+    for mark in _DELIMITERS:
+        if mark == dialect.delimiter or mark in (dialect.quote, dialect.escape):
+            continue
+        if mark.encode() in first:
+            fields = _fields(replace(dialect, delimiter=mark), data)
+            if fields is not None and fields > most:
+                best, most = mark, fields
+        if mark == "||" and best == mark:
+            break  # a part of it would split into more, all of them empty
+    return best
+
+
+def _fields(dialect: Dialect, data: bytes) -> int | None:
+    """Return how many fields all records have; None when their numbers differ."""
+    counts: list[int] = []
+    for record in islice(dialect.records(data), _RECORDS):
+        if record.is_open:
+            break
+        if record.stray is not None:
+            return None
+        is_comment = record.fields == 1 and data.startswith(b"#", record.start)
+        if (record.is_ended and not is_comment) or (not record.is_ended and not counts):
+            counts.append(record.fields)
+    if len(counts) > 2 and counts[-1] == 1:
+        counts.pop()
+    return counts[0] if len(set(counts)) == 1 else None
+
+
+def is_json(line: bytes) -> bool:
+    """Return whether a text that begins so is JSON."""
+    return _JSON.match(line) is not None
+
+
+def shown(line: bytes) -> str:
+    """Return the beginning of a line as a person can read it."""
+    text = line.decode(errors="backslashreplace").strip("\r\n")
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+
+
+def delimiter_option(mark: str) -> str:
+    """Return the line of YAML that sets a delimiter."""
+    text = mark if mark.isprintable() else f"\\x{ord(mark):02x}"
+    return 'delimiter: "\\t"' if mark == "\t" else f'delimiter: "{text}"'
+
+
+def quote_hint(dialect: Dialect, line: bytes, sample: bytes) -> str:
+    """Return what to declare for a record in which text follows a closing quote."""
+    better = better_delimiter(dialect, sample, 1)
+    if better is not None:
+        return _delimiter_hint(better)
+    if dialect.escape is None and dialect.quote and b"\\" + dialect.quote.encode() in line:
+        return 'quotes are escaped by a backslash? set in the home\'s file  escape: "\\\\"'
+    return (
+        "double the quotes inside of the value, or say in the home's file how it is to be read: "
+        "stray_quotes: keep  (to the letter, its quotes included),  quote: none  (quotes mean "
+        "nothing),  escape  or  delimiter"
+    )
+
+
+def ragged_hint(
+    dialect: Dialect,
+    record: Record,
+    line: bytes,
+    sample: bytes,
+    width: int,
+    lines_before: int,
+    *,
+    is_at_end: bool,
+) -> str:
+    """Return what to declare for a record with too few or too many fields."""
+    better = better_delimiter(dialect, sample, 1)
+    if better is not None:
+        return _delimiter_hint(better)
+    if width == 1:
+        return (
+            f"are the lines before it no header? set in the home's file  skip_rows: {lines_before}"
+            "  or correct `delimiter`"
+        )
+    if record.fields < width:
+        footer = "skip_footer: 1  for a footer,  " if is_at_end else ""
+        return (
+            "correct the line, or fetch the file again if it is cut off; or set in the home's file "
+            f" {footer}short_rows: pad  to fill rows with nulls, or in the flow  "
+            "on_bad_row: quarantine"
+        )
+    for other in ("'", "`"):
+        read = next(replace(dialect, quote=other).records(line), None)
+        if dialect.quote != other and read is not None and read.fields == width:
+            return f'values are quoted by {other}? set in the home\'s file  quote: "{other}"'
+    return (
+        "a delimiter inside of a value? quote the value, or correct `delimiter`; where only empty "
+        "values follow the last column, set  trailing_delimiters: drop"
+    )
+
+
+def _delimiter_hint(mark: str) -> str:
+    return (
+        f"the lines look as if split by {mark!r}: set in the home's file  {delimiter_option(mark)}"
+    )

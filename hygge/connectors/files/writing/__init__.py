@@ -1,0 +1,1 @@
+"""Rows into data files, and merges of staged files into live ones."""

@@ -1,0 +1,121 @@
+"""Data files of a store read again, with the types that its commits give the columns."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from hygge.connector import ProjectContext, ReadRequest, StoreConfig
+from hygge.connectors.files.local.record import ASIDE, PartFile, located
+from hygge.connectors.files.reading.home import FileHome, FileSource
+from hygge.connectors.files.reading.listing import DataFile, read_partitions
+from hygge.errors import HomeError, LateTypeError, StoreError
+from hygge.types.casting import exact_cast
+from hygge.values.plurals import plural
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+_BATCH_BYTES = 4 * 2**20
+
+
+class PartReader:
+    """Reads the files of one entity by the home that belongs to its store."""
+
+    def __init__(
+        self,
+        config: StoreConfig,
+        folder: Path,
+        schema: pa.Schema,
+        go_on: Callable[[], None] = lambda: None,
+    ) -> None:
+        home = config.as_home(schema)
+        if home is None:
+            raise StoreError(f"files of a {config.type_name} store cannot be read again")
+        self.schema = schema
+        """The columns of all rows; those that a file lacks are null."""
+        self.folder = folder
+        self._go_on = go_on
+        self._home = cast("FileHome", home.home(ProjectContext(folder)))
+
+    def batches(
+        self, part: PartFile, columns: Sequence[str] | None = None, folder: Path | None = None
+    ) -> Generator[pa.RecordBatch]:
+        """Yield the rows of a file in their order, with some columns or all, in small batches.
+
+        Raises `StoreError` naming the file when it is not what was written.
+        """
+        if not part.rows:  # some formats can say nothing of a file without rows
+            return
+        names = self.schema.names if columns is None else columns
+        rows = 0
+        try:
+            for batch in self._read(located((folder or self.folder) / part.name), names):
+                rows += batch.num_rows
+                self._go_on()
+                yield self._fitted(batch, names)
+        except HomeError as error:
+            raise StoreError(f"cannot read what was written: {error.message}") from error
+        if rows != part.rows:
+            raise StoreError(
+                f"{self.folder / part.name} holds {plural(rows, 'row')}, its record says "
+                f"{part.rows:,}",
+                hint="put the file back, or write the entity anew with  "
+                "hygge go FLOW --full-refresh",
+            )
+
+    def _read(self, path: Path, names: Sequence[str]) -> Generator[pa.RecordBatch]:
+        """Yield rows with types from a sample, from where that does not do with the file's own."""
+        done = 0
+        try:
+            for batch in self._rows(path, names, thorough=False):
+                done += batch.num_rows
+                yield batch
+            return
+        except LateTypeError as error:
+            log.info("%s; reading %s again with types taken from all of it", error.message, path)
+        for batch in self._rows(path, names, thorough=True):
+            known = min(done, batch.num_rows)
+            done -= known
+            yield batch.slice(known)
+
+    def _rows(
+        self, path: Path, names: Sequence[str], *, thorough: bool
+    ) -> Generator[pa.RecordBatch]:
+        request = ReadRequest(path.name, batch_bytes=_BATCH_BYTES, thorough=thorough)
+        source = cast("FileSource", self._home.source(request, [self._data_file(path)]))
+        held = [name for name in source.schema.names if name in names]
+        source.narrow(held or source.schema.names[:1])
+        for split in source.splits(1):
+            with source.read(split) as batches:
+                yield from batches
+
+    def _data_file(self, path: Path) -> DataFile:
+        stat = path.stat()
+        lower = path.name.removesuffix(ASIDE).lower()
+        packings = self._home.layout.compressions
+        return DataFile(
+            path=str(path),
+            size=stat.st_size,
+            modified_ns=stat.st_mtime_ns,
+            inode=stat.st_ino,
+            compression=next((c for c in packings if lower.endswith(c)), ""),
+            partitions=read_partitions(str(path.parent), str(path)),
+        )
+
+    def _fitted(self, batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        fields = [self.schema.field(name) for name in names]
+        held = set(batch.schema.names)
+        arrays = [
+            exact_cast(batch.column(field.name), field.type)
+            if field.name in held
+            else pa.nulls(batch.num_rows, field.type)
+            for field in fields
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))

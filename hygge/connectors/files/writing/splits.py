@@ -1,0 +1,180 @@
+"""Writes one split into data files: rolled by size, spread over partitions, counted when done."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hygge.connectors.files.formats import BUFFER_BYTES, FileFormat, Sink, checksum, store_errors
+from hygge.connectors.files.local.durable import create_file, sync_file
+from hygge.connectors.files.local.record import PartFile, aside
+from hygge.connectors.files.reading.partitions import empty_folder, partitions
+from hygge.errors import StoreError
+from hygge.values.plurals import plural
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_OPEN = 16
+"""Partitions of one split that are written at once; the one longest unused is closed first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the rows of a split are laid out in files."""
+
+    format: FileFormat
+    max_rows: int | None = None
+    max_bytes: int | None = None
+    partition_by: tuple[str, ...] = ()
+    held_bytes: int = BUFFER_BYTES
+    """Arrow bytes that all open files of a split may hold back."""
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Arrow bytes that one open file may hold back."""
+        share = self.held_bytes // (MAX_OPEN if self.partition_by else 1)
+        return min(share, self.max_bytes or share)
+
+
+class _OpenFile:
+    """One data file while it is written."""
+
+    def __init__(self, root: Path, name: str, layout: Layout, schema: pa.Schema) -> None:
+        self.path = aside(root / name)
+        self.name = name
+        self.rows = 0
+        self._layout = layout
+        # Not synced one by one: publishing syncs the whole tree before anybody can see it.
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = create_file(self.path)
+        try:
+            self._sink = Sink(self._file)
+            self._writer = layout.format.open(self._sink, schema, layout.buffer_bytes)
+        except BaseException:
+            self._file.close()
+            raise
+
+    @property
+    def room(self) -> int | None:
+        """Rows that still fit; None when nothing limits them."""
+        if self._layout.max_bytes is not None and self._sink.written >= self._layout.max_bytes:
+            return 0
+        return None if self._layout.max_rows is None else self._layout.max_rows - self.rows
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._writer.write(batch)
+        self._sink.check()
+        self.rows += batch.num_rows
+
+    def close(self) -> PartFile:
+        try:
+            self._writer.close()
+            self._sink.check()
+            sync_file(self._file)
+            self._file.close()
+        except BaseException:
+            self.abort()
+            raise
+        rows = self._layout.format.count(self.path)
+        if rows != self.rows:
+            raise StoreError(
+                f"{plural(self.rows, 'row was', 'rows were')} written to {self.path}, but {rows:,} "
+                "are in it; nothing was published",
+                hint="run again; if it happens again, please report it",
+                code="HG531",
+            )
+        return PartFile(self.name, rows, self.path.stat().st_size, checksum(self.path))
+
+    def abort(self) -> None:
+        self._sink.abandon()
+        # What could not be flushed is thrown away here.
+        with suppress(OSError):
+            self._file.close()
+
+
+class SplitWriter:
+    """Writes the batches of one split below a directory, into files of names of its own.
+
+    `stem` begins the name of every file; it must be this split's alone.
+    """
+
+    def __init__(self, root: Path, stem: str, layout: Layout, schema: pa.Schema) -> None:
+        self.root = root
+        self.paths: list[Path] = []
+        """Every file begun, for whoever has to remove them."""
+        self._layout = layout
+        self._schema = schema
+        held = [field for field in schema if field.name not in layout.partition_by]
+        self._file_schema = schema if len(held) == len(schema) else _schema(held, schema)
+        self._names = (f"{stem}-{n:04d}{layout.format.suffix}" for n in itertools.count())
+        self._open: dict[str, _OpenFile] = {}
+        self._done: list[PartFile] = []
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write a batch. Raises `StoreError` with the path."""
+        with store_errors(f"write to {self.root}"):
+            for folder, rows in self._spread(batch):
+                self._write(folder, rows)
+
+    def _spread(self, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+        if not self._layout.partition_by:
+            return iter([("", batch)])
+        return partitions(batch, self._layout.partition_by)
+
+    def _write(self, folder: str, batch: pa.RecordBatch) -> None:
+        while batch.num_rows:
+            file = self._file(folder)
+            take = batch.num_rows if file.room is None else min(file.room, batch.num_rows)
+            file.write(batch.slice(0, take))
+            batch = batch.slice(take)
+            if file.room is not None and file.room <= 0:
+                self._close(folder)
+
+    def _file(self, folder: str) -> _OpenFile:
+        file = self._open.pop(folder, None)
+        if file is None:
+            if len(self._open) >= MAX_OPEN:
+                self._close(next(iter(self._open)))
+            file = self._begin(folder)
+        self._open[folder] = file
+        return file
+
+    def _begin(self, folder: str) -> _OpenFile:
+        name = folder + next(self._names)
+        self.paths.append(aside(self.root / name))
+        return _OpenFile(self.root, name, self._layout, self._file_schema)
+
+    def _close(self, folder: str) -> None:
+        self._done.append(self._open.pop(folder).close())
+
+    def close(self) -> tuple[PartFile, ...]:
+        """Finish all files and return them, synced and counted; at least one, holding the schema.
+
+        Raises `StoreError` with the path.
+        """
+        with store_errors(f"write to {self.root}"):
+            if not self.paths:
+                folder = empty_folder(self._layout.partition_by)
+                self._open[folder] = self._begin(folder)
+            while self._open:
+                self._close(next(iter(self._open)))
+        return tuple(sorted(self._done, key=lambda part: part.name))
+
+    def abort(self) -> None:
+        """Close what is open and remove every file that was begun."""
+        for file in self._open.values():
+            file.abort()
+        self._open.clear()
+        for path in self.paths:
+            path.unlink(missing_ok=True)
+
+
+def _schema(fields: list[pa.Field], schema: pa.Schema) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(fields, metadata=schema.metadata)

@@ -1,0 +1,264 @@
+"""One entity's directory of files, for one attempt: the `Target` of every store of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from hygge.connector import StoreConfig, Target, WriteRequest
+from hygge.connectors.files.formats import store_errors
+from hygge.connectors.files.local.adoption import adopted_parts, foreign_files
+from hygge.connectors.files.local.generations import Generation, was_changed
+from hygge.connectors.files.local.record import PartFile, Record, aside, load_record
+from hygge.connectors.files.reading.partitions import check_partitions
+from hygge.connectors.files.reading.schemas import unify
+from hygge.connectors.files.writing.merging import first_double
+from hygge.connectors.files.writing.rereading import PartReader
+from hygge.connectors.files.writing.settling import Settling
+from hygge.connectors.files.writing.splits import Layout, SplitWriter
+from hygge.errors import HomeError, StoreError
+from hygge.types.unfit import fit_schema
+from hygge.types.widening import MAX_WHOLE_DOUBLE
+from hygge.values.model import Commit, Mode, Part, Split
+from hygge.values.plurals import plural
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class FileTarget(Target):
+    """Stages data files into the next generation of a directory and swaps it in."""
+
+    sees_changes = True
+
+    def __init__(
+        self,
+        generation: Generation,
+        request: WriteRequest,
+        layout: Layout,
+        config: StoreConfig,
+    ) -> None:
+        self._config = config
+        self._gone: tuple[str, ...] = ()
+        self._generation = generation
+        self._request = request
+        self._layout = layout
+        self._lock = Lock()
+        self._staged: dict[int, tuple[PartFile, ...]] = {}
+        self._schema: pa.Schema | None = None
+
+    def last_commit(self) -> Commit | None:
+        """Return the commit of the live directory; see `WriteRequest.taken_over`."""
+        record = self._generation.live
+        return self._request.taken_over(None if record is None else record.commit)
+
+    def schema(self) -> pa.Schema | None:
+        """Return the schema of the newest commit and of the files that are about to be taken over.
+
+        Raises `StoreError` naming two files whose columns no schema could hold together.
+        """
+        live = self._generation.live
+        held = [] if live is None else [(str(self._generation.place.live), live.commit.schema)]
+        if self._request.adopt and self._request.mode is not Mode.REPLACE:
+            held += self._adopted_schemas()
+        try:
+            return unify(held) if held else None
+        except HomeError as error:
+            raise StoreError(f"cannot take over: {error.message}", hint=error.hint) from error
+
+    def _adopted_schemas(self) -> Iterator[tuple[str, pa.Schema]]:
+        place, file_format = self._generation.place, self._layout.format
+        for name in foreign_files(place.live, self._generation.live):
+            path = place.live / name
+            with store_errors(f"read {path}"):
+                is_ours = name.endswith(file_format.suffix) and path.is_file()
+                schema = file_format.schema_of(path) if is_ours else None
+            if schema is not None:
+                yield str(path), schema
+
+    def fits_double(self, column: str) -> bool:
+        """Return whether no whole number of a column is beyond 2^53; see `Target.fits_double`."""
+        import pyarrow.compute as pc
+
+        live = self._generation.live
+        if live is None or column in self._layout.partition_by:
+            return False
+        reader = PartReader(self._config, self._generation.place.live, live.commit.schema)
+        for part in live.parts:
+            for batch in reader.batches(part, [column]):
+                ends = pc.min_max(batch.column(0))
+                found = (ends["min"].as_py(), ends["max"].as_py())
+                if any(abs(end) > MAX_WHOLE_DOUBLE for end in found if end is not None):
+                    return False
+        return True
+
+    def accept(self, schema: pa.Schema) -> pa.Schema:
+        """Return the schema that the files will have; see `Target.accept`."""
+        fitted = fit_schema(schema, self._fit, holder=f"*{self._layout.format.suffix} files")
+        check_partitions(schema, self._layout.partition_by)
+        return fitted
+
+    def _fit(self, field: pa.Field) -> pa.Field:
+        if field.name in self._layout.partition_by:
+            return field
+        return field.with_type(self._layout.format.fit(field.type))
+
+    def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
+        """Write a split into files of the next generation; see `Target.stage`."""
+        self._forget(split)
+        self._check_schema(batches.schema)
+        writer = self._writer(split, batches.schema)
+        try:
+            for batch in batches:
+                writer.write(batch)
+            files = writer.close()
+        except BaseException:
+            writer.abort()
+            raise
+        with self._lock:
+            self._staged[split.number] = files
+        rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)
+        return Part(split.number, rows, size, files)
+
+    def _writer(self, split: Split, schema: pa.Schema) -> SplitWriter:
+        stem = f"{self._generation.stem}-{split.number:05d}"
+        return SplitWriter(self._generation.path, stem, self._layout, schema)
+
+    def _forget(self, split: Split) -> None:
+        with self._lock:
+            files = self._staged.pop(split.number, ())
+        with store_errors(f"write to {self._generation.path}"):
+            for file in files:
+                aside(self._generation.path / file.name).unlink()
+
+    def _check_schema(self, schema: pa.Schema) -> None:
+        with self._lock:
+            known = self._schema = self._schema or schema
+        if not known.equals(schema):
+            raise StoreError(
+                f"splits of {self._generation.place.live} come with different schemas:\n"
+                f"{known}\nand\n{schema}"
+            )
+
+    def commit(self, parts: Sequence[Part], commit: Commit) -> None:
+        """Publish the parts by swapping the whole directory; see `Target.commit`."""
+        self._check_commit(parts, commit)
+        new = [file for part in sorted(parts, key=lambda part: part.split) for file in part.detail]
+        with store_errors(f"publish {self._generation.place.live}"):
+            kept = self._kept()
+            if self._request.mode is Mode.MERGE or self._request.clears is not None:
+                settling = Settling(
+                    self._generation,
+                    self._layout,
+                    config=self._config,
+                    request=self._request,
+                    commit=commit,
+                )
+                kept, new = settling.settle(kept, new, self._gone)
+                self.changes = settling.changes
+            files = [file for file in (*kept, *new) if file.rows] or [*kept, *new][:1]
+            self._drop_others(files)
+            names = {file.name for file in kept}
+            self._generation.keep([file for file in files if file.name in names])
+            total = sum(file.rows for file in files)
+            record = Record(replace(commit, total_rows=total), self._request.attempt, tuple(files))
+            self._generation.publish(record)
+
+    def keep(self, columns: Sequence[str]) -> None:
+        """Hear which columns a merge leaves as they are; see `Target.keep`."""
+        self._gone = tuple(columns)
+
+    def duplicate(self, columns: Sequence[str]) -> Mapping[str, Any] | None:
+        """Look for staged rows with the same values; see `Target.duplicate`."""
+        schema = self._schema
+        staged = [file for files in self._staged.values() for file in files if file.rows]
+        if schema is None or not staged:
+            return None
+        request = self._request
+        reader = PartReader(self._config, self._generation.path, schema, request.go_on)
+        return first_double(reader, staged, columns, request.commit_bytes)
+
+    def _check_seq(self, commit: Commit) -> None:
+        generation = self._generation
+        if commit.seq != generation.seq:
+            raise StoreError(
+                f"commit {commit.seq} cannot follow commit {generation.seq - 1} of "
+                f"{generation.place.live}",
+                hint="start this run again; it begins from the newest commit",
+                code="HG514",
+            )
+
+    def _check_commit(self, parts: Sequence[Part], commit: Commit) -> None:
+        generation = self._generation
+        self._check_seq(commit)
+        rows = sum(part.rows for part in parts)
+        if not parts or rows != commit.rows:
+            raise StoreError(
+                f"commit {commit.seq} of {generation.place.live} speaks of "
+                f"{plural(commit.rows, 'row')}, but {plural(len(parts), 'part')} with {rows:,} came"
+            )
+
+    def _kept(self) -> list[PartFile]:
+        if self._request.mode is Mode.REPLACE:
+            return []
+        generation = self._generation
+        own = () if generation.live is None else generation.live.parts
+        return [*own, *adopted_parts(generation, self._layout.format)]
+
+    def _drop_others(self, files: Sequence[PartFile]) -> None:
+        names = {file.name for file in files}
+        for staged in self._staged.values():
+            for file in staged:
+                if file.name not in names:
+                    aside(self._generation.path / file.name).unlink()
+
+    def previous(self) -> Commit | None:
+        """Return the commit of the newest generation that is kept; see `Target.previous`.
+
+        Raises `StoreError` when somebody changed the live files since.
+        """
+        generation = self._generation
+        with store_errors(f"read {generation.place.state}"):
+            before = generation.previous
+            record = None if before is None else load_record(before)
+            if before is not None and record is not None and generation.live is not None:
+                self._check_untouched(generation.live.parts, before)
+        return None if record is None else record.commit
+
+    def _check_untouched(self, parts: Sequence[PartFile], before: Path) -> None:
+        for part in parts:
+            path = self._generation.place.live / part.name
+            if was_changed(path, part, before / part.name):
+                raise StoreError(
+                    f"{path} was changed or removed since the last commit, so to undo that "
+                    "would lose more than the commit",
+                    hint="put the file back, or move everything again with  "
+                    f"hygge go {self._request.flow} --full-refresh",
+                    code="HG529",
+                )
+
+    def undo(self, commit: Commit) -> None:
+        """Swap in the files of the previous generation, linked; see `Target.undo`."""
+        generation = self._generation
+        self._check_seq(commit)
+        with store_errors(f"publish {generation.place.live}"):
+            folder = generation.previous
+            record = None if folder is None else load_record(folder)
+            if folder is None or record is None or record.commit.seq + 1 != commit.undoes:
+                raise StoreError(f"the files before commit {commit.undoes} are gone", code="HG529")
+            generation.keep(record.parts, of=folder)
+            total = sum(part.rows for part in record.parts)
+            commit = replace(commit, total_rows=total, schema=record.commit.schema)
+            generation.publish(Record(commit, self._request.attempt, record.parts))
+
+    def owner(self, seq: int) -> str | None:
+        """Return the run of commit `seq`, as far back as the previous generation."""
+        with store_errors(f"read {self._generation.place.live}"):
+            return self._generation.committer(seq)
+
+    def discard(self) -> None:
+        """Remove the next generation, unless it is live."""
+        self._generation.discard()

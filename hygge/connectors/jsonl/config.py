@@ -1,0 +1,78 @@
+"""What homes and stores of jsonl files say in YAML."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field, field_validator
+
+from hygge.connector import HomeConfig, ProjectContext
+from hygge.connectors.files.formats import FileFormat
+from hygge.connectors.files.text.decoding import Encoding
+from hygge.connectors.files.text.home import TextHomeConfig
+from hygge.connectors.files.text.values import (
+    Compression,
+)
+from hygge.connectors.files.writing.store import FileStoreConfig
+from hygge.types.names import TypeName
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from hygge.connectors.jsonl.home import JsonlHome
+
+
+class JsonlHomeConfig(TextHomeConfig, type="jsonl"):
+    """Reads files of JSON objects: one in each line, all in an array, or pretty-printed.
+
+    Numbers that neither a 64-bit integer nor a double holds exactly, and columns whose values are
+    of several kinds, arrive as text; objects and lists as nested columns. NaN, Infinity and
+    -Infinity, which Python writes, are numbers.
+    """
+
+    extensions: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson", ".json")
+
+    encoding: Encoding = "utf-8"
+    """The files' encoding, e.g. utf-16."""
+    types: dict[str, TypeName] = Field(default_factory=dict)
+    """Types of columns, by name; a value that does not fit fails the move, naming its line."""
+
+    @field_validator("types")
+    @classmethod
+    def _check_types(cls, types: dict[str, str]) -> dict[str, str]:
+        for name, kind in types.items():
+            if re.search(r"list\(time\b", kind):
+                raise ValueError(f"column '{name}': times in lists are read as list(string) only")
+        return types
+
+    def home(self, context: ProjectContext) -> JsonlHome:
+        """Return the home; touches nothing on the disk."""
+        from hygge.connectors.jsonl.home import JsonlHome
+
+        return JsonlHome(self, context)
+
+
+class JsonlStoreConfig(FileStoreConfig, type="jsonl"):
+    """Writes JSON lines in UTF-8: one object a row, with every column, null as `null`.
+
+    Whole numbers keep all their digits. Decimals are strings, because most readers take a JSON
+    number for a float. Dates and times are ISO 8601 strings; a time with a zone is written as that
+    instant in UTC. A map is a list of objects with `key` and `value`. JSON has no text for NaN,
+    infinity and bytes: they are refused.
+    """
+
+    suffixes = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".jsonl.zst", ".json.gz", ".ndjson.gz")
+
+    compression: Compression = "none"
+    """How files are compressed: none, gzip (`.jsonl.gz`) or zstd (`.jsonl.zst`)."""
+
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
+        """Return the home that reads these files."""
+        return self.read_files_by(JsonlHomeConfig)
+
+    def format(self) -> FileFormat:
+        """Return the format."""
+        from hygge.connectors.jsonl.store import JsonlFormat
+
+        return JsonlFormat(self.compression)

@@ -1,0 +1,192 @@
+"""A merge in the words of SQL Server: values compared exactly, an index of the table of use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hygge.connectors.mssql import catalog, comparing, types
+from hygge.connectors.mssql.catalog import Column, bracketed
+from hygge.connectors.mssql.comparing import Held
+from hygge.connectors.mssql.connecting import ROLLBACK
+from hygge.connectors.sql import literals
+from hygge.connectors.sql.merging import MergingTarget
+from hygge.errors import StoreError
+from hygge.values.model import Commit, Mode, Part
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class TdsMerging(MergingTarget):
+    """What a table of SQL Server does in a way of its own when rows are merged."""
+
+    holds_nan: ClassVar = False
+
+    def count(self, rest: str, values: Sequence[Any] = ()) -> int:
+        """Return how many rows SELECT … FROM `rest` brings, also beyond two thousand million."""
+        return int(self.run(f"SELECT COUNT_BIG(*) FROM {rest}", values)[0][0])
+
+    def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
+        """Return the first row of SELECT `columns` FROM `rest`, if there is one."""
+        return self.run(f"SELECT TOP (1) {columns} FROM {rest}")
+
+    def some(self, rest: str, most: int) -> list[tuple[Any, ...]]:
+        """Return at most so many rows of SELECT * FROM `rest`."""
+        return self.run(f"SELECT TOP ({most}) * FROM {rest}")
+
+    @contextmanager
+    def reading(self, query: str) -> Iterator[object]:
+        """Take back what is changed by what is run inside, such as `query`."""
+        self.run("BEGIN TRANSACTION")
+        try:
+            yield None
+        finally:
+            with suppress(StoreError):
+                self.run(ROLLBACK)
+
+    # Values
+
+    def apart(self, names: Iterable[str], of: str = "") -> str:
+        """Return columns as GROUP BY and PARTITION BY tell their values apart exactly."""
+        return ", ".join(comparing.apart(self._field(n), f"{of}{bracketed(n)}") for n in names)
+
+    def listed(self, names: Iterable[str], of: str = "") -> str:
+        """Return columns as SELECT has them beside `GROUP BY apart(…)`."""
+        return ", ".join(comparing.key(self._field(n), f"{of}{bracketed(n)}") for n in names)
+
+    def content(self, field: pa.Field, column: str) -> str:
+        """Return what `min` takes of a column, another value for each value of the column."""
+        return comparing.content(field, column)
+
+    def ordered(self, field: pa.Field, column: str) -> str:
+        """Return a column as it is ordered, texts by their characters alone."""
+        return comparing.ordered(field, column)
+
+    def same(self, field: pa.Field) -> str:
+        """Return the condition of one key, compared exactly and as the table's own indexes do."""
+        return comparing.same(field, self.held(field))
+
+    def ranged(self, field: pa.Field) -> str:
+        """Return a column of the table as a range sees it: as a home reads it, texts by bytes."""
+        held = self.held(field) or Held(self.sql_type(field))
+        column = f"t.{bracketed(field.name)}"
+        read = types.any_reading_of(Column(field.name, held.type, True), column).sql
+        return comparing.in_range(field, read)
+
+    def told(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
+        """Return SQL of a column's type for parameter `number`, and the parameter of a value."""
+        import pyarrow as pa
+
+        if pa.types.is_binary(field.type):
+            raise StoreError(
+                f"a range of column '{field.name}' cannot be cleared in {self.place.shown()}: "
+                "bytes have no order there that tells zeros at the end",
+                hint="take a column of numbers, days, times or texts",
+            )
+        typed = f"CAST(? AS {self.sql_type(field)})"
+        return comparing.in_range(field, typed), _parameter(value, field.type)
+
+    def held(self, field: pa.Field) -> Held | None:
+        """Return what a column of the table is that stays as it is; None for any other."""
+        for column in self.live or ():
+            if self.folded(column.field.name) == self.folded(field.name):
+                name = column.field.name
+                is_kept = not self.differs(column, field)
+                return Held(column.type, self.collations.get(name)) if is_kept else None
+        return None
+
+    @cached_property
+    def collations(self) -> dict[str, str]:
+        """The collations of the table's columns of text."""
+        return catalog.collations(self.run, self.place)
+
+    def _field(self, name: str) -> pa.Field:
+        assert self.staged is not None
+        return self.staged.field(name)
+
+    # Statements
+
+    def update(self, names: Sequence[str], staged: str, on: str) -> int:
+        """Give rows of the table what is staged for them; return how many there are."""
+        sets = ", ".join(f"{bracketed(name)} = s.{bracketed(name)}" for name in names)
+        return self.change(f"UPDATE t SET {sets} FROM {self.table} AS t JOIN {staged} AS s ON {on}")
+
+    def thin(self, staged: str, ranking: str) -> None:
+        """Take away the staged rows that are not the first of their key."""
+        ranked = f"SELECT {ranking} AS number FROM {staged}"
+        self.run(f"WITH ranked AS ({ranked}) DELETE FROM ranked WHERE number > 1")
+
+    def deleting(self, condition: str, join: str = "") -> str:
+        """Return the statement that deletes rows of the table, `t`."""
+        return f"DELETE t FROM {self.table} AS t {join} WHERE {condition}"
+
+    def marking(self, change: str, condition: str, join: str = "") -> str:
+        """Return the statement that changes one column in rows of the table, `t`."""
+        return f"UPDATE t SET {change} FROM {self.table} AS t {join} WHERE {condition}"
+
+    # Values that the table would change
+
+    def prepare(self, parts: Sequence[Part], commit: Commit) -> pa.Schema:
+        """Return the schema of what is staged; raise `StoreError` for what would be changed."""
+        schema = super().prepare(parts, commit)
+        if self.live is not None and not self.swaps():
+            for field in schema:
+                self._check_fits(field)
+        return schema
+
+    def _check_fits(self, field: pa.Field) -> None:
+        """Raise `StoreError` for a value that a column takes, but not as it is.
+
+        Such as a letter that the code page of a `varchar` lacks, or microseconds in a `datetime`.
+        """
+        held = self.held(field)
+        condition = None if held is None else comparing.changes(field, held)
+        if held is None or condition is None:
+            return
+        shown = comparing.shown(field, bracketed(field.name))
+        found = self.first(shown, f"{self.staged_rows()} WHERE {condition}")
+        if found:
+            raise StoreError(
+                f"column '{field.name}' of {self.place.shown()} is {held.type} and would change "
+                f"{found[0][0]}; nothing was published",
+                hint="give the column of the table a type that holds it, or cast in the flow with  "
+                f"columns: {{{field.name}: {{type: …}}}}",
+                code="HG535",
+            )
+
+    @property
+    def holds_table(self) -> bool:
+        """Whether others must not change rows while this commit, or undo, is made."""
+        adds = self.request.mode is Mode.APPEND and self.request.clears is None
+        return self.live is not None and not adds
+
+
+def _parameter(value: pa.Scalar, kind: pa.DataType) -> str | float:
+    """Return a value as a parameter that is cast to the type of its column."""
+    import pyarrow as pa
+
+    is_ = pa.types
+    if is_.is_timestamp(kind) and is_.is_timestamp(value.type):
+        return _moment(value, kind)
+    fitted = value.cast(kind)
+    if is_.is_timestamp(kind):
+        return _moment(fitted, kind)
+    if is_.is_floating(kind):
+        return float(fitted.as_py())
+    return str(fitted.cast(pa.string()).as_py())
+
+
+def _moment(value: pa.Scalar, kind: pa.DataType) -> str:
+    """Return a time in UTC as SQL Server reads it: with 7 digits of a second, up to the next."""
+    import pyarrow as pa
+
+    zone = "" if kind.tz is None else " +00:00"
+    if value.type.unit != "ns":
+        return f"{literals.moment(value) or value}{zone}"
+    nanos = value.cast(pa.int64()).as_py()
+    ticks = -(-nanos // 100)
+    micros = pa.scalar(ticks // 10, pa.timestamp("us", value.type.tz))
+    return f"{literals.moment(micros) or micros}{ticks % 10}{zone}"

@@ -1,0 +1,50 @@
+"""A database of SQL Server that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hygge.connector import Finding, Target, WriteRequest
+from hygge.connectors.mssql import catalog
+from hygge.connectors.mssql.config import TdsSettings
+from hygge.connectors.mssql.connecting import Rows, TdsServer
+from hygge.connectors.mssql.examining import examine_writing
+from hygge.connectors.mssql.writing import TdsTarget, chain_of
+from hygge.connectors.sql.names import TableName
+from hygge.connectors.sql.replacing import Replacing
+from hygge.connectors.sql.serving import ServerStore
+from hygge.values.model import Commit
+
+
+class MssqlStore(ServerStore[TdsSettings, Rows]):
+    """A database of SQL Server."""
+
+    def __init__(self, settings: TdsSettings, replacing: Replacing) -> None:
+        super().__init__(TdsServer(settings), replacing)
+
+    def findings(self, run: Rows) -> Iterator[Finding]:
+        """Yield what the server says of itself, and whether this user may make tables."""
+        return examine_writing(run, self.server.default_schema(run))
+
+    def place(self, run: Rows, into: str) -> TableName:
+        """Return the table that `into` means, as the catalog has its name."""
+        return catalog.actual(run, super().place(run, into))
+
+    def newest(self, run: Rows, place: TableName) -> Commit | None:
+        """Return the newest commit of a table; None when nothing was published there."""
+        chain = chain_of(place)
+        if run("SELECT OBJECT_ID(?)", (chain.table,))[0][0] is None:
+            return None
+        return chain.last(run)
+
+    def target(self, run: Rows, request: WriteRequest, place: TableName) -> TdsTarget:
+        """Return the target for a table."""
+        return TdsTarget(self.settings, request, run, place=place, replacing=self.replacing)
+
+    @contextmanager
+    def taken(self, run: Rows, request: WriteRequest, place: TableName) -> Iterator[Target]:
+        """Take a table for one attempt; see `Store.open`."""
+        target = self.target(run, request, place)
+        target.take()
+        yield target

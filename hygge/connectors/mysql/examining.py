@@ -1,0 +1,151 @@
+"""What `hygge doctor` asks a MySQL or MariaDB server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from hygge.connector import Finding
+from hygge.errors import StoreError
+
+if TYPE_CHECKING:
+    from hygge.connectors.sql.chain import Run
+
+_CLOCK_SECONDS = 60
+_NEEDED = ("CREATE", "ALTER", "DROP", "INSERT", "DELETE", "UPDATE", "SELECT")
+_GRANT = f"GRANT {', '.join(_NEEDED)} ON {{}}.* TO …"
+_TOKEN = re.compile(r"\\[%_]|.", re.DOTALL)
+_WILD = {"%": ".*", "_": "."}
+_SMALL_PACKET = 2**24
+_OLDEST = {True: (10, 2), False: (5, 7)}
+"""The oldest MariaDB and MySQL with what hygge relies on."""
+
+
+def examine_reading(run: Run, ssl_mode: str) -> Iterator[Finding]:
+    """Yield what concerns reading and writing alike: version, text, packets, clock, encryption."""
+    version, user, database = run("SELECT version(), current_user(), database()")[0]
+    is_maria = "maria" in version.lower()
+    product = "" if is_maria else "MySQL "
+    yield Finding(f"{product}{version} answers {user} in database {database}")
+    number = tuple(int(part) for part in version.split("-")[0].split(".")[:2])
+    if number < _OLDEST[is_maria]:
+        oldest = ".".join(map(str, _OLDEST[is_maria]))
+        yield Finding(
+            f"version {version} is older than what hygge is made for",
+            "warning",
+            f"update the server to version {oldest} or newer",
+        )
+    yield _clock(run)
+    yield _packets(run)
+    yield _encryption(run, ssl_mode)
+
+
+def _clock(run: Run) -> Finding:
+    asked = datetime.now(UTC)
+    told: datetime = run("SELECT utc_timestamp(6)")[0][0]
+    difference = abs((told.replace(tzinfo=UTC) - asked).total_seconds())
+    if difference > _CLOCK_SECONDS:
+        return Finding(
+            f"its clock differs from this machine's by {difference:,.0f} s",
+            "warning",
+            "set both by NTP; times that hygge writes are this machine's",
+        )
+    return Finding(f"its clock agrees with this machine's to {max(difference, 0.1):.1f} s")
+
+
+def _packets(run: Run) -> Finding:
+    size = int(run("SELECT @@max_allowed_packet")[0][0])
+    text = f"rows may be as large as {size / 2**20:,.0f} MiB (max_allowed_packet)"
+    if size < _SMALL_PACKET:
+        return Finding(text, "warning", "raise max_allowed_packet on the server, e.g. to 64M")
+    return Finding(text)
+
+
+def _encryption(run: Run, ssl_mode: str) -> Finding:
+    rows = run("SHOW SESSION STATUS LIKE 'Ssl_version'")
+    if rows and rows[0][1]:
+        return Finding(f"the connection is encrypted ({rows[0][1]})")
+    host = run("SELECT substring_index(user(), '@', -1)")[0][0]
+    if host in ("localhost", "127.0.0.1", "::1"):
+        return Finding("the connection is not encrypted, and does not leave this machine")
+    return Finding(
+        f"the connection is not encrypted (ssl: {ssl_mode}): rows can be read on the way",
+        "warning",
+        "set ssl: verify-full",
+    )
+
+
+def examine_writing(run: Run, ssl_mode: str) -> Iterator[Finding]:
+    """Yield what concerns a store too: how rows get in, and whether tables can be made."""
+    yield from examine_reading(run, ssl_mode)
+    if run("SELECT @@local_infile")[0][0]:
+        yield Finding("rows go in by LOAD DATA LOCAL, from memory: no file of this machine is read")
+    else:
+        yield Finding(
+            "the server forbids LOAD DATA LOCAL, so rows go in by INSERT, at half the speed",
+            "ok",
+            "SET GLOBAL local_infile = 1  on the server",
+        )
+    engine = run("SELECT @@default_storage_engine")[0][0]
+    if engine != "InnoDB":
+        yield Finding(f"its tables are {engine} by default; those that hygge makes are InnoDB")
+    yield _grants(run)
+
+
+def examine_splitting(run: Run) -> Iterator[Finding]:
+    """Yield what keeps a home from reading a large table over several connections."""
+    if not {"ALL PRIVILEGES", "LOCK TABLES"} & _rights(run):
+        yield Finding(
+            "this user may not lock tables for a moment, so a large table is read over one "
+            "connection",
+            "ok",
+            "GRANT LOCK TABLES ON database.* TO …",
+        )
+
+
+def _rights(run: Run, database: str | None = None) -> set[str]:
+    """Return what this user may do in a database, or somewhere, in upper case."""
+    found = [str(row[0]).partition(" ON ") for row in run("SHOW GRANTS")]
+    grants = [what for what, _, rest in found if database is None or _covers(rest, database)]
+    return {
+        right.strip() for one in grants for right in one.upper().removeprefix("GRANT ").split(",")
+    }
+
+
+def _covers(scope: str, database: str) -> bool:
+    """Return whether a grant on `scope`, such as a database's name with %, is one for a database.
+
+    A role is one, too: what it may do is only known where the server says it.
+    """
+    name, mark, _ = scope.partition(".")
+    if not mark or name == "*":
+        return True
+    tokens = _TOKEN.findall(name.strip("`").replace("``", "`").lower())
+    pattern = "".join(_WILD.get(token, re.escape(token[-1])) for token in tokens)
+    return re.fullmatch(pattern, database.lower()) is not None
+
+
+def _grants(run: Run) -> Finding:
+    missing = _missing(_rights(run))
+    if missing:
+        return Finding(
+            f"this user has no right to {', '.join(missing)}", "error", _GRANT.format("database")
+        )
+    return Finding("this user may make, fill and rename tables")
+
+
+def _missing(rights: set[str]) -> list[str]:
+    return [] if "ALL PRIVILEGES" in rights else [one for one in _NEEDED if one not in rights]
+
+
+def check_rights(run: Run, database: str) -> None:
+    """Raise `StoreError` unless this user may make, fill and rename tables of a database."""
+    missing = _missing(_rights(run, database))
+    if missing:
+        raise StoreError(
+            f"cannot write tables of {database}: this user has no right to {', '.join(missing)}",
+            hint=_GRANT.format(database),
+            code="HG516",
+        )

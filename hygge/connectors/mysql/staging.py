@@ -1,0 +1,112 @@
+"""Splits on their way into the staging table, each over a connection of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hygge.connector import WriteRequest
+from hygge.connectors.mysql.config import MariaSettings
+from hygge.connectors.mysql.connecting import Rows, session
+from hygge.connectors.mysql.loading import Loader
+from hygge.connectors.mysql.reading import named
+from hygge.connectors.mysql.texts import Zeros
+from hygge.connectors.sql.names import TableName, quote
+from hygge.connectors.sql.pool import Reserved
+from hygge.errors import StoreError
+from hygge.values.model import Part, Split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from hygge.connectors.mysql.connecting import Link
+
+SPLIT = "_hygge_split"
+"""The column of the staging table that says which split brought a row."""
+
+
+class Staging:
+    """The staging table of one attempt, which several threads fill."""
+
+    def __init__(
+        self,
+        settings: MariaSettings,
+        request: WriteRequest,
+        place: TableName,
+        staging: TableName,
+        *,
+        zeros: Zeros,
+        may_load: bool,
+    ) -> None:
+        self._settings = settings
+        self._least_bytes = max(request.buffer_bytes // 4, 1)
+        self._place = place
+        self._staging = staging
+        self._zeros = zeros
+        self._may_load = may_load
+        self._begun: set[int] = set()
+        self._lock = threading.Lock()
+        self._reserved = Reserved(settings.pool())
+
+    def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
+        """Load a split; what an earlier staging of it left goes first."""
+        with self._connection() as connection, self._named():
+            self._forget(split, connection)
+            loader = Loader(
+                connection,
+                self._settings,
+                named(self._staging),
+                batches.schema.names,
+                constant=(SPLIT, split.number),
+                may_load=self._may_load,
+            )
+            size = 0
+            for held in _gathered(batches, self._least_bytes):
+                size += sum(batch.nbytes for batch in held)
+                self._zeros.check(held, self._place.shown())
+                loader.add(held)
+        return Part(split.number, loader.rows, size)
+
+    def _forget(self, split: Split, connection: Link) -> None:
+        with self._lock:
+            is_again = split.number in self._begun
+            self._begun.add(split.number)
+        if is_again:
+            run = Rows(
+                connection, self._settings, StoreError, f"cannot write {self._place.shown()}"
+            )
+            run(
+                f"DELETE FROM {named(self._staging)} WHERE {quote(SPLIT, '`')} = {split.number}",
+            )
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Speak of the table where the server speaks of its staging table."""
+        try:
+            yield
+        except StoreError as error:
+            message = error.message.replace(named(self._staging), self._place.shown())
+            message = message.replace(self._staging.name, self._place.name)
+            cause = error.__cause__ or error
+            raise StoreError(message, hint=error.hint, code=error.code) from cause
+
+    @contextmanager
+    def _connection(self) -> Iterator[Link]:
+        """Yield the connection that was reserved, or one more while there are free ones."""
+        with self._reserved.right(), session(self._settings, StoreError) as connection:
+            yield connection
+
+
+def _gathered(batches: pa.RecordBatchReader, least_bytes: int) -> Iterator[list[pa.RecordBatch]]:
+    """Yield batches, as many together as have about so many bytes."""
+    held, size = [], 0
+    for batch in batches:
+        held.append(batch)
+        size += batch.nbytes
+        if size >= least_bytes:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held

@@ -1,0 +1,185 @@
+"""What is known of drivers: how each was seen to change values, and the way past it.
+
+Measured with psqlODBC 13.02, MariaDB Connector/ODBC 3.1.15 and SQLite ODBC 0.9998; see
+docs/decisions/0050-drivers-that-change-values.md. Any other driver is held to the standard.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hygge.connectors.odbc import rules
+from hygge.connectors.odbc.asking import Column
+from hygge.connectors.odbc.rules import Rule
+from hygge.connectors.sql.reading import Reading, UnsafeError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What is special about a database behind its driver."""
+
+    rule: Rule = rules.plain
+    """How a column is read, by its type."""
+    text: str = "{}"
+    """SQL that turns a column into its exact text."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What the connection needs so that rows stream, unless the project says otherwise."""
+    long_text_option: str | None = None
+    """The option that says how long texts may be."""
+    default_schema: str | None = None
+    """SQL that returns the schema of names without one."""
+    of_database: bool = False
+    """Whether the driver lists the tables of all databases unless told."""
+    float_text: str | None = None
+    """SQL for the exact text of a float, where `text` does not give it."""
+    odd_text: str | None = None
+    """SQL that is true for texts which the driver cuts."""
+
+    def declared(self, column: Column, quoted: str, kind: pa.DataType) -> Reading:
+        """Return how a column is read as the type that a person says it is."""
+        import pyarrow as pa
+
+        if pa.types.is_binary(kind):
+            return rules.declared(column, quoted, kind)
+        is_float = pa.types.is_floating(kind) and self.float_text is not None
+        text = self.float_text if is_float and self.float_text else self.text
+        odd = self.odd_text and self.odd_text.format(quoted)
+        return rules.declared(column, text.format(quoted), kind, odd)
+
+
+def _elephant(column: Column, quoted: str) -> Reading:
+    """psqlODBC turns infinity into today, loses zones and the digits of unbounded numbers."""
+    import pyarrow as pa
+
+    name, text = column.type_name, f"CAST({quoted} AS varchar)"
+    if name == "bool":
+        kind = rules.field(column, pa.bool_())
+        return Reading(f"CAST({quoted} AS int)", pa.int64(), kind)
+    if name == "numeric":
+        if (column.size, column.digits) == (28, 6):
+            raise UnsafeError(
+                "the driver calls every numeric without a stated precision numeric(28,6)"
+            )
+        return rules.decimal(column, text)
+    kinds = {
+        "date": pa.date32(),
+        "time": pa.time64("us"),
+        "timestamp": pa.timestamp("us"),
+        "timestamp without time zone": pa.timestamp("us"),
+    }
+    if name in kinds:
+        return Reading(text, pa.string(), rules.field(column, kinds[name]))
+    if name == "timestamptz":
+        sql = f"CAST({quoted} AT TIME ZONE 'UTC' AS varchar)"
+        return Reading(sql, pa.string(), rules.field(column, pa.timestamp("us", "UTC")))
+    if name in _KEPT:
+        return rules.plain(column, quoted)
+    return Reading(f"CAST({quoted} AS text)", pa.string(), rules.field(column, pa.string()))
+
+
+_KEPT = ("int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar", "bytea")
+
+
+def _seal(column: Column, quoted: str) -> Reading:
+    """MariaDB's driver reads bit(1) and dates of the year 0 as null, and texts of times short."""
+    import pyarrow as pa
+
+    name, text = column.type_name, f"CAST({quoted} AS CHAR)"
+    if column.code == rules.BIT:
+        sql = f"CAST({quoted} AS UNSIGNED)"
+        return Reading(sql, pa.int64(), rules.field(column, pa.bool_()))
+    if name == "timestamp":
+        sql = f"CAST(UNIX_TIMESTAMP({quoted}) * 1000000 AS SIGNED)"
+        kind = rules.field(column, pa.timestamp("us", "UTC"))
+        return Reading(sql, pa.int64(), kind, is_odd=f"{quoted} = 0")
+    kinds = {"date": pa.date32(), "time": pa.time64("us"), "datetime": pa.timestamp("us")}
+    if name in kinds:
+        return Reading(text, pa.string(), rules.field(column, kinds[name]))
+    return rules.plain(column, quoted)
+
+
+_EXACT_FLOAT = "CASE WHEN {0} IS NOT NULL THEN printf('%!.20e', {0}) END"
+_LONG = 255
+"""Of shorter texts the driver believes what the table says, which SQLite does not hold to."""
+
+
+def _feather(column: Column, quoted: str) -> Reading:
+    """SQLite's driver cuts whole numbers, floats and texts; a column there may hold any value."""
+    import pyarrow as pa
+
+    text = quoted if column.size >= _LONG else f"CAST({quoted} AS TEXT)"
+    families = {
+        "whole": (quoted, pa.int64(), pa.int64(), "'integer'"),
+        "float": (_EXACT_FLOAT.format(quoted), pa.string(), pa.float64(), "'real', 'integer'"),
+        "bytes": (quoted, pa.binary(), pa.binary(), "'blob'"),
+        "truth": (quoted, pa.int64(), pa.bool_(), "'integer'"),
+        "text": (text, pa.string(), pa.string(), "'text'"),
+    }
+    family = _family(column.type_name, column.code)
+    sql, bound, kind, fits = families[family]
+    odd = f"typeof({quoted}) NOT IN ({fits}, 'null')"
+    if family == "text":
+        odd = f"({odd} OR instr({quoted}, char(0)) > 0)"
+    return Reading(sql, bound, rules.field(column, kind), is_odd=odd)
+
+
+def _family(name: str, code: int) -> str:
+    """Return what a declared type stands for, by SQLite's rules (datatype3.html, 3.1)."""
+    if "bool" in name:
+        return "truth"
+    if "int" in name:
+        return "whole"
+    if any(word in name for word in ("real", "floa", "doub")):
+        return "float"
+    if any(word in name for word in ("char", "clob", "text")):
+        return "text"
+    if "blob" in name or code in rules.BYTES:
+        return "bytes"
+    if "date" in name or "time" in name:
+        return "text"
+    raise UnsafeError(f"a column declared as {name or 'nothing'} may hold values of any type")
+
+
+_KNOWN = (
+    (
+        "postgresql.*",
+        Dialect(
+            _elephant,
+            text="CAST({} AS text)",
+            options={"UseDeclareFetch": "1", "Fetch": "5000"},
+            long_text_option="MaxLongVarcharSize",
+            default_schema="SELECT CAST(current_schema() AS varchar) AS s",
+        ),
+    ),
+    (
+        "(mariadb|mysql).*",
+        Dialect(
+            _seal,
+            text="CAST({} AS CHAR)",
+            options={"FORWARDONLY": "1", "NO_CACHE": "1", "STREAMRESULT": "1"},
+            of_database=True,
+        ),
+    ),
+    (
+        "sqlite.*",
+        Dialect(
+            _feather,
+            text="CAST({} AS TEXT)",
+            float_text=_EXACT_FLOAT,
+            odd_text="instr({}, char(0)) > 0",
+        ),
+    ),
+)
+"""By the name of the database that its driver tells."""
+
+
+def dialect_of(dbms: str) -> Dialect:
+    """Return what is known of a database by the name that its driver tells."""
+    found = (known for names, known in _KNOWN if re.fullmatch(names, dbms.lower()))
+    return next(found, Dialect())

@@ -1,0 +1,159 @@
+"""What the server's catalog tells of tables: names, columns, keys, sizes, what depends on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from hygge.connectors.sql.names import TableName
+
+if TYPE_CHECKING:
+    from hygge.connectors.sql.chain import Run
+
+KINDS = {
+    "r": "table",
+    "p": "partitioned table",
+    "v": "view",
+    "m": "materialized view",
+    "f": "foreign table",
+}
+
+_TABLES = """
+SELECT n.nspname, c.relname, c.oid, c.relkind, c.reltuples::float8,
+       CASE WHEN c.relkind IN ('r', 'm') THEN c.relpages::int8 * 8192 ELSE 0 END,
+       coalesce(a.amname = 'heap', false)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am a ON a.oid = c.relam
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp\\_%'
+  AND c.relname NOT LIKE '\\_hygge\\_%'
+ORDER BY 1, 2
+"""
+_ONE = (
+    _TABLES.replace(" AND NOT c.relispartition", "")
+    .replace("c.relpages::int8 * 8192", "coalesce(pg_relation_size(c.oid), 0)")
+    .replace("ORDER BY 1, 2", "AND n.nspname = $1 AND c.relname = $2")
+)
+"""The true size of one table, which waits for whoever changes it; a list of all must not."""
+_COLUMNS = """
+WITH RECURSIVE base AS (
+  SELECT a.attrelid, a.attnum, a.attname, a.attnotnull, a.atttypid AS typid, a.atttypmod AS typmod,
+         a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '' AS fills, a.attidentity,
+         a.attgenerated
+  FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL
+  SELECT b.attrelid, b.attnum, b.attname, b.attnotnull, t.typbasetype,
+         CASE WHEN b.typmod < 0 THEN t.typtypmod ELSE b.typmod END, b.fills, b.attidentity,
+         b.attgenerated
+  FROM base b JOIN pg_type t ON t.oid = b.typid WHERE t.typtype = 'd'
+)
+SELECT b.attrelid, b.attname, format_type(b.typid, b.typmod), b.attnotnull, b.fills,
+       b.attidentity <> '' OR b.attgenerated <> '', t.typtype = 'e', b.attgenerated <> ''
+FROM base b JOIN pg_type t ON t.oid = b.typid WHERE t.typtype <> 'd' ORDER BY b.attrelid, b.attnum
+"""
+_KEYS = """
+SELECT i.indrelid, a.attname FROM pg_index i
+CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE i.indrelid = ANY($1) AND i.indisprimary AND k.position <= i.indnkeyatts
+ORDER BY i.indrelid, k.position
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, view or other thing with rows."""
+
+    name: TableName
+    oid: int
+    kind: str
+    """As a person says it: `table`, `view`, …"""
+    rows: int | None
+    """The server's own estimate; None when it never looked."""
+    bytes: int
+    """Size of its rows on disk; 0 where they lie elsewhere."""
+    has_pages: bool
+    """Whether its rows lie in pages that can be read by their numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column, its type as `format_type` writes it, domains resolved to what they stand on."""
+
+    name: str
+    type: str
+    nullable: bool
+    fills_itself: bool
+    """Whether it has a default, or is an identity or generated column."""
+    is_computed: bool
+    """Whether the server refuses or ignores values for it: identity and generated columns."""
+    is_enum: bool = False
+    is_generated: bool = False
+    """Whether its values are computed from others."""
+
+
+def tables(run: Run) -> list[Table]:
+    """Return every table that is not the server's own or hygge's, partitions left out."""
+    return [_table(row) for row in run(_TABLES)]
+
+
+def find(run: Run, name: TableName) -> Table | None:
+    """Return one table; None when there is none of that name."""
+    rows = run(_ONE, (name.schema, name.name))
+    return _table(rows[0]) if rows else None
+
+
+def _table(row: Sequence[Any]) -> Table:
+    schema, name, oid, kind, rows, size, is_heap = row
+    return Table(
+        TableName(schema, name),
+        oid,
+        KINDS[kind],
+        None if rows < 0 or kind in "vf" else int(rows),
+        int(size),
+        is_heap and kind in "rm",
+    )
+
+
+def columns(run: Run, oids: Sequence[int]) -> dict[int, list[Column]]:
+    """Return the columns of tables, in their order."""
+    rows = run(_COLUMNS, (list(oids),))
+    return {
+        oid: [Column(name, kind, not required, bool(fills), bool(computed), bool(is_enum),
+                     bool(is_generated)) for
+              _, name, kind, required, fills, computed, is_enum, is_generated in group]
+        for oid, group in groupby(rows, key=lambda row: row[0])
+    }  # fmt: skip
+
+
+def primary_keys(run: Run, oids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Return the primary keys of tables that have one."""
+    rows = run(_KEYS, (list(oids),))
+    return {
+        oid: tuple(name for _, name in group)
+        for oid, group in groupby(rows, key=lambda row: row[0])
+    }
+
+
+def default_schema(run: Run) -> str:
+    """Return the schema of names without one; `public` when the search path leads nowhere."""
+    return run("SELECT coalesce(current_schema(), 'public')")[0][0]  # type: ignore[no-any-return]
+
+
+def query_columns(run: Run, described: Sequence[tuple[str, int, int]]) -> list[Column]:
+    """Return the columns of a query from their names, types and type modifiers."""
+    oids = [oid for _, oid, _ in described]
+    modifiers = [modifier for _, _, modifier in described]
+    rows = run(
+        "SELECT format_type(t, m), p.typtype = 'e' FROM unnest($1::oid[], $2::int4[]) "
+        "WITH ORDINALITY AS u(t, m, n) JOIN pg_type p ON p.oid = t ORDER BY n",
+        (oids, modifiers),
+    )
+    return [
+        Column(
+            name, kind, nullable=True, fills_itself=False, is_computed=False, is_enum=bool(is_enum)
+        )
+        for (name, _, _), (kind, is_enum) in zip(described, rows, strict=True)
+    ]

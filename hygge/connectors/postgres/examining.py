@@ -1,0 +1,115 @@
+"""What `hygge doctor` asks a PostgreSQL server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from hygge.connector import Finding
+
+if TYPE_CHECKING:
+    from hygge.connectors.sql.chain import Run
+
+_OLDEST = 120000
+_CLOCK_SECONDS = 60
+_UNREADABLE = """
+SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
+  AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
+ORDER BY 1
+"""
+_MOST_NAMES = 5
+
+
+def examine_server(run: Run) -> Iterator[Finding]:
+    """Yield what concerns reading and writing alike: version, encryption, encoding, clock."""
+    version, number, encoding, user, database = run(
+        "SELECT current_setting('server_version'), current_setting('server_version_num')::int, "
+        "current_setting('server_encoding'), current_user, current_database()"
+    )[0]
+    yield Finding(f"PostgreSQL {version} answers {user} in database {database}")
+    if number < _OLDEST:
+        yield Finding(
+            f"version {version} is older than what hygge is tested with",
+            "warning",
+            "update the server to version 12 or newer",
+        )
+    if encoding != "UTF8":
+        yield Finding(
+            f"the database's encoding is {encoding}, not UTF8: some texts cannot be stored in it",
+            "warning",
+            "make a database with  ENCODING 'UTF8'",
+        )
+    yield Finding("sessions run in UTC, whatever the server's own time zone")
+    yield _clock(run)
+    yield _encryption(run)
+
+
+def _clock(run: Run) -> Finding:
+    asked = datetime.now(UTC)
+    told: datetime = run("SELECT clock_timestamp()")[0][0]
+    difference = abs((told - asked).total_seconds())
+    if difference > _CLOCK_SECONDS:
+        return Finding(
+            f"its clock differs from this machine's by {difference:,.0f} s",
+            "warning",
+            "set both by NTP; times that hygge writes are this machine's",
+        )
+    return Finding(f"its clock agrees with this machine's to {max(difference, 0.1):.1f} s")
+
+
+def _encryption(run: Run) -> Finding:
+    rows = run(
+        "SELECT s.ssl, s.version, a.client_addr IS NULL OR a.client_addr <<= '127.0.0.0/8' OR "
+        "a.client_addr = '::1' FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) "
+        "WHERE s.pid = pg_backend_pid()"
+    )
+    is_secured, version, is_local = rows[0] if rows else (False, None, False)
+    if is_secured:
+        return Finding(f"the connection is encrypted ({version})")
+    if is_local:
+        return Finding("the connection is not encrypted, and does not leave this machine")
+    return Finding(
+        "the connection is not encrypted: passwords and rows can be read on the way",
+        "warning",
+        "set sslmode: verify-full",
+    )
+
+
+def examine_reading(run: Run) -> Iterator[Finding]:
+    """Yield what concerns a home: also the tables that this user may not read."""
+    yield from examine_server(run)
+    names = [name for (name,) in run(_UNREADABLE)]
+    if names:
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        yield Finding(
+            f"this user may not read {', '.join(names[:_MOST_NAMES])}{more}",
+            "warning",
+            "GRANT USAGE ON SCHEMA … TO …; GRANT SELECT ON ALL TABLES IN SCHEMA … TO …",
+        )
+    else:
+        yield Finding("this user may read every table")
+
+
+def examine_writing(run: Run, schema: str) -> Iterator[Finding]:
+    """Yield what concerns a store: whether tables can be made where they are to lie."""
+    yield from examine_server(run)
+    rows = run(
+        "SELECT has_schema_privilege(oid, 'USAGE'), has_schema_privilege(oid, 'CREATE') "
+        "FROM pg_namespace WHERE nspname = $1",
+        (schema,),
+    )
+    if not rows:
+        may = run("SELECT has_database_privilege(current_database(), 'CREATE')")[0][0]
+        level, hint = ("ok", None) if may else ("error", f'CREATE SCHEMA "{schema}"')
+        yield Finding(f"there is no schema {schema} yet; the first move makes it", level, hint)  # type: ignore[arg-type]
+    elif all(rows[0]):
+        yield Finding(f"this user may make tables in schema {schema}")
+    else:
+        yield Finding(
+            f"this user may not make tables in schema {schema}",
+            "error",
+            f'GRANT USAGE, CREATE ON SCHEMA "{schema}" TO …',
+        )

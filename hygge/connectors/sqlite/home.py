@@ -1,0 +1,104 @@
+"""A SQLite file that is read, at one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+from hygge.connector import EntityFacts, Finding, Home, ProjectContext, ReadRequest, Source
+from hygge.connectors.sql.embedded import FileSettings
+from hygge.connectors.sql.names import TableName, matching, nearest, quote
+from hygge.connectors.sqlite import catalog
+from hygge.connectors.sqlite.examining import examine_reading
+from hygge.connectors.sqlite.faults import is_passing
+from hygge.connectors.sqlite.reading import LiteSource
+from hygge.connectors.sqlite.views import Shared, View
+from hygge.errors import HomeError
+
+_COUNTED_BYTES = 64 * 2**20
+"""The largest file whose tables are counted for a survey: SQLite keeps no counts."""
+
+
+class SqliteHome(Home):
+    """A SQLite file."""
+
+    def __init__(self, config: FileSettings, context: ProjectContext) -> None:
+        self.file = config.file(context)
+        self._seconds = config.busy_timeout
+
+    def check(self) -> None:
+        """Open the file and look at its schema."""
+        with self._view():
+            pass
+
+    def examine(self) -> Iterator[Finding]:
+        """Yield what the file says of itself: how it is written, and whether it is whole."""
+        with self._view() as view:
+            yield from examine_reading(view.main, self.file)
+
+    def entities(self, pattern: str = "*") -> list[str]:
+        """Return the tables and views that match, sorted."""
+        with self._view() as view:
+            return _matching(catalog.tables(view.main), pattern)
+
+    def survey(self, pattern: str = "*") -> list[EntityFacts]:
+        """Return columns and keys of all that match; types that only values tell, by a sample."""
+        with self._view() as view:
+            tables = {table.name: table for table in catalog.tables(view.main)}
+            names = _matching(list(tables.values()), pattern)
+            return [_facts(view, tables[name]) for name in names]
+
+    @contextmanager
+    def open(self, request: ReadRequest) -> Iterator[Source]:
+        """Look at the file as it is now, or as it was when the flow began."""
+        shared = request.snapshot
+        with shared.join() if isinstance(shared, Shared) else self._view() as view:
+            source = LiteSource(request, view, keeps_view=isinstance(shared, Shared))
+            if request.query is not None:
+                yield source.over_query(request.query)
+            else:
+                yield source.over_table(self._find(view, request.entity))
+
+    @contextmanager
+    def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
+        """Hold a read transaction open, beside which others are opened that see the same."""
+        with self._view() as view:
+            yield Shared(view)
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Return true where another program had the file locked, or wrote it meanwhile."""
+        return is_passing(error)
+
+    def _find(self, view: View, entity: str) -> catalog.Table:
+        tables = catalog.tables(view.main)
+        table = catalog.find(tables, entity)
+        if table is None:
+            raise HomeError(
+                f"{self.file} has no table '{entity}'{nearest(entity, _matching(tables, '*'))}",
+                hint="list what is there with  hygge discover HOME",
+                code="HG506",
+            )
+        return table
+
+    @contextmanager
+    def _view(self) -> Iterator[View]:
+        with closing(View(self.file, self._seconds)) as view:
+            yield view
+
+
+def _matching(tables: list[catalog.Table], pattern: str) -> list[str]:
+    return matching([TableName("", table.name) for table in tables], pattern, "")
+
+
+def _facts(view: View, table: catalog.Table) -> EntityFacts:
+    """Return what can be told of a table; a view over tables that are gone has no columns."""
+    import pyarrow as pa
+
+    source = LiteSource(ReadRequest(table.name), view, keeps_view=True)
+    try:
+        source.over_table(table)
+    except HomeError:
+        return EntityFacts(table.name, pa.schema([]), kind=f"broken {table.kind}")
+    is_cheap = table.kind == "table" and view.file.stat().st_size <= _COUNTED_BYTES
+    rows = view.main(f"SELECT count(*) FROM main.{quote(table.name)}")[0][0] if is_cheap else None
+    return EntityFacts(table.name, source.schema, rows, source.primary_key, table.kind)

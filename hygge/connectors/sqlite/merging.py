@@ -1,0 +1,79 @@
+"""A merge in the words of SQLite, whose staged rows lie in files beside the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hygge.connectors.sql.merging import MergingTarget
+from hygge.connectors.sql.names import quote
+from hygge.connectors.sqlite.lanes import Lanes
+from hygge.connectors.sqlite.values import to_stored
+from hygge.errors import StoreError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class LiteMerging(MergingTarget):
+    """What a table of SQLite does in a way of its own when rows are merged."""
+
+    row_id: ClassVar = "rowid"
+    holds_nan: ClassVar = False
+    lanes: Lanes
+
+    def staged_rows(self) -> str:
+        """Return the rows of all splits, which are tables of their own."""
+        self.lanes.attach(self.run)
+        selects = [f"SELECT * FROM {table}" for table in self.lanes.tables()]
+        return f"({' UNION ALL '.join(selects)})"
+
+    @contextmanager
+    def reading(self, query: str) -> Iterator[object]:
+        """Let nothing that is run inside change anything in the database."""
+        self.run("PRAGMA query_only=ON")
+        try:
+            yield None
+        finally:
+            self.run("PRAGMA query_only=OFF")
+
+    def gather(self, schema: pa.Schema) -> str:
+        """Bring all staged rows into one table, to be found by their key; return its name."""
+        self.lanes.attach(self.run)
+        columns, key = schema.names, self.request.primary_key
+        return self.lanes.gather(self.run, *(", ".join(map(quote, n)) for n in (columns, key)))
+
+    def same(self, field: pa.Field) -> str:
+        """Return the condition of one key; a column may be declared to take letters for equal."""
+        return f"{super().same(field)} COLLATE BINARY"
+
+    def ordered(self, field: pa.Field, column: str) -> str:
+        """Return a column as it is ordered; decimals are texts, whose digits are not their order.
+
+        A column may be declared to take letters for equal.
+        """
+        import pyarrow as pa
+
+        if pa.types.is_decimal(field.type):
+            return f"CAST({column} AS REAL)"
+        return f"{column} COLLATE BINARY" if pa.types.is_string(field.type) else column
+
+    def told(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
+        """Return the mark of a parameter, and a value as it would be stored."""
+        import pyarrow as pa
+
+        if pa.types.is_decimal(field.type):
+            raise StoreError(
+                f"a range of column '{field.name}' cannot be cleared in {self.place.shown()}: "
+                "decimals are kept as texts there",
+                hint="take a column of whole numbers, days or times",
+            )
+        array = pa.repeat(value.cast(field.type), 1)
+        stored = to_stored(pa.RecordBatch.from_arrays([array], schema=pa.schema([field])))
+        return "?", stored.column(0)[0].as_py()
+
+    def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run a statement that changes rows; return how many it changed."""
+        self.run(sql, values)
+        return int(self.run("SELECT changes()")[0][0])

@@ -1,0 +1,511 @@
+"""One move, from its home to its store: stage, prove, publish, then remember.
+
+    1 open target   2 open source   3 agree   4 stage   5 prove   6 commit   7 remember
+
+`run_move` retries steps 1–6 as a whole and turns whatever happens into an `Outcome`; the
+coordinator remembers it. Nothing here knows a connector.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from hygge.connector import ReadRequest, Source, Target, WriteRequest
+from hygge.engine.plan import Move, Unplanned
+from hygge.engine.preparing import Prepared, Terms, prepare, settle, terms_of
+from hygge.engine.retry import attempts
+from hygge.engine.staging import Progress, RunScope, Staging, blaming, discarding
+from hygge.errors import (
+    Cancelled,
+    CommitUnknownError,
+    FlowError,
+    HomeError,
+    HyggeError,
+    LateTypeError,
+    StoreError,
+    TimeoutExceeded,
+)
+from hygge.incremental.backfill import clearing
+from hygge.incremental.guards import reason_to_keep, shrinkage
+from hygge.incremental.past import Past, mask_notes, newly_masked, next_commit
+from hygge.runtime.system import SystemRefusalError
+from hygge.settings.move import MoveSettings
+from hygge.transform.shape import stored_masks
+from hygge.transform.sieve import Sieve
+from hygge.values.log_context import context
+from hygge.values.model import (
+    Changes,
+    Commit,
+    Failure,
+    Mode,
+    MovePublishing,
+    MoveRetried,
+    MoveStarted,
+    Outcome,
+    Part,
+    Receipt,
+    Result,
+    Span,
+    Watermark,
+)
+from hygge.values.plurals import plural
+from hygge.values.stop import Watch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+_NAMES = re.compile(r"(?<!\w)(hygge (?:[a-z]+ ){1,2})(FLOW|HOME)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    result: Result
+    rows: int = 0
+    bytes: int = 0
+    seq: int | None = None
+    notes: tuple[str, ...] = ()
+    receipt: Receipt | None = None
+    changes: Changes | None = None
+    rows_before: int | None = None
+
+
+def run_move(move: Move, scope: RunScope) -> Outcome:
+    """Move one entity and say what became of it; no exception leaves this function."""
+    started = time.monotonic()
+    running: _Moving | None = None
+    outcome = move.outcome()
+    try:
+        with move.lock(scope.context, scope.run_id):
+            running = _Moving(move, scope)
+            published = running.run()
+        outcome = replace(
+            outcome,
+            result=published.result,
+            rows=published.rows,
+            bytes=published.bytes,
+            seq=published.seq,
+            notes=published.notes,
+            receipt=published.receipt,
+            rows_before=published.rows_before,
+            **(asdict(published.changes) if published.changes else {}),
+        )
+    except BaseException as error:
+        # A driver's panic is no Exception; in a thread nobody would ever hear of it.
+        result = Result.CANCELLED if isinstance(error, Cancelled) else Result.FAILED
+        if running is not None and isinstance(error, Cancelled | TimeoutExceeded):
+            running.explain(error)
+        outcome = replace(outcome, result=result, failure=failure_of(error, move))
+    attempts_made = 0 if running is None else running.attempt
+    return replace(outcome, seconds=time.monotonic() - started, attempts=attempts_made)
+
+
+def failure_of(error: BaseException, of: Move | Unplanned) -> Failure:
+    """Return the failure that `error` stands for; what nobody raised on purpose is a bug."""
+    if isinstance(error, HyggeError):
+        message = "\n".join([error.message, *getattr(error, "__notes__", [])])
+        return Failure(error.code, message, _named(error.hint, of), of.where)
+    if isinstance(error, OSError) and error.errno:
+        return failure_of(SystemRefusalError.of(error), of)
+    trace = "".join(traceback.format_exception(error))
+    return Failure(
+        "HG590",
+        f"internal error: {type(error).__name__}: {error}",
+        "this is a bug in hygge; please report it with the report file",
+        of.where,
+        trace,
+    )
+
+
+@contextmanager
+def naming(of: Move) -> Iterator[None]:
+    """Fill in the names of a move where a hint calls them FLOW and HOME."""
+    try:
+        yield
+    except HyggeError as error:
+        error.hint = _named(error.hint, of)
+        raise
+
+
+def _named(hint: str | None, of: Move | Unplanned) -> str | None:
+    """Return a hint with the names that whoever raised it did not know."""
+    names = {"FLOW": of.flow, "HOME": of.home_name}
+    return None if hint is None else _NAMES.sub(lambda at: at[1] + quote(names[at[2]]), hint)
+
+
+def _masked_everywhere(settings: MoveSettings, plain: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns that are masked in every row, those with `plain` values left out."""
+    is_whole = settings.mode is Mode.REPLACE
+    return tuple(name for name in stored_masks(settings) if is_whole or name not in plain)
+
+
+class _Moving:
+    """A move while it runs."""
+
+    def __init__(self, move: Move, scope: RunScope) -> None:
+        self.attempt = 0
+        self._move = move
+        self._scope = scope
+        self._watch = Watch(scope.stop, move.settings.timeout)
+        self._home = move.home.home(scope.context)
+        self._store = move.store.store(scope.context)
+        self._published: _Published | None = None
+        self._asked = ReadRequest(move.entity)
+        self._retried: str | None = None
+        """Why the last attempt failed, while the next one is waited for."""
+
+    def explain(self, error: HyggeError) -> None:
+        """Add to an error that ends a wait for another attempt why the last one failed."""
+        if self._retried is not None:
+            error.add_note(f"attempt {self.attempt} had failed: {self._retried}")
+
+    def run(self) -> _Published:
+        """Run attempts until one publishes."""
+        published = None
+        for attempt in attempts(
+            self._move.settings.retries,
+            seconds=self._move.settings.retry_for,
+            is_transient=self._is_transient,
+            sleep=self._watch.sleep,
+            on_retry=self._tell_retry,
+        ):
+            self.attempt += 1
+            self._retried = None
+            with attempt:
+                published = self._run_attempt()
+        if published is None:
+            raise FlowError("no attempt was made")
+        return published
+
+    def _run_attempt(self) -> _Published:
+        self._watch.check()
+        move = self._move
+        names = {"run": self._scope.run_id, "flow": move.flow, "entity": move.entity}
+        with context(**names, attempt=self.attempt):
+            try:
+                return self._open_twice()
+            except BaseException as error:
+                if self._published is None:
+                    raise
+                # The rows have landed: no error may hide that, or be a reason to move them again.
+                log.warning("after the commit of %s: %s", move.into, error)
+                notes = (*self._published.notes, f"published, but afterwards: {error}")
+                return replace(self._published, notes=notes)
+
+    def _open_twice(self) -> _Published:
+        try:
+            return self._open_target(thorough=False)
+        except LateTypeError as error:
+            log.info("%s; reading again with types taken from the whole input", error.message)
+        return self._open_target(thorough=True)
+
+    def _open_target(self, *, thorough: bool) -> _Published:
+        move, scope = self._move, self._scope
+        request = replace(
+            move.write_request(scope.run_id, attempt=self.attempt, adopt=scope.adopt),
+            buffer_bytes=scope.buffer_bytes // self._workers,
+            commit_bytes=scope.commit_bytes,
+            go_on=self._watch.check,
+            clears=self._clears(),
+            keep_generations=self._keeps(),
+        )
+        with (
+            blaming(StoreError, f"cannot write {move.into}"),
+            self._store.open(request) as target,
+            discarding(target),
+        ):
+            _log_target(move, target.last_commit())
+            return self._landed(target) or self._open_source(target, request, thorough=thorough)
+
+    def _clears(self) -> Span | None:
+        if self._scope.again is None:
+            return None
+        last = self._store.last_commit(self._move.into)
+        return clearing(self._move.settings, self._scope.again, last)
+
+    @property
+    def _max_value_bytes(self) -> int:
+        return self._move.settings.max_value_bytes or self._scope.max_value_bytes
+
+    def _keeps(self) -> int:
+        """Return how many commits `undo` can go back: over a new mask it goes back none."""
+        settings = self._move.settings
+        if settings.mode is Mode.REPLACE and stored_masks(settings):
+            with blaming(StoreError, f"cannot write {self._move.into}"):
+                last = self._store.last_commit(self._move.into)
+            if newly_masked(settings, last):
+                return 0
+        return settings.keep_generations
+
+    @property
+    def _terms(self) -> Terms:
+        scope = self._scope
+        return terms_of(
+            self._move,
+            run_id=scope.run_id,
+            now=scope.started_at,
+            salt=scope.salt,
+            limit=scope.limit,
+            again=scope.again,
+        )
+
+    @property
+    def _workers(self) -> int:
+        """How many splits are staged at once; with a limit one, so that it counts rows in order."""
+        wanted = self._move.settings.parallel
+        if self._scope.limit is not None:
+            return 1
+        return self._scope.splits if wanted == "auto" else wanted
+
+    def _landed(self, target: Target) -> _Published | None:
+        """Return what an earlier attempt of this run published, though its answer was lost."""
+        last = target.last_commit()
+        if last is None or last.run_id != self._scope.run_id:
+            return None
+        note = "an earlier attempt had published it, though its answer was lost"
+        return _Published(Result.OK, last.rows, seq=last.seq, notes=(note,), receipt=last.receipt)
+
+    def _open_source(self, target: Target, request: WriteRequest, *, thorough: bool) -> _Published:
+        move = self._move
+        with blaming(HomeError, f"cannot read {move.entity}"):
+            last = target.last_commit()
+            past = Past.of(move.settings, last, fills=move.fills)
+            asked = self._asked = self._request(target, past, thorough=thorough)
+            with self._home.open(asked) as source:
+                _log_source(move, source)
+                if last is not None and past.knows(source.ledger):
+                    return _Published(Result.OK, seq=last.seq, notes=("nothing new",))
+                prepared = prepare(move, source, past, last, self._terms)
+                sources, increment = prepared.shape.sources, prepared.increment
+                if sources:  # rows without any column could not be counted by their bytes
+                    source.narrow([*sources, *past.columns])
+                if increment is not None:
+                    source.within(increment.span)
+                    increment.until(source.upper)
+                with blaming(StoreError, f"cannot write {move.into}"):
+                    return self._fill(target, request, prepared)
+
+    def _request(self, target: Target, past: Past, *, thorough: bool) -> ReadRequest:
+        return replace(
+            self._move.bounded_request(target.schema),
+            batch_bytes=self._scope.batch_bytes,
+            max_value_bytes=self._max_value_bytes,
+            thorough=thorough,
+            snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
+            moved=past.moved,
+        )
+
+    def _fill(self, target: Target, request: WriteRequest, prepared: Prepared) -> _Published:
+        settings, root = self._move.settings, self._scope.context.root
+        agreement = settle(target, prepared, self._terms, request)
+        schema = agreement.schema
+        target.keep(agreement.kept)
+        log.debug("%s is written with the columns: %s", self._move.into, _columns(schema))
+        with Sieve(settings, prepared.shape, schema, root=root, request=request) as sieve:
+            prepared.source.put_aside = sieve.put_line_aside
+            return self._publish(target, request, prepared, sieve=sieve, notes=agreement.notes)
+
+    def _publish(
+        self,
+        target: Target,
+        request: WriteRequest,
+        prepared: Prepared,
+        *,
+        sieve: Sieve,
+        notes: tuple[str, ...],
+    ) -> _Published:
+        settings = self._move.settings
+        parts, receipt = self._stage(target, prepared, sieve)
+        rows = receipt.rows
+        last = target.last_commit()
+        seen = prepared.notes()
+        kept = reason_to_keep(
+            settings,
+            request,
+            rows,
+            last,
+            is_news=_is_of_another(last, self._move)
+            or ((sieve.put_aside > 0 or self._move.accepts) and not prepared.is_known()),
+            again=self._terms.again,
+        )
+        if kept is not None:
+            notes = (kept.note, *seen, *sieve.finish())
+            return _Published(kept.result, seq=last.seq if last else None, notes=notes)
+        plain = newly_masked(settings, last)
+        seen = (*seen, *sieve.judge(target, self._scope.started_at))
+        seen = (*seen, *mask_notes(request, plain))
+        commit = next_commit(
+            request,
+            last,
+            receipt=receipt,
+            schema=sieve.schema,
+            at=datetime.now(self._scope.started_at.tzinfo),
+            watermark=prepared.watermark(),
+            ledger=prepared.source.ledger or {},
+            shape=prepared.shape.record,
+            masked=_masked_everywhere(settings, plain),
+        )
+        notes = (*notes, *seen, *self._commit(target, parts, commit))
+        notes = (*notes, *self._taken_over(last), *self._what_changed(rows, last))
+        size = sum(part.bytes for part in parts)
+        before = last.total_rows if last and settings.mode is Mode.REPLACE else None
+        self._published = _Published(
+            Result.OK,
+            rows,
+            size,
+            commit.seq,
+            notes,
+            receipt,
+            target.changes,
+            before,
+        )
+        return self._published
+
+    def _taken_over(self, last: Commit | None) -> Iterator[str]:
+        """Yield from where a flow goes on that took over what another one has moved."""
+        if last is not None and last.flow != self._move.flow:
+            mark = last.watermark
+            on = "" if mark is None else f", and goes on from {mark.column} = {mark.value}"
+            yield f"took over what flow '{last.flow}' has moved{on}"
+
+    def _what_changed(self, rows: int, last: Commit | None) -> Iterator[str]:
+        """Yield what a person should know of the place after `rows` rows were published there."""
+        move = self._move
+        if rows == self._scope.limit:
+            yield f"moved the first {plural(rows, 'row')} only, as the limit asks"
+        if move.is_scratch:
+            yield f"the rows are in {move.into} of store {move.store_name}, which is for tries only"
+            return
+        only = "" if move.entity == move.flow else f" --entity {move.entity}"
+        undo = f"hygge undo {move.flow}{only}"
+        shrunk = shrinkage(move.settings, rows, last, undo=undo, where=move.where)
+        if shrunk is not None:
+            yield shrunk
+
+    def _stage(
+        self, target: Target, prepared: Prepared, sieve: Sieve
+    ) -> tuple[list[Part], Receipt]:
+        move, scope, source = self._move, self._scope, prepared.source
+        scope.emit(
+            MoveStarted(scope.run_id, move.flow, move.entity, self.attempt, source.total_rows)
+        )
+        progress = Progress(scope, move, self.attempt, source.total_rows)
+        staging = Staging(
+            source=source,
+            target=target,
+            sieve=sieve,
+            entity=move.entity,
+            request=self._asked,
+            scope=scope,
+            watch=self._watch,
+            progress=progress,
+            increment=prepared.increment,
+        )
+        with blaming(HomeError, f"cannot read {move.entity}"):
+            splits = source.splits(self._workers)
+        log.info("reading %s, %d at once", plural(len(splits), "split"), self._workers)
+        parts = scope.engine(splits, staging.stage, self._workers)
+        receipt = staging.prove(parts)
+        log.info(
+            "staged and proved %s in %s", plural(receipt.rows, "row"), plural(len(parts), "part")
+        )
+        return parts, receipt
+
+    def _commit(self, target: Target, parts: Sequence[Part], commit: Commit) -> tuple[str, ...]:
+        """Publish, and return what a person should know about how that went."""
+        with self._scope.commit_of(self._move):
+            self._watch.check()
+            self._scope.emit(
+                MovePublishing(self._scope.run_id, self._move.flow, self._move.entity, self.attempt)
+            )
+            try:
+                target.commit(parts, commit)
+            except Exception as error:
+                self._find_out(target, commit, error)
+                return (f"published, but: {error}",)
+        log.info("published commit %d, watermark %s", commit.seq, _shown(commit.watermark))
+        return ()
+
+    def _find_out(self, target: Target, commit: Commit, error: Exception) -> None:
+        """Raise unless the commit that ended in `error` landed all the same."""
+        try:
+            owner = target.owner(commit.seq)
+        except (HyggeError, OSError) as problem:
+            error.add_note(f"and the store cannot say whether it has the commit: {problem}")
+            owner = None
+        if owner == commit.run_id:
+            return
+        if owner is not None and isinstance(error, CommitUnknownError):
+            raise StoreError(
+                f"commit {commit.seq} of {self._move.into} belongs to run {owner}; "
+                "nothing was published here",
+                hint="start this run again; it begins from the newest commit",
+                code="HG514",
+            ) from error
+        raise error
+
+    def _is_transient(self, error: BaseException) -> bool:
+        causes = [error, error.__cause__] if error.__cause__ else [error]
+        if isinstance(error, HomeError):
+            return any(self._home.is_transient(cause) for cause in causes)
+        if isinstance(error, StoreError):
+            return any(self._store.is_transient(cause) for cause in causes)
+        return False
+
+    def _tell_retry(self, attempt: int, error: BaseException, wait: float, left: float) -> None:
+        move, self._retried = self._move, str(error)
+        # The frames of what failed still hold batches, and the wait may be long.
+        traceback.clear_frames(error.__traceback__)
+        self._scope.emit(
+            MoveRetried(self._scope.run_id, move.flow, move.entity, attempt, str(error), wait, left)
+        )
+
+
+def _is_of_another(last: Commit | None, move: Move) -> bool:
+    """Return whether a place that is taken over still says that another flow wrote it."""
+    return last is not None and last.flow != move.flow
+
+
+def _log_target(move: Move, last: Commit | None) -> None:
+    if last is None:
+        log.info("opened %s in store %s: nothing was published there", move.into, move.store_name)
+        return
+    log.info(
+        "opened %s in store %s: commit %d of %s by run %s, watermark %s",
+        move.into,
+        move.store_name,
+        last.seq,
+        last.committed_at,
+        last.run_id,
+        _shown(last.watermark),
+    )
+
+
+def _log_source(move: Move, source: Source) -> None:
+    rows = "unknown" if source.total_rows is None else f"{source.total_rows:,}"
+    log.info(
+        "opened %s in home %s: %s, number of rows %s",
+        move.entity,
+        move.home_name,
+        plural(len(source.schema), "column"),
+        rows,
+    )
+    log.debug("%s has the columns: %s", move.entity, _columns(source.schema))
+
+
+def _columns(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} {field.type}" for field in schema)
+
+
+def _shown(watermark: Watermark | None) -> str:
+    return "none" if watermark is None else f"{watermark.column} = {watermark.value}"

@@ -1,1 +1,0 @@
-"""One home a file, named after its type."""

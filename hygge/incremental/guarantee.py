@@ -1,0 +1,100 @@
+"""What a flow promises of its rows when a run is repeated or dies, and what it is asked for.
+
+Every store publishes a commit as a whole or not at all, with the place to go on from in it; what
+differs is whether a flow has such a place, and what it does with rows that come twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from hygge.errors import FlowError
+from hygge.settings.move import Guarantee, Incremental, MoveSettings
+from hygge.values.model import Mode
+from hygge.values.plurals import listed
+
+_LEVELS: tuple[Guarantee, ...] = get_args(Guarantee)
+"""From the strongest to the weakest."""
+_TOLD_APART = "incremental: COLUMN, or incremental: files where the home has files"
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """How often a row of the home lands, and on what that rests."""
+
+    level: Guarantee
+    """`effectively-once`: rows may be moved again, with the same result."""
+    why: str
+
+    def is_less_than(self, wanted: Guarantee | None) -> bool:
+        """Return whether a flow that is asked for `wanted` must not have this promise."""
+        return wanted is not None and _LEVELS.index(self.level) > _LEVELS.index(wanted)
+
+
+def promise_of(settings: MoveSettings) -> Promise:
+    """Return what a flow with these settings promises."""
+    wanted = settings.incremental
+    if settings.mode is Mode.REPLACE:
+        return Promise("exactly-once", "each commit holds all rows of the home and no others")
+    if settings.mode is Mode.MERGE:
+        if isinstance(wanted, Incremental) and not _repeats(wanted):
+            return Promise("exactly-once", f"the commit knows up to where '{wanted.column}' went")
+        return Promise("effectively-once", "rows that are moved again meet themselves by their key")
+    if wanted is None:
+        return Promise("at-least-once", "nothing tells which rows were moved: a run adds them all")
+    if not isinstance(wanted, Incremental):
+        return Promise("exactly-once", "the commit knows each file; a changed one is added again")
+    if wanted.ties == "closed":
+        why = f"while no row comes later that has the highest '{wanted.column}'"
+        return Promise("exactly-once", why)
+    return Promise("exactly-once", f"the commit knows up to where '{wanted.column}' went")
+
+
+def way_to(wanted: Guarantee, settings: MoveSettings) -> str:
+    """Return what to change so that a flow gives at least `wanted`, which it does not give."""
+    if settings.mode is Mode.APPEND:
+        key = ", or  mode: merge  with a  primary_key" if wanted != "exactly-once" else ""
+        return f"{_TOLD_APART}{key}"
+    told = settings.incremental
+    again = _repeats(told) if isinstance(told, Incremental) else ""
+    way = f"leave out  {again}  of incremental" if again else "incremental: COLUMN"
+    return f"{way}, or ask for  guarantee: effectively-once"
+
+
+def check_promise(settings: MoveSettings, *, limit: int | None, again: Sequence[str]) -> None:
+    """Raise `FlowError` when a move would give less than its flow is asked for.
+
+    `again` are changed files, whose rows an append would add once more.
+    """
+    wanted, promise = settings.guarantee, promise_of(settings)
+    if promise.is_less_than(wanted) and wanted is not None:
+        raise _broken(f"the flow gives {promise.level}: {promise.why}", way_to(wanted, settings))
+    if wanted in (None, "at-least-once"):
+        return
+    if again:
+        raise _broken(
+            "files changed after they were moved, and an append would add all their rows again: "
+            f"{listed(again)}",
+            "put them back as they were and the new rows into new files, or move everything again "
+            "with  hygge go FLOW --full-refresh",
+        )
+    if limit is not None and wanted == "exactly-once":
+        raise _broken(
+            f"with --limit {limit} not all rows land, and those that do are moved again",
+            "move without --limit",
+        )
+
+
+def _repeats(wanted: Incremental) -> str:
+    """Return the key by which a merge moves rows again that it has moved; empty when none does."""
+    if wanted.lookback is not None:
+        return "lookback"
+    if wanted.nulls == "include":
+        return "nulls: include"
+    return "future: include" if wanted.future == "include" else ""
+
+
+def _broken(what: str, way: str) -> FlowError:
+    return FlowError(f"its guarantee would be broken: {what}", hint=way, code="HG554")

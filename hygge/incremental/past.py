@@ -1,0 +1,212 @@
+"""What a flow has moved before, as its store's newest commit tells, and whether it can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from hygge.errors import FlowError
+from hygge.incremental.backfill import Backfill, Ends
+from hygge.incremental.increment import Increment
+from hygge.settings.move import Incremental, MoveSettings
+from hygge.transform.shape import Shape, check_known, stored_key, stored_masks
+from hygge.values.model import Commit, Mode, Receipt, ShapeRecord, Watermark
+from hygge.values.plurals import listed, plural
+from hygge.values.requests import WriteRequest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Where a move goes on."""
+
+    settings: MoveSettings
+    watermark: Watermark | None = None
+    moved: Mapping[str, str] | None = None
+    """The files moved before, for `incremental: files`; empty when there are none yet."""
+
+    @classmethod
+    def of(cls, settings: MoveSettings, last: Commit | None, *, fills: bool = False) -> Past:
+        """Return where to go on after `last`; a replace always begins anew.
+
+        With `fills` files that were moved before are moved again.
+
+        Raises `FlowError` with the choices when the flow is not the one that wrote `last`.
+        """
+        wanted = settings.incremental
+        if settings.mode is Mode.REPLACE:
+            last = None
+        if last is not None:
+            _check_key(settings, last)
+            if wanted is not None:
+                _check_increment(settings, last)
+        if wanted is None:
+            return cls(settings)
+        if isinstance(wanted, Incremental):
+            return cls(settings, None if last is None else last.watermark)
+        return cls(settings, moved={} if last is None or fills else last.ledger)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column of the home that tells what is new, if there is one."""
+        wanted = self.settings.incremental
+        return (wanted.column,) if isinstance(wanted, Incremental) else ()
+
+    @property
+    def reads_back(self) -> bool:
+        """Whether rows below the watermark are read again."""
+        wanted = self.settings.incremental
+        return isinstance(wanted, Incremental) and wanted.lookback is not None
+
+    def knows(self, ledger: Mapping[str, str] | None) -> bool:
+        """Return whether a source has no file that was not moved before."""
+        if not self.moved or ledger is None:
+            return False
+        return ledger.items() <= self.moved.items()
+
+    def again(self, ledger: Mapping[str, str] | None) -> list[str]:
+        """Return the files whose rows an append doubles: they changed after they were moved."""
+        if not self.moved or ledger is None or self.settings.mode is not Mode.APPEND:
+            return []
+        moved = self.moved
+        return [name for name, stamp in ledger.items() if moved.get(name, stamp) != stamp]
+
+    def notes(self, ledger: Mapping[str, str] | None) -> Iterator[str]:
+        """Tell which files are moved again, where that doubles rows: a merge only updates them."""
+        again = self.again(ledger)
+        if again:
+            yield (
+                "changed after they were moved, so all their rows were added again: "
+                f"{listed(again)}"
+            )
+
+    def increment(
+        self,
+        shape: Shape,
+        offered: pa.Schema,
+        now: datetime,
+        again: Ends | None = None,
+        *,
+        home_key: tuple[str, ...] = (),
+    ) -> Increment | None:
+        """Return what sorts out the rows that are not wanted; None when no column tells.
+
+        Wanted is what was not moved before, or, with `again`, a range.
+        """
+        wanted = self.settings.incremental
+        if not isinstance(wanted, Incremental):
+            return None
+        check_known(wanted.column, offered, "incremental")
+        kind = Increment if again is None else Backfill
+        increment = kind(
+            wanted,
+            self.settings,
+            offered,
+            shown=shape.masked,
+            last=self.watermark,
+            now=now,
+            home_key=home_key if set(home_key) <= set(shape.moved) else (),
+        )
+        return increment.over(again) if isinstance(increment, Backfill) and again else increment
+
+
+def next_commit(
+    request: WriteRequest,
+    last: Commit | None,
+    *,
+    receipt: Receipt,
+    schema: pa.Schema,
+    at: datetime,
+    watermark: Watermark | None,
+    ledger: Mapping[str, str],
+    shape: ShapeRecord | None = None,
+    masked: tuple[str, ...] = (),
+) -> Commit:
+    """Return the record of staged rows that follow `last`, all of them new."""
+    kept = last.total_rows if last is not None and request.mode is not Mode.REPLACE else 0
+    return Commit(
+        flow=request.flow,
+        entity=request.entity,
+        seq=(last.seq if last else 0) + 1,
+        run_id=request.run_id,
+        mode=request.mode,
+        rows=receipt.rows,
+        total_rows=kept + receipt.rows,
+        schema=schema,
+        committed_at=at.isoformat(),
+        watermark=watermark,
+        primary_key=request.primary_key,
+        ledger=ledger,
+        receipt=receipt,
+        shape=shape,
+        masked=masked,
+    )
+
+
+def newly_masked(settings: MoveSettings, last: Commit | None) -> tuple[str, ...]:
+    """Return the masked columns of which the store may still hold plain values, since `last`."""
+    if last is None or not last.total_rows:
+        return ()
+    held = set(last.schema.names) - set(last.masked)
+    return tuple(name for name in stored_masks(settings) if name in held)
+
+
+def mask_notes(request: WriteRequest, names: tuple[str, ...]) -> Iterator[str]:
+    """Tell what became of the plain values of columns that are newly masked."""
+    if names and request.mode is Mode.REPLACE:
+        yield f"masked for the first time: {listed(names)}; nothing older was kept for undo"
+    elif names:
+        yield (
+            f"rows moved before may hold plain values of {listed(names)}, which is masked now; "
+            f"mask them too with  hygge go {request.flow} --full-refresh"
+        )
+
+
+def _check_key(settings: MoveSettings, last: Commit) -> None:
+    key = stored_key(settings)
+    if settings.mode is Mode.MERGE and last.primary_key and set(key) != set(last.primary_key):
+        raise _changed(
+            f"rows were merged by {_shown(last.primary_key)} so far, and primary_key is "
+            f"{_shown(key)} now",
+            "go back to the key of before",
+        )
+
+
+def _check_increment(settings: MoveSettings, last: Commit) -> None:
+    """Raise unless `last` tells what was moved; an append would double it."""
+    wanted = settings.incremental
+    mark = last.watermark
+    if isinstance(wanted, Incremental):
+        if mark is not None and mark.column != wanted.column:
+            raise _changed(
+                f"new rows were told by '{mark.column}' so far, and incremental is "
+                f"'{wanted.column}' now",
+                f"go back to  incremental: {mark.column}",
+            )
+        is_known = mark is not None
+    else:
+        is_known = bool(last.ledger)
+    if not is_known and settings.mode is Mode.APPEND and last.total_rows:
+        raise _changed(
+            f"the store has {plural(last.total_rows, 'row')}, and no commit tells up to where they "
+            "were moved: an append would move them again",
+            "say where to go on with  hygge state set FLOW VALUE"
+            if isinstance(wanted, Incremental)
+            else "move its rows into another place with  into: <name>",
+        )
+
+
+def _shown(names: tuple[str, ...]) -> str:
+    return f"[{', '.join(names)}]"
+
+
+def _changed(what: str, way: str) -> FlowError:
+    return FlowError(
+        f"the flow is not as it was: {what}",
+        hint=f"{way}, or move everything again with  hygge go FLOW --full-refresh",
+        code="HG538",
+    )

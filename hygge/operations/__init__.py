@@ -1,0 +1,1 @@
+"""What the commands beside `go` do: plan, undo, state, discover, doctor, verify."""

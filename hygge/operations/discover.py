@@ -1,0 +1,109 @@
+"""A look into a home: what is there, and what could not be looked into."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from glob import escape
+from typing import TYPE_CHECKING
+
+from hygge.connector import Home
+from hygge.errors import HyggeError, UsageError
+from hygge.values.model import EntityFacts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MOST_NAMES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a home tells of its entities."""
+
+    facts: tuple[EntityFacts, ...]
+    unread: Mapping[str, str]
+    """Why an entity could not be looked into, by its name."""
+
+    @property
+    def names(self) -> list[str]:
+        """All entities, sorted."""
+        return sorted([*(one.name for one in self.facts), *self.unread])
+
+
+def survey(home: Home, name: str, pattern: str = "*") -> Survey:
+    """Look into the entities of home `name` that match a glob.
+
+    One that cannot be looked into keeps nobody from seeing the others. Raises `UsageError` with
+    the nearest names when nothing matches, and the home's own error when it cannot be listed.
+    """
+    unread: dict[str, str] = {}
+    try:
+        found = home.survey(pattern)
+    except (HyggeError, OSError):
+        found, unread = _one_by_one(home, pattern)
+    if not found and not unread:
+        raise _nothing(home, name, pattern)
+    return Survey(tuple(found), unread)
+
+
+def _one_by_one(home: Home, pattern: str) -> tuple[list[EntityFacts], dict[str, str]]:
+    found, unread = [], {}
+    for entity in home.entities(pattern):
+        try:
+            found += home.survey(escape(entity))
+        except (HyggeError, OSError) as error:
+            unread[entity] = str(error)
+    return found, unread
+
+
+def _nothing(home: Home, name: str, pattern: str) -> UsageError:
+    known = home.entities()
+    near = get_close_matches(pattern, known, n=3, cutoff=0.8)
+    guess = f"; did you mean {' or '.join(repr(one) for one in near)}?" if near else ""
+    more = f", … {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
+    hint = f"its entities: {', '.join(known[:_MOST_NAMES])}{more}"
+    return UsageError(
+        f"home '{name}' has no entity '{pattern}'{guess}",
+        hint=hint
+        if known
+        else f"home '{name}' is empty; look at its settings:  hygge doctor {name}",
+    )
+
+
+_STEMS = (
+    re.compile(r"updat|modif|(?<![a-z])(?:chang|touch|mtime)"),
+    re.compile(r"creat|insert|(?<![a-z])(?:add|ingest|load|receiv|regist|record|log|ctime)"),
+)
+"""What the names of such columns hold: first of those that change with the row, then of others."""
+
+
+def watermark_candidates(facts: EntityFacts) -> tuple[str, ...]:
+    """Return the columns by which later rows may be told from earlier ones, likeliest first.
+
+    Times and dates whose names say that a row was changed, then those that say that it was made,
+    then a primary key that is one whole number. A guess from the schema alone, for a person to
+    confirm: nothing says that these columns only grow.
+    """
+    import pyarrow as pa
+
+    ranked = [(rank, field.name) for field in facts.schema if (rank := _rank(field)) is not None]
+    names = [name for _, name in sorted(ranked, key=lambda pair: pair[0])]
+    if len(facts.primary_key) == 1 and facts.primary_key[0] in facts.schema.names:
+        key = facts.schema.field(facts.primary_key[0])
+        names += [key.name] if pa.types.is_integer(key.type) else []
+    return tuple(names)
+
+
+def _rank(field: pa.Field) -> tuple[int, bool] | None:
+    """Return how likely a column is, the lowest first; None when it is no candidate."""
+    import pyarrow as pa
+
+    is_date = pa.types.is_date(field.type)
+    if not (is_date or pa.types.is_timestamp(field.type)):
+        return None
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", field.name).lower()
+    rank = next((number for number, stem in enumerate(_STEMS) if stem.search(words)), None)
+    return None if rank is None else (rank, is_date)

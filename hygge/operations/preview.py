@@ -1,0 +1,218 @@
+"""What `go` would do to each entity, without reading rows, taking locks or writing anything.
+
+The home is opened as a move opens it and asked for its columns only; the store shows its place as
+it is. All checks are those that a move makes before its first row (`preparing`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hygge.connector import Inspection, WriteRequest
+from hygge.engine.move import failure_of
+from hygge.engine.plan import Move, Plan
+from hygge.engine.preparing import Prepared, Terms, offer, prepare, settle, terms_of
+from hygge.engine.staging import blaming
+from hygge.errors import HomeError, HyggeError, StoreError
+from hygge.incremental.backfill import Backfill, clearing, shown
+from hygge.incremental.guarantee import Promise, promise_of
+from hygge.incremental.guards import shrinkage
+from hygge.incremental.increment import Increment
+from hygge.incremental.past import Past
+from hygge.runtime.locks import refuse_moving
+from hygge.transform.schema_contract import Difference, differences, typed
+from hygge.types.unfit import UnfitError, fit_schema
+from hygge.types.watermarks import text_of
+from hygge.values.model import Commit, Failure, Mode
+from hygge.values.plurals import plural
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPath:
+    """The way of one column, type by type."""
+
+    name: str
+    """In the store."""
+    home: str
+    """Its type in the home; `-` for a column that the flow adds."""
+    moved: str
+    """The type that is staged."""
+    store: str
+    """What the store calls the type in which it lies there; `-` where it has none."""
+    how: str
+    """`exact`, `widened`, `refused`, `added` by the flow, or `cast`: by the flow or its mask."""
+    source: str | None = None
+    """Its name in the home; None for a column that the flow adds."""
+    mask: str | None = None
+    """What the flow leaves of its values."""
+
+
+@dataclass(slots=True)
+class Preview:
+    """What a run would do to one entity."""
+
+    move: Move
+    promise: Promise
+    last: Commit | None = None
+    rows: int | None = None
+    """Rows of the entity, where the home tells that for nothing."""
+    window: str | None = None
+    """From where rows are read, for a flow that is incremental."""
+    columns: list[ColumnPath] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """Columns of the home that are not moved."""
+    changes: list[Difference] = field(default_factory=list)
+    """How the home's columns differ from the store's."""
+    destroys: list[str] = field(default_factory=list)
+    """What would be gone from the store afterwards."""
+    notes: tuple[str, ...] = ()
+    """What the home says of how it reads its data."""
+    is_locked: bool = False
+    failure: Failure | None = None
+    """Why the move would fail."""
+
+
+def previews(plan: Plan) -> Iterator[Preview]:
+    """Yield what each move of a plan would do, one after the other."""
+    run_id, now = secrets.token_hex(8), datetime.now(UTC)
+    for move in plan.moves:
+        terms = terms_of(
+            move, run_id=run_id, now=now, salt=plan.salt, limit=plan.limit, again=plan.again
+        )
+        preview = Preview(move, promise_of(move.settings), is_locked=move.pinned is not None)
+        try:
+            _look(preview, plan, terms)
+        except HyggeError as error:
+            preview.failure = failure_of(error, move)
+        if preview.last is not None and preview.failure is None:
+            preview.destroys += _destroyed(preview, preview.last, full_refresh=plan.full_refresh)
+        yield preview
+
+
+def _look(preview: Preview, plan: Plan, terms: Terms) -> None:
+    """Do what a move does before its first row, with a place that is only looked at."""
+    move = preview.move
+    refuse_moving(plan.context.root, move.place(plan.context), move.name)
+    store = move.store.store(plan.context)
+    request = move.write_request(terms.run_id, adopt=plan.adopt)
+    if terms.again is not None:
+        with blaming(StoreError, f"cannot look at {move.into}"):
+            last = store.last_commit(move.into)
+        request = replace(request, clears=clearing(move.settings, terms.again, last))
+    with (
+        blaming(StoreError, f"cannot look at {move.into}"),
+        store.inspect(request) as place,
+    ):
+        preview.last = last = place.last_commit()
+        past = Past.of(move.settings, last, fills=move.fills)
+        wanted = replace(move.request(place.schema), moved=past.moved)
+        with (
+            blaming(HomeError, f"cannot read {move.entity}"),
+            move.home.home(plan.context).open(wanted) as source,
+        ):
+            preview.rows = source.total_rows
+            preview.notes = tuple(source.notes())
+            if last is not None and past.knows(source.ledger):
+                preview.window = "no file that was not moved before: nothing new"
+                return
+            prepared = prepare(move, source, past, last, terms)
+            with blaming(StoreError, f"cannot look at {move.into}"):
+                _look_at_columns(preview, place, prepared, terms, request)
+
+
+def _look_at_columns(
+    preview: Preview, place: Inspection, prepared: Prepared, terms: Terms, request: WriteRequest
+) -> None:
+    move, shape, settings = prepared.move, prepared.shape, prepared.move.settings
+    preview.window = _window(prepared)
+    preview.left_out = sorted(shape.left_out)
+    held = place.schema()
+    schema = typed(shape.schema, held)
+    names = prepared.names()
+    sources = names.sources
+    preview.columns = [
+        _path(move, field, prepared.source.schema, sources.get(field.name)) for field in schema
+    ]
+    fit_schema(schema, partial(_fit, move), holder=f"tables of store {move.store_name}")
+    if held is not None:
+        offered = offer(place, prepared, held)
+        contract = settings.schema_contract
+        preview.changes = differences(offered, held, contract, settings.mode, names)
+    settle(place, prepared, terms, request)
+
+
+def _window(prepared: Prepared) -> str | None:
+    past, increment, ledger = prepared.past, prepared.increment, prepared.source.ledger
+    if isinstance(increment, Backfill):
+        return f"{shown(increment.span)}, moved again"
+    if increment is None:
+        if past.moved is None or ledger is None:
+            return None
+        new = [name for name, stamp in ledger.items() if past.moved.get(name) != stamp]
+        return f"{len(new):,} new of {plural(len(ledger), 'known file')}"
+    column, low, mark = increment.span.column, increment.span.low, past.watermark
+    if low is None:
+        return f"all values of {column}, to now{_updates(prepared.move, increment)}"
+    back = "" if not past.reads_back or mark is None else f" (read back from {mark.value})"
+    updates = _updates(prepared.move, increment)
+    return f"{column} from {text_of(low)}, included{back}, to now{updates}"
+
+
+def _updates(move: Move, increment: Increment) -> str:
+    """Return what becomes of rows that were appended and change later."""
+    if move.settings.mode is not Mode.APPEND:
+        return ""
+    if increment.identity:
+        key = ", ".join(increment.identity)
+        return f"; a row changed later, of the same {key}, is not moved again"
+    return f"; a row changed later is appended again when its {increment.span.column} grows"
+
+
+def _fit(move: Move, field: pa.Field) -> pa.Field:
+    held = move.store.held_as(field)
+    if held is None:
+        raise UnfitError("no type of it holds every value")
+    return held[0]
+
+
+def _path(move: Move, field: pa.Field, home: pa.Schema, source: str | None) -> ColumnPath:
+    held, moved = move.store.held_as(field), str(field.type)
+    kind = "-" if source is None else str(home.field(source).type)
+    wanted = None if source is None else move.settings.columns.get(source)
+    mask = None if wanted is None else wanted.mask
+    path = ColumnPath(field.name, kind, moved, "-", "refused", source, mask)
+    if held is None:
+        return path
+    staged, name = held
+    how = "exact" if staged.type.equals(field.type) else "widened"
+    if source is None:
+        how = "added"
+    elif kind not in ("null", moved):
+        how = "cast"
+    return replace(path, moved=str(staged.type), store=name, how=how)
+
+
+def _destroyed(preview: Preview, last: Commit, *, full_refresh: bool) -> Iterator[str]:
+    settings, into = preview.move.settings, preview.move.into
+    if preview.rows is not None:
+        undo, where = f"hygge undo {preview.move.flow}", preview.move.where
+        shrunk = shrinkage(settings, preview.rows, last, undo=undo, where=where)
+        yield from [] if shrunk is None else [shrunk]
+    if settings.mode is Mode.REPLACE and last.total_rows:
+        why = " (--full-refresh)" if full_refresh else ""
+        rows = plural(last.total_rows, f"row of {into} is", f"rows of {into} are")
+        yield f"the {rows} replaced{why}"
+    if settings.mode is Mode.MERGE and settings.delete_missing:
+        what = "marked as deleted" if settings.delete_missing == "soft" else "deleted"
+        yield f"rows of {into} that the home has no more are {what}"
+    for one in preview.changes:
+        if one.kind == "gone" and "leaves" in one.deed and not one.refusal:
+            yield f"column '{one.column}' leaves {into}"

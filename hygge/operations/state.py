@@ -1,0 +1,250 @@
+"""Setting by hand up to where a flow has moved: a commit of no rows with another watermark.
+
+The store's chain is what the next move believes, so the change is one commit more of it, appended
+and published like any other; `hygge history` tells who made it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from hygge.connector import ProjectContext, Target, WriteRequest
+from hygge.engine.move import failure_of, naming
+from hygge.engine.plan import Move, Plan
+from hygge.engine.staging import blaming
+from hygge.errors import FlowError, HomeError, HyggeError, StoreError
+from hygge.settings.move import FILES, Incremental
+from hygge.transform.shape import check_known
+from hygge.types.ordering import Ordering
+from hygge.types.watermarks import text_of, tomorrow
+from hygge.values.model import (
+    BY_HAND,
+    Commit,
+    Event,
+    Mode,
+    MoveFinished,
+    MoveStarted,
+    Outcome,
+    Result,
+    RunFinished,
+    RunStarted,
+    Split,
+    Watermark,
+)
+from hygge.values.plurals import plural
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to where one entity was moved, and where it is to go on from."""
+
+    move: Move
+    last: Commit
+    new: Watermark | None = None
+    ledger: Mapping[str, str] = field(default_factory=dict)
+    """The files that count as moved."""
+
+    @property
+    def told(self) -> str:
+        """What changes, in a few words."""
+        if self.last.flow != self.move.flow:
+            return f"flow {self.last.flow} -> {self.move.flow}"
+        old, files = self.last.watermark, len(self.last.ledger)
+        was = plural(files, "file") if old is None and files else _shown(old)
+        return f"{was} -> {_shown(self.new)}"
+
+
+def _shown(mark: Watermark | None) -> str:
+    return "nothing" if mark is None else f"{mark.column} = {mark.value}"
+
+
+def last_commit(move: Move, context: ProjectContext) -> Commit | None:
+    """Return the newest commit of a move's place."""
+    with blaming(StoreError, f"cannot look at {move.into}"):
+        return move.store.store(context).last_commit(move.into)
+
+
+def position(move: Move, context: ProjectContext, value: str | None) -> Position:
+    """Return what setting `value` would change; None lets the flow forget what it moved.
+
+    Asks the home for the column's type. Raises `FlowError` for a value that does not fit it.
+    """
+    wanted = move.settings.incremental
+    if wanted is None or (wanted == FILES and value is not None):
+        how = "no incremental" if wanted is None else "incremental: files"
+        raise _refused(f"{move.flow} has {how}, so no value tells what is new", None)
+    last = last_commit(move, context)
+    if last is not None and last.flow != move.flow:
+        raise _refused(
+            f"{move.into} belongs to flow '{last.flow}', which has moved it so far",
+            f"take it over with  hygge go {move.flow} --adopt; the next run goes on from there",
+        )
+    if last is None:
+        raise _refused(
+            f"{move.flow} has moved nothing to {move.into} yet",
+            f"say where to begin with  incremental: {{column: …, initial: …}}  in {move.where}",
+        )
+    if value is None or not isinstance(wanted, Incremental):
+        return Position(move, last)
+    mark = _watermark(wanted.column, value, _field(move, context, wanted.column))
+    known = last.watermark
+    is_same = known is not None and (known.column, known.value) == (mark.column, mark.value)
+    return Position(move, last, known if is_same else mark)
+
+
+def _field(move: Move, context: ProjectContext, column: str) -> pa.Field:
+    with (
+        naming(move),
+        blaming(HomeError, f"cannot read {move.entity}"),
+        move.home.home(context).open(move.request()) as source,
+    ):
+        check_known(column, source.schema, "incremental")
+        field: pa.Field = source.schema.field(column)
+    return field
+
+
+def _watermark(column: str, value: str, field: pa.Field) -> Watermark:
+    try:
+        ordering = Ordering.of(field)
+    except ValueError as error:
+        what = f"'{column}' cannot be the column of incremental: {error}"
+        raise _refused(what, None) from error
+    try:
+        found = ordering.value_of(value)
+    except ValueError as error:
+        raise _refused(f"'{column}': {error}", "write it as the home's column has it") from error
+    _check_past(column, found)
+    return Watermark(column, text_of(found), str(found.type))
+
+
+def _check_past(column: str, value: pa.Scalar) -> None:
+    import pyarrow.compute as pc
+
+    latest = tomorrow(value.type, datetime.now(UTC))
+    if latest is not None and pc.greater(value, latest).as_py():
+        raise _refused(
+            f"'{column}' would go on from {text_of(value)}, more than a day ahead of the clock: "
+            "rows below it would never be moved",
+            "write a time that is past",
+        )
+
+
+def _refused(what: str, hint: str | None) -> FlowError:
+    return FlowError(what, hint=hint, code="HG553")
+
+
+def publish(
+    positions: list[Position], plan: Plan, listen: Callable[[Event], None]
+) -> tuple[Outcome, ...]:
+    """Write the commit of each position; `listen` hears the events of a run."""
+    started, run_id = time.monotonic(), secrets.token_hex(8)
+    names = tuple((one.move.flow, one.move.entity) for one in positions)
+    listen(RunStarted(run_id, names, datetime.now(UTC).isoformat(), env=plan.env))
+    outcomes = []
+    for one in positions:
+        listen(MoveStarted(run_id, one.move.flow, one.move.entity, 1))
+        outcomes.append(_outcome(one, plan, run_id))
+        listen(MoveFinished(run_id, outcomes[-1]))
+    seconds, now = time.monotonic() - started, datetime.now(UTC).isoformat()
+    listen(RunFinished(run_id, seconds, tuple(outcomes), now, env=plan.env))
+    return tuple(outcomes)
+
+
+def _outcome(one: Position, plan: Plan, run_id: str) -> Outcome:
+    started, move = time.monotonic(), one.move
+    outcome = replace(move.outcome(), mode=Mode.APPEND, attempts=1)
+    try:
+        with (
+            move.lock(plan.context, run_id),
+            _opened(move, plan, run_id) as target,
+        ):
+            seq = _commit(one, target, run_id)
+        notes = (f"{BY_HAND}{one.told} ({_who()})",)
+        outcome = replace(outcome, result=Result.OK, seq=seq, notes=notes)
+    except Exception as error:
+        outcome = replace(outcome, failure=failure_of(error, move))
+    return replace(outcome, seconds=time.monotonic() - started)
+
+
+@contextmanager
+def _opened(move: Move, plan: Plan, run_id: str) -> Iterator[Target]:
+    # Only `hygge rename` comes to a place of another name, and that is the old one of the flow.
+    request = WriteRequest(
+        adopt=True,
+        flow=move.flow,
+        entity=move.entity,
+        into=move.into,
+        run_id=run_id,
+        attempt=1,
+        mode=Mode.APPEND,
+        keep_generations=move.settings.keep_generations,
+    )
+    with (
+        blaming(StoreError, f"cannot write {move.into}"),
+        move.store.store(plan.context).open(request) as target,
+    ):
+        try:
+            yield target
+        finally:
+            target.discard()
+
+
+def _commit(one: Position, target: Target, run_id: str) -> int:
+    """Append no rows, with the new state; return the commit's number, also if a reply is lost."""
+    import pyarrow as pa
+
+    last = target.last_commit()
+    last = _still_newest(last, one)
+    target.schema()  # raises where the place is gone
+    commit = replace(
+        last,
+        flow=one.move.flow,
+        entity=one.move.entity,
+        seq=last.seq + 1,
+        run_id=run_id,
+        mode=Mode.APPEND,
+        rows=0,
+        committed_at=datetime.now(UTC).isoformat(),
+        watermark=one.new,
+        ledger=one.ledger,
+        undoes=None,
+        receipt=None,
+    )
+    nothing = pa.RecordBatchReader.from_batches(commit.schema, [])
+    part = target.stage(nothing, Split(0, "no rows"))
+    try:
+        target.commit([part], commit)
+    except (HyggeError, OSError) as error:
+        if target.owner(commit.seq) != run_id:
+            raise error
+    return commit.seq
+
+
+def _still_newest(last: Commit | None, one: Position) -> Commit:
+    if last is None or last.seq != one.last.seq:
+        raise FlowError(
+            "another move was published meanwhile; nothing was set",
+            hint="look again with  hygge state show FLOW",
+            code="HG514",
+        )
+    return last
+
+
+def _who() -> str:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = f"user {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"

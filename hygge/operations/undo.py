@@ -1,0 +1,249 @@
+"""Taking back the newest commit of each entity of a flow: all of them, or none when one cannot be.
+
+Each is one commit more of its chain, with the rows and the state (watermark, ledger, key) of the
+commit before the one that is taken back.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from hygge.connector import Target, WriteRequest
+from hygge.engine.move import failure_of
+from hygge.engine.plan import Move, Plan
+from hygge.engine.staging import blaming
+from hygge.errors import CommitUnknownError, HyggeError, StoreError
+from hygge.transform.shape import stored_key
+from hygge.values.model import (
+    Commit,
+    Event,
+    Failure,
+    MoveFinished,
+    MoveStarted,
+    Outcome,
+    Result,
+    RunFinished,
+    RunStarted,
+)
+from hygge.values.stop import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What undo would do with one entity."""
+
+    move: Move
+    last: Commit | None = None
+    """The newest commit."""
+    back: Commit | None = None
+    """The commit whose rows and state come back."""
+    failure: Failure | None = None
+    """Why it cannot be undone."""
+    is_blind: bool = False
+    """Whether the store cannot tell what others have changed in the rows that would go."""
+
+    @property
+    def undoes(self) -> int | None:
+        """The number of the commit that would be taken back."""
+        return None if self.back is None else self.back.seq + 1
+
+
+def look(plan: Plan, run_id: str | None = None) -> list[Outlook]:
+    """Return what undo would do with each entity of a plan; changes no rows."""
+    named = run_id or secrets.token_hex(8)
+    return [_look_at(move, plan, named) for move in plan.moves]
+
+
+def undo(plan: Plan, *, stop: Stop, listen: Callable[[Event], None]) -> RunFinished:
+    """Take back the newest commit of every entity of `plan`, or nothing when one cannot be.
+
+    `listen` hears the same events as of a run that moves.
+    """
+    started, run_id = time.monotonic(), secrets.token_hex(8)
+    names = tuple((move.flow, move.entity) for move in plan.moves)
+    listen(RunStarted(run_id, names, datetime.now(UTC).isoformat(), env=plan.env))
+    outcomes = []
+    for outcome in _outcomes(plan, run_id, stop, listen):
+        listen(MoveFinished(run_id, outcome))
+        outcomes.append(outcome)
+    seconds, now = time.monotonic() - started, datetime.now(UTC).isoformat()
+    finished = RunFinished(run_id, seconds, tuple(outcomes), now, env=plan.env)
+    listen(finished)
+    return finished
+
+
+def _outcomes(
+    plan: Plan, run_id: str, stop: Stop, listen: Callable[[Event], None]
+) -> Iterator[Outcome]:
+    with ExitStack() as locks:
+        outlooks = _locked_look(plan, run_id, locks)
+        bad = next((one for one in outlooks if one.failure is not None), None)
+        if bad is not None:
+            yield from (_not_undone(one, bad.move) for one in outlooks)
+            return
+        left = list(outlooks)
+        while left:
+            outlook = left.pop(0)
+            move = outlook.move
+            if stop.requested:
+                failure = Failure("HG542", stop.reason, None, move.where)
+                yield replace(move.outcome(), result=Result.CANCELLED, failure=failure)
+                continue
+            listen(MoveStarted(run_id, move.flow, move.entity, 1))
+            outcome = _undo_one(outlook, plan, run_id)
+            yield outcome
+            if outcome.result is not Result.OK:
+                yield from (_not_undone(one, move) for one in left)
+                return
+
+
+def _locked_look(plan: Plan, run_id: str, locks: ExitStack) -> list[Outlook]:
+    """Take the lock of every move, then look at each."""
+    for move in plan.moves:
+        try:
+            locks.enter_context(move.lock(plan.context, run_id))
+        except HyggeError as error:
+            failed = Outlook(move, failure=failure_of(error, move))
+            return [failed if one is move else Outlook(one) for one in plan.moves]
+    return look(plan, run_id)
+
+
+def _look_at(move: Move, plan: Plan, run_id: str) -> Outlook:
+    try:
+        with blaming(StoreError, f"cannot look at {move.into}"):
+            last = move.store.store(plan.context).last_commit(move.into)
+        if last is None:
+            raise _impossible(f"nothing was ever moved into {move.into}", None)
+        with _opened(move, plan, run_id) as target:
+            return Outlook(move, last, _back(move, target), is_blind=not target.sees_changes)
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        return Outlook(move, failure=failure_of(error, move))
+
+
+@contextmanager
+def _opened(move: Move, plan: Plan, run_id: str) -> Iterator[Target]:
+    settings = move.settings
+    request = WriteRequest(
+        flow=move.flow,
+        entity=move.entity,
+        into=move.into,
+        run_id=run_id,
+        attempt=1,
+        mode=settings.mode,
+        primary_key=stored_key(settings),
+        keep_generations=settings.keep_generations,
+    )
+    with (
+        blaming(StoreError, f"cannot write {move.into}"),
+        move.store.store(plan.context).open(request) as target,
+    ):
+        yield target
+
+
+def _back(move: Move, target: Target) -> Commit:
+    """Return the commit to bring back; raises `StoreError` when there is none."""
+    back = target.previous()
+    if back is not None:
+        return back
+    last = target.last_commit()
+    if last is None or last.seq == 1:
+        raise _impossible(
+            f"{move.into} has one commit only, its first: before it there was nothing to bring "
+            "back",
+            "move the right rows with  hygge go FLOW --full-refresh, or empty the place yourself",
+        )
+    undone = "" if last.undoes is None else f", which took back commit {last.undoes}"
+    raise _impossible(
+        f"what {move.into} held before was not kept (its newest commit is {last.seq}{undone}; "
+        f"keep_generations is {move.settings.keep_generations})",
+        "move everything again with  hygge go FLOW --full-refresh; a larger  keep_generations  "
+        "keeps more of the commits to come",
+    )
+
+
+def _impossible(what: str, hint: str | None) -> StoreError:
+    return StoreError(what, hint=hint, code="HG529")
+
+
+def _undo_one(outlook: Outlook, plan: Plan, run_id: str) -> Outcome:
+    started, move = time.monotonic(), outlook.move
+    outcome = replace(move.outcome(), attempts=1)
+    try:
+        with _opened(move, plan, run_id) as target:
+            commit = _commit_of(move, target, run_id)
+            notes = _publish(target, commit)
+        outcome = replace(
+            outcome,
+            result=Result.OK,
+            seq=commit.seq,
+            undoes=commit.undoes,
+            mode=commit.mode,
+            notes=notes,
+        )
+    except BaseException as error:
+        outcome = replace(outcome, failure=failure_of(error, move))
+    return replace(outcome, seconds=time.monotonic() - started)
+
+
+def _commit_of(move: Move, target: Target, run_id: str) -> Commit:
+    """Return the record of the commit that takes the newest one back."""
+    back, last = _back(move, target), target.last_commit()
+    # Before the flow took the place over, the same entity was moved under another name.
+    is_own = back.flow == move.flow or (
+        back.entity == move.entity and last is not None and last.flow == move.flow
+    )
+    return replace(
+        back,
+        flow=move.flow,
+        entity=move.entity,
+        seq=(last.seq if last else back.seq) + 1,
+        run_id=run_id,
+        rows=0,
+        committed_at=datetime.now(UTC).isoformat(),
+        watermark=back.watermark if is_own else None,
+        ledger=back.ledger if is_own else {},
+        undoes=back.seq + 1,
+        receipt=None,
+    )
+
+
+def _publish(target: Target, commit: Commit) -> tuple[str, ...]:
+    """Have the commit made, also where its reply is lost; return what a person should know."""
+    notes = (told(commit),)
+    try:
+        target.undo(commit)
+    except Exception as error:
+        try:
+            is_ours = target.owner(commit.seq) == commit.run_id
+        except (HyggeError, OSError) as problem:
+            if not isinstance(error, CommitUnknownError):
+                raise error from problem
+            raise
+        if not is_ours:
+            raise
+        return (*notes, f"undone, but: {error}")
+    return notes
+
+
+def told(commit: Commit) -> str:
+    """Return what an undo has done, as a sentence."""
+    mark = commit.watermark
+    on = "" if mark is None else f"; the next run goes on from {mark.column} = {mark.value}"
+    return f"commit {commit.undoes} is taken back, by commit {commit.seq}{on}"
+
+
+def _not_undone(outlook: Outlook, because: Move) -> Outcome:
+    outcome = outlook.move.outcome()
+    if outlook.failure is not None:
+        return replace(outcome, failure=outlook.failure)
+    why = f"it was not undone, for {because.entity} could not be"
+    hint = f"undo it alone with  hygge undo {outlook.move.flow} --entity {outlook.move.entity}"
+    failure = Failure("HG529", why, hint, outlook.move.where)
+    return replace(outcome, result=Result.SKIPPED, failure=failure)

@@ -1,0 +1,1 @@
+"""What YAML may say of a move, and the language of its conditions and expressions."""

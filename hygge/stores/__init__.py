@@ -1,1 +1,0 @@
-"""One store a file, named after its type."""

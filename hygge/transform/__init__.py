@@ -1,0 +1,1 @@
+"""What happens to rows on their way: shape, masks, checks, quarantine, the schema contract."""

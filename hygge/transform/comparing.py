@@ -1,0 +1,70 @@
+"""Columns by which a store must compare rows, and whose values it would compare wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from hygge.connector import StoreConfig
+from hygge.errors import FlowError
+from hygge.settings.move import MoveSettings
+from hygge.transform.shape import stored_dedupe, stored_key, stored_name
+from hygge.types.ordering import Order, order_of, type_of
+from hygge.values.model import Mode, Span
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ORDERED = (None, Order.TEXT)
+"""Orders that texts have in every store."""
+_ALIKE = (*_ORDERED, Order.HEXADECIMAL, Order.EQUAL)
+"""Those whose equal values are equal texts."""
+
+
+def check_compared(
+    settings: MoveSettings, schema: pa.Schema, store: StoreConfig, *, clears: Span | None = None
+) -> None:
+    """Raise `FlowError` for a column that is text in the store, and is not compared as texts are.
+
+    `schema` is what is staged. A store that gives the column its own type again can compare it.
+    """
+    for key, name, needs_order in _compared(settings, clears):
+        if name not in schema.names:
+            continue
+        field = schema.field(name)
+        if order_of(field) in (_ORDERED if needs_order else _ALIKE) or has_own_type(store, field):
+            continue
+        raise _refused(key, field, settings, needs_order=needs_order)
+
+
+def has_own_type(store: StoreConfig, field: pa.Field) -> bool:
+    """Return whether the column of the store has the very type of the home's column."""
+    held = store.held_as(field)
+    return held is not None and held[1] == type_of(field)
+
+
+def _compared(settings: MoveSettings, clears: Span | None) -> Iterator[tuple[str, str, bool]]:
+    """Yield the key of the flow, a column as the store calls it, and whether it must be ordered."""
+    if settings.mode is Mode.MERGE:
+        yield from (("primary_key", name, False) for name in stored_key(settings))
+        by = "dedupe_by" if settings.dedupe_by else "incremental"
+        yield from ((by, name, True) for name in stored_dedupe(settings))
+    for check in settings.checks:
+        yield from (("unique", name, False) for name in check.unique)
+    if clears is not None:
+        yield "--from and --to", clears.column, True
+
+
+def _refused(key: str, field: pa.Field, settings: MoveSettings, *, needs_order: bool) -> FlowError:
+    homes = {stored_name(name, settings): name for name in settings.columns}
+    home = homes.get(field.name, field.name)
+    way = "choose another column, or cast it in a view or  query:  of the home"
+    why = "which are not compared as its values are"
+    if order_of(field) is Order.NUMBER:
+        way = f"give it a type with  columns: {{{home}: {{type: int64}}}}  or  decimal(38,9)"
+        why = "where 10 is below 9" if needs_order else "where 1.0 and 1.00 are two values"
+    return FlowError(
+        f"{key}: column '{home}' is {type_of(field)} in the home and a text in the store, {why}",
+        hint=way,
+        code="HG555",
+    )

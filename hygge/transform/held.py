@@ -1,0 +1,50 @@
+"""The types in which a store holds the columns of a home, for homes that guess their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+from hygge.settings.move import MoveSettings
+from hygge.transform.shape import stored_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def held_types(
+    settings: MoveSettings,
+    pinned: Mapping[str, str] | None,
+    schema: Callable[[], pa.Schema | None],
+) -> Callable[[str], pa.DataType | None]:
+    """Return what tells the type of a column in the store by its name in the home.
+
+    None for a column that is not there, and for one whose values are cast or masked on the way. A
+    type that the flow's lock file holds fast goes before that of the store. `schema` returns the
+    store's columns; it is called once, when the first type is asked for.
+    """
+    columns = cache(schema)
+
+    def held(name: str) -> pa.DataType | None:
+        wanted = settings.columns.get(name)
+        if wanted is not None and (wanted.type is not None or wanted.mask is not None):
+            return None
+        known = _pinned_type((pinned or {}).get(name, ""))
+        if known is not None:
+            return known
+        found = columns()
+        place = -1 if found is None else found.get_field_index(stored_name(name, settings))
+        return None if found is None or place < 0 else found.field(place).type
+
+    return held
+
+
+def _pinned_type(text: str) -> pa.DataType | None:
+    """Return the plain type that a lock file says, without what follows it."""
+    import pyarrow as pa
+
+    try:
+        return pa.type_for_alias(text.split(" ")[0])
+    except ValueError:
+        return None

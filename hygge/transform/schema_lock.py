@@ -1,0 +1,63 @@
+"""Columns that a lock file holds fast: what the home offered when a person agreed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from hygge.errors import FlowError
+from hygge.transform.schema_contract import Difference, table
+from hygge.types.names import NATIVE_TYPE
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_NO_VALUE = "null"
+"""The type of a column in which the home has no value: it may become any other."""
+
+
+def pins(schema: pa.Schema) -> dict[str, str]:
+    """Return what a lock says of each column: its type, a database's own name, and `not null`."""
+    return {field.name: _pin(field) for field in sorted(schema, key=lambda field: field.name)}
+
+
+def _pin(field: pa.Field) -> str:
+    native = (field.metadata or {}).get(NATIVE_TYPE)
+    own = "" if native is None else f" ({native.decode(errors='replace')})"
+    return f"{field.type}{own}{'' if field.nullable else ' not null'}"
+
+
+def drift(schema: pa.Schema, pinned: Mapping[str, str]) -> list[Difference]:
+    """Return how the columns that a home offers differ from those of a lock."""
+    offered = pins(schema)
+    found = []
+    for name in sorted(offered.keys() | pinned.keys()):
+        old, new = pinned.get(name, "-"), offered.get(name, "-")
+        kind = "new" if name not in pinned else "gone" if name not in offered else "changed"
+        if old != new and not (kind == "changed" and _NO_VALUE in (old, new)):
+            text = f"column '{name}' was {old} and is {new}"
+            found.append(Difference(kind, name, old, new, text, "", "locked"))
+    return found
+
+
+def check_pinned(
+    schema: pa.Schema, pinned: Mapping[str, str] | None, flow: str, *, is_part: bool = False
+) -> None:
+    """Raise `FlowError` with a table unless a home offers what the flow's lock says.
+
+    None stands for a flow without a lock; no columns for an entity that the lock does not know.
+    With `is_part` the columns are those of new files only.
+    """
+    if pinned is None:
+        return
+    found = drift(schema, pinned)
+    if found:
+        way = f"if this is right, take it over with  hygge schema lock {flow}"
+        if is_part:
+            way = f"of new files only; where a type is a guess, give `types` in the home; {way}"
+        raise FlowError(
+            "the home's columns are not those of the flow's lock file; nothing was staged:\n"
+            + "\n".join(table(found, "lock", "home")),
+            hint=way,
+            code="HG522",
+        )

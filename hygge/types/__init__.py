@@ -1,0 +1,1 @@
+"""Arrow types and values, exactly: casts, widening, checksums, watermarks, batches."""
