@@ -79,7 +79,8 @@ class Keeping(ABC):
         target, column = self.target, self.target.quote(name)
         staged = target.staged
         live = [one for one in target.live or () if one.field.name == name]
-        if staged is None or name not in staged.names or not live:
+        takes_any = target.request.mode is Mode.REPLACE  # a copy of the old rows, as they were
+        if takes_any or staged is None or name not in staged.names or not live:
             return column
         field = staged.field(name)
         is_same = not target.differs(live[0], field)
