@@ -53,7 +53,7 @@ ODD_VALUES = [
     "@a", "`a`", "*a", "&a", "!a", "|", ">", "-", "- a", "?", "? a", "{a}", "{a", "[a", "]",
     "a,b", "~", "null", "yes", "True", "1", "01", "1_000", "0x10", "1e5", ".5", "12:30",
     "2024-12-31", "=", "<<", "---", "...", "\u2028", "\ufeffa", "\u0007", "\u0085", "a\\b", "\\",
-    "data/{entity}/*.csv", "C:\\x",
+    "data/{entity}/*.csv", "in\\x",
 ]  # fmt: skip
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
 VALUES = st.sampled_from(ODD_VALUES) | TEXTS

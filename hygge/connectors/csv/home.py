@@ -35,6 +35,7 @@ _LEAST_BLOCK, _LARGEST_BLOCK = 2**16, 2**23
 _MOST_REASONS = 5
 _LONGEST_VALUE = 40
 _NUMERIC = re.compile(r"[-+ $€£]*[0-9][0-9.,' ]*[-+%$€£ ]*")
+_CODE = re.compile(r"0[0-9]+")
 """A text that a person would take for a number."""
 _TEXTUAL = ("string", "binary")
 """Types that a flow casts to of which the values are the file's own texts."""
@@ -181,9 +182,15 @@ class CsvSource(FileSource):
         return [*self._remarks.sentences(), *notes]
 
     def _is_surprising(self, texts: pa.StringArray, place: int) -> bool:
-        """Return whether values before were of a type, or the value itself looks like a number."""
+        """Return whether values before were of a type, or the value itself looks like a number.
+
+        A leading zero says that digits are a code; nobody expects a number there.
+        """
+        text = texts[place].as_py()
+        if _CODE.fullmatch(text):
+            return False
         is_first = texts[:place].null_count == place
-        return not is_first or _NUMERIC.fullmatch(texts[place].as_py()) is not None
+        return not is_first or _NUMERIC.fullmatch(text) is not None
 
     def _check_declared(self, names: Sequence[str]) -> None:
         for name in self.declared:
