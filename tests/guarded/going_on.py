@@ -21,9 +21,17 @@ from hygge.engine import plan, preparing
 from hygge.incremental import backfill, increment
 from hygge.incremental import past as history
 from hygge.project import modes
+from hygge.types import ordering
 
 MANY = pa.table({"id": range(10_001), "at": [5] * 10_001})
 FILE_BY_FILE = "mode: append\nincremental: files\n"
+
+value_of = ordering.Ordering.value_of
+
+
+def _unbounded(self: ordering.Ordering, text: str) -> pa.Scalar | None:
+    """Take a text that is no number for no end of a range."""
+    return value_of(self, text) if text.isdigit() else None
 
 
 NEW_ROWS = [
@@ -114,6 +122,7 @@ NEW_ROWS = [
         [Step(f"{SINCE}select: [id]\n", [(1, "a", 3)])],
         Step(f"{SINCE}select: [name]\n", pa.table({"name": ["a"], "at": [3]})),
         out(increment, "_check_comparable"),
+        past=out(preparing, "check_shape"),
         columns="count(*)",
         wrong=[(2,)],
     ),
@@ -123,7 +132,7 @@ NEW_ROWS = [
         "cannot be the column of incremental",
         [],
         Step("mode: append\nincremental: open\n", pa.table({"id": [1], "open": [True]})),
-        out(increment, "reason_against"),
+        out(ordering, "reason_against"),
         after=Step(
             "mode: append\nincremental: open\n", pa.table({"id": [1, 2], "open": [True, False]})
         ),
@@ -183,7 +192,7 @@ NEW_ROWS = [
         "has no distance",
         [Step(f"{MERGE}incremental: {{column: name, lookback: 1}}\n", ABC)],
         Step(f"{MERGE}incremental: {{column: name, lookback: 1}}\n", [*ABC, (9, "bb", 9)]),
-        out(increment, "before", lambda value, _: value),
+        out(ordering, "before", lambda value, _: value),
         wrong=ABC,
     ),
     Guard(
@@ -199,6 +208,16 @@ NEW_ROWS = [
 
 
 GOING_ON = [
+    Guard(
+        "column that is new in the flow",
+        "HG585",
+        "the flow no longer makes rows as it made the 3 rows",
+        [Step(f"{MERGE}incremental: at\nselect: [id, at]\n", ABC)],
+        Step(f"{MERGE}incremental: at\n", [*ABC, D]),
+        out(preparing, "check_shape"),
+        columns="id, name",
+        wrong=[(1, None), (2, None), (3, None), (4, "d")],
+    ),
     Guard(
         "another key",
         "HG538",
@@ -269,8 +288,8 @@ GOING_ON = [
         "the range of 'at'",
         [Step(SINCE, ABC)],
         Step(SINCE, ABC[1:], {"again": ("first", "second")}),
-        out(backfill, "value_of"),
-        wrong=[*ABC, ABC[1]],
+        out(ordering.Ordering, "value_of", _unbounded),
+        wrong=ABC[1:],
     ),
     Guard(
         "range of a flow without a watermark",
