@@ -1,8 +1,8 @@
 """A merge in the words of MySQL and MariaDB.
 
-Their collations take texts for equal that are not, at least those with blanks at the end. So texts
-are compared in two ways at once: as an index of the table, or of the staging table, finds them, and
-by their bytes. See docs/decisions/0053-keys-of-mysql-are-compared-twice.md.
+Collations of tables that others made take texts for equal that are not. So texts are compared in
+two ways at once: as an index of the table, or of the staging table, finds them, and by their bytes.
+See docs/decisions/0053-keys-of-mysql-are-compared-twice.md.
 """
 
 from __future__ import annotations
@@ -35,6 +35,13 @@ _COLLATIONS = (
     "SELECT column_name, character_set_name, collation_name FROM information_schema.columns "
     "WHERE table_schema = ? AND table_name = ? AND collation_name IS NOT NULL"
 )
+_BYTEWISE = (
+    "SELECT collation_name FROM information_schema.collations "
+    "WHERE collation_name IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin') ORDER BY 1 DESC"
+)
+"""The collation that compares every byte, also blanks at the end: MariaDB's name, then MySQL's."""
+_PADDING = "utf8mb4_bin"
+"""What MySQL 5.7 has in place of it."""
 
 
 class MariaMerging(MergingTarget):
@@ -99,10 +106,16 @@ class MariaMerging(MergingTarget):
             return f"{mine} = {theirs}"
         charset, collation = self._collations[name]
         found = f"{mine} = {theirs}"
-        if collation != "utf8mb4_bin":
+        if collation != self.collation:
             found = f"{mine} = CONVERT({theirs} USING {charset}) COLLATE {collation} "
-            found += f"AND CONVERT({mine} USING utf8mb4) COLLATE utf8mb4_bin = {theirs}"
+            found += f"AND CONVERT({mine} USING utf8mb4) COLLATE {self.collation} = {theirs}"
         return f"{found} AND {_bytes(mine)} = {_bytes(theirs)}"
+
+    @cached_property
+    def collation(self) -> str:
+        """The collation of texts in tables that hygge makes."""
+        rows = self.run(_BYTEWISE)
+        return str(rows[0][0]) if rows else _PADDING
 
     @cached_property
     def _collations(self) -> dict[str, tuple[str, str]]:

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_OPTIONS = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+_OPTIONS = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE"
+_OWN_COLLATION = "utf8mb4_bin"
 _KEY_TEXT = "varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _DUPLICATE = 1062
 _PATIENCE = 1
@@ -174,7 +175,8 @@ class MariaTarget(MariaMerging):
         if not {chain.TABLE, pending.TABLE} <= there:
             columns = chain.columns("longtext", "bigint", key_text=_KEY_TEXT)
             for table in (self.chain.table, self.pending.table):
-                self.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) {_OPTIONS}")
+                options = f"{_OPTIONS} {_OWN_COLLATION}"
+                self.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) {options}")
 
     def _take_lock(self) -> None:
         """Take a lock of the session, or say which run has it.
@@ -283,7 +285,8 @@ class MariaTarget(MariaMerging):
         """Make the staging table."""
         columns = ", ".join(self.column(field) for field in schema)
         own = f"{self.quote(SPLIT)} int NOT NULL"
-        self.run(f"CREATE TABLE {self.name(self.staging)} ({columns}, {own}) {_OPTIONS}")
+        options = f"{_OPTIONS} {self.collation}"
+        self.run(f"CREATE TABLE {self.name(self.staging)} ({columns}, {own}) {options}")
 
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
         """Make the staging table what the table is to be, with its key."""
