@@ -10,12 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hygge.errors import FlowError
 from hygge.settings.move import MoveSettings
 from hygge.transform.shape import Shape
+from hygge.types import casting
 from hygge.types.casting import exact_cast
 
 CHANGING = [
@@ -118,8 +119,8 @@ def test_a_float_becomes_the_decimal_that_a_person_reads(value: float) -> None:
 def test_a_refused_nanosecond_is_shown_in_full() -> None:
     at = pa.array([0, 1577836800000000001]).cast(pa.timestamp("ns"))
     batch = pa.record_batch({"at": at})
-    settings = MoveSettings.model_validate({"columns": {"at": {"type": "timestamp(us)"}}})
-    shape = Shape(settings, batch.schema, run_id="r", loaded_at=datetime(2026, 1, 1, tzinfo=UTC))
+    move = MoveSettings.model_validate({"columns": {"at": {"type": "timestamp(us)"}}})
+    shape = Shape(move, batch.schema, run_id="r", loaded_at=datetime(2026, 1, 1, tzinfo=UTC))
     with pytest.raises(FlowError, match=r"row 2: 2020-01-01 00:00:00\.000000001 is not exact"):
         shape.apply(batch, shape.schema, 0)
 
@@ -127,8 +128,8 @@ def test_a_refused_nanosecond_is_shown_in_full() -> None:
 def test_a_date_far_away_is_shown_too() -> None:
     day = pa.array([10**7], pa.int32()).cast(pa.date32())
     batch = pa.record_batch({"day": day})
-    settings = MoveSettings.model_validate({"columns": {"day": {"type": "timestamp(ns)"}}})
-    shape = Shape(settings, batch.schema, run_id="r", loaded_at=datetime(2026, 1, 1, tzinfo=UTC))
+    move = MoveSettings.model_validate({"columns": {"day": {"type": "timestamp(ns)"}}})
+    shape = Shape(move, batch.schema, run_id="r", loaded_at=datetime(2026, 1, 1, tzinfo=UTC))
     with pytest.raises(FlowError, match="row 1: "):
         shape.apply(batch, shape.schema, 0)
 
@@ -146,3 +147,47 @@ def test_a_uuid_becomes_its_usual_text(kind: pa.DataType) -> None:
     texts = [str(one) if one else None for one in values]
     for low, high in ((0, 50), (7, 31), (0, 1), (5, 5)):
         assert exact_cast(array[low:high], kind).to_pylist() == texts[low:high]
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Etc/UTC", "+00:00", "-05:30", "Europe/Berlin", "Asia/Kolkata"]
+)
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.none() | st.integers(-(2**34), 2**34), max_size=20), st.integers(0, 3))
+def test_texts_of_timestamps_are_those_of_arrow(
+    zone: str, unit: str, values: list[int | None], start: int
+) -> None:
+    ticks = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    seconds = [None if one is None else max(min(one, 2**33), -(2**33)) for one in values]
+    kind = pa.timestamp(unit, zone)
+    array = pa.array([None if one is None else one * ticks + 1 for one in seconds], kind)[start:]
+    assert exact_cast(array, pa.string()).equals(array.cast(pa.string()))
+    assert exact_cast(array, pa.large_string()).equals(array.cast(pa.large_string()))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+@pytest.mark.parametrize(
+    "edge", [-(2**62), 2**62, -62_135_596_800_000_001, 253_402_300_800_000_000]
+)
+def test_texts_of_far_timestamps_are_those_of_arrow(zone: str, edge: int) -> None:
+    array = pa.array([edge, None, 0], pa.timestamp("us", zone))
+    assert exact_cast(array, pa.string()).equals(array.cast(pa.string()))
+
+
+def test_the_texts_of_many_zoned_timestamps_ask_for_each_offset_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = 1_700_000_000
+    hours = pa.array(range(start, start + 36_000_000, 3600), pa.timestamp("s", "Europe/Berlin"))
+    texts = hours.cast(pa.string())
+    asked: list[int] = []
+    whole = casting.zoned_texts
+
+    def counted(array: pa.Array) -> pa.Array:
+        asked.append(len(array))
+        return whole(array)
+
+    monkeypatch.setattr(casting, "zoned_texts", counted)
+    assert exact_cast(hours, pa.string()).equals(texts)
+    assert asked == [2]

@@ -58,6 +58,8 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     is_ = pa.types
     if _is_text(array.type) and is_.is_time(kind):
         return _read_times(array, kind)
+    if is_.is_timestamp(array.type) and _is_text(kind):
+        return timestamp_texts(array).cast(kind)
     kinds = (array.type, kind)
     if is_.is_integer(array.type) and is_.is_decimal(kind):
         # Arrow asks for room for every integer, also where the values are small.
@@ -76,6 +78,39 @@ def _read_times(texts: pa.Array, kind: pa.DataType) -> pa.Array:
         raise pa.ArrowInvalid(f"a text is no time of day for {kind}")
     on_a_day = pc.binary_join_element_wise("1970-01-01T", texts.cast(pa.string()), "")
     return on_a_day.cast(pa.timestamp(kind.unit)).cast(kind)
+
+
+def timestamp_texts(array: pa.Array) -> pa.Array:
+    """Return timestamps as the texts that Arrow's own cast writes, much faster.
+
+    The clock is written without a zone, and each offset of the zone is written once.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = array.type
+    if kind.tz is None or pc.all(pc.is_null(array)).as_py():
+        return array.cast(pa.string())
+    moments = array.cast(pa.timestamp(kind.unit))
+    clocks = moments if kind.tz == "UTC" else pc.local_timestamp(array)
+    texts = clocks.cast(pa.string())
+    if pc.any(pc.starts_with(texts, "<")).as_py():
+        return zoned_texts(array)  # years that Arrow writes only with their zone
+    offsets = pc.subtract(clocks.cast(pa.int64()), moments.cast(pa.int64())).dictionary_encode()
+    firsts = [pc.index(offsets.indices, one).as_py() for one in range(len(offsets.dictionary))]
+    whole = zoned_texts(array.take(pa.array(firsts, pa.int64()))).to_pylist()
+    suffixes = [
+        text[len(texts[first].as_py()) :] for text, first in zip(whole, firsts, strict=True)
+    ]
+    found = pa.array(suffixes, pa.string()).take(offsets.indices)
+    return pc.binary_join_element_wise(texts, found, "")
+
+
+def zoned_texts(array: pa.Array) -> pa.Array:
+    """Return timestamps as texts by Arrow's own cast: microseconds of work for each value."""
+    import pyarrow as pa
+
+    return array.cast(pa.string())
 
 
 def _uuid_texts(array: pa.Array) -> pa.Array:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hygge.connectors.files.text.json_text import nested_text
 from hygge.errors import StoreError
-from hygge.types.casting import exact_cast
+from hygge.types.casting import exact_cast, timestamp_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +54,9 @@ def _stored(array: pa.Array, field: pa.Field) -> pa.Array:
         return array.cast(pa.float64())
     if is_.is_date(kind) or is_.is_timestamp(kind):
         _check_years(array, field)
-    if is_.is_date(kind) or is_.is_timestamp(kind) or is_.is_time(kind) or is_.is_decimal(kind):
+    if is_.is_timestamp(kind):
+        return timestamp_texts(array)
+    if is_.is_date(kind) or is_.is_time(kind) or is_.is_decimal(kind):
         return array.cast(pa.string())
     return array
 
