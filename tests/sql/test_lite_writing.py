@@ -318,3 +318,26 @@ def test_a_range_of_texts_is_cleared_by_bytes_whatever_the_column_says(file: Pat
     span = Span("name", pa.scalar("b"), None)
     write(store_of(file), [table.slice(0, 0)], replace(write_request(Mode.APPEND), clears=span))
     assert [row[0] for row in run(file, "SELECT id FROM things ORDER BY id")] == [0, 1, 4]
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        ("12345678901234567.88", "12345678901234567.89"),
+        ("99999999999999999.99", "100000000000000000.00"),
+        ("0.01", "12345678901234567.89"),
+    ],
+)
+def test_decimals_that_are_one_float_decide_between_rows_of_a_key(
+    file: Path, sign: str, low: str, high: str
+) -> None:
+    values = sorted((Decimal(sign + low), Decimal(sign + high)))
+    for key, order in enumerate([values, values[::-1]]):
+        amounts = pa.array([order[0], None, order[1]], pa.decimal128(20, 2))
+        table = pa.table({"id": [key] * 3, "amount": amounts})
+        request = write_request(Mode.MERGE, "t")
+        request = replace(request, primary_key=("id",), dedupe_by=("amount",))
+        write(store_of(file), [table], request)
+    found = run(file, "SELECT amount FROM t ORDER BY id")
+    assert [Decimal(amount) for (amount,) in found] == [values[1]] * 2

@@ -15,6 +15,9 @@ from hygge.errors import StoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_FLOAT_DIGITS = 15
+"""A float tells so many digits of a decimal apart."""
+
 
 class LiteMerging(MergingTarget):
     """What a table of SQLite does in a way of its own when rows are merged."""
@@ -58,6 +61,22 @@ class LiteMerging(MergingTarget):
         if pa.types.is_decimal(field.type):
             return f"CAST({column} AS REAL)"
         return f"{column} COLLATE BINARY" if pa.types.is_string(field.type) else column
+
+    def highest_first(self, field: pa.Field, column: str) -> list[str]:
+        """Return the terms of ORDER BY that put the highest value of a column first.
+
+        Decimals that are the same float are told apart by their digits: those of one column have
+        the same scale, so the longer text is further from zero.
+        """
+        import pyarrow as pa
+
+        terms = super().highest_first(field, column)
+        if pa.types.is_decimal(field.type) and field.type.precision > _FLOAT_DIGITS:
+            sign = f"CASE WHEN {column} LIKE '-%' THEN -1 ELSE 1 END"
+            terms.append(f"{sign} * length({column}) DESC")
+            terms.append(f"CASE WHEN {column} LIKE '-%' THEN NULL ELSE {column} END DESC")
+            terms.append(f"{column} ASC")
+        return terms
 
     def told(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
         """Return the mark of a parameter, and a value as it would be stored."""
