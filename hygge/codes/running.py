@@ -373,6 +373,16 @@ CODES = (
         "A Parquet file is encrypted as a whole or in some of its columns. Nothing of it was read.",
     ),
     Code(
+        "HG579",
+        "file of which entity",
+        "The home's `path` has a glob beside `{entity}`, and a file's name fits the entity and a "
+        "longer one: `{entity}_*.csv` fits `order_items_2024.csv` for `order` and for "
+        "`order_items`. Nothing was moved. A pattern that says how names go on fits one of them; "
+        "where flows of the home name both entities, the longest name has the file.",
+        wrong="# homes/files.yml\ntype: csv\npath: data/{entity}_*.csv\n",
+        right="# homes/files.yml\ntype: csv\npath: data/{entity}_[0-9]*.csv\n",
+    ),
+    Code(
         "HG580",
         "limit smaller than what stands there",
         "`hygge go --limit N` moves the first rows only, and a replace by them would leave fewer "

@@ -50,6 +50,8 @@ class Move:
     """Whether a merge moves every row of the home again."""
     accepts: bool = False
     """Whether rows that were moved before may stay in another shape."""
+    siblings: frozenset[str] = frozenset()
+    "Other entities of its home, as far as flows name them."
     is_scratch: bool = False
     """Whether it goes into a place for tries, and not where the flow publishes."""
 
@@ -110,6 +112,7 @@ class Move:
         known = (lambda: None) if self.starts_anew else held
         return ReadRequest(
             self.entity,
+            siblings=self.siblings,
             query=settings.query,
             where=settings.where if Ability.WHERE in self.home.can else None,
             types={name: one.type for name, one in settings.columns.items() if one.type},
@@ -224,10 +227,16 @@ def make_plan(
     write one place.
     """
     names = select_flows(project.flows, selection)
-    found = [item for flow in project.resolve(names) for item in _moves(flow, project.context)]
+    specs = project.resolve(names)
+    found = [item for flow in specs for item in _moves(flow, project.context)]
     moves = [item for item in found if isinstance(item, Move)]
     unplanned = tuple(item for item in found if isinstance(item, Unplanned))
-    kept = tuple(move for move in moves if _is_wanted(move, selection))
+    named = _names_by_home(project.flows.values(), specs, moves)
+    kept = tuple(
+        replace(move, siblings=frozenset(named[move.home_name]))
+        for move in moves
+        if _is_wanted(move, selection)
+    )
     if full_refresh:
         kept = tuple(map(_refreshed, kept))
     if into_scratch:
@@ -355,6 +364,20 @@ def _is_selected(flow: FlowOutline, selection: Selection) -> bool:
         and not any(fnmatchcase(flow.name, pattern) for pattern in selection.exclude)
         and (selection.pairs is None or any(flow.name == name for name, _ in selection.pairs))
     )
+
+
+def _names_by_home(
+    flows: Iterable[FlowOutline], specs: Iterable[FlowSpec], moves: Iterable[Move]
+) -> Mapping[str, set[str]]:
+    """Return the entities of each home that are known by name, moved or left out."""
+    named: dict[str, set[str]] = {}
+    for flow in flows:
+        named.setdefault(flow.home_name, set()).update(flow.entities)
+    for spec in specs:
+        named.setdefault(spec.home_name, set()).update(spec.exclude)
+    for move in moves:
+        named.setdefault(move.home_name, set()).add(move.entity)
+    return named
 
 
 def _is_wanted(move: Move, selection: Selection) -> bool:

@@ -54,6 +54,8 @@ class ReadRequest:
     """What a flow asks of a home."""
 
     entity: str
+    siblings: frozenset[str] = frozenset()
+    "Other entities of the home that flows name; a home of files tells by them whose a file is."
     batch_bytes: int = 8 * 2**20
     """Aim for record batches of about this many Arrow bytes; a single larger row is fine."""
     max_value_bytes: int = 2**29

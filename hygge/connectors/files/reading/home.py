@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -49,6 +49,9 @@ class FileHomeConfig(HomeConfig, ABC):
     Entity `users` is the file `users` with the type's extension, or all such files below the
     directory `users`. The path may instead say where an entity lies, with the placeholder
     `{entity}` and the globs `*`, `?`, `[…]` and `**`. A glob without `{entity}` is one entity.
+    `{entity}_*.csv` fits `order_items_2024.csv` for `order` and for `order_items`: the longest
+    name that a flow of this home names has the file. Where no flow names the longer one, the file
+    is refused by name; `{entity}_[0-9]*.csv` fits it for one entity only.
     """
 
     extensions: ClassVar[tuple[str, ...]]
@@ -92,7 +95,7 @@ class FileHome(Home, ABC):
             yield Finding(text, "warning", f"expected are files that end in {endings}")
             return
         yield Finding(f"it can be read; entities: {len(names):,}")
-        files = (file for name in names for file in self.layout.find(name))
+        files = (file for name in names for file in self._find(name, names))
         closed = (file.path for file in files if not os.access(file.path, os.R_OK))
         for path in islice(closed, _MOST_CLOSED):
             yield Finding(f"{path} cannot be read by this user", "error", f"ls -l {path}")
@@ -104,8 +107,9 @@ class FileHome(Home, ABC):
     def survey(self, pattern: str = "*") -> list[EntityFacts]:
         """Return what the files of each entity tell, and how much room they take."""
         found = []
-        for name in self.entities(pattern):
-            files = self._find(name)
+        names = self.entities()
+        for name in names if pattern == "*" else self.entities(pattern):
+            files = self._find(name, names)
             source = self.source(ReadRequest(name), files)
             kind = "file" if len(files) == 1 else "files"
             size = sum(file.size for file in files)
@@ -121,15 +125,19 @@ class FileHome(Home, ABC):
         that are all empty are nothing new, until another one comes with columns.
         """
         if request.moved is None:
-            yield self.source(request, self._find(request.entity))
+            yield self.source(request, self._find(request.entity, request.siblings))
             return
-        found = self.layout.find(request.entity, may_be_gone=bool(request.moved))
+        found = self.layout.find(
+            request.entity, may_be_gone=bool(request.moved), siblings=request.siblings
+        )
         listing = Listing.of(found, request.moved, str(self.layout.pattern.fixed))
         if not listing.new and request.moved:
             yield NothingNew(request.moved)
             return
         try:
-            source = self.source(request, listing.new or self._find(request.entity))
+            source = self.source(
+                request, listing.new or self._find(request.entity, request.siblings)
+            )
         except NoColumnsError:
             if not request.moved:
                 raise
@@ -138,8 +146,8 @@ class FileHome(Home, ABC):
         source.ledger = listing.ledger
         yield source
 
-    def _find(self, entity: str) -> list[DataFile]:
-        files = self.layout.find(entity)
+    def _find(self, entity: str, siblings: Collection[str]) -> list[DataFile]:
+        files = self.layout.find(entity, siblings=siblings)
         if not files:
             raise HomeError(
                 f"entity '{entity}' has no files: its directory is empty",

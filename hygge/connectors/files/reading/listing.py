@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from hygge.connectors.files.reading.faults import FileChangedError, disk_error, listing
+from hygge.connectors.files.reading.owners import known_owner, owner, rival
 from hygge.connectors.files.reading.packing import holds_one
 from hygge.connectors.files.reading.patterns import PathPattern, is_hidden
 from hygge.errors import HomeError
@@ -96,16 +97,22 @@ class Layout:
         names = self._plain_names() if self.pattern.is_plain else self._pattern_names()
         return sorted((n for n in names if fnmatchcase(n, wanted)), key=natural_key)
 
-    def find(self, entity: str, *, may_be_gone: bool = False) -> list[DataFile]:
+    def find(
+        self, entity: str, *, may_be_gone: bool = False, siblings: Collection[str] = ()
+    ) -> list[DataFile]:
         """Return the files of `entity` in natural order; an empty list for an empty directory.
 
+        A file whose name fits one of the `siblings`, too, belongs to the longest name.
+
         Raises `HomeError` for a name that is no entity, with the nearest one, unless it
-        `may_be_gone`; for a name that leads out of the home's path, and when both a file and a
-        directory carry the name.
+        `may_be_gone`; for a name that leads out of the home's path, when both a file and a
+        directory carry the name, and for a file that may be another entity's.
         """
         self._check_name(entity)
         self.check()
-        found = self._plain_places(entity) if self.pattern.is_plain else self._matches(entity)
+        found = (
+            self._plain_places(entity) if self.pattern.is_plain else self._matches(entity, siblings)
+        )
         if not found and not may_be_gone:
             raise self._unknown(entity)
         files: dict[str, DataFile] = {}
@@ -156,10 +163,39 @@ class Layout:
             )
         return found
 
-    def _matches(self, entity: str) -> list[str]:
+    def _matches(self, entity: str, siblings: Collection[str]) -> list[str]:
         pattern = self.pattern
         found = dict.fromkeys(path for path, _ in pattern.bind(entity).expand())
+        if pattern.is_ambiguous:
+            readings = self._readings()
+            found = {
+                p: None for p in found if self._owns(entity, p, readings.get(p, [entity]), siblings)
+            }
         return [p for p in found if Path(p).is_dir() or pattern.names_files or self._stem(p)]
+
+    def _owns(
+        self, entity: str, path: str, readings: Collection[str], siblings: Collection[str]
+    ) -> bool:
+        """Return whether a path is the entity's; raise `HomeError` where names do not decide."""
+        known = known_owner(readings, {entity, *siblings})
+        other = rival(entity, readings)
+        if known == entity and other is not None:
+            raise HomeError(
+                f"{path} may be a file of '{entity}' or of '{other}': "
+                f"{self.pattern.text} fits both",
+                hint="say in the home's `path` how names go on, e.g. {entity}_[0-9]*, or name "
+                f"'{other}' in a flow of this home, too",
+                code="HG579",
+            )
+        return known == entity
+
+    def _readings(self) -> dict[str, list[str]]:
+        """Return every path that matches, with all the entities that its name fits."""
+        found: dict[str, list[str]] = {}
+        for path, name in self.pattern.expand():
+            if name is not None:
+                found.setdefault(path, []).append(name)
+        return found
 
     def _stem(self, path: str) -> str | None:
         """Return a file's name without extension and packing; None when it is none of this home.
@@ -233,13 +269,13 @@ class Layout:
 
     def _pattern_names(self) -> set[str]:
         names = set()
-        for path, name in self.pattern.expand():
+        for path, readings in self._readings().items():
             if Path(path).is_dir():
                 is_data = self._holds_data(path)
             else:
                 is_data = self.pattern.names_files or self._stem(path) is not None
-            if is_data and name is not None:
-                names.add(name)
+            if is_data:
+                names.add(owner(readings))
         return names
 
     def _missing_base(self) -> HomeError:

@@ -6,7 +6,7 @@ import fnmatch
 import glob
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -81,6 +81,12 @@ class PathPattern:
         keep = cut + 1 if cut == len(parts) - 1 and parts[cut] != "**" else cut
         return str(Path("/", *parts[:keep]))
 
+    @cached_property
+    def is_ambiguous(self) -> bool:
+        """Whether a name may fit several entities: a glob stands beside the placeholder."""
+        first = next((part for part in self.parts if PLACEHOLDER in part), "")
+        return _MAGIC.search(first) is not None
+
     def bind(self, entity: str) -> PathPattern:
         """Return the pattern with `entity` in the placeholder's place, taken literally."""
         return PathPattern(self.text.replace(PLACEHOLDER, glob.escape(entity)), self.suffixes)
@@ -88,7 +94,7 @@ class PathPattern:
     def expand(self) -> Iterator[tuple[str, str | None]]:
         """Yield every path on the disk that matches, with the entity its placeholder stands for.
 
-        The order is the disk's and a path may come twice.
+        The order is the disk's. A path may come twice, and comes with every entity that it fits.
         """
         rest = self.parts[len(self.fixed.parts) - 1 :]
         for path, entity in _expand(self.fixed, rest, None):
@@ -115,16 +121,15 @@ def _expand(path: Path, rest: list[str], entity: str | None) -> Iterator[tuple[P
 def _expand_open(
     path: Path, rest: list[str], entity: str | None
 ) -> Iterator[tuple[Path, str | None]]:
-    wanted = _compile(rest[0])
+    wanted = _reader(rest[0])
     for step in _steps(path):
-        match = wanted.fullmatch(step.name)
-        if match is None or (is_hidden(step.name) and not is_hidden(rest[0])):
+        if is_hidden(step.name) and not is_hidden(rest[0]):
             continue
-        bound = match.groupdict().get("entity", entity)
-        left = rest[1:]
-        if bound is not None:
-            left = [part.replace(PLACEHOLDER, glob.escape(bound)) for part in left]
-        yield from _expand(step, left, bound)
+        for bound in wanted(step.name):
+            left = rest[1:]
+            if bound is not None:
+                left = [part.replace(PLACEHOLDER, glob.escape(bound)) for part in left]
+            yield from _expand(step, left, entity if bound is None else bound)
 
 
 def _expand_deep(
@@ -146,13 +151,37 @@ def _steps(path: Path) -> list[Path]:
         return list(path.iterdir())
 
 
-def _compile(part: str) -> re.Pattern[str]:
-    """Return the regular expression of one path part; the placeholder is the group `entity`."""
-    pieces = [_translate(piece) for piece in part.split(PLACEHOLDER)]
-    text = pieces[0]
-    for number, piece in enumerate(pieces[1:]):
-        text += ("(?P<entity>.+?)" if number == 0 else "(?P=entity)") + piece
-    return re.compile(text, re.DOTALL)
+def _reader(part: str) -> Callable[[str], Iterable[str | None]]:
+    """Return what yields the entities that a name may stand for; None where the part has none."""
+    before, *after = part.split(PLACEHOLDER)
+    start = re.compile(_translate(before), re.DOTALL)
+    if not after:
+        return lambda name: [None] if start.fullmatch(name) else []
+    rest = "(?P=entity)".join(map(_translate, after))
+    whole = re.compile(f"{start.pattern}(?P<entity>.+?){rest}", re.DOTALL)
+    last = re.compile(_translate(after[-1]), re.DOTALL)
+
+    def ends(entity: str) -> re.Pattern[str]:
+        if len(after) == 1:
+            return last
+        return re.compile(re.escape(entity).join(map(_translate, after)), re.DOTALL)
+
+    if not _MAGIC.search(part):
+        return lambda name: [match["entity"] for match in [whole.fullmatch(name)] if match]
+
+    def readings(name: str) -> Iterator[str]:
+        if whole.fullmatch(name) is None:
+            return
+        begins = range(len(name)) if _MAGIC.search(before) else [len(before)]
+        for begin in begins:
+            if start.fullmatch(name, 0, begin) is None:
+                continue
+            for end in range(begin + 1, len(name) + 1):
+                entity = name[begin:end]
+                if ends(entity).fullmatch(name, end):
+                    yield entity
+
+    return readings
 
 
 def _translate(piece: str) -> str:
