@@ -14,6 +14,7 @@ from hygge.connectors.postgres.bounding import SAYS_READ_ONLY
 from hygge.connectors.postgres.config import PgSettings
 from hygge.connectors.postgres.connecting import Bulk, Rows, bulk, cursor_of
 from hygge.connectors.postgres.faults import fault
+from hygge.connectors.postgres.measuring import Lengths, lengths
 from hygge.connectors.postgres.types import Reading, ordered_type, reading_of
 from hygge.connectors.postgres.window import condition, overlooked
 from hygge.connectors.sql.literals import where
@@ -56,6 +57,7 @@ class PgSource(Source):
         self._from = ""
         self._within: str | None = None
         self._types: dict[str, str] = {}
+        self._lengths: Lengths | None = None
 
     def over_table(self, table: catalog.Table) -> PgSource:
         """Read a table or view."""
@@ -188,6 +190,7 @@ class PgSource(Source):
         Views, queries and servers before version 14 cannot be read by pages, and rows that the
         server finds by an index are read by it.
         """
+        self._lengths = self._measures()
         pages = 0 if wanted < 2 or self._by_index() else self._pages()
         number = min(wanted, pages * _PAGE_BYTES // _SPLIT_BYTES)
         if number > 1:
@@ -204,6 +207,15 @@ class PgSource(Source):
             for n, (low, high) in enumerate(ranges)
         ]
 
+    def _measures(self) -> Lengths | None:
+        """Return how to find values that are too large; None where there can be none."""
+        if self._table is None:
+            return None
+        read = [reading.field.name for reading in self._readings]
+        types = {name: self._types[name] for name in read}
+        limit = self._request.max_value_bytes
+        return lengths(self._run, self._table, self.primary_key, types, limit)
+
     def _pages(self) -> int:
         table = self._table
         if table is None or not table.has_pages or self._snapshot is None:
@@ -216,7 +228,7 @@ class PgSource(Source):
         """Return whether the server would find the rows of a range without a look at the others."""
         if self._within is None:
             return False
-        plan = self._run(f"EXPLAIN {self._select(Split(0, self._request.entity))}")
+        plan = self._run(f"EXPLAIN {self.select(Split(0, self._request.entity))}")
         return any(" Scan" in line and "Index" in line for (line,) in plan)
 
     def close(self) -> None:
@@ -232,7 +244,7 @@ class PgSource(Source):
         with bulk(self.settings, HomeError) as connection:
             with cursor_of(connection, self._request.batch_bytes) as cursor:
                 rows = _Stream(self, connection, cursor)
-                batches = rows.batches(self._select(split))
+                batches = rows.batches(split)
                 try:
                     yield pa.RecordBatchReader.from_batches(self.schema, batches)
                 finally:
@@ -241,7 +253,8 @@ class PgSource(Source):
                 # The server would send all the rest before it listens again.
                 connection.close()
 
-    def _select(self, split: Split) -> str:
+    def select(self, split: Split) -> str:
+        """Return the statement that reads a split."""
         columns = ", ".join(f"{one.sql} AS {quote(one.field.name)}" for one in self._readings)
         rows = where(self._request.where, self._within, _pages_of(split))
         return f"SELECT {columns} FROM {self._from}{rows}"
@@ -252,6 +265,16 @@ class PgSource(Source):
         if self._snapshot is not None:
             cursor.execute(f"SET TRANSACTION SNAPSHOT '{self._snapshot}'")
         cursor.execute(SAYS_READ_ONLY)
+
+    def check_lengths(self, cursor: Any, split: Split) -> None:  # noqa: ANN401
+        """Raise `HomeError` for a value of a split that is larger than the request allows."""
+        if self._lengths is None:
+            return
+        conditions = (self._request.where, self._within, _pages_of(split))
+        cursor.execute(self._lengths.question(self._from, *conditions))
+        row = cursor.fetchone()
+        if row is not None:
+            raise self._lengths.error(row, self._request.entity)
 
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch of the driver with the types of `schema`, every value the same."""
@@ -307,14 +330,15 @@ class _Stream:
         self._longest: float | None = None
         self.is_at_end = False
 
-    def batches(self, sql: str) -> Generator[pa.RecordBatch]:
+    def batches(self, split: Split) -> Generator[pa.RecordBatch]:
         import adbc_driver_manager
         import pyarrow as pa
 
         try:
             with self._bulk.answering():
                 self._source.begin(self._cursor)
-                self._cursor.execute(sql)
+                self._source.check_lengths(self._cursor, split)
+                self._cursor.execute(self._source.select(split))
             with self._cursor.fetch_record_batch() as reader:
                 while (batch := self._next(reader)) is not None:
                     yield self._source.convert(batch)
