@@ -115,7 +115,12 @@ class Registry(Generic[T]):
 
     def built_in(self) -> set[str]:
         """Return the types that come with hygge; nothing is imported."""
-        return {path.parent.name for path in _CONNECTORS.glob(f"*/{self.kind}.py")} - _SHARED
+        return built_in_types(self.kind)
 
     def _entry_points(self) -> list[EntryPoint]:
         return list(entry_points(group=self.group))
+
+
+def built_in_types(kind: str) -> set[str]:
+    """Return the types of homes or stores, by `kind`, that come with hygge; imports nothing."""
+    return {path.parent.name for path in _CONNECTORS.glob(f"*/{kind}.py")} - _SHARED

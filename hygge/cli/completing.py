@@ -170,14 +170,15 @@ def _connectors(root: Path, given: Sequence[str]) -> list[str]:
 
 
 def _types(*kinds: str) -> Callable[[Path, Sequence[str]], list[str]]:
-    """Return a function that lists types: built-in ones by file, others by entry point."""
+    """Return a function that lists types: built-in ones by folder, others by entry point."""
 
     def names(root: Path, given: Sequence[str]) -> list[str]:
         from importlib.metadata import entry_points
 
-        package = Path(__file__).parent.parent
-        own = {file.stem for kind in kinds for file in (package / kind).glob("[!_]*.py")}
-        others = {one.name for kind in kinds for one in entry_points(group=f"hygge.{kind}")}
+        from hygge.registry import built_in_types
+
+        own = {name for kind in kinds for name in built_in_types(kind)}
+        others = {one.name for kind in kinds for one in entry_points(group=f"hygge.{kind}s")}
         return sorted(own | others)
 
     return names
@@ -211,9 +212,9 @@ SOURCES: dict[tuple[str, str], Callable[[Path, Sequence[str]], list[str]]] = {
     ("verify", "names"): _stems("flows"),
     ("go", "exclude"): _stems("flows"),
     ("doctor", "names"): _connectors,
-    ("types", "type_name"): _types("homes", "stores"),
-    ("new home", "type_name"): _types("homes"),
-    ("new store", "type_name"): _types("stores"),
+    ("types", "type_name"): _types("home", "store"),
+    ("new home", "type_name"): _types("home"),
+    ("new store", "type_name"): _types("store"),
     ("new template", "kind"): _ejectable,
     ("destroy", "name"): _removable,
     ("rename", "old"): _stems("flows"),

@@ -59,7 +59,8 @@ def history(
     if as_json:
         write_runs(runs, output)
     else:
-        show_runs(runs, output, receipts=receipt, is_full=run is not None)
+        is_chosen = wanted != Wanted(limit=limit)
+        show_runs(runs, output, receipts=receipt, is_full=run is not None, is_chosen=is_chosen)
 
 
 def _instant(text: str) -> str:

@@ -29,14 +29,20 @@ _STYLES = {
 
 
 def show_runs(
-    runs: Sequence[RunRow], output: Output, *, receipts: bool = False, is_full: bool = False
+    runs: Sequence[RunRow],
+    output: Output,
+    *,
+    receipts: bool = False,
+    is_full: bool = False,
+    is_chosen: bool = False,
 ) -> None:
     """Print each run with its moves, the newest first.
 
-    With `receipts` what each move has staged, with `is_full` also its notes and its hint.
+    With `receipts` what each move has staged, with `is_full` also its notes and its hint;
+    `is_chosen` says that there may be others.
     """
     if not runs:
-        output.line("no such run is remembered here")
+        output.line(f"no {'such ' if is_chosen else ''}run is remembered here")
     for run in runs:
         _show_run(run, output, receipts=receipts, is_full=is_full)
 

@@ -168,12 +168,15 @@ class _Findings:
 
     def diagnostics(self, error: ValidationError) -> list[Diagnostic]:
         errors: list[_Error] = list(error.errors(include_url=False))
+        hidden = [self._place(e["loc"])[0] for e in errors if _is_unknown(e)]
         unknown = [e for e in errors if e["type"] == "extra_forbidden"]
         missing = [e for e in errors if e["type"] == "missing"]
         others = [
             e
             for e in errors
-            if e["type"] not in ("extra_forbidden", "missing") and not _is_unknown(e)
+            if e["type"] not in ("extra_forbidden", "missing")
+            and not _is_unknown(e)
+            and not self._is_open(e["loc"], hidden)
         ]
         guesses = [self._meant(e["loc"]) for e in unknown[:GUESSES]]
         guesses += [None] * (len(unknown) - len(guesses))
@@ -185,6 +188,16 @@ class _Findings:
             if (e["loc"][:-1], str(e["loc"][-1])) not in meant
         ]
         return found + [self._value(wrong) for wrong in self._grouped(others)]
+
+    def _place(self, loc: tuple[int | str, ...]) -> tuple[tuple[int | str, ...], bool]:
+        """Return where in the file an error is, and whether it is of one type of several only."""
+        _, rest = find(self.node, loc)
+        return loc[: len(loc) - len(rest)], bool(rest)
+
+    def _is_open(self, loc: tuple[int | str, ...], hidden: Sequence[tuple[int | str, ...]]) -> bool:
+        """Return whether another type may fit, once a variable inside of the value is known."""
+        place, is_one_of_several = self._place(loc)
+        return is_one_of_several and any(inner[: len(place)] == place for inner in hidden)
 
     def flags_for_numbers(self) -> list[Diagnostic]:
         """Refuse `true` and `false` where a number belongs, which pydantic takes for 1 and 0."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from hygge.connectors.csv.home import CsvHome
 
+_Marks = Annotated[str, Field(min_length=1, max_length=8)]
 Formats = Annotated[
     tuple[FormatText, ...],
     BeforeValidator(
@@ -42,7 +43,7 @@ class CsvHomeConfig(TextHomeConfig, type="csv"):
 
     extensions: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=8)] | None = None
+    delimiter: _Marks | None = None
     """What stands between two values, one character or several.
 
     By default a comma, a tab in files that end in `.tsv`, or what a first line `sep=;` says.
@@ -74,7 +75,7 @@ class CsvHomeConfig(TextHomeConfig, type="csv"):
     By default (`auto`) last lines such as `Total: 2 rows`, where they hold no delimiter, the file
     has several columns and the line cannot be a row that is cut off.
     """
-    comment: Annotated[str, Field(min_length=1, max_length=8)] | None = AUTO
+    comment: _Marks | None = AUTO
     """What lines begin with that are left out, such as `#`; `none` when no line is a comment.
 
     By default (`auto`) `#`, where the line holds no delimiter and the file has several columns.
@@ -113,12 +114,12 @@ class CsvHomeConfig(TextHomeConfig, type="csv"):
     infer: bool = True
     """Whether columns without a declared type get one from their values; else they are text."""
 
-    @field_validator("delimiter", mode="before")
+    @field_validator("delimiter", mode="before", json_schema_input_type=_Marks | None)
     @classmethod
     def _read_tab(cls, value: object) -> object:
         return "\t" if value in ("tab", "\\t") else value
 
-    @field_validator("quote", "comment", mode="before")
+    @field_validator("quote", "comment", mode="before", json_schema_input_type=_Marks | None)
     @classmethod
     def _read_none(cls, value: object) -> object:
         return None if value == "none" else value

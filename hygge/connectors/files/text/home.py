@@ -6,9 +6,9 @@ from abc import ABC
 from collections.abc import Iterator
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
 from hygge.connector import ProjectContext
 from hygge.connectors.files.reading.home import FileHome, FileHomeConfig
@@ -19,12 +19,17 @@ _SHARED = frozenset({"type", "path", "entities"})
 """Settings that an entity cannot have of its own."""
 
 
+_NO_TYPE = {"type": "object", "properties": {"type": {"not": {}}}}
+_Settings = Annotated[dict[str, Any], WithJsonSchema(_NO_TYPE)]
+"""Settings of a home but its type, which all entities share."""
+
+
 class TextHomeConfig(FileHomeConfig, ABC):
     """Settings of every home that reads files of text."""
 
     compressions: ClassVar[tuple[str, ...]] = COMPRESSIONS
 
-    entities: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    entities: dict[str, _Settings] = Field(default_factory=dict)
     """Settings of single entities, by name or glob, in place of those of the home.
 
     `{orders: {encoding: cp1252}}`; of several globs that match, the first counts.
