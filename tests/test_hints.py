@@ -120,6 +120,40 @@ def leads_out(*hinted: tuple[str, str]) -> Callable[[Scenario], Scenario]:
     return add
 
 
+# Rows that were put aside
+
+
+PUT_ASIDE = "on_bad_row: quarantine\nchecks: [{accepted_values: {column: name, values: [bob]}}]\n"
+
+
+@leads_out(
+    ("console/quarantined.py", "hygge quarantine retry {}"),
+    ("operations/quarantine.py", "hygge go {} --full-refresh"),
+)
+def rows_put_aside(world: World) -> None:
+    world.at_home("update users set name = 'bob' where id > 0")
+    world.flow(MERGE + PUT_ASIDE)
+    world.run("go")
+    world.at_home("update users set name = 'bob'")
+    world.follow(world.run("quarantine", "show"), "hygge quarantine retry {}")
+    world.at_home("update users set name = 'ann' where id = 0")
+    world.flow(f"into: others\n{INCREMENTAL}{PUT_ASIDE}")
+    world.run("go", "--adopt")
+    world.follow(world.run("quarantine", "retry", "users", code=2), "hygge go {} --full-refresh")
+
+
+@leads_out(("operations/quarantine.py", "hygge quarantine retry {} --entity {}"))
+def entities_put_aside_that_are_moved_in_two_ways(world: World) -> None:
+    world.at_home("create table pets as select * from users")
+    entities = "entities: [users, {name: pets, mode: replace, incremental: null}]"
+    world.flow(f"{MERGE}{PUT_ASIDE}{entities}\n")
+    world.at_home(*(f"update {one} set name = 'bob' where id > 0" for one in ("users", "pets")))
+    world.run("go")
+    world.follow(
+        world.run("quarantine", "retry", "users", code=2), "hygge quarantine retry {} --entity {}"
+    )
+
+
 # The flow is not as it was
 
 

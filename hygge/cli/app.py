@@ -22,6 +22,7 @@ from hygge.cli.init import init
 from hygge.cli.listing import listing
 from hygge.cli.new import new
 from hygge.cli.plan import plan
+from hygge.cli.quarantine import quarantine
 from hygge.cli.rename import rename
 from hygge.cli.schema import schema
 from hygge.cli.show import show
@@ -113,6 +114,7 @@ app.command()(verify)
 app.command("list")(listing)
 app.command()(show)
 app.add_typer(state, name="state")
+app.add_typer(quarantine, name="quarantine")
 arrange(app)
 
 

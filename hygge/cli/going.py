@@ -77,6 +77,8 @@ class Going:
         self._progress = choose(Progress(options.progress), self._notes, quiet=self._is_quiet)
         self._set_up_logs(options.logs, settings)
         self._root = find_root(settings.directory)
+        self.finished: RunFinished | None = None
+        """The run that `move` made."""
         self._failed = None
         if options.failures.are_retried:
             self._failed = self._choose_failed(settings)
@@ -112,6 +114,7 @@ class Going:
         with watch_signals(interrupt, restores_cursor=is_live):
             finished = self._run(plan, stop)
             self._show_end(finished)
+        self.finished = finished
         return exit_code(finished.outcomes, stop)
 
     def _show_end(self, finished: RunFinished) -> None:

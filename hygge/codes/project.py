@@ -228,4 +228,12 @@ CODES = (
         "unknown run",
         "No run of that id is remembered on this machine. `hygge history` lists those that are.",
     ),
+    Code(
+        "HG232",
+        "rows put aside cannot be retried",
+        "`hygge quarantine retry` moves rows again from the home, once the cause is fixed: a "
+        "replace reads all of it anyway, and a merge meets each row by its key. An append would "
+        "add rows that were moved before a second time; `hygge go FLOW --full-refresh` replaces "
+        "them all.",
+    ),
 )

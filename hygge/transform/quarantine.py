@@ -32,7 +32,7 @@ class Quarantine:
 
     def __init__(self, root: Path, request: WriteRequest, most: int) -> None:
         self._root = root
-        self._names = (request.flow, quote(request.entity, safe="")[:100])
+        self._names = folder_names(request.flow, request.entity)
         self._run_id = request.run_id
         self._most = most
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -92,7 +92,7 @@ class Quarantine:
             raise FlowError(
                 f"more than {plural(self._most, 'row is', 'rows are')} bad (max_bad_rows), "
                 f"such as {example}; nothing was published",
-                hint="mend the rows in the home, or raise max_bad_rows",
+                hint="correct the rows in the home, or raise max_bad_rows",
                 code="HG548",
             )
 
@@ -148,6 +148,11 @@ def _by_column(counts: Counter[tuple[str, str]]) -> Counter[str]:
     for (column, _), count in counts.items():
         found[column] += count
     return found
+
+
+def folder_names(flow: str, entity: str) -> tuple[str, str]:
+    """Return the names of the folders in `.hygge/quarantine` that hold rows of an entity."""
+    return flow, quote(entity, safe="")[:100]
 
 
 def rename_quarantine(root: Path, old: str, new: str) -> None:

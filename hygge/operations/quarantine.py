@@ -1,0 +1,127 @@
+"""Rows that flows have put aside: what lies there and why, and how they are moved again.
+
+A file holds rows as the home had them, masked where the flow masks. They are moved again from the
+home, through the flow's rules as they are now, never from the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from hygge.errors import UsageError
+from hygge.runtime.private import private_folder
+from hygge.transform.quarantine import COLUMN, REASON, folder_names
+from hygge.values.model import PLAIN, Manner, Mode
+
+if TYPE_CHECKING:
+    from hygge.engine.plan import Move
+    from hygge.journal.journal import RunRow
+
+_RETRIED = "retried"
+_LINES = ".lines.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why some rows were put aside."""
+
+    column: str | None
+    """None for lines that could not be read as rows."""
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutAside:
+    """The rows of one entity that one run put aside, in one file."""
+
+    flow: str
+    entity: str
+    run_id: str
+    path: Path
+    reasons: tuple[Reason, ...] = ()
+    """The most frequent first."""
+    problem: str | None = None
+    """Why the file cannot be read; a run that was killed leaves such a file."""
+    run: RunRow | None = None
+    """What is remembered of the run; None where nothing is."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows lie in the file."""
+        return sum(one.rows for one in self.reasons)
+
+
+def put_aside(root: Path, runs: Mapping[str, RunRow], flow: str | None = None) -> list[PutAside]:
+    """Return what lies in quarantine, by flow and entity, the newest run first.
+
+    `runs` are those that are remembered, by their id.
+    """
+    paths = (root / ".hygge" / "quarantine").glob("*/*/*.parquet")
+    found = [_of_file(path, runs) for path in paths if flow in (None, path.parts[-3])]
+    found.sort(key=lambda one: one.path.name)
+    found.sort(key=lambda one: one.run.started_at if one.run else "", reverse=True)
+    return sorted(found, key=lambda one: (one.flow, one.entity))
+
+
+def _of_file(path: Path, runs: Mapping[str, RunRow]) -> PutAside:
+    run_id = path.name.partition(".")[0]
+    flow, entity = path.parts[-3], unquote(path.parts[-2])
+    reasons: tuple[Reason, ...] = ()
+    problem = None
+    try:
+        reasons = tuple(_reasons(path))
+    except (OSError, ValueError) as error:
+        problem = str(error).partition("\n")[0]
+    return PutAside(flow, entity, run_id, path, reasons, problem, runs.get(run_id))
+
+
+def _reasons(path: Path) -> Iterator[Reason]:
+    import pyarrow.parquet as pq
+
+    by = [REASON] if path.name.endswith(_LINES) else [COLUMN, REASON]
+    table = pq.read_table(path, columns=by).group_by(by).aggregate([([], "count_all")])
+    for row in table.sort_by([("count_all", "descending"), (REASON, "ascending")]).to_pylist():
+        yield Reason(row.get(COLUMN), row[REASON], row["count_all"])
+
+
+def of_environment(found: Iterable[PutAside], env: str | None) -> list[PutAside]:
+    """Return what runs of an environment put aside, and what no known run did."""
+    return [one for one in found if one.run is None or one.run.env == env]
+
+
+def manner_of(moves: Sequence[Move]) -> Manner:
+    """Return how moves must run so that rows below their watermark are read again.
+
+    Raises `UsageError` for an append, which would add the rows of its home a second time.
+    """
+    for move in moves:
+        if move.settings.mode is Mode.APPEND:
+            raise UsageError(
+                f"{move.flow} ({move.entity}) appends, and the rows that it put aside count as "
+                "moved; to move them again would add others a second time",
+                hint=f"replace everything with  hygge go {move.flow} --full-refresh",
+                code="HG232",
+            )
+    merges = [move for move in moves if move.settings.mode is Mode.MERGE]
+    if all(move.settings.incremental is None for move in merges):
+        return PLAIN
+    if len(merges) < len(moves):
+        raise UsageError(
+            "some of these entities are merged and others replaced: they cannot be retried at once",
+            hint=f"retry one alone:  hygge quarantine retry {moves[0].flow} "
+            f"--entity {moves[0].entity}",
+            code="HG232",
+        )
+    return Manner(backfill=True)
+
+
+def keep_as_retried(root: Path, files: Iterable[PutAside]) -> None:
+    """Move files out of sight into `retried` beside them: their rows were moved again."""
+    for one in files:
+        folder = private_folder(root, "quarantine", *folder_names(one.flow, one.entity), _RETRIED)
+        one.path.rename(folder / one.path.name)
