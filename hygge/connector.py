@@ -255,6 +255,8 @@ class Source(ABC):
     """
     ledger: Mapping[str, str] | None = None
     """The files that this view covers and a stamp of what each is, when `moved` was given."""
+    unmoved: frozenset[str] = frozenset()
+    """Files of the ledger with another stamp than before, of which only new rows are read."""
     total_rows: int | None = None
     """Rows of the entity, where that costs nothing to know."""
     primary_key: tuple[str, ...] = ()

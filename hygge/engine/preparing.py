@@ -83,7 +83,7 @@ class Prepared:
     def notes(self) -> tuple[str, ...]:
         """Return what a person should know of the rows, once they were read."""
         seen = () if self.increment is None else self.increment.notes()
-        return (*seen, *self.past.notes(self.source.ledger), *self.source.notes())
+        return (*seen, *self.past.notes(self.source), *self.source.notes())
 
     def watermark(self) -> Watermark | None:
         """Return how far the rows reach, once they were read."""
@@ -101,7 +101,7 @@ def prepare(move: Move, source: Source, past: Past, last: Commit | None, terms: 
     """Return what becomes of the rows of an open source; raise `FlowError` for what cannot be."""
     if not move.is_scratch:
         check_limit(move.settings, terms.limit, last, flow=move.flow, into=move.into)
-    check_promise(move.settings, limit=terms.limit, again=past.again(source.ledger))
+    check_promise(move.settings, limit=terms.limit, again=past.again(source))
     check_pinned(source.schema, move.pinned, move.flow, is_part=bool(past.moved))
     shape = Shape(
         move.settings,

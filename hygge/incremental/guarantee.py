@@ -45,7 +45,7 @@ def promise_of(settings: MoveSettings) -> Promise:
     if wanted is None:
         return Promise("at-least-once", "nothing tells which rows were moved: a run adds them all")
     if not isinstance(wanted, Incremental):
-        return Promise("exactly-once", "the commit knows each file; a changed one is added again")
+        return Promise("exactly-once", "the commit knows each file; a changed one stops the flow")
     if wanted.ties == "closed":
         why = f"while no row comes later that has the highest '{wanted.column}'"
         return Promise("exactly-once", why)
@@ -71,14 +71,13 @@ def check_promise(settings: MoveSettings, *, limit: int | None, again: Sequence[
     wanted, promise = settings.guarantee, promise_of(settings)
     if promise.is_less_than(wanted) and wanted is not None:
         raise _broken(f"the flow gives {promise.level}: {promise.why}", way_to(wanted, settings))
-    if wanted in (None, "at-least-once"):
-        return
-    if again:
+    if again and wanted != "at-least-once":
         raise _broken(
             "files changed after they were moved, and an append would add all their rows again: "
             f"{listed(again)}",
-            "put them back as they were and the new rows into new files, or move everything again "
-            "with  hygge go FLOW --full-refresh",
+            "put them back as they were and the new rows into new files; add all their rows again "
+            "with  guarantee: at-least-once; or move everything again with  "
+            "hygge go FLOW --full-refresh",
         )
     if limit is not None and wanted == "exactly-once":
         raise _broken(

@@ -19,6 +19,8 @@ from hygge.values.requests import WriteRequest
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from hygge.connector import Source
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -68,16 +70,17 @@ class Past:
             return False
         return ledger.items() <= self.moved.items()
 
-    def again(self, ledger: Mapping[str, str] | None) -> list[str]:
+    def again(self, source: Source) -> list[str]:
         """Return the files whose rows an append doubles: they changed after they were moved."""
-        if not self.moved or ledger is None or self.settings.mode is not Mode.APPEND:
+        moved, ledger = self.moved, source.ledger
+        if not moved or ledger is None or self.settings.mode is not Mode.APPEND:
             return []
-        moved = self.moved
-        return [name for name, stamp in ledger.items() if moved.get(name, stamp) != stamp]
+        changed = (name for name, stamp in ledger.items() if moved.get(name, stamp) != stamp)
+        return [name for name in changed if name not in source.unmoved]
 
-    def notes(self, ledger: Mapping[str, str] | None) -> Iterator[str]:
+    def notes(self, source: Source) -> Iterator[str]:
         """Tell which files are moved again, where that doubles rows: a merge only updates them."""
-        again = self.again(ledger)
+        again = self.again(source)
         if again:
             yield (
                 "changed after they were moved, so all their rows were added again: "

@@ -15,7 +15,7 @@ from hygge.connectors.files.reading.home import FileSource
 from hygge.connectors.files.reading.listing import DataFile
 from hygge.connectors.files.reading.pieces import FileFacts, Piece
 from hygge.connectors.files.text.blocks import BlockReader
-from hygge.connectors.files.text.decoding import open_text
+from hygge.connectors.files.text.decoding import UTF8, open_text
 from hygge.connectors.files.text.delimited import DelimitedReader
 from hygge.connectors.files.text.home import TextHome
 from hygge.connectors.files.text.inference import TEXT, Guess, TextType, candidates
@@ -47,6 +47,12 @@ class CsvHome(TextHome):
     def __init__(self, config: CsvHomeConfig, context: ProjectContext) -> None:
         super().__init__(config, context)
         self.config = config
+
+    def grows(self, request: ReadRequest) -> bool:
+        """Return true where the bytes of a file are its text and no line is only its last one."""
+        config = self.config.of(request.entity)
+        footer = config.skip_footer if isinstance(config.skip_footer, int) else 0
+        return config.encoding == UTF8 and not footer and not request.quarantines
 
     def source(self, request: ReadRequest, files: Sequence[DataFile]) -> CsvSource:
         """Return the view on `files`; reads their headers and samples, or all when thorough."""
@@ -102,6 +108,7 @@ class CsvSource(FileSource):
         import pyarrow as pa
 
         with self._reader(piece.file, self.block_bytes, self._remarks) as reader:
+            reader.blocks.skip_to(piece.file.start)
             for table in reader.tables():
                 for batch in table.to_batches():
                     columns = [

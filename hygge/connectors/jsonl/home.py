@@ -11,7 +11,7 @@ from hygge.connectors.files.reading.faults import NoColumnsError
 from hygge.connectors.files.reading.home import FileSource
 from hygge.connectors.files.reading.listing import DataFile
 from hygge.connectors.files.reading.pieces import FileFacts, Piece
-from hygge.connectors.files.text.decoding import open_text
+from hygge.connectors.files.text.decoding import UTF8, open_text
 from hygge.connectors.files.text.home import TextHome
 from hygge.connectors.files.text.json_blocks import JsonReader
 from hygge.connectors.files.text.json_documents import JsonDocuments
@@ -34,6 +34,10 @@ class JsonlHome(TextHome):
     def __init__(self, config: JsonlHomeConfig, context: ProjectContext) -> None:
         super().__init__(config, context)
         self.config = config
+
+    def grows(self, request: ReadRequest) -> bool:
+        """Return true where the bytes of a file are its text."""
+        return self.config.of(request.entity).encoding == UTF8 and not request.quarantines
 
     def source(self, request: ReadRequest, files: Sequence[DataFile]) -> JsonlSource:
         """Return the view on `files`; reads samples of them, or all when thorough."""
@@ -87,7 +91,7 @@ class JsonlSource(FileSource):
 
     def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
         """Yield the rows block by block."""
-        with self._reader(piece.file, self.block_bytes) as reader:
+        with self._reader(piece.file, self.block_bytes, piece.file.start) as reader:
             tables = reader.tables()
             while (table := self._next(tables, piece.file)) is not None:
                 yield from table.to_batches()
@@ -119,7 +123,8 @@ class JsonlSource(FileSource):
             raise LateTypeError(what) from error
 
     @contextmanager
-    def _reader(self, file: DataFile, size: int) -> Iterator[JsonReader]:
+    def _reader(self, file: DataFile, size: int, start: int = 0) -> Iterator[JsonReader]:
         with open_text(file, self.config.encoding) as stream:
             documents = JsonDocuments(stream, size, self.request.max_value_bytes)
+            documents.skip_to(start)
             yield JsonReader(documents, self.kind, self.types)

@@ -130,7 +130,8 @@ class FileHome(Home, ABC):
         found = self.layout.find(
             request.entity, may_be_gone=bool(request.moved), siblings=request.siblings
         )
-        listing = Listing.of(found, request.moved, str(self.layout.pattern.fixed))
+        base, grows = str(self.layout.pattern.fixed), self.grows(request)
+        listing = Listing.of(found, request.moved, base, grows=grows)
         if not listing.new and request.moved:
             yield NothingNew(request.moved)
             return
@@ -143,8 +144,12 @@ class FileHome(Home, ABC):
                 raise
             yield NothingNew(request.moved)
             return
-        source.ledger = listing.ledger
+        source.ledger, source.unmoved = listing.ledger, listing.unmoved
         yield source
+
+    def grows(self, request: ReadRequest) -> bool:
+        """Return whether a file that was continued can be read from where it ended before."""
+        return False
 
     def _find(self, entity: str, siblings: Collection[str]) -> list[DataFile]:
         files = self.layout.find(entity, siblings=siblings)

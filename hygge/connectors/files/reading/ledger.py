@@ -2,7 +2,8 @@
 
 A stamp is a file's size, the time it was written and a digest of its content. A file of the same
 name, size and time is not opened. Of others the content decides: one that was only touched, written
-again with the same bytes, or renamed is known; one that was changed is new. Files that are gone
+again with the same bytes, or renamed is known; one that was changed is new. Of one that has only
+grown, where rows are lines of text, the rows behind the known ones are new. Files that are gone
 stay known for a while, so that one that comes back is not moved twice.
 """
 
@@ -12,13 +13,14 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hygge.connector import Source
 from hygge.connectors.files.reading.faults import listing
-from hygge.connectors.files.reading.listing import DataFile
+from hygge.connectors.files.reading.listing import DataFile, natural_key
+from hygge.connectors.files.reading.signatures import LOOKED_AT, signature
 from hygge.values.model import Split
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _DIGESTED_WHOLE = 64 * 2**20
 _END_BYTES = 2**16
+_BLOCK_BYTES = 2**20
 _ENDS = "x"
 """How digests of both ends begin, which is no hexadecimal digit."""
 MOST_GONE = 10_000
@@ -38,32 +41,53 @@ class Listing:
 
     new: tuple[DataFile, ...]
     ledger: Mapping[str, str]
+    unmoved: frozenset[str] = frozenset()
+    """Names that were known with another stamp, of which only new rows are among `new`."""
 
     @classmethod
-    def of(cls, files: Sequence[DataFile], moved: Mapping[str, str], base: str) -> Listing:
+    def of(
+        cls, files: Sequence[DataFile], moved: Mapping[str, str], base: str, *, grows: bool = False
+    ) -> Listing:
         """Return what is new in `files`, of which `moved` were moved; names are below `base`.
 
-        Reads files that are not known by name, size and time; raises `HomeError` where it cannot.
+        Where `grows`, rows are lines, and of a file that was only continued the further ones are
+        new. Reads files that are not known by name, size and time; raises `HomeError` where it
+        cannot.
         """
-        names = [os.path.relpath(file.path, base) for file in files]
-        gone = {name: stamp for name, stamp in moved.items() if name not in set(names)}
-        renamed = {stamp: name for name, stamp in gone.items()}
-        new, ledger = [], {}
-        for name, file in zip(names, files, strict=True):
+        ledger: dict[str, str] = {}
+        continued: dict[str, DataFile] = {}
+        changed: dict[str, DataFile] = {}
+        for file in files:
+            name = os.path.relpath(file.path, base)
             known = moved.get(name)
             if known is not None and _seen(known) == _seen_at(file):
                 ledger[name] = known
                 continue
-            stamp = f"{_seen_at(file)}-{_digest(file)}"
+            ledger[name] = stamp = f"{_seen_at(file)}-{_digest(file, is_whole=grows)}"
             if known is not None and _is_same_content(known, stamp):
                 ledger[name] = known
-            elif known is None and stamp in renamed:
-                gone.pop(renamed.pop(stamp))
-                ledger[name] = stamp
+                continue
+            more = _continued(file, known) if known is not None and grows else None
+            if more is None:
+                changed[name] = file
             else:
-                new.append(file)
-                ledger[name] = stamp
-        return cls(tuple(new), {**dict([*gone.items()][-MOST_GONE:]), **ledger})
+                continued[name] = more
+        gone = {name: stamp for name, stamp in moved.items() if name not in ledger}
+        left = gone | {name: moved[name] for name in changed if name in moved}
+        old_names = {stamp: name for name, stamp in left.items()}
+        replaced = set()
+        for name in [name for name in changed if name not in moved]:
+            old_name = old_names.pop(ledger[name], None)
+            if old_name is not None:
+                del changed[name]
+                gone.pop(old_name, None)
+                replaced.add(old_name)
+        new = (changed | continued).values()
+        return cls(
+            tuple(sorted(new, key=lambda file: natural_key(file.path))),
+            {**dict([*gone.items()][-MOST_GONE:]), **ledger},
+            frozenset(continued.keys() | replaced),
+        )
 
 
 def _seen_at(file: DataFile) -> str:
@@ -76,15 +100,43 @@ def _seen(stamp: str) -> str:
     return "-".join(stamp.split("-")[:2])
 
 
-def _digest(file: DataFile) -> str:
+def _digest(file: DataFile, *, is_whole: bool) -> str:
     """Return a digest of a file's content: of all of it, or of both ends of a large one."""
     with listing(file.path), Path(file.path).open("rb") as raw:
-        if file.size <= _DIGESTED_WHOLE:
-            return hashlib.file_digest(raw, lambda: hashlib.blake2b(digest_size=12)).hexdigest()
-        digest = hashlib.blake2b(raw.read(_END_BYTES), digest_size=12)
+        if is_whole or file.size <= _DIGESTED_WHOLE:
+            return hashlib.file_digest(raw, _hash).hexdigest()
+        digest = _hash(raw.read(_END_BYTES))
         raw.seek(-_END_BYTES, os.SEEK_END)
         digest.update(raw.read(_END_BYTES))
         return f"{_ENDS}{digest.hexdigest()}"
+
+
+def _hash(data: bytes = b"") -> hashlib.blake2b:
+    return hashlib.blake2b(data, digest_size=12)
+
+
+def _continued(file: DataFile, known: str) -> DataFile | None:
+    """Return a file with the end of what is known of it, if whole lines follow those bytes."""
+    size_text, _, content = (*known.split("-"), "")[:3]
+    size = int(size_text, 16)
+    if file.compression or not content or content.startswith(_ENDS) or size >= file.size:
+        return None
+    with listing(file.path), Path(file.path).open("rb") as raw:
+        if signature(raw.read(LOOKED_AT)) is not None:
+            return None
+        raw.seek(0)
+        digest, left = _hash(), size
+        while left and (data := raw.read(min(left, _BLOCK_BYTES))):
+            digest.update(data)
+            left -= len(data)
+        if digest.hexdigest() != content:
+            return None
+        raw.seek(max(size - 1, 0))
+        last, following = raw.read(1 if size else 0), raw.read(2)
+    if last in (b"", b"\n"):
+        return replace(file, start=size)
+    line_end = next((end for end in (b"\n", b"\r\n") if following.startswith(end)), None)
+    return None if line_end is None else replace(file, start=size + len(line_end))
 
 
 def _is_same_content(known: str, stamp: str) -> bool:

@@ -43,6 +43,8 @@ class DataFile:
     """The suffix that says how the whole file is packed, e.g. `.gz`; empty when it is not."""
     partitions: tuple[tuple[str, str | None], ...] = ()
     """Columns and values that the directories' names carry (`year=2024/`), outermost first."""
+    start: int = 0
+    """How many bytes at its beginning hold rows that were moved before."""
 
     def check_unchanged(self) -> None:
         """Raise `FileChangedError` unless the name still leads to the file that was listed."""

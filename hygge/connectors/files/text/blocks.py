@@ -104,6 +104,14 @@ class BlockReader:
             self._take(end)
             count -= ended
 
+    def skip_to(self, byte: int) -> None:
+        """Pass over what stands before a byte of a file of UTF-8."""
+        self._fill(self._size)
+        byte -= self._stream.mark_bytes
+        while self._byte < byte and self._rest:
+            self._take(min(byte - self._byte, len(self._rest)))
+            self._fill(self._size)
+
     def where(self, line: int, byte: int | None = None) -> str:
         """Return the words for a place in this file."""
         if byte is None:

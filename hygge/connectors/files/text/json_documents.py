@@ -50,6 +50,10 @@ class JsonDocuments:
                 hint="is the file cut off? it must end with  ]",
             )
 
+    def skip_to(self, byte: int) -> None:
+        """Pass over the objects before a byte of a file of UTF-8."""
+        self._blocks.skip_to(byte)
+
     def where(self, line: int, byte: int | None = None) -> str:
         """Return the words for a place in the file."""
         return self._blocks.where(line, byte)
