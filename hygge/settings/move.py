@@ -319,7 +319,11 @@ class DefaultSettings(Settings):
         ]
         | None
     ) = None
-    """Move only what is new: by a column that grows, or by `files` not moved before."""
+    """Move only what is new: by a column that grows, or by `files` not moved before.
+
+    Of a csv or jsonl file that has grown only the new rows are moved. A file of which earlier rows
+    changed stops an append, unless the flow says `guarantee: at-least-once`.
+    """
     dedupe_by: Names = ()
     """Of several rows with one key a merge takes the highest in these columns of the home.
 
