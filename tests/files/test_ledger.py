@@ -177,7 +177,7 @@ def test_quoted_line_ends_and_crlf_do_not_move_the_end_of_a_file(root: Path, mar
     path.write_bytes(f'{mark}id,name\r\n1,"a\nb"\r\n2,é'.encode())
     go(root)
     with path.open("ab") as file:
-        file.write('\r\n3,"c\r\nd"\r\n4,x\r\n'.encode())
+        file.write(b'\r\n3,"c\r\nd"\r\n4,x\r\n')
     assert go(root).rows == 2
     rows = duckdb.connect().execute(f"select * from '{root}/lake/users/*.parquet' order by 1")
     assert rows.fetchall() == [(1, "a\nb"), (2, "é"), (3, "c\r\nd"), (4, "x")]
