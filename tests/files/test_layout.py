@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hygge.connectors.files.reading import folders
 from hygge.connectors.files.reading.faults import FileChangedError
 from hygge.connectors.files.reading.listing import Layout, natural_key, read_partitions
 from hygge.connectors.files.reading.patterns import PathPattern
@@ -224,3 +226,39 @@ def test_the_natural_order_is_total_and_stable(texts: list[str]) -> None:
     ordered = sorted(texts, key=natural_key)
     assert ordered == sorted(sorted(texts), key=natural_key)
     assert set(ordered) == set(texts)
+
+
+@pytest.mark.parametrize(("settled", "listings"), [(-(10**18), 1), (10**18, 200)])
+def test_a_folder_is_listed_once_for_all_its_entities_when_it_has_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settled: int, listings: int
+) -> None:
+    entities = [f"table_{n}" for n in range(200)]
+    touch(tmp_path, *(f"{entity}.dat" for entity in entities))
+    listed: list[str] = []
+    whole = folders.names_by_beginning
+
+    def counted(folder: str, changed_ns: int, inode: int) -> Mapping[str, Sequence[str]]:
+        listed.append(folder)
+        return whole(folder, changed_ns, inode)
+
+    monkeypatch.setattr(folders, "names_by_beginning", counted)
+    monkeypatch.setattr(folders, "SETTLED_NS", settled)
+    for entity in entities:
+        assert names(tmp_path, ".", entity) == [f"{entity}.dat"]
+    assert listed == [str(tmp_path)] * listings
+
+
+def test_a_file_that_comes_into_a_listed_folder_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "a.dat", "b.x.dat")
+    monkeypatch.setattr(folders, "SETTLED_NS", 0)
+    assert names(tmp_path, ".", "b.x") == ["b.x.dat"]
+    before = tmp_path.stat().st_ctime_ns
+    while tmp_path.stat().st_ctime_ns == before:
+        touch(tmp_path, "later.dat")
+        (tmp_path / "later.dat").unlink()
+    touch(tmp_path, "c.dat", "b.dat", "b/1.dat")
+    assert names(tmp_path, ".", "c") == ["c.dat"]
+    with pytest.raises(HomeError, match="there twice"):
+        layout(tmp_path).find("b")

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from hygge.connectors.files.reading.faults import FileChangedError, disk_error, listing
+from hygge.connectors.files.reading.folders import names_like
 from hygge.connectors.files.reading.owners import known_owner, owner, rival
 from hygge.connectors.files.reading.packing import holds_one
 from hygge.connectors.files.reading.patterns import PathPattern, is_hidden
@@ -151,12 +152,13 @@ class Layout:
         if is_hidden(name) or not parent.is_dir():
             return []
         self._check_inside(str(parent))
-        with listing(str(parent)), os.scandir(parent) as entries:
-            found = [
-                e.path
-                for e in entries
-                if (e.name == name and e.is_dir()) or self._stem(e.path) == name
-            ]
+        with listing(str(parent)):
+            paths = [str(parent / one) for one in names_like(parent, name)]
+        found = [
+            path
+            for path in paths
+            if self._stem(path) == name or (path == str(place) and Path(path).is_dir())
+        ]
         if len(found) > 1:
             first, second, *_ = sorted(found)
             raise HomeError(

@@ -1,0 +1,38 @@
+"""The names in a folder, listed once for all entities in it while the folder stays as it is."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+SETTLED_NS = 5 * 10**9
+"""A folder that changed less than this ago may change again within the same tick of its clock."""
+
+
+def names_like(folder: Path, entity: str) -> Sequence[str]:
+    """Return all names in a folder that equal `entity` up to its first dot.
+
+    Raises `OSError` where the folder cannot be listed.
+    """
+    stat = folder.stat()
+    is_settled = time.time_ns() - stat.st_ctime_ns > SETTLED_NS
+    read = _remembered if is_settled else names_by_beginning
+    found = read(str(folder), stat.st_ctime_ns, stat.st_ino)
+    return found.get(entity.partition(".")[0], ())
+
+
+def names_by_beginning(folder: str, _changed_ns: int, _inode: int) -> Mapping[str, Sequence[str]]:
+    """Return the names in a folder by what they have before their first dot."""
+    found: dict[str, list[str]] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            found.setdefault(entry.name.partition(".")[0], []).append(entry.name)
+    return found
+
+
+@lru_cache(maxsize=8)
+def _remembered(folder: str, changed_ns: int, inode: int) -> Mapping[str, Sequence[str]]:
+    return names_by_beginning(folder, changed_ns, inode)
