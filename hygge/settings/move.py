@@ -372,7 +372,8 @@ class DefaultSettings(Settings):
     """The largest value that is moved, such as `200MB`; by default a quarter of `memory_limit`.
 
     In files of text it bounds a whole line. Larger values are refused by row and column, because
-    each is held in memory several times: by the reader, as a value, and by the writer.
+    each is held in memory several times: by the reader, as a value, and by the writer. Parquet
+    files and tables of PostgreSQL are asked for their lengths before any value is read.
     """
     parallel: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
     """Splits of one entity that are read at once."""

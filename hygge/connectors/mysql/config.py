@@ -190,8 +190,14 @@ class MysqlHomeConfig(MariaSettings, ServerHomeConfig, type="mysql"):
 class MysqlStoreConfig(MariaSettings, ServerStoreConfig, type="mysql"):
     """Writes InnoDB tables of MySQL and MariaDB, each published by one act of the server.
 
-    A merge compares texts of the key byte by byte, whatever the collation; a unique key of the
-    table that takes two of them for one stops it. It is fast where the key has an index there.
+    Tables that hygge makes have the collation `utf8mb4_nopad_bin` (MariaDB) or `utf8mb4_0900_bin`
+    (MySQL 8.0.17 and newer), to which every byte counts: `'abc'` and `'abc '` are two keys. Texts
+    become `longtext`, since a home does not report how long they may become; texts of a key become
+    `varchar` as long as an index takes, at most 768 characters. For other types, create the table
+    yourself: hygge keeps them, and refuses a value that is too long instead of cutting it.
+
+    A merge compares texts of the key byte by byte, whatever the collation. A unique key that takes
+    two of them for one stops the merge. A merge is fast where the key has an index in the table.
     """
 
     extra: ClassVar = "mysql"
