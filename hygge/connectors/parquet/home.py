@@ -12,6 +12,7 @@ from hygge.connectors.files.reading.fitting import row_width
 from hygge.connectors.files.reading.home import ColumnarSource, FileHome
 from hygge.connectors.files.reading.listing import DataFile
 from hygge.connectors.files.reading.pieces import FileFacts, Piece
+from hygge.connectors.parquet.logical import encoded_columns, schema_of, texts_of, with_texts
 from hygge.connectors.parquet.pages import chunks_of, find_large
 from hygge.errors import HomeError
 from hygge.types.sound import too_large
@@ -29,6 +30,11 @@ _WIDE = 2**16
 _FOOTER_END = 8
 """Bytes of the footer's length and the magic after it."""
 _SIGNATURE_BYTES = 28
+_ENCODINGS = {
+    "VARIANT": "its encoded metadata and values",
+    "GEOMETRY": "bytes of WKB",
+    "GEOGRAPHY": "bytes of WKB",
+}
 
 
 class ParquetHome(FileHome):
@@ -43,6 +49,7 @@ class ParquetSource(ColumnarSource):
     """Parquet files under one schema; their row groups are the blocks."""
 
     def __init__(self, request: ReadRequest, files: Sequence[DataFile]) -> None:
+        self._encoded: dict[str, str] = {}
         super().__init__(request, files)
         self._span: Span | None = None
 
@@ -57,11 +64,21 @@ class ParquetSource(ColumnarSource):
         _check_encryption(file)
         with _opened(file) as parquet:
             groups = [parquet.metadata.row_group(n) for n in range(parquet.num_row_groups)]
+            _check_count(parquet.metadata.num_rows, sum(g.num_rows for g in groups), file)
+            self._encoded |= encoded_columns(parquet)
             return FileFacts(
-                schema=parquet.schema_arrow,
+                schema=schema_of(parquet),
                 rows=parquet.metadata.num_rows,
                 blocks=tuple(group.total_byte_size for group in groups),
             )
+
+    def notes(self) -> Sequence[str]:
+        """Return which columns are moved as bytes in an encoding of their own."""
+        return [
+            f"column '{name}' is of type {kind}, which is moved as {_ENCODINGS[kind]}"
+            for name, kind in self._encoded.items()
+            if name.partition(".")[0] in self.schema.names
+        ]
 
     def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
         """Yield the row groups of `piece` in batches that suit the width of their rows."""
@@ -70,11 +87,13 @@ class ParquetSource(ColumnarSource):
         with _opened(piece.file) as parquet:
             _check_old_timestamps(parquet, piece, self.schema.names)
             apart = self._apart(parquet, piece.file)
+            texts = texts_of(parquet)
             for number in piece.blocks(parquet.num_row_groups):
                 if number in apart:
                     continue
                 try:
-                    yield from self._group(parquet, number, piece.file)
+                    for batch in self._group(parquet, number, piece.file):
+                        yield with_texts(batch, texts)
                 except (OSError, pa.ArrowException) as error:
                     error.add_note(f"row group {number}")
                     raise
@@ -190,6 +209,15 @@ def _check_encryption(file: DataFile) -> None:
             f"{file.path}: the file is encrypted, which hygge cannot read",
             hint="write it without encryption, or read it with a program that has the keys",
             code="HG578",
+        )
+
+
+def _check_count(said: int, held: int, file: DataFile) -> None:
+    """Raise `HomeError` where a footer contradicts itself: readers go by one of its figures."""
+    if said != held:
+        raise HomeError(
+            f"{file.path}: its footer says {plural(said, 'row')}, its row groups hold {held:,}",
+            hint="the file is damaged; write it again",
         )
 
 
