@@ -119,7 +119,7 @@ class Going:
 
     def _show_end(self, finished: RunFinished) -> None:
         if self._progress is not Progress.JSON:
-            again = self._retry_command()
+            again = self._retry_command(finished.outcomes)
             show_summary(finished, self._answer, again, quiet=self._is_quiet)
         self._tell_bugs(finished.outcomes)
         if self._answer.error is not None and not isinstance(self._answer.error, BrokenPipeError):
@@ -185,11 +185,16 @@ class Going:
     def _manner(self) -> Manner:
         return self._options.manner if self._failed is None else self._failed.manner
 
-    def _retry_command(self) -> str:
-        """Return the command that runs again what failed; it names what is not clear by itself."""
+    def _retry_command(self, outcomes: Sequence[Outcome]) -> str:
+        """Return the command that runs again what failed; it names what is not clear by itself.
+
+        What a limit would make smaller is refused each time, so it goes to a place for tries.
+        """
         from hygge.journal.failures import failed_moves, is_ambiguous, retry_command
 
-        env, words = self._project.env, self._manner.words()
+        is_too_small = any(one.failure and one.failure.code == "HG580" for one in outcomes)
+        manner = replace(self._manner, into_scratch=True) if is_too_small else self._manner
+        env, words = self._project.env, manner.words()
         if self._options.is_allowed:
             words = (*words, "--allow-protected")
         names_base = False

@@ -35,7 +35,8 @@ def show_survey(found: Survey, output: Output, *, with_columns: bool = False) ->
         output.line(output.paint(clean(one.name), "bold"))
         _show_columns(one, output)
     output.line()
-    output.line(plural(len(found.names), "entity", "entities"))
+    unread = f", {len(found.unread):,} more could not be read" if found.unread else ""
+    output.line(plural(len(facts), "entity", "entities") + unread)
 
 
 def _rows(facts: EntityFacts) -> str:

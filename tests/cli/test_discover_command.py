@@ -140,6 +140,7 @@ def test_one_that_is_locked_hides_no_other_and_its_secrets_stay(project: Path) -
     result = discover(project, "db")
     assert result.exit_code == 1
     assert "public.kinds  view" in result.stdout
+    assert "1 entity, 1 more could not be read" in result.stdout
     assert "warning: public.events could not be looked into: permission denied" in result.stderr
     told = discover(project, "db", "--json")
     events, kinds = json.loads(told.stdout)["entities"]
