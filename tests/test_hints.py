@@ -120,6 +120,42 @@ def leads_out(*hinted: tuple[str, str]) -> Callable[[Scenario], Scenario]:
     return add
 
 
+# Undo of a whole run
+
+
+@leads_out(
+    ("cli/undo.py", "hygge undo --last-run --dry-run"),
+    ("cli/undo.py", "hygge undo --last-run --env {}"),
+    ("cli/undo.py", "hygge undo FLOW"),
+    ("cli/undo.py", "hygge history {}"),
+    ("operations/undo.py", "hygge history --flow {}"),
+)
+def a_run_to_undo(world: World) -> None:
+    world.flow()
+    world.run("go")
+    world.at_home("insert into users values (9, 'zoe', timestamp '2026-03-01')")
+    world.run("go")
+    world.follow(world.run("undo", code=2), "hygge undo --last-run --dry-run")
+    world.write("environments/prod.yml", "stores: {lake: {path: prod}}\n")
+    world.run("go", "--env", "prod")
+    world.run("go", "--env", "prod")
+    said = world.run("undo", "--last-run", "--dry-run", code=2)
+    world.follow(said, "hygge undo --last-run --env {}", code=2)  # nobody says yes here
+    world.run("undo", "users", "--yes")
+    world.run("go")
+    world.run("undo", "users", "--yes")
+    said = world.run("undo", "--last-run", "--yes", code=1)
+    world.follow(said, "hygge history --flow {}")
+    world.flow("entity: users\ninto: others\n" + INCREMENTAL, "others")
+    world.run("go")
+    world.run("go", "others")
+    said = world.run("undo", "--last-run", "--yes", code=2)
+    world.follow(said, "hygge history {}")
+    (world.root / "flows/others.yml").unlink()
+    said = world.run("undo", "--last-run", "--yes", code=2)
+    world.follow(said, "hygge undo FLOW", code=2, values={"FLOW": "users"})
+
+
 # Rows that were put aside
 
 

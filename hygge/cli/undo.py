@@ -1,7 +1,8 @@
-"""`hygge undo FLOW`: takes the newest commit back."""
+"""`hygge undo FLOW…` and `hygge undo --last-run`: reverts the newest commit of each place."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -11,12 +12,17 @@ import typer
 if TYPE_CHECKING:
     from hygge.cli.globals import Globals
     from hygge.console.output import Output
-    from hygge.engine.plan import Plan
-    from hygge.operations.undo import Outlook
+    from hygge.engine.plan import Plan, Selection
+    from hygge.journal.reports import Report
+    from hygge.operations.undo import Made, Outlook
+    from hygge.project import Project
     from hygge.values.model import RunFinished
     from hygge.values.stop import Stop
 
 _Entity = Annotated[list[str] | None, typer.Option("--entity", help="Only these entities.")]
+_LastRun = Annotated[
+    bool, typer.Option("--last-run", help="Every place that the newest run has committed.")
+]
 _DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show, and undo nothing.")]
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -24,55 +30,145 @@ _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 def undo(
     ctx: typer.Context,
-    flow: Annotated[str, typer.Argument(help="The flow's name.")],
+    flow: Annotated[
+        list[str] | None, typer.Argument(metavar="FLOW", help="Flows; globs work.")
+    ] = None,
     *,
+    last_run: _LastRun = False,
     entity: _Entity = None,
     dry_run: _DryRun = False,
     yes: _Yes = False,
     as_json: _Json = False,
 ) -> None:
-    """Take back the newest commit of a flow: its rows, and how far it had moved.
+    """Revert the newest commit of flows, or a whole run: rows, and how far they had moved.
 
     Each entity has again what it held before, all of them or none. The next  hygge go  moves
-    again what was taken back.
+    again what was reverted.
     """
     from hygge.console.output import standard_error, standard_output
     from hygge.console.undone import show_outlooks, show_undone, write_outlooks, write_undone
+    from hygge.errors import UsageError
     from hygge.operations.undo import look
     from hygge.values.stop import Stop
 
     settings: Globals = ctx.obj
     answer, notes = standard_output(settings.color), standard_error(settings.color)
-    plan = _plan(settings, flow, entity or ())
-    outlooks = look(plan)
+    names, entities = tuple(flow or ()), tuple(entity or ())
+    if bool(names) == last_run or (last_run and entities):
+        raise UsageError(
+            "name the flows to undo, or say --last-run alone",
+            hint="hygge undo --last-run --dry-run",
+        )
+    plan, made = _last_run(settings) if last_run else (_plan(settings, names, entities), None)
+    outlooks = look(plan, made)
+    if made is not None:
+        plan, made = _only(plan, made, outlooks)
     is_possible = all(one.failure is None for one in outlooks)
     if dry_run or not is_possible:
         (write_outlooks if as_json else show_outlooks)(outlooks, answer)
         answer.raise_if_lost()
         raise typer.Exit(0 if is_possible else 1)
-    if not _agreed(outlooks, settings, notes, yes=yes):
+    words = ("--last-run",) if last_run else names
+    if not _agreed(outlooks, settings, notes, words, yes=yes):
         notes.line("nothing was undone")
         raise typer.Exit(1)
     stop = Stop()
-    finished = _undo(plan, settings, stop, notes)
+    finished = _undo(plan, made, settings, stop, notes)
     (write_undone if as_json else show_undone)(finished, outlooks, answer)
     raise typer.Exit(_exit_code(finished, stop))
 
 
-def _plan(settings: Globals, flow: str, entities: Sequence[str]) -> Plan:
-    from hygge.cli.projects import load_project, tell_elsewhere
-    from hygge.console.output import standard_error
-    from hygge.engine.plan import Selection, make_plan
+def _plan(settings: Globals, flows: tuple[str, ...], entities: tuple[str, ...]) -> Plan:
+    from hygge.cli.projects import load_project
+    from hygge.engine.plan import Selection
 
     project = load_project(settings)
-    plan = make_plan(project, Selection(flows=(flow,), entities=tuple(entities)))
+    return _planned(project, Selection(flows=flows, entities=entities), settings)
+
+
+def _planned(
+    project: Project, selection: Selection, settings: Globals, *, into_scratch: bool = False
+) -> Plan:
+    from hygge.cli.projects import tell_elsewhere
+    from hygge.console.output import standard_error
+    from hygge.engine.plan import make_plan
+
+    plan = make_plan(project, selection, into_scratch=into_scratch)
     tell_elsewhere(project, standard_error(settings.color))
     for unplanned in plan.unplanned:
         raise unplanned.error
     return plan
 
 
-def _agreed(outlooks: Sequence[Outlook], settings: Globals, notes: Output, *, yes: bool) -> bool:
+def _last_run(settings: Globals) -> tuple[Plan, Made]:
+    """Return what the newest run was to move, and what it has committed."""
+    from hygge.cli.projects import load_project
+    from hygge.engine.plan import Selection
+    from hygge.errors import UsageError
+    from hygge.operations.undo import Made
+
+    project = load_project(settings)
+    report = _newest(project, settings)
+    gone = sorted({flow for flow, _ in report.planned if flow not in project.flows})
+    if gone:
+        raise UsageError(
+            f"there is no flow '{gone[0]}' any more, which run {report.run_id} has moved",
+            hint="name the flows to undo:  hygge undo FLOW",
+            code="HG233",
+        )
+    reached = {(o.flow, o.entity): o.seq for o in report.outcomes if o.seq is not None}
+    scratch = report.manner.into_scratch
+    selection = Selection(pairs=frozenset(report.planned))
+    plan = _planned(project, selection, settings, into_scratch=scratch)
+    return plan, Made(report.run_id, reached)
+
+
+def _newest(project: Project, settings: Globals) -> Report:
+    """Return the report of the newest run, which must be one of this environment."""
+    from hygge.errors import UsageError
+    from hygge.journal.reports import recent_reports
+
+    reports = recent_reports(project.root)
+    if settings.is_env_given:
+        reports = [one for one in reports if one.env == project.env]
+    if not reports:
+        raise UsageError(f"no run in environment '{project.env}' is remembered", code="HG233")
+    if reports[0].env != project.env:
+        raise UsageError(
+            f"the newest run, {reports[0].run_id}, worked in "
+            + (f"environment '{reports[0].env}'" if reports[0].env else "no environment"),
+            hint=f"hygge undo --last-run --env {reports[0].env or repr('')}",
+            code="HG233",
+        )
+    return reports[0]
+
+
+def _only(plan: Plan, made: Made, outlooks: Sequence[Outlook]) -> tuple[Plan, Made]:
+    """Return the plan of what a run has committed; raises `UsageError` where that is nothing."""
+    from dataclasses import replace
+
+    from hygge.errors import UsageError
+
+    if not outlooks:
+        raise UsageError(
+            f"run {made.run_id} has committed nothing, so there is nothing to undo",
+            hint=f"hygge history {made.run_id}",
+            code="HG233",
+        )
+    moves = tuple(one.move for one in outlooks)
+    # Whatever is committed from here on is not the run's.
+    reached = {(move.flow, move.entity): 0 for move in moves}
+    return replace(plan, moves=moves), replace(made, reached=reached)
+
+
+def _agreed(
+    outlooks: Sequence[Outlook],
+    settings: Globals,
+    notes: Output,
+    words: Sequence[str],
+    *,
+    yes: bool,
+) -> bool:
     """Show what is about to be undone and ask; raises `UsageError` where nobody can answer.
 
     With `yes` only what cannot be seen is shown.
@@ -86,7 +182,7 @@ def _agreed(outlooks: Sequence[Outlook], settings: Globals, notes: Output, *, ye
     if settings.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             "undo asks before it takes rows back, and nobody can answer here",
-            hint=f"hygge undo {outlooks[0].move.flow} --yes   (see it first with  --dry-run)",
+            hint=f"hygge undo {shlex.join(words)} --yes   (see it first with  --dry-run)",
         )
     show_outlooks(outlooks, notes)
     sys.stderr.write("Undo? y(es) N(o) ")
@@ -94,7 +190,9 @@ def _agreed(outlooks: Sequence[Outlook], settings: Globals, notes: Output, *, ye
     return sys.stdin.readline().lower() in ("y\n", "yes\n")
 
 
-def _undo(plan: Plan, settings: Globals, stop: Stop, notes: Output) -> RunFinished:
+def _undo(
+    plan: Plan, made: Made | None, settings: Globals, stop: Stop, notes: Output
+) -> RunFinished:
     import signal
 
     from hygge.console.errors import show_warning
@@ -116,7 +214,7 @@ def _undo(plan: Plan, settings: Globals, stop: Stop, notes: Output) -> RunFinish
     with Journal.open(root, lambda text: show_warning(text, notes)) as journal:
         listeners = Listeners(journal.listen, eventlog.listen)
         with watch_signals(interrupt):
-            return undoing.undo(plan, stop=stop, listen=listeners.listen)
+            return undoing.undo(plan, stop=stop, listen=listeners.listen, made=made)
 
 
 def _exit_code(finished: RunFinished, stop: Stop) -> int:

@@ -236,4 +236,11 @@ CODES = (
         "add rows that were moved before a second time; `hygge go FLOW --full-refresh` replaces "
         "them all.",
     ),
+    Code(
+        "HG233",
+        "no run to undo",
+        "`hygge undo --last-run` reverts what the newest run committed, in the environment of that "
+        "run. None is remembered here, it committed nothing, it worked in another environment, or "
+        "one of its flows is gone.",
+    ),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,6 +32,8 @@ from hygge.values.model import (
 )
 from hygge.values.stop import Stop
 
+_IMPOSSIBLE = "HG529"
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
@@ -53,22 +55,60 @@ class Outlook:
         return None if self.back is None else self.back.seq + 1
 
 
-def look(plan: Plan, run_id: str | None = None) -> list[Outlook]:
-    """Return what undo would do with each entity of a plan; changes no rows."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What one run has made, as far as its report knows."""
+
+    run_id: str
+    reached: Mapping[tuple[str, str], int]
+    """By flow and entity, the newest commit of each place when the run was done with it."""
+
+    def among(self, outlooks: list[Outlook]) -> list[Outlook]:
+        """Return those of the places that the run committed, as the stores say it.
+
+        One that another run, or an undo, has committed since cannot be undone.
+        """
+        found = []
+        for one in outlooks:
+            seq = self.reached.get((one.move.flow, one.move.entity))
+            if one.last is not None and one.last.run_id == self.run_id:
+                found.append(one)
+            elif one.last is not None and seq is not None and one.last.seq > seq:
+                found.append(replace(one, back=None, failure=self._overtaken(one, one.last)))
+            elif one.failure is not None and one.failure.code != _IMPOSSIBLE:
+                found.append(one)
+        return found
+
+    def _overtaken(self, one: Outlook, last: Commit) -> Failure:
+        how = "an undo" if last.undoes is not None else f"run {last.run_id}"
+        what = f"{how} has committed to {one.move.into} after run {self.run_id}"
+        hint = f"see what happened with  hygge history --flow {one.move.flow}"
+        return Failure(_IMPOSSIBLE, what, hint, one.move.where)
+
+
+def look(plan: Plan, made: Made | None = None, run_id: str | None = None) -> list[Outlook]:
+    """Return what undo would do with each entity of a plan; changes no rows.
+
+    With `made` only with what that run has committed.
+    """
     named = run_id or secrets.token_hex(8)
-    return [_look_at(move, plan, named) for move in plan.moves]
+    outlooks = [_look_at(move, plan, named) for move in plan.moves]
+    return outlooks if made is None else made.among(outlooks)
 
 
-def undo(plan: Plan, *, stop: Stop, listen: Callable[[Event], None]) -> RunFinished:
-    """Take back the newest commit of every entity of `plan`, or nothing when one cannot be.
+def undo(
+    plan: Plan, *, stop: Stop, listen: Callable[[Event], None], made: Made | None = None
+) -> RunFinished:
+    """Revert the newest commit of every entity of `plan`, or nothing when one cannot be.
 
-    `listen` hears the same events as of a run that moves.
+    With `made` each must be a commit of that run. `listen` hears the same events as of a run that
+    moves.
     """
     started, run_id = time.monotonic(), secrets.token_hex(8)
     names = tuple((move.flow, move.entity) for move in plan.moves)
     listen(RunStarted(run_id, names, datetime.now(UTC).isoformat(), env=plan.env))
     outcomes = []
-    for outcome in _outcomes(plan, run_id, stop, listen):
+    for outcome in _outcomes(plan, run_id, stop, listen, made):
         listen(MoveFinished(run_id, outcome))
         outcomes.append(outcome)
     seconds, now = time.monotonic() - started, datetime.now(UTC).isoformat()
@@ -78,10 +118,14 @@ def undo(plan: Plan, *, stop: Stop, listen: Callable[[Event], None]) -> RunFinis
 
 
 def _outcomes(
-    plan: Plan, run_id: str, stop: Stop, listen: Callable[[Event], None]
+    plan: Plan,
+    run_id: str,
+    stop: Stop,
+    listen: Callable[[Event], None],
+    made: Made | None,
 ) -> Iterator[Outcome]:
     with ExitStack() as locks:
-        outlooks = _locked_look(plan, run_id, locks)
+        outlooks = _locked_look(plan, run_id, locks, made)
         bad = next((one for one in outlooks if one.failure is not None), None)
         if bad is not None:
             yield from (_not_undone(one, bad.move) for one in outlooks)
@@ -102,7 +146,7 @@ def _outcomes(
                 return
 
 
-def _locked_look(plan: Plan, run_id: str, locks: ExitStack) -> list[Outlook]:
+def _locked_look(plan: Plan, run_id: str, locks: ExitStack, made: Made | None) -> list[Outlook]:
     """Take the lock of every move, then look at each."""
     for move in plan.moves:
         try:
@@ -110,10 +154,11 @@ def _locked_look(plan: Plan, run_id: str, locks: ExitStack) -> list[Outlook]:
         except HyggeError as error:
             failed = Outlook(move, failure=failure_of(error, move))
             return [failed if one is move else Outlook(one) for one in plan.moves]
-    return look(plan, run_id)
+    return look(plan, made, run_id)
 
 
 def _look_at(move: Move, plan: Plan, run_id: str) -> Outlook:
+    last: Commit | None = None
     try:
         with blaming(StoreError, f"cannot look at {move.into}"):
             last = move.store.store(plan.context).last_commit(move.into)
@@ -124,7 +169,7 @@ def _look_at(move: Move, plan: Plan, run_id: str) -> Outlook:
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
-        return Outlook(move, failure=failure_of(error, move))
+        return Outlook(move, last, failure=failure_of(error, move))
 
 
 @contextmanager
@@ -169,7 +214,7 @@ def _back(move: Move, target: Target) -> Commit:
 
 
 def _impossible(what: str, hint: str | None) -> StoreError:
-    return StoreError(what, hint=hint, code="HG529")
+    return StoreError(what, hint=hint, code=_IMPOSSIBLE)
 
 
 def _undo_one(outlook: Outlook, plan: Plan, run_id: str) -> Outcome:
