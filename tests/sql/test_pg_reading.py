@@ -370,6 +370,23 @@ def test_a_session_is_as_hygge_needs_it_whatever_the_url_asks_for(postgres: Post
     assert read(home).column("at")[0].as_py() == datetime(2024, 2, 1, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("where", ["url", "role"])
+def test_a_role_that_quotes_all_identifiers_reads_the_same(postgres: Postgres, where: str) -> None:
+    postgres.run("CREATE TABLE t (at timestamptz PRIMARY KEY, x int, y numeric(4,2), z text[])")
+    postgres.run("INSERT INTO t VALUES ('2024-02-01 00:00+00', 1, 2.5, '{a}')")
+    expected, url = read(home_of(postgres)), postgres.url_with("application_name=x")
+    if where == "url":
+        url = postgres.url_with("options=-c%20quote_all_identifiers=on")
+    else:
+        role = postgres.run("SELECT current_user, current_database()")[0]
+        postgres.run(f"ALTER ROLE {role[0]} IN DATABASE {role[1]} SET quote_all_identifiers = on")
+    try:
+        assert read(home_of(postgres, url=url)).equals(expected)
+    finally:
+        if where == "role":
+            postgres.run(f"ALTER ROLE {role[0]} IN DATABASE {role[1]} RESET ALL")
+
+
 def test_many_moves_share_few_connections(postgres: Postgres) -> None:
     for number in range(12):
         postgres.run(f"CREATE TABLE t{number} AS SELECT g AS id FROM generate_series(1, 1000) g")

@@ -85,10 +85,10 @@ class PgSettings(ServerSettings):
     """What to do where row-level security hides rows from this user: fail, or `apply` it and move
     the visible rows only."""
 
-    def conninfo(self, mark: int = UNACKNOWLEDGED * 1000) -> str:
+    def conninfo(self, mark: int = UNACKNOWLEDGED * 1000, *, said: str = "") -> str:
         """Return the connection string of libpq, with the password. Never for people's eyes.
 
-        `mark` is the TCP_USER_TIMEOUT in milliseconds.
+        `mark` is the TCP_USER_TIMEOUT in milliseconds; `said` are more `options` for the server.
         """
         from psycopg.conninfo import make_conninfo
 
@@ -112,8 +112,10 @@ class PgSettings(ServerSettings):
             "keepalives_count": KEEPALIVE_COUNT,
             "tcp_user_timeout": mark,
         }
-        said = {key: value for key, value in known.items() if value is not None}
-        return make_conninfo("", **{**said, **options})
+        if said:
+            options["options"] = f"{options.get('options', '')} {said}".strip()
+        given = {key: value for key, value in known.items() if value is not None}
+        return make_conninfo("", **{**given, **options})
 
     def urls(self, name: str) -> list[str]:
         """Return the tables that `name` may mean; see `ServerSettings.urls`."""

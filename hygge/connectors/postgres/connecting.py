@@ -69,16 +69,38 @@ class Session:
         return self.connection.execute(sql.encode()).fetchall()
 
 
+class _UnknownTypesError(Exception):
+    """The driver took texts for bytes: it learns the types as it logs in, by names without quotes.
+
+    A role with `quote_all_identifiers` has to have it off by then. A statement comes too late, and
+    poolers may refuse an option, so it is one only where it has to be.
+    """
+
+
 class Bulk:
     """A connection of ADBC, and what it takes to notice that its server is silent."""
 
     def __init__(self, settings: PgSettings) -> None:
-        from adbc_driver_postgresql import dbapi
-
         self._settings = settings
         self._mark = new_mark()
+        try:
+            self._log_in("")
+        except _UnknownTypesError:
+            try:
+                self._log_in("-c quote_all_identifiers=off")
+            except _UnknownTypesError as error:
+                raise SessionError(
+                    "quote_all_identifiers is on for this role, and the option that sets it off is "
+                    "dropped on the way to the server",
+                    "ALTER ROLE … SET quote_all_identifiers = off",
+                ) from error
+
+    def _log_in(self, said: str) -> None:
+        from adbc_driver_postgresql import dbapi
+
+        settings = self._settings
         with waiting(self._socket, settings.connect_timeout):
-            self.connection = dbapi.connect(settings.conninfo(self._mark))
+            self.connection = dbapi.connect(settings.conninfo(self._mark, said=said))
         try:
             with waiting(self._socket, settings.connect_timeout):
                 self.pid = _prepare(self._ask, settings)
@@ -104,7 +126,10 @@ class Bulk:
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:
             cursor.execute(sql)
-            return list(cursor.fetchall())
+            rows = list(cursor.fetchall())
+        if any(isinstance(value, bytes) for row in rows for value in row):
+            raise _UnknownTypesError
+        return rows
 
     def _socket(self) -> socket | None:
         return of_mark(self._mark)
