@@ -374,10 +374,10 @@ def test_columns_of_files_beyond_the_sample_are_typed_too(tmp_path: Path) -> Non
     folder = tmp_path / "t"
     folder.mkdir()
     for number in range(12):
-        (folder / f"{number}.csv").write_text(f"a{number // 6}\n{number}\n")
-    (folder / "12.csv").write_text("a0\nx\n")
+        (folder / f"{number}.csv").write_text(f"id,a{number // 6}\n{number},{number}\n")
+    (folder / "12.csv").write_text("id,a0\n12,x\n")
     found = move(home_of(tmp_path), "t")
-    assert found.schema == pa.schema([("a0", pa.string()), ("a1", pa.int64())])
+    assert found.schema == pa.schema([("id", pa.int64()), ("a0", pa.string()), ("a1", pa.int64())])
     assert found.column("a0").to_pylist() == [*"012345", *[None] * 6, "x"]
 
 
