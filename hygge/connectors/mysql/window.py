@@ -46,8 +46,8 @@ def overlooked(span: Span, column: str, base: str) -> str | None:
     if low is None:
         return None
     text = f"X'{low.encode().hex()}'"
-    # A text of the connection's own has no collation to insist on.
-    return f"{column} >= CONVERT({text} USING utf8mb4) AND {in_order(column, base)} < {text}"
+    # A literal is compared by the collation of the column; what CONVERT returns would not be.
+    return f"{column} >= _utf8mb4 {text} AND {in_order(column, base)} < {text}"
 
 
 def _literal(value: pa.Scalar, base: str) -> str | None:
