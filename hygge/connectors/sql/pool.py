@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
+from hygge.connectors.sql.silence import SilentError
+
 C = TypeVar("C")
 
 log = logging.getLogger(__name__)
@@ -93,6 +95,9 @@ class Pool:
         try:
             return kind.open()
         except Exception as error:
+            if isinstance(error.__cause__, SilentError) and self._used > _FEWEST:
+                # A pooler that has no more lets a login wait without a word.
+                self._lower()
             if not kind.is_full(error):
                 raise
         self.close_idle()
@@ -108,8 +113,8 @@ class Pool:
             fewer = max(min(self._used, self._limit) - 1, _FEWEST)
             if fewer < self._limit:
                 log.warning(
-                    "the server has no free connections: from here on at most %d are used, though "
-                    "max_connections is %d",
+                    "the server, or a pooler before it, gives no more connections: from here on at "
+                    "most %d are used, though max_connections is %d",
                     fewer,
                     self._limit,
                 )
