@@ -214,6 +214,8 @@ class Generation:
             hide(self.place)
             if not self._keep:
                 sweep(self.place, recovery.LISTING_GRACE)
+        except FileNotFoundError:
+            pass  # Somebody removed the place, or another run has hidden them.
         except OSError as error:
             logger.info("the next run will tidy %s: %s", self.place.state, error)
 

@@ -184,6 +184,8 @@ def _put_aside(generation: Path) -> None:
                 path = Path(folder, name)
                 try:
                     path.rename(aside(path))
+                except FileNotFoundError:
+                    continue  # The process that committed it hides it at the same time.
                 except OSError as error:
                     if error.errno != errno.ENAMETOOLONG:  # a name that hygge did not give
                         raise
