@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +118,27 @@ def test_what_was_set_is_taken_back_by_undo(tmp_path: Path) -> None:
     done = run(root, "undo", "users", "--yes")
     assert done.exit_code == 0, done.output
     assert (shown(root)["watermark"]["value"], shown(root)["total_rows"]) == ("40", 4)
+
+
+def test_a_watermark_goes_back_by_a_number_or_by_a_length_of_time(tmp_path: Path) -> None:
+    root = project(tmp_path, {"type": "parquet", "path": "out"})
+    assert "n = 40 -> n = 25" in run(root, "state", "set", "users", "--back", "15").stdout
+    assert shown(root)["watermark"]["value"] == "25"
+    for wrong in ("1d", "-5", "much"):
+        refused = run(root, "state", "set", "users", "--back", wrong)
+        assert refused.exit_code != 0
+    for words in ((), ("20", "--back", "5")):
+        assert isinstance(run(root, "state", "set", "users", *words).exception, UsageError)
+    assert shown(root)["watermark"]["value"] == "25"
+
+
+def test_a_time_goes_back_by_days(tmp_path: Path) -> None:
+    root = project(tmp_path, {"type": "parquet", "path": "out"})
+    at = pa.array([datetime(2026, 1, 31, 12), datetime(2026, 1, 1)], pa.timestamp("us"))
+    pq.write_table(pa.table({"id": [1, 2], "at": at}), root / "in" / "seen.parquet")
+    flow = "home: in\nstore: out\nmode: append\nincremental: at\n"
+    (root / "flows" / "seen.yml").write_text(flow)
+    assert run(root, "go", "seen").exit_code == 0
+    done = run(root, "state", "set", "seen", "--back", "1d")
+    assert "at = 2026-01-31 12:00:00.000000 -> at = 2026-01-30 12:00:00.000000" in done.stdout
+    assert run(root, "state", "set", "seen", "--back", "1000").exit_code != 0

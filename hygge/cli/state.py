@@ -50,8 +50,14 @@ def show_state(
 def set_state(
     ctx: typer.Context,
     flow: _Flow,
-    value: Annotated[str, typer.Argument(help="The value of the watermark column to go on from.")],
+    value: Annotated[
+        str | None, typer.Argument(help="The value of the watermark column to go on from.")
+    ] = None,
     *,
+    back: Annotated[
+        str | None,
+        typer.Option(help="So much before the present value instead: 1d, 2h; 1000 for numbers."),
+    ] = None,
     entity: _Entity = None,
     dry_run: _DryRun = False,
     allow_protected: _Allow = False,
@@ -63,14 +69,20 @@ def set_state(
     """
     from hygge.errors import UsageError
 
+    if (value is None) == (back is None):
+        raise UsageError(
+            "name a value to go on from, or how far to go back, and not both",
+            hint="write one of them:  VALUE  or  --back 1d",
+        )
     plan = _plan(ctx.obj, flow, entity or (), allow_protected or dry_run)
     if len(plan.moves) != 1:
         names = ", ".join(move.entity for move in plan.moves)
+        wanted = value if back is None else f"--back {back}"
         raise UsageError(
             f"{flow} has several entities, and a value is one entity's: {names}",
-            hint=f"hygge state set {flow} --entity {plan.moves[0].entity} {value}",
+            hint=f"hygge state set {flow} --entity {plan.moves[0].entity} {wanted}",
         )
-    _change(ctx.obj, plan, value, dry_run=dry_run, as_json=as_json)
+    _change(ctx.obj, plan, value, back, dry_run=dry_run, as_json=as_json)
 
 
 @state.command("clear")
@@ -85,7 +97,7 @@ def clear_state(
 ) -> None:
     """Let a flow forget what it has moved: a merge reads everything again, an append asks."""
     plan = _plan(ctx.obj, flow, entity or (), allow_protected or dry_run)
-    _change(ctx.obj, plan, None, dry_run=dry_run, as_json=as_json)
+    _change(ctx.obj, plan, None, None, dry_run=dry_run, as_json=as_json)
 
 
 def _plan(
@@ -118,13 +130,21 @@ def _check_protected(project: Project) -> None:
         )
 
 
-def _change(given: Globals, plan: Plan, value: str | None, *, dry_run: bool, as_json: bool) -> None:
+def _change(
+    given: Globals,
+    plan: Plan,
+    value: str | None,
+    back: str | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     from hygge.console.output import standard_output
     from hygge.console.states import show_changes, write_changes
     from hygge.operations.state import position
     from hygge.values.model import Result
 
-    positions = [position(move, plan.context, value) for move in plan.moves]
+    positions = [position(move, plan.context, value, back) for move in plan.moves]
     outcomes = () if dry_run else _publish(given, plan, positions)
     (write_changes if as_json else show_changes)(positions, outcomes, standard_output(given.color))
     is_well = all(outcome.result is Result.OK for outcome in outcomes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import secrets
 import socket
 import time
@@ -22,7 +23,7 @@ from hygge.engine.move import failure_of, naming
 from hygge.engine.plan import Move, Plan
 from hygge.engine.staging import blaming
 from hygge.errors import FlowError, HomeError, HyggeError, StoreError
-from hygge.settings.move import FILES, Incremental
+from hygge.settings.move import FILES, Incremental, parse_seconds
 from hygge.transform.shape import check_known
 from hygge.types.ordering import Ordering
 from hygge.types.watermarks import text_of, tomorrow
@@ -76,13 +77,18 @@ def last_commit(move: Move, context: ProjectContext) -> Commit | None:
         return move.store.store(context).last_commit(move.into)
 
 
-def position(move: Move, context: ProjectContext, value: str | None) -> Position:
-    """Return what setting `value` would change; None lets the flow forget what it moved.
+def position(
+    move: Move, context: ProjectContext, value: str | None, back: str | None = None
+) -> Position:
+    """Return what setting `value`, or going `back` from the present one, would change.
 
-    Asks the home for the column's type. Raises `FlowError` for a value that does not fit it.
+    With neither the flow forgets what it moved. `back` is a length of time for times (`1d`) and a
+    number for numbers. Asks the home for the column's type. Raises `FlowError` for a value or
+    distance that does not fit it.
     """
     wanted = move.settings.incremental
-    if wanted is None or (wanted == FILES and value is not None):
+    is_forgotten = value is None and back is None
+    if wanted is None or (wanted == FILES and not is_forgotten):
         how = "no incremental" if wanted is None else "incremental: files"
         raise _refused(f"{move.flow} has {how}, so no value tells what is new", None)
     last = last_commit(move, context)
@@ -96,10 +102,12 @@ def position(move: Move, context: ProjectContext, value: str | None) -> Position
             f"{move.flow} has moved nothing to {move.into} yet",
             f"say where to begin with  incremental: {{column: …, initial: …}}  in {move.where}",
         )
-    if value is None or not isinstance(wanted, Incremental):
+    if is_forgotten or not isinstance(wanted, Incremental):
         return Position(move, last)
-    mark = _watermark(wanted.column, value, _field(move, context, wanted.column))
-    known = last.watermark
+    known, field = last.watermark, _field(move, context, wanted.column)
+    if value is None:
+        value = _earlier(known, field, str(back))
+    mark = _watermark(wanted.column, value, field)
     is_same = known is not None and (known.column, known.value) == (mark.column, mark.value)
     return Position(move, last, known if is_same else mark)
 
@@ -113,6 +121,33 @@ def _field(move: Move, context: ProjectContext, column: str) -> pa.Field:
         check_known(column, source.schema, "incremental")
         field: pa.Field = source.schema.field(column)
     return field
+
+
+def _earlier(known: Watermark | None, field: pa.Field, back: str) -> str:
+    """Return the value so far before the present one, as text."""
+    import pyarrow as pa
+
+    if known is None:
+        raise _refused("no value was moved so far, so there is none to go back from", None)
+    is_number = re.fullmatch(r"[0-9]+([.][0-9]+)?", back) is not None
+    if is_number and pa.types.is_temporal(field.type):
+        raise _refused(f"'{field.name}' is a time", "go back by a length of time, such as 1d or 2h")
+    try:
+        distance = float(back) if is_number else _seconds(back, field)
+        ordering = Ordering.of(field)
+        return text_of(ordering.before(ordering.value_of(known.value), distance))
+    except ValueError as error:
+        what = f"'{field.name}' ({field.type}) cannot go back by {back}"
+        raise _refused(what, "write it like 1d for times, like 1000 for numbers") from error
+
+
+def _seconds(back: str, field: pa.Field) -> float:
+    import pyarrow as pa
+
+    seconds = parse_seconds(back)
+    if not (isinstance(seconds, float) and pa.types.is_temporal(field.type)):
+        raise ValueError(f"a length of time for a {field.type}")
+    return seconds
 
 
 def _watermark(column: str, value: str, field: pa.Field) -> Watermark:
