@@ -153,7 +153,7 @@ def test_all_types_go_through_a_file_and_back_without_a_change(
     for number, (kind, _) in enumerate([*declared, ("tinyint(1)", "")]):
         name = f"c{number}" if number < len(declared) else "truth"
         left, right = f"a.{name}", f"b.{name}"
-        if "CHARACTER SET" in kind:  # byte by byte, for the collations differ
+        if "CHARACTER SET" in kind or kind == "json":  # byte by byte: the collations differ
             left = f"CAST(CONVERT({left} USING utf8mb4) AS BINARY)"
             right = f"CAST({right} AS BINARY)"
         pair = f"SELECT {left} <=> {right}, a.{name}, b.{name} FROM t a JOIN back b USING (id)"
