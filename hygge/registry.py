@@ -109,7 +109,7 @@ class Registry(Generic[T]):
         if type_name not in self._classes:
             raise ConfigError(
                 f"{point.value} defines no {self.kind} of type '{type_name}'",
-                hint="this is for the author of the package to mend",
+                hint="report it to the author of the package",
                 code="HG109",
             )
 

@@ -81,7 +81,7 @@ def _show(handed: Handed, old: str, new: str, notes: Output) -> bool:
     for name, why in failed:
         show_warning(
             f"{name}{where} still belong to flow '{old}': {why}\n"
-            f"once that is mended, the first run takes over what was moved:  {again}",
+            f"once that is fixed, the first run takes over what was moved:  {again}",
             notes,
         )
     return not failed

@@ -190,9 +190,7 @@ def load_latest(root: Path) -> Report:
     try:
         return from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise UsageError(
-            "no run is remembered here, so there is nothing to run again", hint="hygge go"
-        ) from None
+        raise UsageError("no run is remembered here", hint="hygge go") from None
     except (OSError, ValueError) as error:
         raise UsageError(
             f"cannot read the report of the last run, {path}: {error}",

@@ -1,1 +1,1 @@
-"""To be written."""
+"""What connectors of files share: formats, reading, text, writing, and commits on local disks."""

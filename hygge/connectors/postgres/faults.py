@@ -255,7 +255,7 @@ _WAYS: tuple[_Way, ...] = (
     (lambda s, t: "no partition of relation" in t, "add a partition for such rows", False),
     (
         lambda s, t: s.startswith("23"),
-        "mend such rows in the home, leave them out with  where, or change the table's rule",
+        "correct such rows in the home, leave them out with  where, or change the table's rule",
         False,
     ),
     (
