@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -80,3 +82,23 @@ def test_lines_and_rows_are_put_aside_side_by_side(tmp_path: Path) -> None:
     assert "1 row was put aside" in done.stdout
     assert "1 line that is no row was put aside" in done.stdout
     assert parquet_rows(tmp_path / "out/t") == (2, 2)
+
+
+def test_types_of_the_flow_are_read_as_the_home_writes_them(tmp_path: Path) -> None:
+    rows = ("1;1.300,00;ja;05.11.2026", "2;x;nein;06.11.2026", "3;7,00;nein;07.11.2026")
+    content = "\n".join(["id;amount;paid;at", *rows, ""])
+    kinds = "amount: {type: 'decimal(12,2)'}, paid: {type: bool}, at: {type: date}"
+    project(tmp_path, f"{FLOW}columns: {{{kinds}}}\n", content)
+    (tmp_path / "homes/in.yml").write_text(
+        "type: csv\npath: in\ndelimiter: ';'\ndecimal_point: ','\nthousands: '.'\n"
+        "true_values: [ja]\nfalse_values: [nein]\ntimestamp_formats: ['%d.%m.%Y']\n"
+    )
+    done = hygge(tmp_path, "go")
+    assert done.returncode == 0, done.stdout + done.stderr
+    query = f"select * from '{tmp_path}/out/t/*.parquet' order by id"
+    landed = duckdb.connect().execute(query).fetchall()
+    assert landed == [
+        (1, Decimal("1300.00"), True, date(2026, 11, 5)),
+        (3, Decimal("7.00"), False, date(2026, 11, 7)),
+    ]
+    assert [line for _, line, _ in lines(tmp_path)] == ["2;x;nein;06.11.2026"]

@@ -19,8 +19,10 @@ from hygge.connectors.files.text.decoding import UTF8, open_text
 from hygge.connectors.files.text.delimited import DelimitedReader
 from hygge.connectors.files.text.home import TextHome
 from hygge.connectors.files.text.inference import TEXT, Guess, TextType, candidates
+from hygge.connectors.files.text.numbers import NumberFormat
 from hygge.connectors.files.text.remarks import Remarks
 from hygge.errors import HomeError, LateTypeError
+from hygge.types.names import arrow_type
 from hygge.values.plurals import plural
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class CsvSource(FileSource):
         self, request: ReadRequest, files: Sequence[DataFile], config: CsvHomeConfig
     ) -> None:
         self.config = config
-        self.declared = config.declared()
+        self.declared = {**_read_by_home(request, config), **config.declared()}
         self.guesses: dict[str, Guess] = {}
         self.kinds: dict[str, TextType] = {}
         self.reasons: dict[str, str] = {}
@@ -200,7 +202,7 @@ class CsvSource(FileSource):
         return not is_first or _NUMERIC.fullmatch(text) is not None
 
     def _check_declared(self, names: Sequence[str]) -> None:
-        for name in self.declared:
+        for name in self.config.declared():
             if name not in names:
                 raise HomeError(
                     f"{self.files[0].path} has no column '{name}', whose type is declared",
@@ -237,6 +239,22 @@ class CsvSource(FileSource):
                         where = reader.line_of(row + place)
                         self.reasons[name] = f"{_shown(texts[place].as_py())} in {where}"
                     row += len(texts)
+
+
+def _read_by_home(request: ReadRequest, config: CsvHomeConfig) -> dict[str, pa.DataType]:
+    """Return the types that the flow gives to columns whose notation only the home knows.
+
+    A cast knows nothing of a decimal comma, of other words for true, or of a format of dates.
+    """
+    import pyarrow.types as is_
+
+    def is_read(kind: pa.DataType) -> bool:
+        if is_.is_integer(kind) or is_.is_floating(kind) or is_.is_decimal(kind):
+            return config.numbers() != NumberFormat()
+        return bool(is_.is_boolean(kind) or (_is_moment(kind) and config.timestamp_formats))
+
+    kinds = {name: arrow_type(kind) for name, kind in request.types.items()}
+    return {name: kind for name, kind in kinds.items() if is_read(kind)}
 
 
 def _shown(text: str) -> str:
