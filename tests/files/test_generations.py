@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -449,6 +450,26 @@ def test_a_run_that_slept_through_anothers_commit_is_fenced(
         move(store, a_request(Mode.APPEND))
         target.commit([part], replace(first, seq=2, rows=1, run_id=sleeper.run_id))
     assert rows_in(live) == expected_rows(Mode.APPEND, 2)
+
+
+@pytest.mark.parametrize("lost", ["a file", "the folder"])
+def test_staged_files_that_a_rival_removed_are_explained_by_the_rival(
+    store: Store, live: Path, state: Path, lost: str
+) -> None:
+    move(store, a_request(Mode.APPEND))
+    request = a_request(Mode.APPEND)
+    rival = "already being written by run theirs"
+    with pytest.raises(StoreError, match=rival) as caught, store.open(request) as target:
+        part = target.stage(pa.table({"row": [1], "seq": [2]}).to_reader(), Split(0, "all"))
+        # A run whose lock this file system gave it as well cleared the place.
+        (state / "lock").write_bytes(owner_elsewhere())
+        (staging,) = state.glob(f"*{request.run_id}*.1")
+        shutil.rmtree(staging) if lost == "the folder" else next(staging.iterdir()).unlink()
+        commit = target.last_commit()
+        assert commit is not None
+        target.commit([part], replace(commit, seq=2, rows=1, run_id=request.run_id))
+    assert caught.value.code == "HG512"
+    assert rows_in(live) == expected_rows(Mode.APPEND, 1)
 
 
 def test_a_first_commit_does_not_overwrite_what_appeared_meanwhile(

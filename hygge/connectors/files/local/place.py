@@ -164,9 +164,10 @@ def _explain_by_rival(
     """Raise the true cause of an error where another run works in the place all the same.
 
     That is where the file system gives one lock to two runs: the note in the lock file is then
-    the other run's, and whatever call failed first failed because of it.
+    the other run's, and whatever call failed first failed because of it; so did a staged file that
+    is missing (HG531).
     """
-    if isinstance(error, StoreError) and error.code != StoreError.code:
+    if isinstance(error, StoreError) and error.code not in (StoreError.code, "HG531"):
         return
     with suppress(OSError):
         note = os.pread(descriptor, 4096, 0)
