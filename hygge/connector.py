@@ -111,7 +111,10 @@ class HomeConfig(ConnectorConfig, ABC):
     registry: ClassVar[Registry[HomeConfig]] = Registry("home", "hygge.homes")
 
     can: ClassVar[frozenset[Ability]] = frozenset()
-    """The abilities that not every home has; a flow that needs another one is refused."""
+    """The abilities that not every home has; a flow that needs another one is refused.
+
+    Each is named: `frozenset(Ability)` less some would switch on every ability of a later hygge.
+    """
 
     def __init_subclass__(cls, type: str | None = None) -> None:
         super().__init_subclass__()

@@ -53,7 +53,7 @@ class LedgerHomeConfig(HomeConfig, type="testledger"):
     path: str
     """The database."""
 
-    can: ClassVar[frozenset[Ability]] = frozenset(Ability) - {Ability.FILES}
+    can: ClassVar[frozenset[Ability]] = frozenset({Ability.QUERY, Ability.WHERE, Ability.SNAPSHOT})
 
     def places(self, context: ProjectContext, name: str) -> list[str]:
         return [str(context.path(self.path) / name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import ClassVar
 
@@ -58,3 +59,17 @@ def test_a_library_of_the_system_that_is_missing_is_named() -> None:
 )
 def test_the_name_of_a_variable_is_no_secret(text: str, shown: str) -> None:
     assert redact(text) == shown
+
+
+def test_an_ability_that_is_new_switches_itself_on_nowhere() -> None:
+    code = """
+from enum import StrEnum
+from hygge.values import model
+model.Ability = StrEnum("Ability", {**model.Ability.__members__, "LATER": "later"})
+from hygge.connector import HomeConfig
+found = {name: HomeConfig.registry.find(name).can for name in HomeConfig.registry.names()}
+assert {"query"} <= set(found["postgres"]), found
+print([name for name, can in found.items() if "later" in can])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -47,7 +47,7 @@ class DuckSettings(FileSettings):
 class DuckdbHomeConfig(DuckSettings, HomeConfig, type="duckdb"):
     """Reads tables, views and queries of a DuckDB file."""
 
-    can: ClassVar = frozenset(Ability) - {Ability.FILES}
+    can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE, Ability.SNAPSHOT})
     extra: ClassVar = "duckdb"
     drivers: ClassVar = ("duckdb",)
 

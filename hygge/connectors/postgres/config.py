@@ -154,7 +154,7 @@ def _authorities() -> str:
 class PostgresHomeConfig(PgSettings, ServerHomeConfig, type="postgres"):
     """Reads tables, views and queries of PostgreSQL, all splits under one snapshot."""
 
-    can: ClassVar = frozenset(Ability) - {Ability.FILES}
+    can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE, Ability.SNAPSHOT})
     extra: ClassVar = "postgres"
     schemes: ClassVar = ("postgresql", "postgres")
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class SqliteHomeConfig(FileSettings, HomeConfig, type="sqlite"):
     """Reads tables, views and queries of a SQLite file, their types by declaration."""
 
-    can: ClassVar = frozenset(Ability) - {Ability.FILES}
+    can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE, Ability.SNAPSHOT})
     extra: ClassVar = "sqlite"
     drivers: ClassVar = ("adbc_driver_sqlite",)
 
