@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
 
 import duckdb
 import polars
@@ -72,6 +73,17 @@ def test_the_layout_on_disk_is_the_documented_one(store: Store, live: Path, stat
     )
     assert json.loads((state / "previous-1" / "_hygge.json").read_text())["seq"] == 1
     assert sorted(path.name for path in state.iterdir()) == ["claims", "lock", "previous-1"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "orc", "csv", "jsonl"])
+def test_the_record_has_the_checksum_of_each_file(kind: str, tmp_path: Path, live: Path) -> None:
+    packing = {"compression": "zstd"} if kind in ("csv", "jsonl") else {}
+    move(store_at(tmp_path, kind, **packing), a_request(Mode.REPLACE))
+    parts = json.loads((live / "_hygge.json").read_text())["parts"]
+    files = [(live / part["name"]).read_bytes() for part in parts]
+    assert [(part["bytes"], part["crc32"]) for part in parts] == [
+        (len(data), f"{crc32(data):08x}") for data in files
+    ]
 
 
 def test_appending_links_the_files_that_stay(store: Store, live: Path, state: Path) -> None:

@@ -42,8 +42,9 @@ class Sink:
         self._file = file
         self._is_abandoned = False
         self._error: OSError | None = None
+        self._crc = 0
         self.written = 0
-        """Bytes that reached the file so far."""
+        """Bytes that were written so far."""
 
     def write(self, data: bytes | memoryview) -> int:
         """Append bytes; keep the error when that fails, and forget what comes after it."""
@@ -54,8 +55,14 @@ class Sink:
                 self._error = error
                 self.abandon()
         size = memoryview(data).nbytes
+        self._crc = zlib.crc32(data, self._crc)
         self.written += size
         return size
+
+    @property
+    def crc32(self) -> str:
+        """The CRC-32 of what was written, as eight hexadecimal digits."""
+        return f"{self._crc:08x}"
 
     def tell(self) -> int:
         """Return the position in the file."""

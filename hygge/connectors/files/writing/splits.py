@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hygge.connectors.files.formats import BUFFER_BYTES, FileFormat, Sink, checksum, store_errors
+from hygge.connectors.files.formats import BUFFER_BYTES, FileFormat, Sink, store_errors
 from hygge.connectors.files.local.durable import create_file, sync_file
 from hygge.connectors.files.local.record import PartFile, aside
 from hygge.connectors.files.reading.partitions import empty_folder, partitions
@@ -80,15 +80,20 @@ class _OpenFile:
         except BaseException:
             self.abort()
             raise
+        size = self.path.stat().st_size
+        self._check("byte", self._sink.written, size)
         rows = self._layout.format.count(self.path)
-        if rows != self.rows:
+        self._check("row", self.rows, rows)
+        return PartFile(self.name, rows, size, self._sink.crc32)
+
+    def _check(self, what: str, written: int, held: int) -> None:
+        if held != written:
             raise StoreError(
-                f"{plural(self.rows, 'row was', 'rows were')} written to {self.path}, but {rows:,} "
-                "are in it; nothing was published",
+                f"{plural(written, f'{what} was', f'{what}s were')} written to {self.path}, but "
+                f"{held:,} are in it; nothing was published",
                 hint="run again; if it happens again, please report it",
                 code="HG531",
             )
-        return PartFile(self.name, rows, self.path.stat().st_size, checksum(self.path))
 
     def abort(self) -> None:
         self._sink.abandon()
