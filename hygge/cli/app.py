@@ -27,6 +27,7 @@ from hygge.cli.rename import rename
 from hygge.cli.schema import schema
 from hygge.cli.show import show
 from hygge.cli.state import state
+from hygge.cli.status import status
 from hygge.cli.types import types
 from hygge.cli.undo import undo
 from hygge.cli.validate import validate
@@ -113,6 +114,7 @@ app.command()(validate)
 app.command()(verify)
 app.command("list")(listing)
 app.command()(show)
+app.command()(status)
 app.add_typer(state, name="state")
 app.add_typer(quarantine, name="quarantine")
 arrange(app)

@@ -16,7 +16,7 @@ PANELS = {
     "Start": ("init", "new", "destroy", "schema", "completion"),
     "Check": ("validate", "doctor", "discover", "plan"),
     "Run": ("go",),
-    "Look": ("list", "show", "types", "history", "verify"),
+    "Look": ("status", "history", "list", "show", "types", "verify"),
     "Repair": ("undo", "state", "quarantine", "rename"),
 }
 """The commands of each group, in the order in which a person comes to need them."""

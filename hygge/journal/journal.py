@@ -38,7 +38,7 @@ from hygge.values.model import (
 from hygge.values.receipts import dump_receipt, load_receipt
 from hygge.values.redact import redact, redact_values
 
-VERSION = 3
+VERSION = 4
 _BUSY_SECONDS = 5.0
 
 _TABLES = (
@@ -51,6 +51,7 @@ _TABLES = (
         seconds REAL, attempts INTEGER, seq INTEGER, code TEXT, message TEXT, hint TEXT,
         place TEXT, notes TEXT, ended_at TEXT, receipt TEXT, PRIMARY KEY (run_id, flow, entity))""",
     "CREATE INDEX IF NOT EXISTS moves_by_flow ON moves (flow, run_id)",
+    "CREATE INDEX IF NOT EXISTS newest_moves ON moves (flow)",
     "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     f"PRAGMA user_version = {VERSION}",
 )
@@ -59,6 +60,8 @@ _SINCE = {
     2: ("ALTER TABLE runs ADD COLUMN env TEXT", "ALTER TABLE runs ADD COLUMN options TEXT"),
 }
 """What a journal of each older version lacks."""
+WELL = frozenset({"committed", "kept"})
+"""The states of moves that ended well."""
 _STATES = {
     Result.OK: "committed",
     Result.KEPT: "kept",
@@ -215,6 +218,57 @@ def _move_row(row: sqlite3.Row) -> MoveRow:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PastMove:
+    """A move of one flow as `hygge status` judges it."""
+
+    run_id: str
+    started_at: str
+    """When its run began (UTC, ISO 8601)."""
+    ended_at: str | None
+    options: tuple[str, ...]
+    """Of its run, as `RunRow.options`."""
+    entity: str
+    state: str
+    mode: str | None
+    rows: int | None
+    seconds: float | None
+    code: str | None
+    message: str | None
+    hint: str | None
+
+
+_PAST_MOVES = """
+    SELECT moves.run_id, started_at, ended_at, options, entity, moves.state, mode, rows,
+        moves.seconds, code, message, hint
+    FROM moves JOIN runs USING (run_id) WHERE flow = ? AND env IS ?"""
+
+
+def read_past_moves(
+    db: sqlite3.Connection, flow: str, env: str | None, most: int
+) -> list[PastMove]:
+    """Return the newest moves of a flow in one environment, the newest first.
+
+    At most `most`, and the last success of each entity that has none among these.
+    """
+    newest = f"{_PAST_MOVES} ORDER BY moves.rowid DESC LIMIT ?"
+    found = [_past_move(row) for row in db.execute(newest, (flow, env, most))]
+    if len(found) < most:
+        return found
+    well = {move.entity for move in found if move.state in WELL}
+    for entity in {move.entity for move in found} - well:
+        query = (
+            f"{_PAST_MOVES} AND entity = ? AND moves.state IN ('committed', 'kept')"
+            " ORDER BY moves.rowid DESC LIMIT 1"
+        )
+        found += [_past_move(row) for row in db.execute(query, (flow, env, entity))]
+    return found
+
+
+def _past_move(row: sqlite3.Row) -> PastMove:
+    return PastMove(**{**dict(row), "options": tuple(json.loads(row["options"] or "[]"))})
+
+
 def insert_run(db: sqlite3.Connection, event: RunStarted) -> None:
     """Remember that a run of this process began."""
     db.execute(
@@ -350,7 +404,7 @@ def mark_crashed(db: sqlite3.Connection, run_ids: Iterable[str]) -> None:
         )
 
 
-__all__ = ["Journal", "MoveRow", "RunRow", "Wanted"]
+__all__ = ["WELL", "Journal", "MoveRow", "PastMove", "RunRow", "Wanted"]
 
 R = TypeVar("R")
 
@@ -399,6 +453,10 @@ class Journal:
     def runs(self, wanted: Wanted = Wanted()) -> list[RunRow]:
         """Return the runs that are wanted, newest first."""
         return self._read(lambda db: read_runs(db, wanted))
+
+    def past_moves(self, flow: str, env: str | None, most: int = 2000) -> list[PastMove]:
+        """Return the newest moves of a flow in one environment; see `read_past_moves`."""
+        return self._read(lambda db: read_past_moves(db, flow, env, most))
 
     def rename_flow(self, old: str, new: str) -> None:
         """Remember the moves of a flow under its new name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -73,6 +73,8 @@ class FlowOutline:
     tags: tuple[str, ...]
     after: tuple[str, ...]
     enabled: bool
+    freshness: Mapping[str, float] = field(default_factory=dict)
+    """Seconds since the last success after which an entity is stale, by its name or glob."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +322,11 @@ def _outline(draft: Draft) -> FlowOutline:
         tags=tuple(unmarked(tag) for tag in draft.tags),
         after=draft.after,
         enabled=draft.enabled,
+        freshness={
+            unmarked(entity.pattern): entity.settings.freshness
+            for entity in draft.entities
+            if entity.settings is not None and entity.settings.freshness is not None
+        },
     )
 
 

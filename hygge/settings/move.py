@@ -364,6 +364,8 @@ class DefaultSettings(Settings):
     """Stop when more rows than this would be put aside."""
     checks: tuple[Check, ...] = ()
     """What must be true of the rows before they are published."""
+    freshness: Seconds | None = None
+    """The longest time since the last success, such as `24h`, before `hygge status` fails."""
     guarantee: Guarantee | None = None
     """The least that a row may rely on: a flow that gives less is refused (`hygge plan` tells)."""
     keep_generations: Annotated[int, Field(ge=0, le=1000)] = 1
