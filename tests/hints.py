@@ -12,6 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "hygge"
 OUTSIDE = ("codes", "testing")
 """Pages about errors, whose examples speak of no project; and what only tests use."""
 _COMMAND = re.compile(r"(?<![\w./`-])hygge((?: (?:[^\s,;()`'\"]|'[^']*'|\"[^\"]*\")+)+)")
+_MAY_HINT = re.compile(r"""(?<![\w./`-])hygge ?['"{]|hygge [a-z…]""")
+"""What a source with a command in a text holds; the syntax of the others need not be read."""
 _WORD = re.compile(r"--?[a-z][a-z-]*(?:=\S+)?|\{\}|[A-Z]{4,}|[a-z]+|…|\w+=\w+|[\d-]{8,}")
 _ALONE = {
     "go",
@@ -62,7 +64,10 @@ def hints() -> list[Hint]:
         name = module.relative_to(PACKAGE).as_posix()
         if name.partition("/")[0] in OUTSIDE:
             continue
-        for text in texts(ast.parse(module.read_text("utf-8"))):
+        source = module.read_text("utf-8")
+        if not _MAY_HINT.search(source):
+            continue
+        for text in texts(ast.parse(source)):
             found |= {Hint(name, command) for command in commands(text)}
     return sorted(found)
 
