@@ -154,26 +154,33 @@ print(peak.split()[1], used.ru_utime + used.ru_stime, file=sys.stderr)
 def check(root: Path) -> dict[str, Any]:
     """Return the answer of `hygge validate`, which took less than a second and 200 MB.
 
-    A second is five controls: another process may disturb a measurement, so the best of three
-    counts, each held against controls that run beside it.
+    Where a second of processor time was not enough, a second is five controls: another process may
+    disturb a measurement, so the best of three counts, each held against controls beside it.
     """
-    found: list[float] = []
-    while min(found, default=5) >= 5:
-        assert len(found) < 3, found
+    done, used = checked(root)
+    controlled: list[float] = []
+    while used >= 1 and min(controlled, default=5) >= 5:
+        assert len(controlled) < 3, controlled
         with beside() as controls:
-            done = subprocess.run(
-                [sys.executable, "-c", CHECK],
-                cwd=root,
-                capture_output=True,
-                text=True,
-                timeout=600,
-                check=False,
-            )
-        peak, used = done.stderr.split()
-        assert int(peak) < 200_000
-        found.append(controls.of(float(used)))
+            done, used = checked(root)
+        controlled.append(controls.of(used))
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+def checked(root: Path) -> tuple[Done, float]:
+    """Run `hygge validate` in less than 200 MB; return its processor time in seconds, too."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    peak, used = done.stderr.split()
+    assert int(peak) < 200_000
+    return done, float(used)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -279,7 +286,7 @@ def validate(root: Path, code: str = "from hygge.__main__ import main; main()") 
         env={**os.environ, "NO_COLOR": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
 
