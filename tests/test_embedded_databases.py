@@ -194,7 +194,7 @@ def test_runs_of_several_processes_into_one_file_wait_for_each_other(
         for number in range(3)
     ]
     for run in runs:
-        said = run.communicate(timeout=120)[0]
+        said = run.communicate(timeout=600)[0]
         assert run.returncode == 0, said
     for number in range(3):
         rows = ask(file_of(project, kind), f"SELECT count(*) FROM copy{number}")
@@ -237,7 +237,7 @@ def test_two_million_rows_move_in_and_out_within_400_megabytes(project: Path, ki
             cwd=project,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
         assert ran.returncode == 0, ran.stderr

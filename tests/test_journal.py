@@ -113,7 +113,7 @@ def test_a_run_of_a_dead_process_becomes_crashed_and_its_commits_stay(tmp_path: 
         [sys.executable, "-c", script, str(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(here)},
         check=False,
-        timeout=60,
+        timeout=600,
     )
     assert runs(tmp_path)[0].state == "crashed"
     assert states(tmp_path) == {"users": "committed", "events": "crashed"}

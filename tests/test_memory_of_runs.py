@@ -28,7 +28,7 @@ def peak_of_a_run(root: Path) -> int:
         cwd=root,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

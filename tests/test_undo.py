@@ -499,7 +499,7 @@ def test_an_undo_killed_at_any_step_leaves_the_rows_of_before_or_after(
 ) -> None:
     script = Path(__file__).with_name("undo_killing.py")
     command = [sys.executable, str(script), str(tmp_path), kind, mode]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) > 10
 

@@ -30,7 +30,7 @@ def modules(*arguments: str) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=600,
     )
     return set(run.stdout.splitlines()[-1].split())
 
@@ -90,7 +90,7 @@ def test_output_that_nobody_reads_is_no_error(tmp_path: Path) -> None:
             cwd=tmp_path,
             stdout=closed,
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=600,
             check=False,
         )
     assert (run.returncode, run.stderr) == (0, b"")

@@ -201,7 +201,7 @@ def test_a_reader_that_went_away_ends_nothing(project: Path) -> None:
     os.close(reading)
     with os.fdopen(writing) as closed:
         run = subprocess.run(
-            [*HYGGE, "go"], cwd=project, stdout=closed, stderr=closed, timeout=60, check=False
+            [*HYGGE, "go"], cwd=project, stdout=closed, stderr=closed, timeout=600, check=False
         )
     assert run.returncode == 0
     assert ids(project, "users") == [0, 1, 2]
@@ -214,7 +214,7 @@ def test_an_answer_that_cannot_be_written_is_told(project: Path) -> None:
             cwd=project,
             stdout=full,
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=600,
             check=False,
         )
     assert b"the answer could not be written" in run.stderr
@@ -230,7 +230,7 @@ def test_every_encoding_will_do(broken: Path, encoding: str) -> None:
         env={**os.environ, "PYTHONIOENCODING": encoding, "LANG": "C"},
         capture_output=True,
         encoding=encoding,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert run.returncode == 1
@@ -308,7 +308,7 @@ def test_the_first_signal_ends_a_run_cleanly(
 ) -> None:
     with going(slow, "slow", plugin) as run:
         run.send_signal(number)
-        answer, notes = run.communicate(timeout=60)
+        answer, notes = run.communicate(timeout=600)
     assert run.returncode == 128 + number
     assert "1 cancelled" in answer
     assert f"{number.name}: stopping" in notes
@@ -327,7 +327,7 @@ def test_the_second_signal_ends_a_run_at_once(slow: Path, plugin: dict[str, str]
         while "stopping" not in run.stderr.readline():
             pass
         run.send_signal(signal.SIGTERM)
-        run.communicate(timeout=60)
+        run.communicate(timeout=600)
     assert run.returncode == 128 + signal.SIGTERM
     assert json.loads((slow / ".hygge/runs/latest.json").read_text())["state"] == "running"
     past = json.loads(hygge(slow, "history", "--json", **plugin).stdout)
@@ -342,7 +342,7 @@ def test_a_run_in_progress_is_shown_as_running(slow: Path, plugin: dict[str, str
         past = json.loads(hygge(slow, "history", "--json", **plugin).stdout)
         assert past[0]["state"] == "running"
         (slow / "slow.go").touch()
-        run.communicate(timeout=60)
+        run.communicate(timeout=600)
     assert run.returncode == 0
 
 

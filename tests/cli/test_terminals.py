@@ -140,7 +140,7 @@ def test_a_dumb_terminal_gets_no_escape_codes(project: Path, words: list[str]) -
             cwd=str(project),
             env={**kept, "TERM": term},
             encoding="utf-8",
-            timeout=60,
+            timeout=600,
         )
         child.expect(pexpect.EOF)
         child.close()

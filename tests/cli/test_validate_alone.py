@@ -113,7 +113,7 @@ def validate(root: Path, environment: dict[str, str]) -> subprocess.CompletedPro
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

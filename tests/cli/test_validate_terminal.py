@@ -32,7 +32,7 @@ def validate(root: Path, *words: str, **variables: str) -> subprocess.CompletedP
         env={**inherited, **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
 
@@ -46,7 +46,7 @@ def on_a_terminal(root: Path, columns: int, **variables: str) -> str:
         env={**inherited, "TERM": "xterm-256color", **variables},
         dimensions=(40, columns),
         encoding="utf-8",
-        timeout=60,
+        timeout=600,
     )
     child.expect(pexpect.EOF)
     child.close()
@@ -142,7 +142,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
         f"{shlex.quote(sys.executable)} -m hygge validate | head -n 1; exit ${{PIPESTATUS[0]}}"
     )
     done = subprocess.run(
-        ["bash", "-c", command], cwd=root, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", command], cwd=root, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.stdout == "flows/users.yml:1:1: error[HG102]: unknown key 'key0'\n"
     assert done.stderr == ""
@@ -157,7 +157,7 @@ def test_an_answer_that_could_not_be_written_is_an_error(tmp_path: Path) -> None
             cwd=root,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,
             check=False,
         )
         assert done.returncode == (1 if told else 0)

@@ -49,7 +49,7 @@ def terminal(
         env={**kept, "TERM": "xterm", "PYTHONPATH": path, **variables},
         dimensions=(10, columns),
         encoding="utf-8",
-        timeout=60,
+        timeout=600,
     )
 
 

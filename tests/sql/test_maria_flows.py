@@ -53,7 +53,7 @@ def test_two_million_rows_move_there_and_back_within_400_megabytes(
             cwd=root,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
         assert ran.returncode == 0, ran.stderr

@@ -17,6 +17,6 @@ def test_a_kill_at_any_statement_leaves_the_old_rows_or_the_new(
     tmp_path: Path, kind: str, act: str
 ) -> None:
     command = [sys.executable, str(HERE / "merge_killing.py"), str(tmp_path), kind, act]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) > 8

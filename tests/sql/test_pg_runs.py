@@ -33,7 +33,7 @@ def peak(root: Path, *words: str) -> int:
         cwd=root,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
