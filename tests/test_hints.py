@@ -328,7 +328,7 @@ def a_key_that_is_twice_in_the_store(world: World) -> None:
         (world.root / "lake").unlink(missing_ok=True)
 
 
-@leads_out(("connectors/sql/keeping.py", "hygge go {} --full-refresh"))
+@leads_out(("connectors/sql/undo_tables.py", "hygge go {} --full-refresh"))
 def an_undo_of_rows_that_others_changed(world: World) -> None:
     world.store("sqlite")
     world.flow("mode: append\nprimary_key: id\nincremental: day\n")
@@ -743,7 +743,7 @@ OUT_OF_REACH: dict[Hint, str] = {
     Hint("project/diagnostics.py", "hygge validate --env-check"): "commands print each instead",
     Hint("scaffold/connectors.py", "hygge types {}"): "each wrong key of a home has its help",
     Hint("connectors/odbc/home.py", "hygge discover HOME"): "see test_a_missing_table_leads_on",
-    Hint("connectors/sql/serving.py", "hygge discover HOME"): "see test_a_missing_table_leads_on",
+    Hint("connectors/sql/server.py", "hygge discover HOME"): "see test_a_missing_table_leads_on",
 }
 """Hints that no scenario can reach by itself, and why."""
 

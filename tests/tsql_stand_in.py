@@ -21,8 +21,8 @@ import mssql_python
 import pyarrow as pa
 from tsql import assert_tsql
 
-from hygge.connectors.mssql import catalog, writing
-from hygge.connectors.mssql.comparing import BINARY
+from hygge.connectors.mssql import catalog, target
+from hygge.connectors.mssql.comparison import BINARY
 
 Rows = list[tuple[Any, ...]]
 CI = "SQL_Latin1_General_CP1_CI_AS"
@@ -344,7 +344,7 @@ _ASKED: dict[str, Callable[..., Any]] = {
     catalog.BESIDE: lambda *asked: list(_beside(*asked)),
     catalog.LOSSES: lambda server, *_: server.losses,
     catalog.RENAME: _rename,
-    writing.HOLDER: lambda server, name: [(53, server.holders[name].context + "\0")],
+    target.HOLDER: lambda server, name: [(53, server.holders[name].context + "\0")],
     "SELECT OBJECT_ID(?)": _known,
     "SELECT 1 WHERE SCHEMA_ID(?) IS NOT NULL": lambda *_: [(1,)],
 }

@@ -16,7 +16,7 @@ from guards import (
     out,
 )
 
-from hygge.connectors.sqlite import values
+from hygge.connectors.sqlite import conversion
 from hygge.engine import preparing
 from hygge.incremental import guards
 from hygge.project import lockfile, modes, shaping
@@ -152,7 +152,7 @@ SHAPED = [
         "holds NaN, of which SQLite makes NULL",
         [Step("mode: replace\n", pa.table({"id": [1], "at": [0.5]}))],
         Step("mode: replace\n", pa.table({"id": [1], "at": [float("nan")]})),
-        out(values, "_check_floats"),
+        out(conversion, "_check_floats"),
         kinds=["sqlite"],
         wrong=[(1, None)],
     ),

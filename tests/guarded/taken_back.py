@@ -23,7 +23,7 @@ from guards import (
 from hygge.cli import going, state
 from hygge.connectors.files.local import generations
 from hygge.connectors.files.writing import target as files_target
-from hygge.connectors.sql import keeping
+from hygge.connectors.sql import undo_tables
 from hygge.operations import state as marking
 
 
@@ -64,7 +64,7 @@ UNDONE = [
             "nothing tells which rows",
             [Step(APPEND, ABC), Step(APPEND, [D])],
             Step(APPEND, [D], do=undo),
-            out(keeping, "_is_told_by_run", lambda _: True),
+            out(undo_tables, "_is_told_by_run", lambda _: True),
             # SQLite takes the name of a column that is not there for a text.
             caught="HG529" if kind == "sqlite" else "HG511",
             kinds=[kind],
@@ -77,7 +77,7 @@ UNDONE = [
         "somebody changed it since",
         [Step(KEYED, ABC), Step(KEYED, [D])],
         Step(KEYED, [D], sql="DELETE FROM users WHERE id = 1", do=undo),
-        out(keeping.Keeping, "_check_untouched"),
+        out(undo_tables.UndoTables, "_check_untouched"),
         caught="HG529",
         kinds=SQL,
     ),
@@ -87,7 +87,7 @@ UNDONE = [
         "would have 2 rows, and had 3 before",
         [Step(APPEND, ABC), Step(KEYED, [(3, "again", 9)])],
         Step(KEYED, [D], do=undo),
-        out(keeping.Keeping, "check_rows"),
+        out(undo_tables.UndoTables, "check_rows"),
         wrong=ABC[:2],
         kinds=SQL,
     ),

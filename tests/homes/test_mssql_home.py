@@ -13,15 +13,15 @@ from servers import needs_driver
 from tsql import Notebook, assert_tsql
 
 from hygge.connector import Finding, HomeConfig, ProjectContext, ReadRequest
-from hygge.connectors.mssql import catalog, examining
+from hygge.connectors.mssql import catalog, doctor
 from hygge.connectors.mssql.catalog import Column, bracketed, written_type
-from hygge.connectors.mssql.config import TdsSettings
-from hygge.connectors.mssql.connecting import SESSION, Rows
+from hygge.connectors.mssql.config import MssqlSettings
+from hygge.connectors.mssql.connections import SESSION, Rows
 from hygge.connectors.mssql.faults import fault, is_passing
-from hygge.connectors.mssql.source import TdsSource, begin
+from hygge.connectors.mssql.source import MssqlSource, begin
 from hygge.connectors.mssql.types import reading_of
-from hygge.connectors.sql.names import TableName
-from hygge.connectors.sql.reading import UnsafeError, convert
+from hygge.connectors.sql.column_reading import UnsafeError, convert
+from hygge.connectors.sql.table_names import TableName
 from hygge.errors import HomeError
 from hygge.operations.catalog import connector_types
 
@@ -29,17 +29,17 @@ NOWHERE = {"type": "mssql", "host": "127.0.0.1", "port": 1, "database": "app"}
 LOGIN = {"user": "sa", "password": "geheim;}x", "connect_timeout": 1}
 
 
-def config(**settings: object) -> TdsSettings:
+def config(**settings: object) -> MssqlSettings:
     """Return the settings of a home."""
     made = HomeConfig.create({**NOWHERE, **settings})
-    assert isinstance(made, TdsSettings)
+    assert isinstance(made, MssqlSettings)
     return made
 
 
-def source(columns: list[tuple[Any, ...]], request: ReadRequest) -> tuple[TdsSource, Notebook]:
+def source(columns: list[tuple[Any, ...]], request: ReadRequest) -> tuple[MssqlSource, Notebook]:
     """Return a table whose catalog is in a notebook."""
     notebook = Notebook({"sys.columns c\nJOIN sys.types": columns, "is_primary_key": [("id",)]})
-    made = TdsSource(config(), request, cast(Rows, notebook), is_versioned=True)
+    made = MssqlSource(config(), request, cast(Rows, notebook), is_versioned=True)
     return made.over_table(TableName("dbo", "we]ird")), notebook
 
 
@@ -68,8 +68,8 @@ def test_types_and_page_say_that_no_server_was_there() -> None:
         catalog.IDENTITY,
         catalog.BESIDE,
         catalog.RENAME,
-        examining.SERVER,
-        examining.RIGHTS,
+        doctor.SERVER,
+        doctor.RIGHTS,
         *SESSION,
         *begin(is_versioned=False),
     ],
@@ -155,7 +155,7 @@ def test_a_table_is_read_by_one_select() -> None:
 
 def test_a_query_the_server_refuses_says_why() -> None:
     notebook = Notebook({"describe": [(None, None, None, "Invalid column name 'x'.")]})
-    read = TdsSource(config(), ReadRequest("x"), cast(Rows, notebook), is_versioned=True)
+    read = MssqlSource(config(), ReadRequest("x"), cast(Rows, notebook), is_versioned=True)
     with pytest.raises(HomeError, match="Invalid column name 'x'"):
         read.over_query("SELECT x FROM t;")
 
@@ -334,7 +334,7 @@ def test_a_snapshot_is_taken_where_the_database_allows_it() -> None:
 )
 def test_a_server_that_is_too_old_is_told(edition: int, number: int | None, is_old: bool) -> None:
     run = Notebook({"@@VERSION": [("SQL Server", edition, number, "sa", "app")]})
-    told = [finding.text for finding in examining.examine_server(run)]
+    told = [finding.text for finding in doctor.examine_server(run)]
     assert told[0] == "SQL Server answers sa in database app"
     assert ("the server is older than what hygge is made for" in told) is is_old
 
@@ -351,6 +351,6 @@ def test_a_server_that_is_too_old_is_told(edition: int, number: int | None, is_o
 )
 def test_what_a_user_may_not_make_is_told(rights: tuple[Any, ...], level: str, told: str) -> None:
     run = Notebook({"@@VERSION": [("SQL Server", 3, 16, "sa", "app")], "HAS_PERMS": [rights]})
-    *_, last = examining.examine_writing(run, "a]b")
+    *_, last = doctor.examine_writing(run, "a]b")
     assert last.level == level
     assert told in f"{last.text} {last.hint}"

@@ -17,12 +17,12 @@ from pydantic import ValidationError
 from servers import Postgres, schema_name
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
-from hygge.connectors.odbc import asking
-from hygge.connectors.odbc.asking import Column
+from hygge.connectors.odbc import driver as odbc_driver
 from hygge.connectors.odbc.config import OdbcSettings
 from hygge.connectors.odbc.dialects import dialect_of
+from hygge.connectors.odbc.driver import Column
 from hygge.connectors.odbc.source import OdbcSource
-from hygge.connectors.sql.reading import UnsafeError
+from hygge.connectors.sql.column_reading import UnsafeError
 from hygge.errors import HomeError
 from hygge.testing import HomeSuite
 from hygge.testing.homes import read_split
@@ -460,10 +460,10 @@ def test_a_system_without_odbc_says_what_to_install(monkeypatch: pytest.MonkeyPa
         raise OSError(name)
 
     monkeypatch.setattr(ctypes, "CDLL", missing)
-    asking._library.cache_clear()
+    odbc_driver._library.cache_clear()
     with pytest.raises(HomeError, match="unixODBC") as raised:
         odbc("Driver={x}").check()
-    asking._library.cache_clear()
+    odbc_driver._library.cache_clear()
     assert "apt install unixodbc" in (raised.value.hint or "")
 
 

@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from servers import Mysql, schema_name
 
 from hygge.connector import Mode, ProjectContext, Span, Split, Store, StoreConfig, WriteRequest
-from hygge.connectors.mysql.connecting import Rows
-from hygge.connectors.mysql.loading import Loader
+from hygge.connectors.mysql.bulk_load import BulkLoad
+from hygge.connectors.mysql.connections import Rows
 from hygge.connectors.sql.pool import close_all
 from hygge.testing.cases import plain_table
 from hygge.testing.moving import accepted, next_commit, write_request
@@ -105,7 +105,7 @@ def kill_at(number: int) -> None:
         return stepped
 
     Rows._run = stepping(Rows._run)  # type: ignore[method-assign]
-    Loader._take_answer = stepping(Loader._take_answer)  # type: ignore[method-assign]
+    BulkLoad._take_answer = stepping(BulkLoad._take_answer)  # type: ignore[method-assign]
 
 
 def dies(store: Store, way: str, number: int, commits: int) -> bool:

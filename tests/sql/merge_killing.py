@@ -38,9 +38,9 @@ from hygge.connector import (
     WriteRequest,
 )
 from hygge.connectors.duckdb import faults as duck
-from hygge.connectors.duckdb.writing import DuckTarget
+from hygge.connectors.duckdb.target import DuckdbTarget
 from hygge.connectors.sql.pool import close_all
-from hygge.connectors.sqlite import connecting as lite
+from hygge.connectors.sqlite import connections as lite
 
 Rows = list[tuple[int, str, bool]]
 """Rows as `id`, `name`, and whether they are marked as gone."""
@@ -150,7 +150,7 @@ def kill_at(number: int) -> None:
 
     lite.Rows.__call__ = stepping(lite.Rows.__call__)  # type: ignore[method-assign]
     duck.Rows.__call__ = stepping(duck.Rows.__call__)  # type: ignore[method-assign]
-    DuckTarget._copy = stepping(DuckTarget._copy)  # type: ignore[method-assign]
+    DuckdbTarget._copy = stepping(DuckdbTarget._copy)  # type: ignore[method-assign]
 
 
 def dies(store: Store, kind: str, act: str, number: int) -> bool:

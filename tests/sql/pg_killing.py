@@ -22,8 +22,8 @@ from adbc_driver_manager import dbapi
 from servers import Postgres, schema_name
 
 from hygge.connector import Mode, ProjectContext, Store, StoreConfig
-from hygge.connectors.postgres.connecting import Rows
-from hygge.connectors.postgres.writing import PgTarget
+from hygge.connectors.postgres.connections import Rows
+from hygge.connectors.postgres.target import PostgresTarget
 from hygge.connectors.sql.pool import close_all
 from hygge.testing.cases import plain_table
 from hygge.testing.moving import write, write_request
@@ -66,7 +66,7 @@ def kill_at(number: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     Rows.__call__ = stepping(Rows.__call__)  # type: ignore[method-assign]
-    PgTarget._copy = stepping(PgTarget._copy)  # type: ignore[method-assign]
+    PostgresTarget._copy = stepping(PostgresTarget._copy)  # type: ignore[method-assign]
     dbapi.Connection.commit = stepping(dbapi.Connection.commit)  # type: ignore[method-assign]
 
 

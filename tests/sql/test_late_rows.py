@@ -21,9 +21,9 @@ from poolers import let_in
 from servers import Mysql, Postgres, mysql_login, schema_name
 
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
-from hygge.connectors.mysql import bounding as maria_bounding
-from hygge.connectors.postgres import bounding
-from hygge.connectors.sql import waiting
+from hygge.connectors.mysql import upper_bound as maria_bounding
+from hygge.connectors.postgres import upper_bound
+from hygge.connectors.sql import open_transactions
 from hygge.connectors.sql.pool import close_all
 from hygge.connectors.sql.zones import on_the_wall
 from hygge.engine.coordinator import Stop, run
@@ -265,7 +265,7 @@ def test_a_writer_that_does_not_end_stops_the_move(
     column: str,
     source: str,
 ) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE", 0.5)
+    monkeypatch.setattr(open_transactions, "PATIENCE", 0.5)
     parts = "PARTITION BY RANGE (id)" if source == "partitioned" else ""
     place = "t" if source in ("table", "partitioned") else "base"
     postgres.run(f"CREATE TABLE {place} (id int, code text) {parts}")
@@ -291,7 +291,7 @@ def test_a_writer_that_does_not_end_stops_the_move(
 def test_without_waiting_a_number_that_is_committed_late_would_be_lost(
     tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounding, "until_ended", lambda *_, **__: None)
+    monkeypatch.setattr(upper_bound, "until_ended", lambda *_, **__: None)
     postgres.run("CREATE TABLE t (id serial PRIMARY KEY, name text)")
     flow = Flow(tmp_path, postgres.settings(), "id")
     with writing(postgres, "INSERT INTO t (name) VALUES ('late')") as late:
@@ -376,7 +376,7 @@ def test_with_lookback_no_row_waits_and_the_watermark_does(
 def test_with_lookback_a_writer_that_does_not_end_holds_the_watermark(
     tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE", 0.3)
+    monkeypatch.setattr(open_transactions, "PATIENCE", 0.3)
     place = "t" if source == "table" else "base"
     postgres.run(f"CREATE TABLE {place} (id int PRIMARY KEY)")
     if source == "view":
@@ -427,7 +427,7 @@ def test_a_number_is_waited_for_before_a_shared_snapshot(
 def test_a_shared_snapshot_is_not_taken_while_a_number_may_come_late(
     tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE", 0.3)
+    monkeypatch.setattr(open_transactions, "PATIENCE", 0.3)
     postgres.run("CREATE TABLE t (id serial)")
     postgres.run("CREATE TABLE u AS SELECT 1 AS one")
     flow = Shared(tmp_path, postgres.settings(), "id")
@@ -491,7 +491,7 @@ def test_who_may_not_see_when_others_began_waits_for_them(
     stranger: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE", 2.0)
+    monkeypatch.setattr(open_transactions, "PATIENCE", 2.0)
     flow = Flow(tmp_path, stranger, "at")
     with writing(postgres, "INSERT INTO t VALUES (1)") as late:
         postgres.run("INSERT INTO t VALUES (2)")
@@ -574,7 +574,7 @@ def test_without_waiting_a_number_of_mysql_that_is_committed_late_would_be_lost(
 def test_a_writer_of_mysql_that_does_not_end_is_named(
     tmp_path: Path, mysql: Mysql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE", 0.5)
+    monkeypatch.setattr(open_transactions, "PATIENCE", 0.5)
     mysql.run("CREATE TABLE t (id varchar(9) PRIMARY KEY)")
     flow = Flow(tmp_path, mysql.settings(), "id")
     with also_writing(mysql, "INSERT INTO t VALUES ('a')"):
@@ -587,7 +587,7 @@ def test_a_writer_of_mysql_that_does_not_end_is_named(
 def test_with_lookback_a_writer_of_mysql_holds_the_watermark(
     tmp_path: Path, mysql: Mysql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE", 0.3)
+    monkeypatch.setattr(open_transactions, "PATIENCE", 0.3)
     mysql.run("CREATE TABLE t (id int PRIMARY KEY)")
     back = {"incremental": {"column": "id", "lookback": 1}}
     flow = Flow(tmp_path, mysql.settings(), "id", **MERGE, **back)

@@ -25,9 +25,9 @@ from servers import Mysql
 from test_maria_reading import home_of
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Source, StoreConfig
-from hygge.connectors.mysql import reading, splitting
-from hygge.connectors.mysql.connecting import session
-from hygge.connectors.mysql.ranges import Piece, edges
+from hygge.connectors.mysql import shared_snapshot, source
+from hygge.connectors.mysql.connections import session
+from hygge.connectors.mysql.key_ranges import Piece, edges
 from hygge.connectors.sql.pool import close_all
 from hygge.engine.coordinator import Stop, run
 from hygge.engine.plan import Move, Plan
@@ -41,7 +41,7 @@ ROWS = 20_000
 
 @pytest.fixture(autouse=True)
 def small_splits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_SPLIT_BYTES", 2**16)
+    monkeypatch.setattr(source, "_SPLIT_BYTES", 2**16)
 
 
 @pytest.fixture(autouse=True)
@@ -562,7 +562,7 @@ def hold_and(server: Mysql, number: int) -> int:
                 os.write(told, b"!")
                 os.kill(os.getpid(), number)
 
-            splitting._begin_at_once = stop
+            shared_snapshot._begin_at_once = stop
             read(home_of(server), 3)
         finally:
             os._exit(1)
@@ -590,7 +590,7 @@ def test_a_lock_that_was_lost_meanwhile_is_none(
     mysql: Mysql, told: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(mysql)
-    real = splitting._begin_at_once
+    real = shared_snapshot._begin_at_once
 
     def begin(connections: Any) -> None:  # noqa: ANN401
         locking = mysql.run(
@@ -600,7 +600,7 @@ def test_a_lock_that_was_lost_meanwhile_is_none(
         mysql.run(f"KILL {locking[0][0]}")
         real(connections)
 
-    monkeypatch.setattr(splitting, "_begin_at_once", begin)
+    monkeypatch.setattr(shared_snapshot, "_begin_at_once", begin)
     (table,) = read(home_of(mysql), 3)
     assert table.num_rows == ROWS
     (said,) = told()

@@ -17,7 +17,8 @@ from proxies import once, proxy
 from servers import Mysql
 
 from hygge.connector import Commit, Mode, ProjectContext, Split, Store, StoreConfig, WriteRequest
-from hygge.connectors.mysql import outcome, writing
+from hygge.connectors.mysql import commit_outcome
+from hygge.connectors.mysql import target as mysql_target
 from hygge.errors import CommitUnknownError, StoreError
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
 from hygge.testing.moving import accepted, next_commit, write, write_request
@@ -394,7 +395,7 @@ def test_half_a_rename_is_taken_back(mysql: Mysql) -> None:
     write(store, [plain_table(5)], write_request(Mode.APPEND))
     request = write_request()
     with store.open(request) as target:
-        assert isinstance(target, writing.MariaTarget)
+        assert isinstance(target, mysql_target.MysqlTarget)
         old = target.staging.name.replace("_stg_", "_old_")
         part = target.stage(plain_table(9).to_reader(), Split(0, "all"))
         commit = next_commit(target, request, [part], plain_table(9).schema)
@@ -497,7 +498,7 @@ def test_a_commit_that_never_arrived_is_known_to_be_nobodys(mysql: Mysql, mode: 
 def test_a_commit_that_nobody_can_ask_for_is_unknown(
     mysql: Mysql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcome, "_OUTCOME_SECONDS", 0.5)
+    monkeypatch.setattr(commit_outcome, "_OUTCOME_SECONDS", 0.5)
     request = write_request(Mode.APPEND)
     with proxy(*address(mysql)) as wire:
         store = store_of(mysql, host="127.0.0.1", port=wire.port, ssl="disable", connect_timeout=2)
@@ -515,7 +516,7 @@ def test_a_commit_that_nobody_can_ask_for_is_unknown(
 def test_two_runs_that_see_no_lock_cannot_both_append(
     mysql: Mysql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing.MariaTarget, "_take_lock", lambda self: None)
+    monkeypatch.setattr(mysql_target.MysqlTarget, "_take_lock", lambda self: None)
     store = store_of(mysql)
     write(store, [plain_table(0)], write_request(Mode.APPEND))
     one, two = write_request(Mode.APPEND), write_request(Mode.APPEND)

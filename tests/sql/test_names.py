@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hygge.connectors.sql.names import TableName, matching, nearest, quote, readings
+from hygge.connectors.sql.table_names import TableName, matching, nearest, quote, readings
 
 TABLES = [TableName("public", "users"), TableName("sales", "orders"), TableName("sales", "users")]
 

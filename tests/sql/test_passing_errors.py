@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from hygge.connectors.mssql.faults import is_passing as mssql_passes
-from hygge.connectors.odbc.asking import DriverError
+from hygge.connectors.odbc.driver import DriverError
 from hygge.connectors.odbc.faults import is_passing as odbc_passes
 from hygge.connectors.postgres.faults import fault, is_full, is_passing
 from hygge.errors import HomeError

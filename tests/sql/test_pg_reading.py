@@ -14,7 +14,7 @@ from proxies import proxy
 from servers import Postgres
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
-from hygge.connectors.postgres import reading
+from hygge.connectors.postgres import source
 from hygge.errors import HomeError
 from hygge.testing.homes import read_entity, read_split
 
@@ -221,7 +221,7 @@ def fill(postgres: Postgres) -> None:
 
 @pytest.fixture
 def small_splits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_SPLIT_BYTES", 64 * 1024)
+    monkeypatch.setattr(source, "_SPLIT_BYTES", 64 * 1024)
 
 
 @pytest.mark.usefixtures("small_splits")

@@ -24,7 +24,7 @@ from hygge.connector import (
     StoreConfig,
     WriteRequest,
 )
-from hygge.connectors.postgres import writing
+from hygge.connectors.postgres import target as postgres_target
 from hygge.errors import CommitUnknownError, StoreError
 from hygge.testing.cases import plain_table
 from hygge.testing.moving import accepted, next_commit, write, write_request
@@ -322,7 +322,7 @@ def test_a_commit_that_never_arrived_is_known_to_be_nobodys(postgres: Postgres) 
 def test_a_commit_that_nobody_can_ask_for_is_unknown(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "_OUTCOME_SECONDS", 0.5)
+    monkeypatch.setattr(postgres_target, "_OUTCOME_SECONDS", 0.5)
     request = write_request(Mode.APPEND)
     with proxy(*postgres.address) as wire:
         store = through(postgres, wire.port, connect_timeout=2)
@@ -341,7 +341,7 @@ def test_a_commit_that_nobody_can_ask_for_is_unknown(
 def test_two_runs_that_see_no_lock_cannot_both_commit(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing.PgTarget, "_take_lock", lambda self: None)
+    monkeypatch.setattr(postgres_target.PostgresTarget, "_take_lock", lambda self: None)
     store = store_of(postgres)
     one, two = write_request(Mode.APPEND), write_request(Mode.APPEND)
     with store.open(one) as first, store.open(two) as second:

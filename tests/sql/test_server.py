@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from hygge.connector import HomeConfig
-from hygge.connectors.sql.server import Endpoint, ServerSettings
+from hygge.connectors.sql.server_config import Endpoint, ServerSettings
 
 CANARY = "S3cr3t+/=é"
 

@@ -18,7 +18,7 @@ from servers import Mysql, Postgres
 from tsql import Notebook, assert_tsql
 
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, Span
-from hygge.connectors.mssql.window import condition as tds_condition
+from hygge.connectors.mssql.range_condition import condition as tds_condition
 
 Settings = dict[str, Any]
 

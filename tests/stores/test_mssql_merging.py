@@ -29,11 +29,11 @@ from hygge.connector import (
     StoreConfig,
     WriteRequest,
 )
-from hygge.connectors.mssql import comparing
-from hygge.connectors.mssql.comparing import Held
-from hygge.connectors.mssql.connecting import Rows
+from hygge.connectors.mssql import comparison
+from hygge.connectors.mssql.comparison import Held
+from hygge.connectors.mssql.connections import Rows
 from hygge.connectors.mssql.merging import _parameter
-from hygge.connectors.mssql.writing import TdsTarget
+from hygge.connectors.mssql.target import MssqlTarget
 from hygge.errors import StoreError
 from hygge.testing import StoreSuite
 from hygge.testing.merging import MergeCases, merging, rows_of, things
@@ -242,14 +242,14 @@ def test_a_key_of_every_type_with_signs_in_its_name(
 def test_values_of_every_type_are_compared_in_tsql(kind: str) -> None:
     field = pa.field("a]b", EVERY[kind][0])
     column = "[a]]b]"
-    whole = f"SELECT {comparing.key(field, column)}, min({comparing.content(field, column)}) "
-    assert_tsql(f"{whole} FROM t GROUP BY {comparing.apart(field, column)}")
+    whole = f"SELECT {comparison.key(field, column)}, min({comparison.content(field, column)}) "
+    assert_tsql(f"{whole} FROM t GROUP BY {comparison.apart(field, column)}")
     assert_tsql(
-        f"SELECT {comparing.shown(field, column)} FROM t ORDER BY "
-        f"{comparing.ordered(field, column)} DESC"
+        f"SELECT {comparison.shown(field, column)} FROM t ORDER BY "
+        f"{comparison.ordered(field, column)} DESC"
     )
-    assert_tsql(f"SELECT 1 FROM t JOIN s ON {comparing.same(field, None)}")
-    assert_tsql(f"SELECT 1 FROM t WHERE {comparing.in_range(field, column)} < ?")
+    assert_tsql(f"SELECT 1 FROM t JOIN s ON {comparison.same(field, None)}")
+    assert_tsql(f"SELECT 1 FROM t WHERE {comparison.in_range(field, column)} < ?")
 
 
 HELD = [
@@ -275,7 +275,7 @@ def test_a_column_of_another_type_is_compared_by_its_index_and_exactly(
     kind: pa.DataType, column: Held
 ) -> None:
     field = pa.field("k", kind)
-    on = comparing.same(field, column)
+    on = comparison.same(field, column)
     assert_tsql(f"SELECT 1 FROM t JOIN s ON {on}")
     is_sought = column.type not in ("text", "xml", "geography", "hierarchyid")
     cast = f"t.[k] = TRY_CAST(s.[k]{' COLLATE Latin1_General_CI_AS' if column.collation else ''}"
@@ -283,17 +283,17 @@ def test_a_column_of_another_type_is_compared_by_its_index_and_exactly(
     assert ("COLLATE Latin1_General_100_BIN2" in on) is (kind == pa.string())
     has_length = kind in (pa.string(), pa.binary()) and column.base != "char"
     assert ("DATALENGTH" in on) is has_length
-    change = comparing.changes(field, column)
+    change = comparison.changes(field, column)
     assert (change is None) is (column.type in ("xml", "geography", "hierarchyid"))
     assert_tsql(f"SELECT 1 FROM s WHERE {change or '1 = 1'}")
 
 
 def test_a_time_is_compared_as_it_is_read() -> None:
     field = pa.field("k", pa.timestamp("us"))
-    assert comparing.same(field, Held("datetime")) == (
+    assert comparison.same(field, Held("datetime")) == (
         "t.[k] = TRY_CAST(s.[k] AS datetime) AND CAST(t.[k] AS datetime2(3)) = s.[k]"
     )
-    assert comparing.same(field, None) == "t.[k] = s.[k]"
+    assert comparison.same(field, None) == "t.[k] = s.[k]"
 
 
 # Tables of others
@@ -327,7 +327,7 @@ def test_a_value_that_the_table_would_change_is_refused(
 def test_a_time_that_the_table_would_round_is_refused(server: StandIn, store: Store) -> None:
     server.db.execute("CREATE TABLE things (id bigint, at datetime)")
     schema = pa.schema([pa.field("id", pa.int64(), nullable=False), ("at", pa.timestamp("us"))])
-    change = comparing.changes(schema.field("at"), Held("datetime"))
+    change = comparison.changes(schema.field("at"), Held("datetime"))
     assert change == (
         "[at] IS NOT NULL AND (TRY_CAST([at] AS datetime) IS NULL OR NOT "
         "(CAST(TRY_CAST([at] AS datetime) AS datetime2(3)) = [at]))"
@@ -512,7 +512,7 @@ def test_a_range_of_bytes_is_refused(server: StandIn, store: Store) -> None:
 
 def undo(target: object) -> Commit:
     """Take the newest commit back, as `hygge undo` does."""
-    assert isinstance(target, TdsTarget)
+    assert isinstance(target, MssqlTarget)
     back, last = target.previous(), target.last_commit()
     assert back is not None
     assert last is not None

@@ -13,12 +13,13 @@ from servers import needs_driver
 from tsql import Notebook, assert_tsql
 
 from hygge.connector import Mode, ProjectContext, StoreConfig, WriteRequest
-from hygge.connectors.mssql import catalog, types, writing
-from hygge.connectors.mssql.config import TdsSettings
-from hygge.connectors.mssql.connecting import Rows
-from hygge.connectors.mssql.staging import Meter
-from hygge.connectors.mssql.writing import TdsTarget
-from hygge.connectors.sql.names import TableName
+from hygge.connectors.mssql import catalog, types
+from hygge.connectors.mssql import target as mssql_target
+from hygge.connectors.mssql.config import MssqlSettings
+from hygge.connectors.mssql.connections import Rows
+from hygge.connectors.mssql.staging import BulkCopyBatches
+from hygge.connectors.mssql.target import MssqlTarget
+from hygge.connectors.sql.table_names import TableName
 from hygge.errors import StoreError
 from hygge.testing.cases import CASES, case_table, plain_table
 from hygge.testing.moving import next_commit, write_request
@@ -89,13 +90,13 @@ def target(
     *,
     request: WriteRequest | None = None,
     **settings: Any,  # noqa: ANN401
-) -> tuple[TdsTarget, Notebook]:
+) -> tuple[MssqlTarget, Notebook]:
     """Return a target whose statements go into a notebook."""
     own = answers or {}
     notebook = Notebook({**own, **ANSWERS, **own})
     config = StoreConfig.create({**NOWHERE, **settings})
-    assert isinstance(config, TdsSettings)
-    made = TdsTarget(
+    assert isinstance(config, MssqlSettings)
+    made = MssqlTarget(
         config,
         request or write_request(),
         cast(Rows, notebook),
@@ -125,7 +126,7 @@ def test_values_of_every_type_reach_bulk_copy_as_they_are(case: str) -> None:
     made, _ = target()
     table = case_table(case)
     fitted = table.cast(made.accept(table.schema))
-    meter = Meter(fitted.to_reader(max_chunksize=2), 7)
+    meter = BulkCopyBatches(fitted.to_reader(max_chunksize=2), 7)
     if case in ("time(ns)", "timestamp(ns)", "timestamp(ns,UTC)"):
         with pytest.raises(UnfitError, match="'value' holds times finer than 100 nanoseconds"):
             list(meter.batches())
@@ -266,7 +267,7 @@ def test_rows_that_hygge_did_not_write_are_seen() -> None:
     assert_tsql(notebook.statements[-1])
 
 
-@pytest.mark.parametrize("sql", [writing.LOCK, writing.HOLDER])
+@pytest.mark.parametrize("sql", [mssql_target.LOCK, mssql_target.HOLDER])
 def test_what_a_store_asks_is_tsql(sql: str) -> None:
     assert_tsql(sql)
 

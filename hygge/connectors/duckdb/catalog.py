@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hygge.connectors.sql.names import TableName
+from hygge.connectors.sql.table_names import TableName
 
 if TYPE_CHECKING:
     from hygge.connectors.sql.chain import Run

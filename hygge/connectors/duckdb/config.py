@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import Ability, Home, HomeConfig, ProjectContext, Store, StoreConfig
-from hygge.connectors.sql.embedded import FileSettings, check_file
-from hygge.connectors.sql.names import readings, refuse_table
-from hygge.connectors.sql.replacing import Replacing
+from hygge.connectors.sql.file_database import FileSettings, check_file
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import readings, refuse_table
 from hygge.errors import HyggeError
 from hygge.settings.move import Bytes
 from hygge.values.model import Mode
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hygge.connectors.duckdb.faults import Rows
 
 
-class DuckSettings(FileSettings):
+class DuckdbSettings(FileSettings):
     """What homes and stores of DuckDB say alike."""
 
     aliases: ClassVar = ("duck", "duck_db", "motherduck")
@@ -44,7 +44,7 @@ class DuckSettings(FileSettings):
             yield Rows(cursor, side, what)
 
 
-class DuckdbHomeConfig(DuckSettings, HomeConfig, type="duckdb"):
+class DuckdbHomeConfig(DuckdbSettings, HomeConfig, type="duckdb"):
     """Reads tables, views and queries of a DuckDB file."""
 
     can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE, Ability.SNAPSHOT})
@@ -71,7 +71,7 @@ class DuckdbHomeConfig(DuckSettings, HomeConfig, type="duckdb"):
         return self.tables(context, name)
 
 
-class DuckdbStoreConfig(DuckSettings, StoreConfig, type="duckdb"):
+class DuckdbStoreConfig(DuckdbSettings, StoreConfig, type="duckdb"):
     """Writes tables of a DuckDB file, each published in one transaction."""
 
     extra: ClassVar = "duckdb"
@@ -79,7 +79,7 @@ class DuckdbStoreConfig(DuckSettings, StoreConfig, type="duckdb"):
     answers_sql: ClassVar = True
     drivers: ClassVar = ("duckdb",)
 
-    replace: Replacing = "auto"
+    replace: ReplaceMethod = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
     that indexes, defaults and keys stay; `auto` swaps where nothing would be lost."""
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 
 from hygge.connector import EntityFacts, Finding, Home, ProjectContext, ReadRequest, Source
 from hygge.connectors.duckdb import catalog
-from hygge.connectors.duckdb.config import DuckSettings
-from hygge.connectors.duckdb.examining import examine_file
+from hygge.connectors.duckdb.config import DuckdbSettings
+from hygge.connectors.duckdb.doctor import examine_file
 from hygge.connectors.duckdb.faults import Rows, is_passing
-from hygge.connectors.duckdb.reading import DuckSource
-from hygge.connectors.sql.names import matching, nearest, readings
+from hygge.connectors.duckdb.source import DuckdbSource
+from hygge.connectors.sql.table_names import matching, nearest, readings
 from hygge.errors import HomeError
 
 
 @dataclass(frozen=True, slots=True)
-class _Instant:
+class _SharedSnapshot:
     """One transaction that several entities are read from, one after the other."""
 
     run: Rows
@@ -28,7 +28,7 @@ class _Instant:
 class DuckdbHome(Home):
     """A DuckDB file."""
 
-    def __init__(self, config: DuckSettings, context: ProjectContext) -> None:
+    def __init__(self, config: DuckdbSettings, context: ProjectContext) -> None:
         self._config = config
         self._context = context
         self.file = config.file(context)
@@ -60,7 +60,7 @@ class DuckdbHome(Home):
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
         """Begin a transaction, or wait for a turn at the one that the flow holds."""
-        if isinstance(request.snapshot, _Instant):
+        if isinstance(request.snapshot, _SharedSnapshot):
             with request.snapshot.turn:
                 yield self._source(request, request.snapshot.run)
             return
@@ -74,14 +74,14 @@ class DuckdbHome(Home):
         with self._connected() as run:
             run("BEGIN TRANSACTION READ ONLY")
             catalog.tables(run)
-            yield _Instant(run)
+            yield _SharedSnapshot(run)
 
     def is_transient(self, error: BaseException) -> bool:
         """Return true where another process had the file."""
         return is_passing(error)
 
-    def _source(self, request: ReadRequest, run: Rows) -> DuckSource:
-        source = DuckSource(request, run)
+    def _source(self, request: ReadRequest, run: Rows) -> DuckdbSource:
+        source = DuckdbSource(request, run)
         if request.query is not None:
             return source.over_query(request.query)
         return source.over_table(self._find(run, request.entity))
@@ -110,7 +110,7 @@ def _facts(run: Rows, name: str, table: catalog.Table) -> EntityFacts:
     """Return what can be told of a table; a view over tables that are gone has no columns."""
     import pyarrow as pa
 
-    source = DuckSource(ReadRequest(name), run)
+    source = DuckdbSource(ReadRequest(name), run)
     try:
         source.over_table(table)
     except HomeError:

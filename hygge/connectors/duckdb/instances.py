@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hygge.connectors.duckdb.faults import fault
-from hygge.connectors.sql.embedded import busy
+from hygge.connectors.sql.file_database import busy
 from hygge.errors import HomeError, HyggeError, StoreError
 from hygge.runtime.processes import described
 

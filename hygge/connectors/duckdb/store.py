@@ -7,15 +7,15 @@ from contextlib import contextmanager
 
 from hygge.connector import Finding, Inspection, ProjectContext, Store, Target, WriteRequest
 from hygge.connectors.duckdb import catalog
-from hygge.connectors.duckdb.config import DuckSettings
-from hygge.connectors.duckdb.examining import examine_file
+from hygge.connectors.duckdb.config import DuckdbSettings
+from hygge.connectors.duckdb.doctor import examine_file
 from hygge.connectors.duckdb.faults import Rows, is_passing
 from hygge.connectors.duckdb.instances import in_memory, place
-from hygge.connectors.duckdb.writing import DuckTarget
+from hygge.connectors.duckdb.target import DuckdbTarget
 from hygge.connectors.sql import chain
-from hygge.connectors.sql.embedded import check_writable, make_folder
-from hygge.connectors.sql.names import TableName, quote, readings
-from hygge.connectors.sql.replacing import Replacing
+from hygge.connectors.sql.file_database import check_writable, make_folder
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import TableName, quote, readings
 from hygge.errors import StoreError
 from hygge.values.model import Commit
 
@@ -23,10 +23,12 @@ from hygge.values.model import Commit
 class DuckdbStore(Store):
     """A DuckDB file; made when it is not there."""
 
-    def __init__(self, config: DuckSettings, context: ProjectContext, replacing: Replacing) -> None:
+    def __init__(
+        self, config: DuckdbSettings, context: ProjectContext, replacing: ReplaceMethod
+    ) -> None:
         self._config = config
         self._context = context
-        self._replacing: Replacing = replacing
+        self._replacing: ReplaceMethod = replacing
         self.file = config.file(context)
 
     def check(self) -> None:
@@ -68,8 +70,8 @@ class DuckdbStore(Store):
             target.inspect(last)
             yield target
 
-    def _target(self, request: WriteRequest, run: Rows, name: TableName) -> DuckTarget:
-        return DuckTarget(request, run, file=self.file, place=name, replacing=self._replacing)
+    def _target(self, request: WriteRequest, run: Rows, name: TableName) -> DuckdbTarget:
+        return DuckdbTarget(request, run, file=self.file, place=name, replacing=self._replacing)
 
     @contextmanager
     def _looked_at(self, what: str) -> Iterator[Rows]:

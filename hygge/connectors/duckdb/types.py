@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hygge.connectors.sql.names import quote
+from hygge.connectors.sql.table_names import quote
 from hygge.types.names import NATIVE_TYPE
 from hygge.types.ordering import Order, marks
 from hygge.types.unfit import UnfitError
@@ -37,7 +37,7 @@ _NESTED = ("list", "array", "struct", "map")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ColumnReading:
     """How a column is read."""
 
     name: str
@@ -51,15 +51,15 @@ class Reading:
     """How the values are compared, where they are texts of another type."""
 
 
-def reading_of(name: str, kind: Type, *, nullable: bool, as_text: bool) -> Reading:
+def reading_of(name: str, kind: Type, *, nullable: bool, as_text: bool) -> ColumnReading:
     """Return how a column is read; with `as_text` as text, whatever it is."""
     quoted = quote(name)
     order = Order.EQUAL if str(kind) == "JSON" else _ORDERS.get(kind.id, Order.UNKNOWN)
     if as_text and str(kind) != "VARCHAR":
-        return Reading(name, f"CAST({quoted} AS VARCHAR)", nullable, order=order)
+        return ColumnReading(name, f"CAST({quoted} AS VARCHAR)", nullable, order=order)
     if kind.id == "uuid":
         hexadecimal = f"replace(CAST({quoted} AS VARCHAR), '-', '')"
-        return Reading(name, f"unhex({hexadecimal})", nullable, is_uuid=True)
+        return ColumnReading(name, f"unhex({hexadecimal})", nullable, is_uuid=True)
     if kind.id in _WIDE:
         edge = "9" * 38
         low = f" OR {quoted} < -{edge}" if kind.id == "hugeint" else ""
@@ -68,11 +68,11 @@ def reading_of(name: str, kind: Type, *, nullable: bool, as_text: bool) -> Readi
             f"CASE WHEN {quoted} > {edge}{low} THEN error('{problem}') "
             f"ELSE CAST({quoted} AS DECIMAL(38,0)) END"
         )
-        return Reading(name, sql, nullable)
+        return ColumnReading(name, sql, nullable)
     if str(kind) == "JSON" or _holds_odd(kind):
         sql = f"CAST({quoted} AS VARCHAR)"
-        return Reading(name, sql, nullable, str(kind), order=order)
-    return Reading(name, quoted, nullable)
+        return ColumnReading(name, sql, nullable, str(kind), order=order)
+    return ColumnReading(name, quoted, nullable)
 
 
 def _holds_odd(kind: Type) -> bool:
@@ -94,7 +94,7 @@ def native_type(field: pa.Field) -> str | None:
     return text.removeprefix(VENDOR) if is_text and text.startswith(VENDOR) else None
 
 
-def field_of(reading: Reading, field: pa.Field) -> pa.Field:
+def field_of(reading: ColumnReading, field: pa.Field) -> pa.Field:
     """Return the field that batches of a reading are given, for what DuckDB brings."""
     import pyarrow as pa
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hygge.connectors.sql.names import TableName, quote
+from hygge.connectors.sql.table_names import TableName, quote
 
 if TYPE_CHECKING:
     from hygge.connectors.sql.chain import Run

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from hygge.connector import Ability, Home, ProjectContext, Store
-from hygge.connectors.mssql.names import refuse_name
-from hygge.connectors.sql.names import readings, refuse_table
-from hygge.connectors.sql.replacing import Replacing
-from hygge.connectors.sql.server import ServerHomeConfig, ServerSettings, ServerStoreConfig
-from hygge.connectors.sql.silence import KEEPALIVE_IDLE, KEEPALIVE_INTERVAL
+from hygge.connectors.sql.read_timeout import KEEPALIVE_IDLE, KEEPALIVE_INTERVAL
+from hygge.connectors.sql.server_config import ServerHomeConfig, ServerSettings, ServerStoreConfig
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import readings, refuse_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +19,17 @@ if TYPE_CHECKING:
 _BRACED = frozenset("[]{}(),;?*=!@ ")
 
 
-class TdsSettings(ServerSettings):
+_LONGEST_NAME = 128
+
+
+def refuse_name(name: str) -> str | None:
+    """Return what is wrong with the name of a table or column; None when nothing is."""
+    if len(name.encode("utf-16-le")) > 2 * _LONGEST_NAME:
+        return f"it is longer than the {_LONGEST_NAME} characters that a name may have"
+    return None
+
+
+class MssqlSettings(ServerSettings):
     """What homes and stores of SQL Server say alike."""
 
     default_port: ClassVar = 1433
@@ -81,7 +90,7 @@ def braced(value: str) -> str:
     return "{" + value.replace("}", "}}") + "}" if _BRACED & set(value) or not value else value
 
 
-class MssqlHomeConfig(TdsSettings, ServerHomeConfig, type="mssql"):
+class MssqlHomeConfig(MssqlSettings, ServerHomeConfig, type="mssql"):
     """Not yet tested against a server: reads tables, views and queries of SQL Server.
 
     It was built without one: its SQL is checked by a grammar, its types case by case, and what it
@@ -116,7 +125,7 @@ class MssqlHomeConfig(TdsSettings, ServerHomeConfig, type="mssql"):
         return MssqlHome(self)
 
 
-class MssqlStoreConfig(TdsSettings, ServerStoreConfig, type="mssql"):
+class MssqlStoreConfig(MssqlSettings, ServerStoreConfig, type="mssql"):
     """Not yet tested against a server: writes tables of SQL Server by bulk copy.
 
     It was built without one: its SQL is checked by a grammar, its types case by case, and what it
@@ -137,7 +146,7 @@ class MssqlStoreConfig(TdsSettings, ServerStoreConfig, type="mssql"):
     extra: ClassVar = "mssql"
     schemes: ClassVar = ("mssql", "sqlserver")
 
-    replace: Replacing = "auto"
+    replace: ReplaceMethod = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
     that grants, views and indexes stay; `auto` swaps where nothing would be lost."""
 

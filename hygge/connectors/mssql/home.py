@@ -7,19 +7,19 @@ from contextlib import contextmanager
 
 from hygge.connector import Finding, ReadRequest, Source
 from hygge.connectors.mssql import catalog
-from hygge.connectors.mssql.config import TdsSettings
-from hygge.connectors.mssql.connecting import Rows, TdsServer
-from hygge.connectors.mssql.examining import examine_server
-from hygge.connectors.mssql.source import TdsSource
-from hygge.connectors.sql.names import TableName
-from hygge.connectors.sql.serving import ServerHome
+from hygge.connectors.mssql.config import MssqlSettings
+from hygge.connectors.mssql.connections import MssqlServer, Rows
+from hygge.connectors.mssql.doctor import examine_server
+from hygge.connectors.mssql.source import MssqlSource
+from hygge.connectors.sql.server import ServerHome
+from hygge.connectors.sql.table_names import TableName
 
 
-class MssqlHome(ServerHome[TdsSettings, Rows, TableName]):
+class MssqlHome(ServerHome[MssqlSettings, Rows, TableName]):
     """A database of SQL Server."""
 
-    def __init__(self, settings: TdsSettings) -> None:
-        super().__init__(TdsServer(settings))
+    def __init__(self, settings: MssqlSettings) -> None:
+        super().__init__(MssqlServer(settings))
 
     def findings(self, run: Rows) -> Iterator[Finding]:
         """Yield what the server says of itself, and whether it can be read as of one instant."""
@@ -46,7 +46,7 @@ class MssqlHome(ServerHome[TdsSettings, Rows, TableName]):
     def open(self, request: ReadRequest) -> Iterator[Source]:
         """Find the table, and what its columns are."""
         with self.asked(f"cannot read {request.entity}", rights=2) as run:
-            source = TdsSource(self.settings, request, run, is_versioned=_is_versioned(run))
+            source = MssqlSource(self.settings, request, run, is_versioned=_is_versioned(run))
             if request.query is not None:
                 yield source.over_query(request.query)
             else:

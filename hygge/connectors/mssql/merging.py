@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hygge.connectors.mssql import catalog, comparing, types
+from hygge.connectors.mssql import catalog, comparison, types
 from hygge.connectors.mssql.catalog import Column, bracketed
-from hygge.connectors.mssql.comparing import Held
-from hygge.connectors.mssql.connecting import ROLLBACK
-from hygge.connectors.sql import literals
+from hygge.connectors.mssql.comparison import Held
+from hygge.connectors.mssql.connections import ROLLBACK
+from hygge.connectors.sql import range_condition
 from hygge.connectors.sql.merging import MergingTarget
 from hygge.errors import StoreError
 from hygge.values.model import Commit, Mode, Part
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class TdsMerging(MergingTarget):
+class MssqlMerging(MergingTarget):
     """What a table of SQL Server does in a way of its own when rows are merged."""
 
     holds_nan: ClassVar = False
@@ -51,30 +51,30 @@ class TdsMerging(MergingTarget):
 
     def apart(self, names: Iterable[str], of: str = "") -> str:
         """Return columns as GROUP BY and PARTITION BY tell their values apart exactly."""
-        return ", ".join(comparing.apart(self._field(n), f"{of}{bracketed(n)}") for n in names)
+        return ", ".join(comparison.apart(self._field(n), f"{of}{bracketed(n)}") for n in names)
 
     def listed(self, names: Iterable[str], of: str = "") -> str:
         """Return columns as SELECT has them beside `GROUP BY apart(…)`."""
-        return ", ".join(comparing.key(self._field(n), f"{of}{bracketed(n)}") for n in names)
+        return ", ".join(comparison.key(self._field(n), f"{of}{bracketed(n)}") for n in names)
 
     def content(self, field: pa.Field, column: str) -> str:
         """Return what `min` takes of a column, another value for each value of the column."""
-        return comparing.content(field, column)
+        return comparison.content(field, column)
 
     def ordered(self, field: pa.Field, column: str) -> str:
         """Return a column as it is ordered, texts by their characters alone."""
-        return comparing.ordered(field, column)
+        return comparison.ordered(field, column)
 
     def same(self, field: pa.Field) -> str:
         """Return the condition of one key, compared exactly and as the table's own indexes do."""
-        return comparing.same(field, self.held(field))
+        return comparison.same(field, self.held(field))
 
     def ranged(self, field: pa.Field) -> str:
         """Return a column of the table as a range sees it: as a home reads it, texts by bytes."""
         held = self.held(field) or Held(self.sql_type(field))
         column = f"t.{bracketed(field.name)}"
         read = types.any_reading_of(Column(field.name, held.type, True), column).sql
-        return comparing.in_range(field, read)
+        return comparison.in_range(field, read)
 
     def told(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
         """Return SQL of a column's type for parameter `number`, and the parameter of a value."""
@@ -87,7 +87,7 @@ class TdsMerging(MergingTarget):
                 hint="take a column of numbers, days, times or texts",
             )
         typed = f"CAST(? AS {self.sql_type(field)})"
-        return comparing.in_range(field, typed), _parameter(value, field.type)
+        return comparison.in_range(field, typed), _parameter(value, field.type)
 
     def held(self, field: pa.Field) -> Held | None:
         """Return what a column of the table is that stays as it is; None for any other."""
@@ -143,10 +143,10 @@ class TdsMerging(MergingTarget):
         Such as a letter that the code page of a `varchar` lacks, or microseconds in a `datetime`.
         """
         held = self.held(field)
-        condition = None if held is None else comparing.changes(field, held)
+        condition = None if held is None else comparison.changes(field, held)
         if held is None or condition is None:
             return
-        shown = comparing.shown(field, bracketed(field.name))
+        shown = comparison.shown(field, bracketed(field.name))
         found = self.first(shown, f"{self.staged_rows()} WHERE {condition}")
         if found:
             raise StoreError(
@@ -185,8 +185,8 @@ def _moment(value: pa.Scalar, kind: pa.DataType) -> str:
 
     zone = "" if kind.tz is None else " +00:00"
     if value.type.unit != "ns":
-        return f"{literals.moment(value) or value}{zone}"
+        return f"{range_condition.moment(value) or value}{zone}"
     nanos = value.cast(pa.int64()).as_py()
     ticks = -(-nanos // 100)
     micros = pa.scalar(ticks // 10, pa.timestamp("us", value.type.tz))
-    return f"{literals.moment(micros) or micros}{ticks % 10}{zone}"
+    return f"{range_condition.moment(micros) or micros}{ticks % 10}{zone}"

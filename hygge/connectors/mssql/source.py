@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from hygge.connector import ReadRequest, Source
 from hygge.connectors.mssql import catalog
 from hygge.connectors.mssql.catalog import bracketed, quoted
-from hygge.connectors.mssql.config import TdsSettings
-from hygge.connectors.mssql.connecting import Rows, connected
+from hygge.connectors.mssql.config import MssqlSettings
+from hygge.connectors.mssql.connections import Rows, connected
 from hygge.connectors.mssql.faults import drivers_errors, fault
+from hygge.connectors.mssql.range_condition import condition
 from hygge.connectors.mssql.types import reading_of
-from hygge.connectors.mssql.window import condition
-from hygge.connectors.sql.literals import where
-from hygge.connectors.sql.names import TableName
-from hygge.connectors.sql.reading import Reading, UnsafeError, convert, select
+from hygge.connectors.sql.column_reading import ColumnReading, UnsafeError, convert, select
+from hygge.connectors.sql.range_condition import where
+from hygge.connectors.sql.table_names import TableName
 from hygge.errors import HomeError
 from hygge.types.unfit import repeated
 from hygge.values.model import Span, Split
@@ -32,11 +32,11 @@ _LONG_WIDTH = 1024
 _MOST_ROWS = 65_536
 
 
-class TdsSource(Source):
+class MssqlSource(Source):
     """Rows that one SELECT brings, as of its begin where the database keeps versions."""
 
     def __init__(
-        self, settings: TdsSettings, request: ReadRequest, run: Rows, *, is_versioned: bool
+        self, settings: MssqlSettings, request: ReadRequest, run: Rows, *, is_versioned: bool
     ) -> None:
         self._settings = settings
         self._request = request
@@ -46,13 +46,13 @@ class TdsSource(Source):
         self._within: str | None = None
         self._types: dict[str, str] = {}
 
-    def over_table(self, table: TableName) -> TdsSource:
+    def over_table(self, table: TableName) -> MssqlSource:
         """Read a table or view."""
         self._from = quoted(table)
         self.primary_key = tuple(str(name) for (name,) in self._run(catalog.KEY, (self._from,)))
         return self._with(catalog.columns(self._run, table))
 
-    def over_query(self, query: str) -> TdsSource:
+    def over_query(self, query: str) -> MssqlSource:
         """Read what a query selects."""
         self._from = f"(\n{query.strip().rstrip(';')}\n) AS q"
         columns, refused = catalog.described(self._run, f"SELECT * FROM {self._from}")
@@ -60,7 +60,7 @@ class TdsSource(Source):
             raise HomeError(f"the query of {self._request.entity} is refused: {refused}")
         return self._with(columns)
 
-    def _with(self, columns: Sequence[catalog.Column]) -> TdsSource:
+    def _with(self, columns: Sequence[catalog.Column]) -> MssqlSource:
         names = [column.name for column in columns]
         twice = repeated(names)
         if twice or not all(names) or not names:
@@ -83,7 +83,7 @@ class TdsSource(Source):
         self._take(found)
         return self
 
-    def _take(self, readings: Sequence[Reading]) -> None:
+    def _take(self, readings: Sequence[ColumnReading]) -> None:
         import pyarrow as pa
 
         self._readings = list(readings)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from hygge.connectors.mssql import types
 from hygge.connectors.mssql.catalog import bracketed
-from hygge.connectors.mssql.config import TdsSettings
-from hygge.connectors.mssql.connecting import Rows
+from hygge.connectors.mssql.config import MssqlSettings
+from hygge.connectors.mssql.connections import Rows
 from hygge.connectors.mssql.faults import drivers_errors, fault
-from hygge.connectors.sql.names import TableName
 from hygge.connectors.sql.pool import Reserved
+from hygge.connectors.sql.table_names import TableName
 from hygge.errors import StoreError
 from hygge.types.unfit import UnfitError
 from hygge.values.model import Part, Split
@@ -30,7 +30,7 @@ SPLIT = "_hygge_split"
 class Staging:
     """The staging table of one target; several threads may fill it at once."""
 
-    def __init__(self, settings: TdsSettings, run: Rows, place: TableName, table: str) -> None:
+    def __init__(self, settings: MssqlSettings, run: Rows, place: TableName, table: str) -> None:
         self._run = run
         self._what = f"cannot write {place.shown()}"
         self._table = table
@@ -43,7 +43,7 @@ class Staging:
         Bulk copy commits as it goes: what an earlier staging of the split left is taken away first.
         """
         number = f"{bracketed(SPLIT)} = {split.number}"
-        meter = Meter(batches, split.number)
+        meter = BulkCopyBatches(batches, split.number)
         with self._reserved.right():
             if split.number in self._begun:
                 self._run(f"DELETE FROM {self._table} WHERE {number}")
@@ -57,7 +57,7 @@ class Staging:
         """Know no split any more: the table is gone."""
         self._begun.clear()
 
-    def _copy(self, meter: Meter) -> None:
+    def _copy(self, meter: BulkCopyBatches) -> None:
         import pyarrow as pa
 
         reader = pa.RecordBatchReader.from_batches(meter.schema, meter.batches())
@@ -80,7 +80,7 @@ class Staging:
             raise fault(error, StoreError, self._what) from error
 
 
-class Meter:
+class BulkCopyBatches:
     """Makes batches ready for bulk copy, counts their bytes, keeps the error the driver garbles."""
 
     def __init__(self, reader: pa.RecordBatchReader, split: int) -> None:

@@ -7,21 +7,21 @@ from contextlib import contextmanager
 
 from hygge.connector import Finding, Target, WriteRequest
 from hygge.connectors.mssql import catalog
-from hygge.connectors.mssql.config import TdsSettings
-from hygge.connectors.mssql.connecting import Rows, TdsServer
-from hygge.connectors.mssql.examining import examine_writing
-from hygge.connectors.mssql.writing import TdsTarget, chain_of
-from hygge.connectors.sql.names import TableName
-from hygge.connectors.sql.replacing import Replacing
-from hygge.connectors.sql.serving import ServerStore
+from hygge.connectors.mssql.config import MssqlSettings
+from hygge.connectors.mssql.connections import MssqlServer, Rows
+from hygge.connectors.mssql.doctor import examine_writing
+from hygge.connectors.mssql.target import MssqlTarget, chain_of
+from hygge.connectors.sql.server import ServerStore
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import TableName
 from hygge.values.model import Commit
 
 
-class MssqlStore(ServerStore[TdsSettings, Rows]):
+class MssqlStore(ServerStore[MssqlSettings, Rows]):
     """A database of SQL Server."""
 
-    def __init__(self, settings: TdsSettings, replacing: Replacing) -> None:
-        super().__init__(TdsServer(settings), replacing)
+    def __init__(self, settings: MssqlSettings, replacing: ReplaceMethod) -> None:
+        super().__init__(MssqlServer(settings), replacing)
 
     def findings(self, run: Rows) -> Iterator[Finding]:
         """Yield what the server says of itself, and whether this user may make tables."""
@@ -38,9 +38,9 @@ class MssqlStore(ServerStore[TdsSettings, Rows]):
             return None
         return chain.last(run)
 
-    def target(self, run: Rows, request: WriteRequest, place: TableName) -> TdsTarget:
+    def target(self, run: Rows, request: WriteRequest, place: TableName) -> MssqlTarget:
         """Return the target for a table."""
-        return TdsTarget(self.settings, request, run, place=place, replacing=self.replacing)
+        return MssqlTarget(self.settings, request, run, place=place, replacing=self.replacing)
 
     @contextmanager
     def taken(self, run: Rows, request: WriteRequest, place: TableName) -> Iterator[Target]:

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hygge.connectors.mssql.catalog import Column
-from hygge.connectors.sql.reading import Reading, UnsafeError
+from hygge.connectors.sql.column_reading import ColumnReading, UnsafeError
 from hygge.types.unfit import UnfitError
 
 if TYPE_CHECKING:
@@ -34,15 +34,15 @@ _COARSE = {"datetime": "datetime2(3)", "smalldatetime": "datetime2(0)"}
 MOST_DIGITS = 38
 
 
-def reading_of(column: Column, quoted: str, *, as_text: bool = False) -> Reading:
+def reading_of(column: Column, quoted: str, *, as_text: bool = False) -> ColumnReading:
     """Return how a column is read; raises `UnsafeError` for what the driver cannot hand over."""
     import pyarrow as pa
 
     match = _NAME.match(column.type or "")
     base = match[1] if match else ""
 
-    def read(sql: str, kind: pa.DataType, odd: str | None = None) -> Reading:
-        return Reading(sql, kind, pa.field(column.name, kind, column.nullable), odd)
+    def read(sql: str, kind: pa.DataType, odd: str | None = None) -> ColumnReading:
+        return ColumnReading(sql, kind, pa.field(column.name, kind, column.nullable), odd)
 
     if base in _PLAIN:
         return read(quoted, getattr(pa, _PLAIN[base])())
@@ -70,7 +70,7 @@ def reading_of(column: Column, quoted: str, *, as_text: bool = False) -> Reading
     raise UnsafeError(f"{column.type or 'its type'} has no like in Arrow")
 
 
-def any_reading_of(column: Column, quoted: str) -> Reading:
+def any_reading_of(column: Column, quoted: str) -> ColumnReading:
     """Return how a column is read, as text where Arrow has no like of it."""
     try:
         return reading_of(column, quoted)
@@ -78,7 +78,7 @@ def any_reading_of(column: Column, quoted: str) -> Reading:
         return reading_of(column, quoted, as_text=True)
 
 
-def _moment(column: Column, quoted: str, *, as_text: bool) -> Reading:
+def _moment(column: Column, quoted: str, *, as_text: bool) -> ColumnReading:
     import pyarrow as pa
 
     base, _, digits = column.type.rstrip(")").partition("(")
@@ -87,15 +87,15 @@ def _moment(column: Column, quoted: str, *, as_text: bool) -> Reading:
     sql = f"CAST({quoted} AS {_COARSE[base]})" if base in _COARSE else quoted
     if as_text:
         text, kind = f"CONVERT(nvarchar(40), {quoted}, 121)", pa.string()
-        return Reading(text, kind, pa.field(column.name, kind, column.nullable))
+        return ColumnReading(text, kind, pa.field(column.name, kind, column.nullable))
     if base == "time":
         kind = pa.time64("us" if scale < 7 else "ns")
-        return Reading(sql, kind, pa.field(column.name, kind, column.nullable))
+        return ColumnReading(sql, kind, pa.field(column.name, kind, column.nullable))
     # The driver cuts the seventh digit of a second.
     is_cut = base not in _COARSE and scale > 6
     odd = f"DATEPART(nanosecond, {quoted}) % 1000 <> 0" if is_cut else None
     kind = pa.timestamp("us", zone)
-    return Reading(sql, kind, pa.field(column.name, kind, column.nullable), odd)
+    return ColumnReading(sql, kind, pa.field(column.name, kind, column.nullable), odd)
 
 
 def fit(kind: pa.DataType) -> pa.DataType:

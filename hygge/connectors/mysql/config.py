@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from hygge.connector import Ability, Home, ProjectContext, Store
-from hygge.connectors.mysql.names import refuse_name
-from hygge.connectors.sql.names import readings, refuse_table
-from hygge.connectors.sql.replacing import Replacing
-from hygge.connectors.sql.server import ServerHomeConfig, ServerSettings, ServerStoreConfig
+from hygge.connectors.sql.server_config import ServerHomeConfig, ServerSettings, ServerStoreConfig
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import readings, refuse_table
 from hygge.connectors.sql.zones import Zone
 from hygge.settings.move import Seconds
 
@@ -73,7 +72,17 @@ _OPTIONS = frozenset({"ssl", "ssl_ca", "charset"})
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 
 
-class MariaSettings(ServerSettings):
+_LONGEST_NAME = 64
+
+
+def refuse_name(name: str) -> str | None:
+    """Return what is wrong with the name of a table or column; None when nothing is."""
+    if len(name) > _LONGEST_NAME or name.endswith(" ") or any(ord(c) > 0xFFFF for c in name):
+        return f"it may have {_LONGEST_NAME} characters, no blank at its end, no sign beyond U+FFFF"
+    return None
+
+
+class MysqlSettings(ServerSettings):
     """What homes and stores of MySQL and MariaDB say alike."""
 
     default_port: ClassVar = 3306
@@ -163,7 +172,7 @@ def difference(found: Iterable[tuple[str, str]]) -> str | None:
     return None
 
 
-class MysqlHomeConfig(MariaSettings, ServerHomeConfig, type="mysql"):
+class MysqlHomeConfig(MysqlSettings, ServerHomeConfig, type="mysql"):
     """Reads tables, views and queries of MySQL and MariaDB, each under one snapshot.
 
     A large InnoDB table whose primary key begins with a whole number is read over several
@@ -187,7 +196,7 @@ class MysqlHomeConfig(MariaSettings, ServerHomeConfig, type="mysql"):
         return MysqlHome(self, self.time_zone)
 
 
-class MysqlStoreConfig(MariaSettings, ServerStoreConfig, type="mysql"):
+class MysqlStoreConfig(MysqlSettings, ServerStoreConfig, type="mysql"):
     """Writes InnoDB tables of MySQL and MariaDB, each published by one act of the server.
 
     Tables that hygge makes have the collation `utf8mb4_nopad_bin` (MariaDB) or `utf8mb4_0900_bin`
@@ -203,7 +212,7 @@ class MysqlStoreConfig(MariaSettings, ServerStoreConfig, type="mysql"):
     extra: ClassVar = "mysql"
     schemes: ClassVar = ("mysql", "mariadb")
 
-    replace: Replacing = "auto"
+    replace: ReplaceMethod = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
     that triggers, keys and indexes stay; `auto` swaps where nothing would be lost."""
     bulk: Literal["auto", "insert"] = "auto"

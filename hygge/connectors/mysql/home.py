@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING
 
 from hygge.connector import EntityFacts, Finding, ReadRequest, Source
 from hygge.connectors.mysql import catalog
-from hygge.connectors.mysql.bounding import upper_of
-from hygge.connectors.mysql.config import MariaSettings
-from hygge.connectors.mysql.connecting import MariaServer, Rows
-from hygge.connectors.mysql.examining import examine_reading, examine_splitting
-from hygge.connectors.mysql.reading import MariaSource
-from hygge.connectors.mysql.splitting import begin
+from hygge.connectors.mysql.config import MysqlSettings
+from hygge.connectors.mysql.connections import MysqlServer, Rows
+from hygge.connectors.mysql.doctor import examine_reading, examine_splitting
+from hygge.connectors.mysql.shared_snapshot import begin
+from hygge.connectors.mysql.source import MysqlSource
 from hygge.connectors.mysql.types import reading_of
-from hygge.connectors.sql.names import TableName, matching
-from hygge.connectors.sql.serving import ServerHome
+from hygge.connectors.mysql.upper_bound import upper_of
+from hygge.connectors.sql.server import ServerHome
+from hygge.connectors.sql.table_names import TableName, matching
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class MysqlHome(ServerHome[MariaSettings, Rows, catalog.Table]):
+class MysqlHome(ServerHome[MysqlSettings, Rows, catalog.Table]):
     """A database of MySQL or MariaDB."""
 
-    def __init__(self, settings: MariaSettings, zone: str | None) -> None:
-        super().__init__(MariaServer(settings))
+    def __init__(self, settings: MysqlSettings, zone: str | None) -> None:
+        super().__init__(MysqlServer(settings))
         self._zone = zone
 
     def findings(self, run: Rows) -> Iterator[Finding]:
@@ -71,8 +71,8 @@ class MysqlHome(ServerHome[MariaSettings, Rows, catalog.Table]):
                 source.upper = upper
                 yield source
 
-    def _source(self, run: Rows, request: ReadRequest) -> MariaSource:
-        source = MariaSource(self.settings, request, run)
+    def _source(self, run: Rows, request: ReadRequest) -> MysqlSource:
+        source = MysqlSource(self.settings, request, run)
         if request.query is not None:
             return source.over_query(request.query)
         return source.over_table(self.found(run, request.entity))

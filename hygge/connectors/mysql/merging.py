@@ -18,7 +18,7 @@ from hygge.errors import StoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from hygge.connectors.sql.names import TableName
+    from hygge.connectors.sql.table_names import TableName
 
 _IS_THERE = -1
 """Stands in place of the split of a staged row whose key the table has."""
@@ -44,7 +44,7 @@ _PADDING = "utf8mb4_bin"
 """What MySQL 5.7 has in place of it."""
 
 
-class MariaMerging(MergingTarget):
+class MysqlMerging(MergingTarget):
     """What a table of MySQL or MariaDB does in a way of its own when rows are merged."""
 
     holds_nan: ClassVar = False

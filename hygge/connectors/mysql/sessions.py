@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from hygge.connectors.mysql.connecting import Rows, session
+from hygge.connectors.mysql.connections import Rows, session
 from hygge.connectors.mysql.faults import LOCKED, code_of
-from hygge.connectors.sql.holders import Holder
+from hygge.connectors.sql.lock_holders import LockHolder
 from hygge.errors import HomeError, HyggeError
 from hygge.runtime.processes import label
 
 if TYPE_CHECKING:
-    from hygge.connectors.mysql.config import MariaSettings
+    from hygge.connectors.mysql.config import MysqlSettings
 
 _OPEN = """
 SELECT p.id, p.user, p.command, TIMESTAMPDIFF(SECOND, t.trx_started, NOW())
@@ -33,11 +33,11 @@ def name_of(run_id: str, session: int) -> str:
     return f"{run_id} {label()} {session}"
 
 
-def holder_of(session: int, written: str) -> Holder:
+def holder_of(session: int, written: str) -> LockHolder:
     """Return the holder of a lock from what was written down last."""
     run_id, _, rest = written.partition(" ")
     process, _, number = rest.partition(" ")
-    return Holder(
+    return LockHolder(
         run_id,
         process if number == str(session) else "",
         f"server connection {session}",
@@ -46,7 +46,7 @@ def holder_of(session: int, written: str) -> Holder:
 
 
 @contextmanager
-def naming_holders(settings: MariaSettings) -> Iterator[None]:
+def naming_holders(settings: MysqlSettings) -> Iterator[None]:
     """Add to an error of a lock that was not free which transactions are open."""
     try:
         yield
@@ -57,7 +57,7 @@ def naming_holders(settings: MariaSettings) -> Iterator[None]:
         raise
 
 
-def open_ones(settings: MariaSettings) -> str:
+def open_ones(settings: MysqlSettings) -> str:
     """Return in words which transactions are open for longest; empty when nobody tells."""
     rows: list[tuple[Any, ...]] = []
     with suppress(HyggeError), session(settings, HomeError) as connection:

@@ -8,20 +8,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hygge.connector import WriteRequest
-from hygge.connectors.mysql.config import MariaSettings
-from hygge.connectors.mysql.connecting import Rows, session
-from hygge.connectors.mysql.loading import Loader
-from hygge.connectors.mysql.reading import named
-from hygge.connectors.mysql.texts import Zeros
-from hygge.connectors.sql.names import TableName, quote
+from hygge.connectors.mysql.bulk_load import BulkLoad
+from hygge.connectors.mysql.config import MysqlSettings
+from hygge.connectors.mysql.connections import Rows, session
+from hygge.connectors.mysql.encoding import Zeros
+from hygge.connectors.mysql.source import named
 from hygge.connectors.sql.pool import Reserved
+from hygge.connectors.sql.table_names import TableName, quote
 from hygge.errors import StoreError
 from hygge.values.model import Part, Split
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from hygge.connectors.mysql.connecting import Link
+    from hygge.connectors.mysql.connections import Link
 
 SPLIT = "_hygge_split"
 """The column of the staging table that says which split brought a row."""
@@ -32,7 +32,7 @@ class Staging:
 
     def __init__(
         self,
-        settings: MariaSettings,
+        settings: MysqlSettings,
         request: WriteRequest,
         place: TableName,
         staging: TableName,
@@ -54,7 +54,7 @@ class Staging:
         """Load a split; what an earlier staging of it left goes first."""
         with self._connection() as connection, self._named():
             self._forget(split, connection)
-            loader = Loader(
+            loader = BulkLoad(
                 connection,
                 self._settings,
                 named(self._staging),

@@ -7,24 +7,26 @@ from contextlib import contextmanager
 
 from hygge.connector import Finding, Target, WriteRequest
 from hygge.connectors.mysql import catalog
-from hygge.connectors.mysql.config import MariaSettings
-from hygge.connectors.mysql.connecting import MariaServer, Rows
-from hygge.connectors.mysql.examining import examine_writing
-from hygge.connectors.mysql.pending import TABLE, Pending
+from hygge.connectors.mysql.config import MysqlSettings
+from hygge.connectors.mysql.connections import MysqlServer, Rows
+from hygge.connectors.mysql.doctor import examine_writing
+from hygge.connectors.mysql.pending_commits import TABLE, PendingCommits
 from hygge.connectors.mysql.sessions import naming_holders
-from hygge.connectors.mysql.writing import MariaTarget, beside
+from hygge.connectors.mysql.target import MysqlTarget, beside
 from hygge.connectors.sql import chain
-from hygge.connectors.sql.names import TableName
-from hygge.connectors.sql.replacing import Replacing
-from hygge.connectors.sql.serving import ServerStore
+from hygge.connectors.sql.server import ServerStore
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import TableName
 from hygge.values.model import Commit
 
 
-class MysqlStore(ServerStore[MariaSettings, Rows]):
+class MysqlStore(ServerStore[MysqlSettings, Rows]):
     """A database of MySQL or MariaDB."""
 
-    def __init__(self, settings: MariaSettings, replacing: Replacing, *, may_load: bool) -> None:
-        super().__init__(MariaServer(settings), replacing)
+    def __init__(
+        self, settings: MysqlSettings, replacing: ReplaceMethod, *, may_load: bool
+    ) -> None:
+        super().__init__(MysqlServer(settings), replacing)
         self._may_load = may_load
 
     def findings(self, run: Rows) -> Iterator[Finding]:
@@ -44,12 +46,12 @@ class MysqlStore(ServerStore[MariaSettings, Rows]):
             return None
         table = catalog.find(run, place)
         commits = chain.Chain(beside(place, chain.TABLE), place.name, "?")
-        pending = Pending(beside(place, TABLE), place.name)
+        pending = PendingCommits(beside(place, TABLE), place.name)
         return pending.newest(run, commits, "" if table is None else table.comment)
 
-    def target(self, run: Rows, request: WriteRequest, place: TableName) -> MariaTarget:
+    def target(self, run: Rows, request: WriteRequest, place: TableName) -> MysqlTarget:
         """Return the target for a table."""
-        return MariaTarget(
+        return MysqlTarget(
             self.settings,
             request,
             run,

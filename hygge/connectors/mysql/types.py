@@ -65,7 +65,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ColumnReading:
     """How a column is read: the SQL that asks for it, and the field that comes of its texts."""
 
     sql: str
@@ -80,7 +80,7 @@ def shape(type_name: str) -> tuple[str, str, str]:
     return match[1].lower(), match[2] or "", match[3].lower()
 
 
-def reading_of(column: Column, quoted: str, wanted: str | None = None) -> Reading:
+def reading_of(column: Column, quoted: str, wanted: str | None = None) -> ColumnReading:
     """Return how a column is read.
 
     `wanted` is the type that the flow casts the column to: as a string, values come that Arrow's
@@ -104,7 +104,7 @@ def reading_of(column: Column, quoted: str, wanted: str | None = None) -> Readin
         sql = f"UNHEX(REPLACE(CAST({quoted} AS CHAR), '-', ''))"
     is_told = base in _TEXT or not pa.types.is_string(kind)
     said = None if is_told else marks(_ORDERS.get(base, Order.UNKNOWN))
-    return Reading(sql, pa.field(column.name, kind, column.nullable, said))
+    return ColumnReading(sql, pa.field(column.name, kind, column.nullable, said))
 
 
 def arrow_type(column: Column) -> pa.DataType:

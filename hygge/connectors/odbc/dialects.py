@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hygge.connectors.odbc import rules
-from hygge.connectors.odbc.asking import Column
-from hygge.connectors.odbc.rules import Rule
-from hygge.connectors.sql.reading import Reading, UnsafeError
+from hygge.connectors.odbc import column_rules
+from hygge.connectors.odbc.column_rules import Rule
+from hygge.connectors.odbc.driver import Column
+from hygge.connectors.sql.column_reading import ColumnReading, UnsafeError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Dialect:
     """What is special about a database behind its driver."""
 
-    rule: Rule = rules.plain
+    rule: Rule = column_rules.plain
     """How a column is read, by its type."""
     text: str = "{}"
     """SQL that turns a column into its exact text."""
@@ -41,32 +41,32 @@ class Dialect:
     odd_text: str | None = None
     """SQL that is true for texts which the driver cuts."""
 
-    def declared(self, column: Column, quoted: str, kind: pa.DataType) -> Reading:
+    def declared(self, column: Column, quoted: str, kind: pa.DataType) -> ColumnReading:
         """Return how a column is read as the type that a person says it is."""
         import pyarrow as pa
 
         if pa.types.is_binary(kind):
-            return rules.declared(column, quoted, kind)
+            return column_rules.declared(column, quoted, kind)
         is_float = pa.types.is_floating(kind) and self.float_text is not None
         text = self.float_text if is_float and self.float_text else self.text
         odd = self.odd_text and self.odd_text.format(quoted)
-        return rules.declared(column, text.format(quoted), kind, odd)
+        return column_rules.declared(column, text.format(quoted), kind, odd)
 
 
-def _elephant(column: Column, quoted: str) -> Reading:
+def _psqlodbc(column: Column, quoted: str) -> ColumnReading:
     """psqlODBC turns infinity into today, loses zones and the digits of unbounded numbers."""
     import pyarrow as pa
 
     name, text = column.type_name, f"CAST({quoted} AS varchar)"
     if name == "bool":
-        kind = rules.field(column, pa.bool_())
-        return Reading(f"CAST({quoted} AS int)", pa.int64(), kind)
+        kind = column_rules.field(column, pa.bool_())
+        return ColumnReading(f"CAST({quoted} AS int)", pa.int64(), kind)
     if name == "numeric":
         if (column.size, column.digits) == (28, 6):
             raise UnsafeError(
                 "the driver calls every numeric without a stated precision numeric(28,6)"
             )
-        return rules.decimal(column, text)
+        return column_rules.decimal(column, text)
     kinds = {
         "date": pa.date32(),
         "time": pa.time64("us"),
@@ -74,34 +74,38 @@ def _elephant(column: Column, quoted: str) -> Reading:
         "timestamp without time zone": pa.timestamp("us"),
     }
     if name in kinds:
-        return Reading(text, pa.string(), rules.field(column, kinds[name]))
+        return ColumnReading(text, pa.string(), column_rules.field(column, kinds[name]))
     if name == "timestamptz":
         sql = f"CAST({quoted} AT TIME ZONE 'UTC' AS varchar)"
-        return Reading(sql, pa.string(), rules.field(column, pa.timestamp("us", "UTC")))
+        return ColumnReading(
+            sql, pa.string(), column_rules.field(column, pa.timestamp("us", "UTC"))
+        )
     if name in _KEPT:
-        return rules.plain(column, quoted)
-    return Reading(f"CAST({quoted} AS text)", pa.string(), rules.field(column, pa.string()))
+        return column_rules.plain(column, quoted)
+    return ColumnReading(
+        f"CAST({quoted} AS text)", pa.string(), column_rules.field(column, pa.string())
+    )
 
 
 _KEPT = ("int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar", "bytea")
 
 
-def _seal(column: Column, quoted: str) -> Reading:
+def _mariadb_odbc(column: Column, quoted: str) -> ColumnReading:
     """MariaDB's driver reads bit(1) and dates of the year 0 as null, and texts of times short."""
     import pyarrow as pa
 
     name, text = column.type_name, f"CAST({quoted} AS CHAR)"
-    if column.code == rules.BIT:
+    if column.code == column_rules.BIT:
         sql = f"CAST({quoted} AS UNSIGNED)"
-        return Reading(sql, pa.int64(), rules.field(column, pa.bool_()))
+        return ColumnReading(sql, pa.int64(), column_rules.field(column, pa.bool_()))
     if name == "timestamp":
         sql = f"CAST(UNIX_TIMESTAMP({quoted}) * 1000000 AS SIGNED)"
-        kind = rules.field(column, pa.timestamp("us", "UTC"))
-        return Reading(sql, pa.int64(), kind, is_odd=f"{quoted} = 0")
+        kind = column_rules.field(column, pa.timestamp("us", "UTC"))
+        return ColumnReading(sql, pa.int64(), kind, is_odd=f"{quoted} = 0")
     kinds = {"date": pa.date32(), "time": pa.time64("us"), "datetime": pa.timestamp("us")}
     if name in kinds:
-        return Reading(text, pa.string(), rules.field(column, kinds[name]))
-    return rules.plain(column, quoted)
+        return ColumnReading(text, pa.string(), column_rules.field(column, kinds[name]))
+    return column_rules.plain(column, quoted)
 
 
 _EXACT_FLOAT = "CASE WHEN {0} IS NOT NULL THEN printf('%!.20e', {0}) END"
@@ -109,7 +113,7 @@ _LONG = 255
 """Of shorter texts the driver believes what the table says, which SQLite does not hold to."""
 
 
-def _feather(column: Column, quoted: str) -> Reading:
+def _sqlite_odbc(column: Column, quoted: str) -> ColumnReading:
     """SQLite's driver cuts whole numbers, floats and texts; a column there may hold any value."""
     import pyarrow as pa
 
@@ -126,7 +130,7 @@ def _feather(column: Column, quoted: str) -> Reading:
     odd = f"typeof({quoted}) NOT IN ({fits}, 'null')"
     if family == "text":
         odd = f"({odd} OR instr({quoted}, char(0)) > 0)"
-    return Reading(sql, bound, rules.field(column, kind), is_odd=odd)
+    return ColumnReading(sql, bound, column_rules.field(column, kind), is_odd=odd)
 
 
 def _family(name: str, code: int) -> str:
@@ -139,7 +143,7 @@ def _family(name: str, code: int) -> str:
         return "float"
     if any(word in name for word in ("char", "clob", "text")):
         return "text"
-    if "blob" in name or code in rules.BYTES:
+    if "blob" in name or code in column_rules.BYTES:
         return "bytes"
     if "date" in name or "time" in name:
         return "text"
@@ -150,7 +154,7 @@ _KNOWN = (
     (
         "postgresql.*",
         Dialect(
-            _elephant,
+            _psqlodbc,
             text="CAST({} AS text)",
             options={"UseDeclareFetch": "1", "Fetch": "5000"},
             long_text_option="MaxLongVarcharSize",
@@ -160,7 +164,7 @@ _KNOWN = (
     (
         "(mariadb|mysql).*",
         Dialect(
-            _seal,
+            _mariadb_odbc,
             text="CAST({} AS CHAR)",
             options={"FORWARDONLY": "1", "NO_CACHE": "1", "STREAMRESULT": "1"},
             of_database=True,
@@ -169,7 +173,7 @@ _KNOWN = (
     (
         "sqlite.*",
         Dialect(
-            _feather,
+            _sqlite_odbc,
             text="CAST({} AS TEXT)",
             float_text=_EXACT_FLOAT,
             odd_text="instr({}, char(0)) > 0",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from hygge.connectors.odbc.asking import DriverError
+from hygge.connectors.odbc.driver import DriverError
 from hygge.errors import HomeError, HyggeError
 
 _FOREIGN = re.compile(r"State: (\w{5}), Native error: -?\d+, Message: (.*)", re.DOTALL)

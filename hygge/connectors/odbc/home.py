@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hygge.connector import Home, ReadRequest, Source
-from hygge.connectors.odbc.asking import Asking, Column, DriverError, asking
 from hygge.connectors.odbc.config import OdbcSettings
 from hygge.connectors.odbc.dialects import Dialect, dialect_of
+from hygge.connectors.odbc.driver import Column, DriverConnection, DriverError, connect
 from hygge.connectors.odbc.faults import fault, is_passing
 from hygge.connectors.odbc.source import OdbcSource
-from hygge.connectors.sql.literals import where
-from hygge.connectors.sql.names import TableName, matching, nearest, quote, readings
+from hygge.connectors.sql.range_condition import where
+from hygge.connectors.sql.table_names import TableName, matching, nearest, quote, readings
 from hygge.errors import HomeError
 
 
@@ -50,7 +50,7 @@ class OdbcHome(Home):
         return is_passing(error)
 
     def _find(
-        self, asked: Asking, request: ReadRequest, dialect: Dialect
+        self, asked: DriverConnection, request: ReadRequest, dialect: Dialect
     ) -> tuple[str, list[Column]]:
         """Return the quoted name of a table, and its columns."""
         sign, default = self._sign(asked), self.config.schema_ or ""
@@ -72,7 +72,7 @@ class OdbcHome(Home):
             code="HG506",
         ) from failed
 
-    def _entities(self, asked: Asking, dialect: Dialect, pattern: str) -> list[str]:
+    def _entities(self, asked: DriverConnection, dialect: Dialect, pattern: str) -> list[str]:
         listed = asked.tables(of_database=dialect.of_database)
         found = [TableName(one.schema, one.name) for one in listed]
         default = self.config.schema_ or ""
@@ -80,7 +80,7 @@ class OdbcHome(Home):
             default = asked.value(dialect.default_schema)
         return matching(found, pattern, default)
 
-    def _sign(self, asked: Asking) -> str:
+    def _sign(self, asked: DriverConnection) -> str:
         sign = self.config.quote or asked.quote
         if not sign:
             raise HomeError(
@@ -90,14 +90,14 @@ class OdbcHome(Home):
         return sign
 
     @contextmanager
-    def _asking(self, what: str) -> Iterator[Asking]:
+    def _asking(self, what: str) -> Iterator[DriverConnection]:
         config = self.config
         try:
-            with asking(config.text(), round(config.connect_timeout)) as asked:
+            with connect(config.text(), round(config.connect_timeout)) as asked:
                 yield asked
         except DriverError as error:
             raise fault(error, f"{what} ({config.shown()})", config.secrets()) from error
 
 
-def _columns(asked: Asking, from_: str, request: ReadRequest) -> list[Column]:
+def _columns(asked: DriverConnection, from_: str, request: ReadRequest) -> list[Column]:
     return asked.columns(f"SELECT * FROM {from_}{where('1 = 0', request.where)}")

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest, Source
-from hygge.connectors.odbc.asking import Column
+from hygge.connectors.odbc.column_rules import LONG_TEXTS
 from hygge.connectors.odbc.config import OdbcSettings
 from hygge.connectors.odbc.dialects import Dialect
+from hygge.connectors.odbc.driver import Column
 from hygge.connectors.odbc.faults import fault
-from hygge.connectors.odbc.rules import LONG_TEXTS
-from hygge.connectors.sql.literals import number, where, within
-from hygge.connectors.sql.names import quote
-from hygge.connectors.sql.reading import Reading, UnsafeError, convert, select
+from hygge.connectors.sql.column_reading import ColumnReading, UnsafeError, convert, select
+from hygge.connectors.sql.range_condition import number, where, within
+from hygge.connectors.sql.table_names import quote
 from hygge.errors import HomeError
 from hygge.types.names import arrow_type
 from hygge.types.unfit import repeated
@@ -56,7 +56,7 @@ class OdbcSource(Source):
         self._take(self._all_readings(columns))
         return self
 
-    def _all_readings(self, columns: Sequence[Column]) -> list[Reading]:
+    def _all_readings(self, columns: Sequence[Column]) -> list[ColumnReading]:
         found, unsafe = [], {}
         for column in columns:
             try:
@@ -73,7 +73,7 @@ class OdbcSource(Source):
             )
         return found
 
-    def _reading(self, column: Column) -> Reading:
+    def _reading(self, column: Column) -> ColumnReading:
         quoted = quote(column.name, self._sign)
         said, wanted = self._settings.types.get(column.name), self._request.types.get(column.name)
         if said is not None:
@@ -88,7 +88,7 @@ class OdbcSource(Source):
             return self._dialect.declared(column, quoted, arrow_type(wanted))
         return reading
 
-    def _take(self, readings: Sequence[Reading]) -> None:
+    def _take(self, readings: Sequence[ColumnReading]) -> None:
         import pyarrow as pa
 
         self._readings = list(readings)
@@ -159,7 +159,7 @@ class OdbcSource(Source):
         )
         return max(1, min(self._settings.batch_rows, self._request.batch_bytes // width))
 
-    def _width(self, column: Column, reading: Reading) -> int:
+    def _width(self, column: Column, reading: ColumnReading) -> int:
         kind = str(reading.bound)
         if kind not in _WIDTHS:
             return _FIXED_WIDTH

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from hygge.connector import Ability, Home, ProjectContext, Store
-from hygge.connectors.postgres.names import refuse_name
-from hygge.connectors.sql.names import quote, readings, refuse_table
-from hygge.connectors.sql.replacing import Replacing
-from hygge.connectors.sql.server import ServerHomeConfig, ServerSettings, ServerStoreConfig
-from hygge.connectors.sql.silence import (
+from hygge.connectors.sql.read_timeout import (
     KEEPALIVE_COUNT,
     KEEPALIVE_IDLE,
     KEEPALIVE_INTERVAL,
     UNACKNOWLEDGED,
 )
+from hygge.connectors.sql.server_config import ServerHomeConfig, ServerSettings, ServerStoreConfig
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import quote, readings, refuse_table
 from hygge.connectors.sql.zones import Zone
 from hygge.runtime.processes import label
 from hygge.settings.move import Seconds
@@ -60,7 +59,17 @@ _WATCH = {
 _NAMED = re.compile(r"(?:-c\s*|--)([\w.-]+)\s*=")
 
 
-class PgSettings(ServerSettings):
+LONGEST_NAME = 63
+
+
+def refuse_name(name: str) -> str | None:
+    """Return what is wrong with the name of a table or column; None when nothing is."""
+    if len(name.encode()) > LONGEST_NAME:
+        return f"it is longer than the {LONGEST_NAME} bytes that a name may have"
+    return None
+
+
+class PostgresSettings(ServerSettings):
     """What homes and stores of PostgreSQL say alike."""
 
     schemes: ClassVar[tuple[str, ...]] = ("postgresql",)
@@ -151,7 +160,7 @@ def _authorities() -> str:
     return next((path for path in found if path and os.path.exists(path)), "system")  # noqa: PTH110
 
 
-class PostgresHomeConfig(PgSettings, ServerHomeConfig, type="postgres"):
+class PostgresHomeConfig(PostgresSettings, ServerHomeConfig, type="postgres"):
     """Reads tables, views and queries of PostgreSQL, all splits under one snapshot."""
 
     can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE, Ability.SNAPSHOT})
@@ -176,13 +185,13 @@ class PostgresHomeConfig(PgSettings, ServerHomeConfig, type="postgres"):
         return PostgresHome(self, self.time_zone)
 
 
-class PostgresStoreConfig(PgSettings, ServerStoreConfig, type="postgres"):
+class PostgresStoreConfig(PostgresSettings, ServerStoreConfig, type="postgres"):
     """Writes tables of PostgreSQL by COPY, each published in one short transaction."""
 
     extra: ClassVar = "postgres"
     schemes: ClassVar = ("postgresql", "postgres")
 
-    replace: Replacing = "auto"
+    replace: ReplaceMethod = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
     that grants, views and indexes stay; `auto` swaps where nothing would be lost."""
 

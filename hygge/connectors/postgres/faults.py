@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from hygge.connectors.sql.silence import SilentError
+from hygge.connectors.sql.read_timeout import SilentError
 from hygge.errors import HomeError, HyggeError
 
 LOCKED = "55P03"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from hygge.connector import EntityFacts, Finding, ReadRequest, Source
 from hygge.connectors.postgres import catalog, types
-from hygge.connectors.postgres.bounding import SAYS_READ_ONLY, Bounds, reading
-from hygge.connectors.postgres.config import PgSettings
-from hygge.connectors.postgres.connecting import PgServer, Rows
-from hygge.connectors.postgres.examining import examine_reading
-from hygge.connectors.postgres.reading import READ_ONLY, PgSource
+from hygge.connectors.postgres.config import PostgresSettings
+from hygge.connectors.postgres.connections import PostgresServer, Rows
+from hygge.connectors.postgres.doctor import examine_reading
 from hygge.connectors.postgres.sessions import naming_holders
-from hygge.connectors.sql.names import TableName, matching, quote
-from hygge.connectors.sql.serving import ServerHome
+from hygge.connectors.postgres.source import READ_ONLY, PostgresSource
+from hygge.connectors.postgres.upper_bound import SAYS_READ_ONLY, Bounds, reading
+from hygge.connectors.sql.server import ServerHome
+from hygge.connectors.sql.table_names import TableName, matching, quote
 from hygge.errors import HomeError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shared:
+class _SharedSnapshot:
     """A snapshot that several connections take over."""
 
     name: str
@@ -32,11 +32,11 @@ class _Shared:
     """Up to where it lacks no row, by entity; or why that cannot be told."""
 
 
-class PostgresHome(ServerHome[PgSettings, Rows, catalog.Table]):
+class PostgresHome(ServerHome[PostgresSettings, Rows, catalog.Table]):
     """A PostgreSQL database."""
 
-    def __init__(self, settings: PgSettings, zone: str | None) -> None:
-        super().__init__(PgServer(settings))
+    def __init__(self, settings: PostgresSettings, zone: str | None) -> None:
+        super().__init__(PostgresServer(settings))
         self._zone = zone
 
     def findings(self, run: Rows) -> Iterator[Finding]:
@@ -88,8 +88,8 @@ class PostgresHome(ServerHome[PgSettings, Rows, catalog.Table]):
                 source.upper = upper
                 yield source
 
-    def _source(self, run: Rows, request: ReadRequest, snapshot: str | None) -> PgSource:
-        source = PgSource(self.settings, request, run, snapshot=snapshot)
+    def _source(self, run: Rows, request: ReadRequest, snapshot: str | None) -> PostgresSource:
+        source = PostgresSource(self.settings, request, run, snapshot=snapshot)
         if request.query is not None:
             return source.over_query(request.query)
         return source.over_table(self.found(run, request.entity))
@@ -98,7 +98,7 @@ class PostgresHome(ServerHome[PgSettings, Rows, catalog.Table]):
         """Return up to where the snapshot, shared or taken after this, lacks no row."""
         if request.watermark is None:
             return None
-        if isinstance(request.snapshot, _Shared):
+        if isinstance(request.snapshot, _SharedSnapshot):
             found = request.snapshot.uppers[request.entity]
             if isinstance(found, HomeError):
                 raise found
@@ -122,7 +122,7 @@ class PostgresHome(ServerHome[PgSettings, Rows, catalog.Table]):
                     "a standby server cannot share its snapshot between connections",
                     hint="read from the primary server, or set snapshot: entity",
                 )
-            yield _Shared(exported, uppers)
+            yield _SharedSnapshot(exported, uppers)
 
     def _uppers(
         self, run: Rows, requests: Sequence[ReadRequest]
@@ -140,7 +140,7 @@ class PostgresHome(ServerHome[PgSettings, Rows, catalog.Table]):
 def _begin(run: Rows, shared: object | None) -> str | None:
     """Begin to read at one instant; return the name by which other connections share it."""
     run(READ_ONLY)
-    if isinstance(shared, _Shared):
+    if isinstance(shared, _SharedSnapshot):
         run(f"SET TRANSACTION SNAPSHOT '{shared.name}'")
         run(SAYS_READ_ONLY)
         return shared.name

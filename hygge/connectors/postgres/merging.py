@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class PgMerging(MergingTarget):
+class PostgresMerging(MergingTarget):
     """What a table of PostgreSQL does in a way of its own when rows are merged."""
 
     def gather(self, schema: pa.Schema) -> str:

@@ -9,16 +9,16 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from hygge.connectors.postgres.config import LOCK_SECONDS
-from hygge.connectors.postgres.connecting import Rows, control
+from hygge.connectors.postgres.connections import Rows, control
 from hygge.connectors.postgres.faults import LOCKED, state_of
-from hygge.connectors.sql.holders import Holder
-from hygge.connectors.sql.silence import pulse
+from hygge.connectors.sql.lock_holders import LockHolder
+from hygge.connectors.sql.read_timeout import pulse
 from hygge.errors import HomeError, HyggeError
 from hygge.runtime.processes import is_gone
 from hygge.values.log_context import bound
 
 if TYPE_CHECKING:
-    from hygge.connectors.postgres.config import PgSettings
+    from hygge.connectors.postgres.config import PostgresSettings
     from hygge.connectors.sql.chain import Run
 
 log = logging.getLogger(__name__)
@@ -52,19 +52,19 @@ ORDER BY 1
 """
 
 
-def holder_of(run: Run, key: str) -> Holder | None:
+def holder_of(run: Run, key: str) -> LockHolder | None:
     """Return who holds the advisory lock of a key; None when nobody does."""
     for pid, name in run(_HOLDER, (key,)):
         return _holder(pid, name)
     return None
 
 
-def _holder(pid: int, application_name: str) -> Holder:
+def _holder(pid: int, application_name: str) -> LockHolder:
     session, ending = f"server process {pid}", f"SELECT pg_terminate_backend({pid})"
     words = application_name.split(" ")
     if words[0] != "hygge" or len(words) < 2:
-        return Holder(application_name, "", session, ending)
-    return Holder(words[1], words[2] if len(words) > 2 else "", session, ending)
+        return LockHolder(application_name, "", session, ending)
+    return LockHolder(words[1], words[2] if len(words) > 2 else "", session, ending)
 
 
 def end_dead(run: Run, table: str) -> None:
@@ -88,7 +88,7 @@ def _in_words(row: Sequence[Any]) -> str:
 
 
 @contextmanager
-def reporting_blocks(settings: PgSettings, rows: Rows) -> Iterator[None]:
+def reporting_blocks(settings: PostgresSettings, rows: Rows) -> Iterator[None]:
     """Warn of sessions that a statement of `rows` waits for, while it waits."""
     told: set[str] = set()
 
@@ -109,7 +109,7 @@ def reporting_blocks(settings: PgSettings, rows: Rows) -> Iterator[None]:
 
 
 @contextmanager
-def naming_holders(settings: PgSettings, *tables: str) -> Iterator[None]:
+def naming_holders(settings: PostgresSettings, *tables: str) -> Iterator[None]:
     """Add to an error of a lock that was not free which sessions hold the tables, given quoted."""
     try:
         yield

@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hygge.connector import Finding, Target, WriteRequest
-from hygge.connectors.postgres.config import PgSettings
-from hygge.connectors.postgres.connecting import PgServer, Rows
-from hygge.connectors.postgres.examining import examine_writing
+from hygge.connectors.postgres.config import PostgresSettings
+from hygge.connectors.postgres.connections import PostgresServer, Rows
+from hygge.connectors.postgres.doctor import examine_writing
 from hygge.connectors.postgres.sessions import naming_holders, reporting_blocks
-from hygge.connectors.postgres.writing import PgTarget
+from hygge.connectors.postgres.target import PostgresTarget
 from hygge.connectors.sql import chain
-from hygge.connectors.sql.names import TableName, quote
-from hygge.connectors.sql.replacing import Replacing
-from hygge.connectors.sql.serving import ServerStore
+from hygge.connectors.sql.server import ServerStore
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import TableName, quote
 from hygge.values.model import Commit
 
 
-class PostgresStore(ServerStore[PgSettings, Rows]):
+class PostgresStore(ServerStore[PostgresSettings, Rows]):
     """A PostgreSQL database."""
 
-    def __init__(self, settings: PgSettings, replacing: Replacing) -> None:
-        super().__init__(PgServer(settings), replacing)
+    def __init__(self, settings: PostgresSettings, replacing: ReplaceMethod) -> None:
+        super().__init__(PostgresServer(settings), replacing)
 
     def findings(self, run: Rows) -> Iterator[Finding]:
         """Yield what the server says of itself, and whether this user may make tables."""
@@ -35,9 +35,9 @@ class PostgresStore(ServerStore[PgSettings, Rows]):
             return None
         return chain.Chain(table, place.name, "$").last(run)
 
-    def target(self, run: Rows, request: WriteRequest, place: TableName) -> PgTarget:
+    def target(self, run: Rows, request: WriteRequest, place: TableName) -> PostgresTarget:
         """Return the target for a table."""
-        return PgTarget(self.settings, request, run, place=place, replacing=self.replacing)
+        return PostgresTarget(self.settings, request, run, place=place, replacing=self.replacing)
 
     @contextmanager
     def taken(self, run: Rows, request: WriteRequest, place: TableName) -> Iterator[Target]:

@@ -50,7 +50,7 @@ _MONEY_SHAPE = (21, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ColumnReading:
     """How a column is read: the SQL that asks for it, and the field that comes of it."""
 
     sql: str
@@ -68,7 +68,7 @@ def reading_of(
     nullable: bool,
     as_text: bool = False,
     is_enum: bool = False,
-) -> Reading:
+) -> ColumnReading:
     """Return how a column of `type_name` (as `format_type` has it) is read.
 
     With `as_text` a type that Arrow holds only in part comes as text, with every value.
@@ -78,13 +78,13 @@ def reading_of(
     kind = arrow_type(type_name)
     if type_name == "money":
         shape = pa.decimal128(*_MONEY_SHAPE)
-        return Reading(f"{quoted}::numeric", pa.field(name, shape, nullable), True)
+        return ColumnReading(f"{quoted}::numeric", pa.field(name, shape, nullable), True)
     if type_name in _WHOLE_IDS and not as_text:
-        return Reading(f"{quoted}::int8", pa.field(name, pa.int64(), nullable))
+        return ColumnReading(f"{quoted}::int8", pa.field(name, pa.int64(), nullable))
     if type_name in _COUNTERS and not as_text:
         said = marks(Order.EQUAL, f"{VENDOR}{type_name}")
         counts = pa.field(name, pa.int64(), nullable, said)
-        return Reading(f"{quoted}::text::int8", counts)
+        return ColumnReading(f"{quoted}::text::int8", counts)
     if kind is None or (as_text and not pa.types.is_string(kind)):
         # Of times Arrow lacks some, such as infinity: a column that is read as text for their
         # sake is turned back where its own type is known.
@@ -92,12 +92,12 @@ def reading_of(
         native = None if as_text and is_whole else f"{VENDOR}{type_name}"
         order = Order.EQUAL if is_enum else order_of_text(type_name)
         said = marks(order, native)
-        return Reading(f"{quoted}::text", pa.field(name, pa.string(), nullable, said))
+        return ColumnReading(f"{quoted}::text", pa.field(name, pa.string(), nullable, said))
     if pa.types.is_list(kind):
         sql = _one_dimensional(name, quoted, type_name)
-        return Reading(sql, pa.field(name, kind, nullable))
+        return ColumnReading(sql, pa.field(name, kind, nullable))
     is_decimal = pa.types.is_decimal(kind)
-    return Reading(quoted, pa.field(name, kind, nullable), is_decimal)
+    return ColumnReading(quoted, pa.field(name, kind, nullable), is_decimal)
 
 
 def order_of_text(type_name: str) -> Order:

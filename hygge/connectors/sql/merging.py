@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hygge.connectors.sql.refusing import check_counted, check_gone
+from hygge.connectors.sql.row_counts import check_counted, check_gone
 from hygge.connectors.sql.target import SqlTarget
 from hygge.errors import StoreError
 from hygge.values.model import Changes, Commit, Mode, Part, Span

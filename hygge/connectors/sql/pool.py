@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
-from hygge.connectors.sql.silence import SilentError
+from hygge.connectors.sql.read_timeout import SilentError
 
 C = TypeVar("C")
 

@@ -1,166 +1,183 @@
-"""How a project says where a database server is, and who may come in."""
+"""Homes and stores on a database server: what is alike whatever the server.
+
+A kind of server brings a `Server`, which says how to ask it, and a home and a store that add what
+is their own: how they look around, what they find, how they read and write.
+"""
 
 from __future__ import annotations
 
-import ipaddress
-from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import ClassVar, Generic, TypeVar
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from hygge.connector import Finding, Home, Inspection, Store, Target, WriteRequest
+from hygge.connectors.sql.chain import Run
+from hygge.connectors.sql.open_transactions import OpenTransactionsError
+from hygge.connectors.sql.server_config import ServerSettings
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import TableName, matching, nearest, readings
+from hygge.connectors.sql.target import SqlTarget
+from hygge.errors import HomeError, HyggeError, StoreError
+from hygge.values.model import Commit
 
-from hygge.connector import ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
-from hygge.settings.move import Seconds
-from hygge.values.model import Mode
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from hygge.connectors.sql.pool import Pool
-
-_ENCODE = (
-    "write @ as %40, : as %3A, / as %2F, # as %23 and % as %25 in names and passwords of a url"
-)
+S = TypeVar("S", bound=ServerSettings)
+R = TypeVar("R", bound=Run)
+F = TypeVar("F")
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a server is and who comes in: the url and the fields beside it, made one."""
+class Server(ABC, Generic[S, R]):
+    """A server, as the settings of one home or store say where it is, and how it is asked."""
 
-    host: str | None
-    port: int
-    database: str | None
-    user: str | None
-    password: str | None = field(repr=False)
-    options: Mapping[str, str] = field(default_factory=dict)
-    """What the url says after its `?`."""
+    unseen: ClassVar[str]
+    """Which tables it lists to nobody, or not to everybody; for the hint of one that is missing."""
 
-    @property
-    def is_local(self) -> bool:
-        """Whether the server is this machine: a socket, a loopback address, or nothing said."""
-        if self.host is None or self.host == "" or self.host.startswith(("/", "@")):
-            return True
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return self.host.lower() == "localhost"
-
-    def __str__(self) -> str:
-        """Return the place without the password, for messages."""
-        who = f"{self.user}@" if self.user else ""
-        where = self.host or "localhost"
-        return f"{who}{where}:{self.port}/{self.database or ''}"
-
-
-class ServerSettings(ConnectorConfig):
-    """What every connector of a database server says in YAML; a type adds its own."""
-
-    schemes: ClassVar[tuple[str, ...]] = ()
-    """How a url of the type may begin, the usual one first."""
-    default_port: ClassVar[int]
-
-    host: Annotated[str, Field(min_length=1)] | None = None
-    """Name or address of the server, or the directory of its socket; this machine by default."""
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    """Port of the server; the usual one of the type by default."""
-    database: Annotated[str, Field(min_length=1)] | None = None
-    """Name of the database."""
-    user: Annotated[str, Field(min_length=1)] | None = None
-    """Who comes in."""
-    password: SecretStr | None = None
-    """The user's password: `${DB_PASSWORD}` from the environment, or `${file:/run/secrets/x}`."""
-    url: SecretStr | None = None
-    """All of this in one line; fields that are given beside it win."""
-    connect_timeout: Seconds = 10.0
-    """How long to wait for the server to answer at first."""
-    statement_timeout: Seconds | None = None
-    """How long one statement may take; as long as it needs by default."""
-    idle_timeout: Seconds = 300.0
-    """How long a connection rests open between moves before it is closed."""
-    max_connections: Annotated[int, Field(ge=2, le=1000)] = 8
-    """Connections that all moves of a run may hold open at once."""
-
-    @field_validator("url")
-    @classmethod
-    def _is_url(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None:
-            _check_url(url.get_secret_value(), cls.schemes)
-        return url
-
-    @model_validator(mode="after")
-    def _says_where(self) -> Self:
-        if self.url is None and self.database is None:
-            raise ValueError("say which database: give `database`, or a `url`")
-        return self
-
-    def endpoint(self) -> Endpoint:
-        """Return where the server is, with the fields laid over the url."""
-        url = urlsplit(self.url.get_secret_value() if self.url else "")
-        options = dict(parse_qsl(url.query, keep_blank_values=True))
-        folder = options.pop("host", None)
-        host = self.host or unquote(url.hostname or "") or folder
-        password = self.password.get_secret_value() if self.password else None
-        return Endpoint(
-            host=host or None,
-            port=self.port or url.port or self.default_port,
-            database=self.database or unquote(url.path.lstrip("/")) or None,
-            user=self.user or unquote(url.username or "") or None,
-            password=password if password is not None else unquote(url.password or "") or None,
-            options=options,
-        )
-
-    def pool(self) -> Pool:
-        """Return the pool of connections that all moves with these settings share."""
-        from hygge.connectors.sql.pool import pool_of
-
-        return pool_of(self, limit=self.max_connections, idle_seconds=self.idle_timeout)
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
 
     @abstractmethod
-    def urls(self, name: str) -> list[str]:
-        """Return the tables that `name` may mean, as URLs by which two connectors are compared.
+    def connected(self, side: type[HyggeError], what: str) -> AbstractContextManager[R]:
+        """Yield what runs statements on a connection; a right to it must be held. Raises `side`."""
 
-        The likeliest first, and without the user.
-        """
+    @abstractmethod
+    def default_schema(self, run: R) -> str:
+        """Return the schema, or database, of tables whose name has none."""
 
+    @abstractmethod
+    def is_passing(self, error: BaseException) -> bool:
+        """Return whether trying again may help: never for bad data, names or permissions."""
 
-class ServerHomeConfig(ServerSettings, HomeConfig):
-    """What `homes/<name>.yml` says of a database server."""
-
-    def places(self, context: ProjectContext, name: str) -> list[str]:
-        """Return the tables that entity `name` may be, as URLs without the user."""
-        return self.urls(name)
-
-
-class ServerStoreConfig(ServerSettings, StoreConfig):
-    """What `stores/<name>.yml` says of a database server."""
-
-    modes: ClassVar = frozenset(Mode)
-    answers_sql: ClassVar = True
-
-    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
-        """Return the home that reads these tables: that of the same type."""
-        return self.read_by(HomeConfig.registry.find(self.type_name))
-
-    def places(self, context: ProjectContext, name: str) -> list[str]:
-        """Return the table of entity `name`, as a URL without the user."""
-        return self.urls(name)[:1]
+    @contextmanager
+    def asked(self, side: type[HyggeError], what: str, *, rights: int = 1) -> Iterator[R]:
+        """Yield the same with the right to it, and to more connections that the task may need."""
+        with self.settings.pool().reserve(rights), self.connected(side, what) as run:
+            yield run
 
 
-def _check_url(url: str, schemes: tuple[str, ...]) -> None:
-    """Raise `ValueError`, which tells nothing of the url itself, when it is none of the type."""
-    scheme, mark, rest = url.partition("://")
-    if not mark or scheme.lower() not in schemes:
-        raise ValueError(
-            f"a url begins with {schemes[0]}://, then comes user:password@host:port/database"
+class ServerHome(Home, Generic[S, R, F]):
+    """A database on a server, in which a table is found as `F`."""
+
+    def __init__(self, server: Server[S, R]) -> None:
+        self.server = server
+        self.settings = server.settings
+
+    @abstractmethod
+    def findings(self, run: R) -> Iterator[Finding]:
+        """Yield what a person should know of how well it can be read."""
+
+    @abstractmethod
+    def names(self, run: R) -> Sequence[TableName]:
+        """Return every table and view that is not the server's own or hygge's."""
+
+    @abstractmethod
+    def find(self, run: R, name: TableName) -> F | None:
+        """Return what is read by this very name; None when there is nothing."""
+
+    def asked(self, what: str, *, rights: int = 1) -> AbstractContextManager[R]:
+        """Yield what runs statements; see `Server.asked`."""
+        return self.server.asked(HomeError, what, rights=rights)
+
+    def check(self) -> None:
+        """Connect and ask something."""
+        with self.asked("cannot read") as run:
+            run("SELECT 1")
+
+    def examine(self) -> Iterator[Finding]:
+        """Yield what the server says of itself, and of what this user may read."""
+        with self.asked("cannot look around") as run:
+            yield from self.findings(run)
+
+    def entities(self, pattern: str = "*") -> list[str]:
+        """Return the tables and views that match, without their schema where it is the default."""
+        with self.asked("cannot list tables") as run:
+            return matching(self.names(run), pattern, self.server.default_schema(run))
+
+    def found(self, run: R, entity: str) -> F:
+        """Return the table that an entity's name means; raises `HomeError` with the nearest."""
+        default = self.server.default_schema(run)
+        for name in readings(entity, default):
+            table = self.find(run, name)
+            if table is not None:
+                return table
+        others = [name.shown(default) for name in self.names(run)]
+        raise HomeError(
+            f"{self.settings.endpoint()} has no table '{entity}'{nearest(entity, others)}",
+            hint=f"list what is there with  hygge discover HOME; {self.server.unseen} are not seen",
+            code="HG506",
         )
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ValueError(f"the url cannot be read; {_ENCODE}") from None
-    if rest.count("@") > 1 or parts.fragment or "#" in url:
-        raise ValueError(f"the url holds signs that end a part of it early; {_ENCODE}")
-    if "@" in parts.path or (parts.password or "").count(":"):
-        raise ValueError(f"the url holds signs that end a part of it early; {_ENCODE}")
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Return true for lost connections, deadlocks and servers that are starting or full."""
+        return isinstance(error, OpenTransactionsError) or self.server.is_passing(error)
+
+
+class ServerStore(Store, Generic[S, R]):
+    """A database on a server."""
+
+    def __init__(self, server: Server[S, R], replacing: ReplaceMethod) -> None:
+        self.server = server
+        self.settings = server.settings
+        self.replacing: ReplaceMethod = replacing
+
+    @abstractmethod
+    def findings(self, run: R) -> Iterator[Finding]:
+        """Yield what a person should know of how well it can be written."""
+
+    @abstractmethod
+    def newest(self, run: R, place: TableName) -> Commit | None:
+        """Return the newest commit of a table; None when nothing was published there."""
+
+    @abstractmethod
+    def taken(
+        self, run: R, request: WriteRequest, place: TableName
+    ) -> AbstractContextManager[Target]:
+        """Take a table for one attempt; see `Store.open`."""
+
+    @abstractmethod
+    def target(self, run: R, request: WriteRequest, place: TableName) -> SqlTarget:
+        """Return the target for a table, which nobody has taken yet."""
+
+    def place(self, run: R, into: str) -> TableName:
+        """Return the table that an entity's name in the store means."""
+        return readings(into, self.server.default_schema(run))[0]
+
+    def asked(self, what: str, *, rights: int = 1) -> AbstractContextManager[R]:
+        """Yield what runs statements; see `Server.asked`."""
+        return self.server.asked(StoreError, what, rights=rights)
+
+    def check(self) -> None:
+        """Connect and ask something."""
+        with self.asked("cannot write") as run:
+            run("SELECT 1")
+
+    def examine(self) -> Iterator[Finding]:
+        """Yield what the server says of itself, and of what this user may write."""
+        with self.asked("cannot look around") as run:
+            yield from self.findings(run)
+
+    def last_commit(self, into: str) -> Commit | None:
+        """Return the newest commit of a table; see `Store.last_commit`."""
+        with self.asked(f"cannot look at {into}") as run:
+            return self.newest(run, self.place(run, into))
+
+    @contextmanager
+    def open(self, request: WriteRequest) -> Iterator[Target]:
+        """Take the table for one attempt; see `Store.open`."""
+        with (
+            self.asked(f"cannot write {request.into}", rights=2) as run,
+            self.taken(run, request, self.place(run, request.into)) as target,
+        ):
+            yield target
+
+    @contextmanager
+    def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
+        """Show the table as it is; see `Store.inspect`."""
+        with self.asked(f"cannot look at {request.into}", rights=2) as run:
+            place = self.place(run, request.into)
+            target = self.target(run, request, place)
+            target.inspect(self.newest(run, place))
+            yield target
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Return true for lost connections, deadlocks and servers that are starting or full."""
+        return self.server.is_passing(error)

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from hygge.connector import Target, WriteRequest
 from hygge.connectors.sql.chain import Chain
-from hygge.connectors.sql.keeping import Keeping
-from hygge.connectors.sql.names import TableName, check_name, quote, refuse_table
-from hygge.connectors.sql.refusing import check_counted, check_replaced, check_went_in
-from hygge.connectors.sql.replacing import Replacing
+from hygge.connectors.sql.row_counts import check_counted, check_replaced, check_went_in
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import TableName, check_name, quote, refuse_table
+from hygge.connectors.sql.undo_tables import UndoTables
 from hygge.errors import StoreError
 from hygge.types.unfit import fit_schema
 from hygge.types.widening import MAX_WHOLE_DOUBLE
@@ -61,11 +61,11 @@ class SqlTarget(Target):
         self.staging = replace(place, name=f"{staging_prefix(place.name)}{run[:8]}")
         self.last: Commit | None = None
         self.live: list[LiveColumn] | None = None
-        self.replacing: Replacing = "auto"
+        self.replacing: ReplaceMethod = "auto"
         self.staged: pa.Schema | None = None
         self.is_published = False
         self.lock = threading.Lock()
-        self.keeping: Keeping
+        self.keeping: UndoTables
 
     # What a database brings
 

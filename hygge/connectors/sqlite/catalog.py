@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hygge.connectors.sql.names import quote
+from hygge.connectors.sql.table_names import quote
 
 if TYPE_CHECKING:
     from hygge.connectors.sql.chain import Run

@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import Ability, Home, HomeConfig, ProjectContext, Store, StoreConfig
-from hygge.connectors.sql.embedded import FileSettings
-from hygge.connectors.sql.names import refuse_table
-from hygge.connectors.sql.replacing import Replacing
-from hygge.connectors.sqlite.names import refuse_name
+from hygge.connectors.sql.file_database import FileSettings
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import refuse_table
 from hygge.values.model import Mode
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+def refuse_name(name: str) -> str | None:
+    """Return what is wrong with the name of a table; None when nothing is."""
+    if name.casefold().startswith("sqlite_"):
+        return "names that begin with 'sqlite_' are those of SQLite's own tables"
+    return None
 
 
 class SqliteHomeConfig(FileSettings, HomeConfig, type="sqlite"):
@@ -49,7 +55,7 @@ class SqliteStoreConfig(FileSettings, StoreConfig, type="sqlite"):
     answers_sql: ClassVar = True
     drivers: ClassVar = ("adbc_driver_sqlite",)
 
-    replace: Replacing = "auto"
+    replace: ReplaceMethod = "auto"
     """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
     that indexes, triggers and rules stay; `auto` swaps where nothing would be lost."""
 

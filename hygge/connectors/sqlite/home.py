@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
 from hygge.connector import EntityFacts, Finding, Home, ProjectContext, ReadRequest, Source
-from hygge.connectors.sql.embedded import FileSettings
-from hygge.connectors.sql.names import TableName, matching, nearest, quote
+from hygge.connectors.sql.file_database import FileSettings
+from hygge.connectors.sql.table_names import TableName, matching, nearest, quote
 from hygge.connectors.sqlite import catalog
-from hygge.connectors.sqlite.examining import examine_reading
+from hygge.connectors.sqlite.doctor import examine_reading
 from hygge.connectors.sqlite.faults import is_passing
-from hygge.connectors.sqlite.reading import LiteSource
-from hygge.connectors.sqlite.views import Shared, View
+from hygge.connectors.sqlite.snapshot import SharedSnapshot, Snapshot
+from hygge.connectors.sqlite.source import SqliteSource
 from hygge.errors import HomeError
 
 _COUNTED_BYTES = 64 * 2**20
@@ -52,8 +52,8 @@ class SqliteHome(Home):
     def open(self, request: ReadRequest) -> Iterator[Source]:
         """Look at the file as it is now, or as it was when the flow began."""
         shared = request.snapshot
-        with shared.join() if isinstance(shared, Shared) else self._view() as view:
-            source = LiteSource(request, view, keeps_view=isinstance(shared, Shared))
+        with shared.join() if isinstance(shared, SharedSnapshot) else self._view() as view:
+            source = SqliteSource(request, view, keeps_view=isinstance(shared, SharedSnapshot))
             if request.query is not None:
                 yield source.over_query(request.query)
             else:
@@ -63,13 +63,13 @@ class SqliteHome(Home):
     def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
         """Hold a read transaction open, beside which others are opened that see the same."""
         with self._view() as view:
-            yield Shared(view)
+            yield SharedSnapshot(view)
 
     def is_transient(self, error: BaseException) -> bool:
         """Return true where another program had the file locked, or wrote it meanwhile."""
         return is_passing(error)
 
-    def _find(self, view: View, entity: str) -> catalog.Table:
+    def _find(self, view: Snapshot, entity: str) -> catalog.Table:
         tables = catalog.tables(view.main)
         table = catalog.find(tables, entity)
         if table is None:
@@ -81,8 +81,8 @@ class SqliteHome(Home):
         return table
 
     @contextmanager
-    def _view(self) -> Iterator[View]:
-        with closing(View(self.file, self._seconds)) as view:
+    def _view(self) -> Iterator[Snapshot]:
+        with closing(Snapshot(self.file, self._seconds)) as view:
             yield view
 
 
@@ -90,11 +90,11 @@ def _matching(tables: list[catalog.Table], pattern: str) -> list[str]:
     return matching([TableName("", table.name) for table in tables], pattern, "")
 
 
-def _facts(view: View, table: catalog.Table) -> EntityFacts:
+def _facts(view: Snapshot, table: catalog.Table) -> EntityFacts:
     """Return what can be told of a table; a view over tables that are gone has no columns."""
     import pyarrow as pa
 
-    source = LiteSource(ReadRequest(table.name), view, keeps_view=True)
+    source = SqliteSource(ReadRequest(table.name), view, keeps_view=True)
     try:
         source.over_table(table)
     except HomeError:

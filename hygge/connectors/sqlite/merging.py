@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.connectors.sql.merging import MergingTarget
-from hygge.connectors.sql.names import quote
-from hygge.connectors.sqlite.lanes import Lanes
-from hygge.connectors.sqlite.values import to_stored
+from hygge.connectors.sql.table_names import quote
+from hygge.connectors.sqlite.conversion import to_stored
+from hygge.connectors.sqlite.staging_files import StagingFiles
 from hygge.errors import StoreError
 
 if TYPE_CHECKING:
@@ -19,17 +19,17 @@ _FLOAT_DIGITS = 15
 """A float tells so many digits of a decimal apart."""
 
 
-class LiteMerging(MergingTarget):
+class SqliteMerging(MergingTarget):
     """What a table of SQLite does in a way of its own when rows are merged."""
 
     row_id: ClassVar = "rowid"
     holds_nan: ClassVar = False
-    lanes: Lanes
+    staging_files: StagingFiles
 
     def staged_rows(self) -> str:
         """Return the rows of all splits, which are tables of their own."""
-        self.lanes.attach(self.run)
-        selects = [f"SELECT * FROM {table}" for table in self.lanes.tables()]
+        self.staging_files.attach(self.run)
+        selects = [f"SELECT * FROM {table}" for table in self.staging_files.tables()]
         return f"({' UNION ALL '.join(selects)})"
 
     @contextmanager
@@ -43,9 +43,11 @@ class LiteMerging(MergingTarget):
 
     def gather(self, schema: pa.Schema) -> str:
         """Bring all staged rows into one table, to be found by their key; return its name."""
-        self.lanes.attach(self.run)
+        self.staging_files.attach(self.run)
         columns, key = schema.names, self.request.primary_key
-        return self.lanes.gather(self.run, *(", ".join(map(quote, n)) for n in (columns, key)))
+        return self.staging_files.gather(
+            self.run, *(", ".join(map(quote, n)) for n in (columns, key))
+        )
 
     def same(self, field: pa.Field) -> str:
         """Return the condition of one key; a column may be declared to take letters for equal."""

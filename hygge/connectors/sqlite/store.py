@@ -7,20 +7,20 @@ from contextlib import closing, contextmanager
 
 from hygge.connector import Finding, Inspection, ProjectContext, Store, Target, WriteRequest
 from hygge.connectors.sql import chain
-from hygge.connectors.sql.embedded import (
+from hygge.connectors.sql.file_database import (
     FileSettings,
     check_writable,
     make_folder,
     place_lock,
     refuse_written,
 )
-from hygge.connectors.sql.names import quote
-from hygge.connectors.sql.replacing import Replacing
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import quote
 from hygge.connectors.sqlite import catalog
-from hygge.connectors.sqlite.connecting import Access, Rows, connect, connect_to_nothing
-from hygge.connectors.sqlite.examining import examine_writing
+from hygge.connectors.sqlite.connections import Access, Rows, connect, connect_to_nothing
+from hygge.connectors.sqlite.doctor import examine_writing
 from hygge.connectors.sqlite.faults import is_passing
-from hygge.connectors.sqlite.writing import LiteTarget
+from hygge.connectors.sqlite.target import SqliteTarget
 from hygge.errors import StoreError
 from hygge.values.model import Commit
 
@@ -28,10 +28,12 @@ from hygge.values.model import Commit
 class SqliteStore(Store):
     """A SQLite file; made when it is not there."""
 
-    def __init__(self, config: FileSettings, context: ProjectContext, replacing: Replacing) -> None:
+    def __init__(
+        self, config: FileSettings, context: ProjectContext, replacing: ReplaceMethod
+    ) -> None:
         self.file = config.file(context)
         self._seconds = config.busy_timeout
-        self._replacing: Replacing = replacing
+        self._replacing: ReplaceMethod = replacing
 
     def check(self) -> None:
         """Open the file and ask for the right to write it, if it is there."""
@@ -69,8 +71,8 @@ class SqliteStore(Store):
             target.inspect(last)
             yield target
 
-    def _target(self, request: WriteRequest, run: Rows, place: str) -> LiteTarget:
-        return LiteTarget(request, run, file=self.file, place=place, replacing=self._replacing)
+    def _target(self, request: WriteRequest, run: Rows, place: str) -> SqliteTarget:
+        return SqliteTarget(request, run, file=self.file, place=place, replacing=self._replacing)
 
     @contextmanager
     def _looked_at(self, what: str) -> Iterator[Rows]:

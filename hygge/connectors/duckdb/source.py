@@ -1,0 +1,201 @@
+"""One table, view or query of a DuckDB file, streamed from one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hygge.connector import ReadRequest, Source
+from hygge.connectors.duckdb import catalog
+from hygge.connectors.duckdb.faults import Rows, fault
+from hygge.connectors.duckdb.range_condition import condition
+from hygge.connectors.duckdb.types import TOO_LONG, ColumnReading, field_of, reading_of
+from hygge.connectors.sql.range_condition import where
+from hygge.connectors.sql.table_names import quote
+from hygge.errors import HomeError, HyggeError
+from hygge.values.model import Span, Split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SAMPLE_ROWS = 2048
+_MOST_ROWS = 122_880
+"""Rows of a row group of DuckDB."""
+
+
+class DuckdbSource(Source):
+    """Rows as they were when the transaction began; DuckDB itself reads with several threads."""
+
+    def __init__(self, request: ReadRequest, run: Rows) -> None:
+        self._request = request
+        self._run = run
+        self._from = ""
+        self._within: str | None = None
+
+    def over_table(self, table: catalog.Table) -> DuckdbSource:
+        """Read a table or view."""
+        found = catalog.columns(self._run, table.name)
+        self.primary_key = catalog.primary_key(self._run, table.name)
+        self._from = f"{quote(table.name.schema)}.{quote(table.name.name)}"
+        required = {one.name for one in found if not one.nullable}
+        return self._with(required, f"cannot read {self._request.entity}")
+
+    def over_query(self, query: str) -> DuckdbSource:
+        """Read what a query selects."""
+        self._from = f"(\n{query.strip().rstrip(';')}\n)"
+        return self._with(set(), f"the query of {self._request.entity} is refused")
+
+    def _with(self, required: set[str], what: str) -> DuckdbSource:
+        import duckdb
+
+        sql = f"SELECT * FROM {self._from}{where(self._request.where)}"
+        try:
+            if len(self._run.cursor.extract_statements(sql)) != 1:
+                raise HomeError(f"{what}: it is more than one statement")
+            relation = self._run.cursor.sql(sql)
+            columns = list(zip(relation.columns, relation.types, strict=True))
+        except duckdb.Error as error:
+            raise fault(error, HomeError, what) from error
+        wanted = self._request.types
+        self._take(
+            [
+                reading_of(
+                    name,
+                    kind,
+                    nullable=name not in required,
+                    as_text=wanted.get(name) == "string",
+                )
+                for name, kind in columns
+            ]
+        )
+        return self
+
+    def _take(self, readings: Sequence[ColumnReading]) -> None:
+        """Read these columns; DuckDB tells their types in Arrow."""
+        import duckdb
+        import pyarrow as pa
+
+        self._readings = list(readings)
+        try:
+            with self._run.cursor.sql(f"{self._select()} LIMIT 0").to_arrow_reader() as reader:
+                brought = reader.schema
+        except duckdb.Error as error:
+            raise fault(error, HomeError, f"cannot read {self._request.entity}") from error
+        self.schema = pa.schema(map(field_of, self._readings, brought))
+
+    def narrow(self, columns: Sequence[str]) -> None:
+        """Ask for these columns only."""
+        kept = [one for one in self._readings if one.name in columns]
+        self._take(kept or self._readings[:1])
+
+    def within(self, span: Span) -> None:
+        """Leave out rows outside of a range where the column itself is read, in its own order."""
+        reading = next(one for one in self._readings if one.name == span.column)
+        if reading.sql == quote(span.column):
+            self._within = condition(span, reading.sql, self.schema.field(span.column).type)
+
+    def splits(self, wanted: int) -> list[Split]:
+        """Return one split: other connections would see other rows."""
+        return [Split(0, self._request.entity)]
+
+    @contextmanager
+    def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:
+        """Stream the rows."""
+        import pyarrow as pa
+
+        batches = self._batches(self._batch_rows())
+        try:
+            yield pa.RecordBatchReader.from_batches(self.schema, batches)
+        finally:
+            batches.close()
+
+    def _select(self, *more: str | None) -> str:
+        columns = ", ".join(f"{one.sql} AS {quote(one.name)}" for one in self._readings)
+        return f"SELECT {columns} FROM {self._from}{where(self._request.where, *more)}"
+
+    def _batch_rows(self) -> int:
+        """Return how many rows make a batch of the wanted bytes, by the first few."""
+        import duckdb
+
+        try:
+            sample = self._run.cursor.sql(f"{self._select()} LIMIT {_SAMPLE_ROWS}").to_arrow_table()
+        except duckdb.Error as error:
+            raise self._blame(error) from error
+        width = max(sample.nbytes // max(sample.num_rows, 1), 1)
+        return int(min(max(self._request.batch_bytes // width, 1), _MOST_ROWS))
+
+    def _batches(self, rows: int) -> Generator[pa.RecordBatch]:
+        import duckdb
+        import pyarrow as pa
+
+        try:
+            with self._run.cursor.sql(self._select(self._within)).to_arrow_reader(rows) as reader:
+                for batch in reader:
+                    yield from self._sliced(self._convert(batch))
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
+            raise self._blame(error) from error
+
+    def _blame(self, error: BaseException) -> HyggeError:
+        """Return the error for what DuckDB raised while rows were read."""
+        what = f"cannot read {self._request.entity}"
+        for one in self._readings:
+            if f"column '{one.name}' {TOO_LONG}" in str(error):
+                return unreadable(one.name, TOO_LONG)
+        return fault(error, HomeError, what)
+
+    def _sliced(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """Yield a batch in pieces where its rows are wider than the first ones were."""
+        pieces = max(batch.nbytes // (2 * self._request.batch_bytes), 1)
+        size = -(-batch.num_rows // pieces) or 1
+        for start in range(0, batch.num_rows, size):
+            yield batch.slice(start, size)
+
+    def _convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        arrays = []
+        for array, field in zip(batch.columns, self.schema, strict=True):
+            if field.type == pa.uuid():
+                array = pa.ExtensionArray.from_storage(field.type, array.cast(pa.binary(16)))
+            elif not array.type.equals(field.type):
+                array = array.cast(field.type)
+            _check_time(array, field)
+            arrays.append(array)
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+def _check_time(array: pa.Array, field: pa.Field) -> None:
+    """Raise `HomeError` for `infinity` and `24:00:00`, which Arrow's types have no value for."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_ = pa.types
+    if is_.is_struct(array.type):
+        for child in array.flatten():
+            _check_time(child, field)
+    elif is_.is_list(array.type) or is_.is_fixed_size_list(array.type):
+        _check_time(array.flatten(), field)
+    elif is_.is_map(array.type):
+        _check_time(array.items, field)
+    if not (is_.is_date32(array.type) or is_.is_timestamp(array.type) or is_.is_time(array.type)):
+        return
+    bits = array.type.bit_width
+    ends = pc.min_max(array.view(pa.int32() if bits == 32 else pa.int64())).as_py()
+    if ends["min"] is None:
+        return
+    edge = 2 ** (bits - 1) - 1
+    if is_.is_time(array.type):
+        edge = {"us": 86_400 * 10**6, "ns": 86_400 * 10**9}[array.type.unit]
+    if ends["max"] >= edge or ends["min"] <= -(2 ** (bits - 1) - 1):
+        shown = "24:00:00" if is_.is_time(array.type) else "infinity"
+        raise unreadable(field.name, f"holds {shown}, which {field.type} cannot hold")
+
+
+def unreadable(name: str, problem: str) -> HomeError:
+    """Return the error for a column with a value that cannot be read as its type."""
+    return HomeError(
+        f"column '{name}' {problem}",
+        hint=f"read it as text with  columns: {{{name}: {{type: string}}}}",
+        code="HG508",
+    )

@@ -1,0 +1,307 @@
+"""A table of a DuckDB file as the place of an entity: staged beside it in the same file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hygge.connector import ReadRequest, WriteRequest
+from hygge.connectors.duckdb import catalog, types
+from hygge.connectors.duckdb.faults import Rows, fault
+from hygge.connectors.duckdb.source import DuckdbSource
+from hygge.connectors.duckdb.undo_tables import DuckdbUndoTables
+from hygge.connectors.sql import chain
+from hygge.connectors.sql.file_database import turn_of
+from hygge.connectors.sql.merging import MergingTarget
+from hygge.connectors.sql.outgoing import OutgoingBatches
+from hygge.connectors.sql.store_options import ReplaceMethod
+from hygge.connectors.sql.table_names import TableName, quote
+from hygge.connectors.sql.target import LiveColumn, staging_prefix
+from hygge.errors import StoreError
+from hygge.values.model import Commit, Part, Split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection as Connection
+
+_ROWS = "_hygge_rows"
+"""The name under which a cursor sees the batches that come in."""
+
+
+class DuckdbTarget(MergingTarget):
+    """A table of a DuckDB file, for one attempt."""
+
+    row_id: ClassVar = "rowid"
+
+    def __init__(
+        self,
+        request: WriteRequest,
+        rows: Rows,
+        *,
+        file: Path,
+        place: TableName,
+        replacing: ReplaceMethod,
+    ) -> None:
+        commits = f"{quote(place.schema)}.{quote(chain.TABLE)}"
+        super().__init__(request, place, chain.Chain(commits, place.name, "?"))
+        self.replacing = replacing
+        self.keeping = DuckdbUndoTables(self)
+        self._rows = rows
+        self._turn = turn_of(file)
+        self._stem = self.staging.name
+        self._number = 0
+        self._parts: dict[int, TableName] = {}
+        self._types: list[str] = []
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement on the cursor of this target and return all its rows."""
+        return self._rows(sql, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[object]:
+        """Run what is inside as one transaction, after all moves of this process before it."""
+        with self._turn:
+            self.run("BEGIN TRANSACTION")
+            try:
+                yield None
+                self.run("COMMIT")
+            except BaseException:
+                with suppress(StoreError):
+                    self.run("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self, query: str) -> Iterator[object]:
+        """Let nothing that is run inside change anything; raise unless it is one statement."""
+        import duckdb
+
+        try:
+            statements = duckdb.extract_statements(query)
+        except duckdb.Error as error:
+            raise fault(error, StoreError, f"cannot ask {self.place.shown()}") from error
+        if len(statements) != 1:
+            raise StoreError(f"it is {len(statements)} statements")
+        with super().reading(query):
+            yield None
+
+    def take(self) -> None:
+        """Make what hygge keeps in the file, drop what dead runs staged, look at the table."""
+        schema = self.place.schema
+        tables = self.run(
+            "SELECT table_name FROM duckdb_tables() WHERE schema_name = ? "
+            "AND database_name = current_database()",
+            (schema,),
+        )
+        names = [name for (name,) in tables]
+        dead = [name for name in names if name.startswith(staging_prefix(self.place.name))]
+        if dead or chain.TABLE not in names:
+            with self.transaction():
+                self.run(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
+                columns = chain.columns("VARCHAR", "BIGINT")
+                self.run(f"CREATE TABLE IF NOT EXISTS {self.chain.table} ({columns})")
+                for name in dead:
+                    self.run(f"DROP TABLE {quote(schema)}.{quote(name)}")
+        self.begin()
+
+    def inspect(self, last: Commit | None) -> None:
+        """Look at the place and take nothing; see `SqlTarget.inspect`."""
+        self.find(last)
+
+    def folded(self, name: str) -> str:
+        """Return a name as DuckDB compares it."""
+        return name.lower()
+
+    def fit(self, field: pa.Field) -> pa.Field:
+        """Return the field to stage, with the same metadata where its type is the same."""
+        return field.with_type(types.fit(field.type))
+
+    def sql_type(self, field: pa.Field) -> str:
+        """Return the type for a fitted field, as DuckDB itself tells it."""
+        import pyarrow as pa
+
+        native = types.native_type(field)
+        return native or types.sql_types(self._rows.cursor, pa.schema([field]))[0]
+
+    def differs(self, column: LiveColumn, field: pa.Field) -> bool:
+        """Return whether a column must change its type; numbers of 128 bits hold 38 digits."""
+        wanted = self.sql_type(field)
+        is_wide = column.type == "HUGEINT" and wanted.startswith("DECIMAL") and wanted[-3:] == ",0)"
+        return column.type != wanted and not is_wide
+
+    def find_live(self) -> list[LiveColumn] | None:
+        """Return the columns of the table."""
+        table = catalog.find(catalog.tables(self.run), self.place)
+        if table is None:
+            return None
+        if table.kind != "table":
+            raise StoreError(
+                f"{self.place.shown()} is a {table.kind}, which cannot be written",
+                hint="choose another name with  into: <name>",
+            )
+        source = DuckdbSource(ReadRequest(table.name.name), self._rows).over_table(table)
+        columns = catalog.columns(self.run, table.name)
+        computes = catalog.computes(self.run, table.name)
+        return [
+            LiveColumn(field, one.type, bool(one.default), bool(one.default) and computes)
+            for field, one in zip(source.schema, columns, strict=True)
+        ]
+
+    def reason_to_keep(self) -> str | None:
+        """Return what a new table in its place would lack: indexes, keys of others, defaults, …"""
+        return catalog.reason_to_keep(self.run, self.place)
+
+    # Staging
+
+    def make_staging(self, schema: pa.Schema) -> None:
+        """Tell the types of staging tables; each split makes one of its own."""
+        self._types = types.sql_types(self._rows.cursor, schema)
+
+    def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
+        """Write a split as a table of its own, in a transaction of its own; see `Target.stage`."""
+        schema = self.begin_staging(batches.schema)
+        meter = OutgoingBatches(batches)
+        with self.lock:
+            self._number += 1
+            table = TableName(self.place.schema, f"{self._stem}_{self._number}")
+            cursor = self._rows.cursor.cursor()
+        with closing(cursor):
+            self._copy(cursor, meter, schema, table)
+            rows = cursor.execute(f"SELECT count(*) FROM {self.name(table)}").fetchall()[0][0]
+        with self.lock:
+            self._parts[split.number] = table
+        return Part(split.number, int(rows), meter.bytes)
+
+    def _copy(
+        self, cursor: Connection, meter: OutgoingBatches, schema: pa.Schema, table: TableName
+    ) -> None:
+        import duckdb
+
+        named = list(zip(schema.names, self._types, strict=True))
+        columns = ", ".join(f"{quote(name)} {kind}" for name, kind in named)
+        values = ", ".join(f"CAST({quote(name)} AS {kind})" for name, kind in named)
+        try:
+            cursor.execute("BEGIN TRANSACTION")
+            cursor.execute(f"CREATE TABLE {self.name(table)} ({columns})")
+            cursor.register(_ROWS, meter.reader())
+            cursor.execute(f"INSERT INTO {self.name(table)} SELECT {values} FROM {_ROWS}")
+            cursor.unregister(_ROWS)
+            cursor.execute("COMMIT")
+        except BaseException as error:
+            with suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+                cursor.unregister(_ROWS)
+            if not isinstance(error, duckdb.Error):
+                raise
+            if meter.error is None:
+                raise fault(error, StoreError, f"cannot write {self.place.shown()}") from error
+        if meter.error is not None:
+            # Outside of the `except`, so that it keeps the cause by which a home knows it.
+            raise meter.error
+
+    def staged_tables(self) -> list[str]:
+        """Return the tables of all splits, quoted."""
+        return [self.name(table) for table in self._tables()]
+
+    def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
+        """Make one table of all splits where it is to become the table, with its key."""
+        if not becomes_table:
+            return
+        self.gather(schema)
+        keys = self.request.primary_key
+        for field in schema:
+            if not field.nullable or field.name in keys:
+                self._alter(self.staging, f"ALTER {quote(field.name)} SET NOT NULL")
+        if keys:
+            self._alter(self.staging, f"ADD PRIMARY KEY ({', '.join(map(quote, keys))})")
+
+    def gather(self, schema: pa.Schema) -> str:
+        """Bring the rows of all splits into one table; return its name."""
+        self.staging, *others = self._tables()
+        for table in others:
+            self.run(f"INSERT INTO {self.name(self.staging)} SELECT * FROM {self.name(table)}")
+        self._parts = {0: self.staging}
+        return self.name(self.staging)
+
+    def staged_rows(self) -> str:
+        """Return the rows of all splits, which are tables of their own."""
+        selects = [f"SELECT * FROM {self.name(table)}" for table in self._tables()]
+        return f"({' UNION ALL '.join(selects)})"
+
+    def update(self, names: Sequence[str], staged: str, on: str) -> int:
+        """Give rows of the table what is staged for them; return how many there are.
+
+        DuckDB counts a row as often as it is updated: by two keys that are one for its collation.
+        """
+        super().update(names, staged, on)
+        return self.matched(staged, on)
+
+    def ordered(self, field: pa.Field, column: str) -> str:
+        """Return a column as it is ordered, texts by their bytes."""
+        is_text = self.sql_type(field) == "VARCHAR"
+        return f"CAST({column} AS VARCHAR) COLLATE C" if is_text else column
+
+    def content(self, field: pa.Field, column: str) -> str:
+        """Return what `min` takes of a column: texts of what has no order."""
+        import pyarrow as pa
+
+        return f"CAST({column} AS VARCHAR)" if pa.types.is_nested(field.type) else column
+
+    def _alter(self, table: TableName, change: str) -> None:
+        self.run(f"ALTER TABLE {self.name(table)} {change}")
+
+    def _tables(self) -> list[TableName]:
+        return [self._parts[number] for number in sorted(self._parts)]
+
+    def drop_staging(self) -> None:
+        """Drop what this attempt staged."""
+        with self.lock:
+            numbers = range(1, self._number + 1)
+            names = [TableName(self.place.schema, f"{self._stem}_{number}") for number in numbers]
+            self._number = 0
+            self._parts.clear()
+            self.staged = None
+        for table in names:
+            self.run(f"DROP TABLE IF EXISTS {self.name(table)}")
+
+    # Publishing
+
+    def change(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run a statement that changes rows; return how many it changed."""
+        return int(self.run(sql, values)[0][0])
+
+    def retype_column(self, field: pa.Field, *, is_empty: bool) -> None:
+        """Give a column another type; of a key, which DuckDB never changes, by a new table."""
+        keys = catalog.primary_key(self.run, self.place)
+        if self.folded(field.name) in map(self.folded, keys):
+            self._rebuild(field, keys)
+        else:
+            super().retype_column(field, is_empty=is_empty)
+
+    def _rebuild(self, field: pa.Field, keys: Sequence[str]) -> None:
+        """Put a table in which a column has another type in the table's place, with all rows."""
+        reason = self.reason_to_keep()
+        if reason is not None:
+            raise StoreError(
+                f"column '{field.name}' is part of the key of {self.place.shown()}, and DuckDB "
+                f"changes its type only in a new table, which would lose something: {reason}",
+                hint="change the table yourself, or move into another one with  into: <name>",
+                code="HG536",
+            )
+        columns = []
+        for one in catalog.columns(self.run, self.place):
+            is_changed = self.folded(one.name) == self.folded(field.name)
+            kind = self.sql_type(field) if is_changed else one.type
+            columns.append(f"{quote(one.name)} {kind}{'' if one.nullable else ' NOT NULL'}")
+        columns.append(f"PRIMARY KEY ({', '.join(map(quote, keys))})")
+        new = replace(self.place, name=f"{self._stem}_0")
+        self.run(f"CREATE TABLE {self.name(new)} ({', '.join(columns)})")
+        self.run(f"INSERT INTO {self.name(new)} SELECT * FROM {self.table}")
+        self.run(f"DROP TABLE {self.table}")
+        self.run(f"ALTER TABLE {self.name(new)} RENAME TO {quote(self.place.name)}")
+
+    def add_column(self, field: pa.Field) -> None:
+        """Add a column; DuckDB adds none that must have a value."""
+        super().add_column(field.with_nullable(True))

@@ -1,0 +1,418 @@
+"""One table, view or query of PostgreSQL, read by several connections under one snapshot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from hygge.connector import ReadRequest, Source
+from hygge.connectors.postgres import catalog, upper_bound
+from hygge.connectors.postgres.config import PostgresSettings
+from hygge.connectors.postgres.connections import Bulk, Rows, bulk, cursor_of
+from hygge.connectors.postgres.faults import fault
+from hygge.connectors.postgres.large_values import Lengths, lengths
+from hygge.connectors.postgres.range_condition import condition, overlooked
+from hygge.connectors.postgres.types import ColumnReading, ordered_type, reading_of
+from hygge.connectors.postgres.upper_bound import SAYS_READ_ONLY
+from hygge.connectors.sql.range_condition import collation_error, where
+from hygge.connectors.sql.read_timeout import LONGEST_PAUSE
+from hygge.connectors.sql.table_names import quote
+from hygge.errors import HomeError
+from hygge.types.watermarks import reason_against
+from hygge.values.model import Span, Split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_SPLIT_BYTES = 8 * 2**20
+_PAGE_BYTES = 8192
+_PAGES_SINCE = 140000
+"""The first version that reads a range of pages without reading the others."""
+_FIRST_DAY = -2_440_588
+"""4714-11-24 BC, the first day that PostgreSQL knows, counted from 1970. What the driver hands
+over before it is `infinity`, `-infinity` or a time beyond Arrow's 64 bits, wrapped around."""
+_FIRST_MICROSECOND = _FIRST_DAY * 86_400_000_000
+_DAY = 86_400_000_000
+_ARRAY = re.compile(r"malformed array literal: \"(column '(.*)' holds an array (\[.*?\]))\"")
+"""What the server says to the trick of `types.reading_of`."""
+
+
+class PostgresSource(Source):
+    """Rows as they were when the snapshot was taken, whatever others write meanwhile."""
+
+    def __init__(
+        self, settings: PostgresSettings, request: ReadRequest, run: Rows, *, snapshot: str | None
+    ) -> None:
+        self.settings = settings
+        self._request = request
+        self._run = run
+        self._snapshot = snapshot
+        self._extra = 0
+        self._table: catalog.Table | None = None
+        self._from = ""
+        self._within: str | None = None
+        self._types: dict[str, str] = {}
+        self._lengths: Lengths | None = None
+
+    def over_table(self, table: catalog.Table) -> PostgresSource:
+        """Read a table or view."""
+        self._table = table
+        name = f"{quote(table.name.schema)}.{quote(table.name.name)}"
+        self._from = name
+        found = catalog.columns(self._run, [table.oid]).get(table.oid, [])
+        self.primary_key = catalog.primary_keys(self._run, [table.oid]).get(table.oid, ())
+        return self._with(found)
+
+    def over_query(self, query: str) -> PostgresSource:
+        """Read what a query selects."""
+        self._from = f"(\n{query.strip().rstrip(';')}\n) AS q"
+        described = self._describe(
+            f"SELECT * FROM {self._from}{where(self._request.where)} LIMIT 0"
+        )
+        return self._with(catalog.query_columns(self._run, described))
+
+    def _describe(self, sql: str) -> list[tuple[str, int, int]]:
+        import psycopg
+
+        try:
+            with self._run.answering():
+                result = self._run.connection.execute(sql.encode()).pgresult
+        except (psycopg.Error, OSError) as error:
+            what = f"the query of {self._request.entity} is refused"
+            raise fault(error, HomeError, what) from error
+        assert result is not None
+        names = [(result.fname(n) or b"").decode() for n in range(result.nfields)]
+        return [(name, result.ftype(n), result.fmod(n)) for n, name in enumerate(names)]
+
+    def _with(self, columns: Sequence[catalog.Column]) -> PostgresSource:
+        twice = sorted({c.name for c in columns if [d.name for d in columns].count(c.name) > 1})
+        if twice or not columns:
+            what = f"two columns called '{twice[0]}'" if twice else "no columns"
+            raise HomeError(f"{self._request.entity} has {what}", hint="name columns with AS")
+        wanted = self._request.types
+        self._types = {column.name: column.type for column in columns}
+        self._take(
+            [
+                reading_of(
+                    column.name,
+                    quote(column.name),
+                    column.type,
+                    nullable=column.nullable,
+                    as_text=wanted.get(column.name) == "string",
+                    is_enum=column.is_enum,
+                )
+                for column in columns
+            ]
+        )
+        return self
+
+    def _take(self, readings: Sequence[ColumnReading]) -> None:
+        import pyarrow as pa
+
+        self._readings = list(readings)
+        self.schema = pa.schema([reading.field for reading in readings])
+
+    def narrow(self, columns: Sequence[str]) -> None:
+        """Ask the server for these columns only."""
+        kept = [one for one in self._readings if one.field.name in columns]
+        self._take(kept or self._readings[:1])
+
+    def watermark_column(self) -> upper_bound.Column | None:
+        """Return what tells up to where rows are complete; None for a column of an odd order."""
+        name = self._request.watermark or ""
+        reading = next((one for one in self._readings if one.field.name == name), None)
+        if reading is None or self._is_foreign or not self._is_ordered(reading):
+            return None
+        type_name, column = self._types[name], quote(name)
+        is_text = reading.sql == column and str(reading.field.type) == "string"
+        ordered = f'{column} COLLATE "C"' if is_text else column
+        numbers = {"numeric": f"{column}::text NOT IN ('NaN', 'Infinity')"}
+        numbers |= dict.fromkeys(("real", "double precision"), f"{column} < 'Infinity'")
+        finite = numbers.get(type_name.partition("(")[0])
+        rows = where(self._request.where, f"{column} IS NOT NULL", finite)
+        table = self._table
+        return upper_bound.Column(
+            self._request.entity,
+            # Not every type has a max(); and ORDER BY would take the name for that of the text.
+            f"SELECT {column}::text FROM (SELECT {column} FROM {self._from}{rows} "
+            f"ORDER BY {ordered} DESC LIMIT 1) AS highest",
+            type_name,
+            reading.field.type,
+            table.oid if table is not None and "table" in table.kind else None,
+            self._request.reads_back,
+            name,
+            self._request.exact,
+        )
+
+    def _is_ordered(self, reading: ColumnReading) -> bool:
+        """Return whether the column itself can be asked for a range of the values read."""
+        if reading.sql != quote(reading.field.name):
+            return ordered_type(reading.field) is not None
+        return reason_against(reading.field.type) is None
+
+    @property
+    def _is_foreign(self) -> bool:
+        return self._table is not None and self._table.kind == "foreign table"
+
+    def within(self, span: Span) -> None:
+        """Leave out rows outside of a range where the column itself is read, in its own order."""
+        reading = next(one for one in self._readings if one.field.name == span.column)
+        column, type_name = quote(span.column), self._types[span.column]
+        encoding = self._run.connection.info.parameter_status("server_encoding")
+        if self._is_ordered(reading):
+            self._within = condition(span, column, type_name, is_utf8=encoding == "UTF8")
+        if self._within is not None:
+            self.total_rows = None
+            self._check_collation(span, column, type_name)
+
+    def _check_collation(self, span: Span, column: str, type_name: str) -> None:
+        """Raise `HomeError` where rows that are new to the database are old by their bytes."""
+        test = overlooked(span, column, type_name)
+        if test is None:
+            return
+        rows = where(self._request.where, test)
+        found = self._run(f"SELECT left({column}, 80) FROM {self._from}{rows} LIMIT 1")
+        if found:
+            raise collation_error(
+                span.column,
+                str(found[0][0]),
+                f'ALTER TABLE … ALTER COLUMN {column} TYPE {type_name} COLLATE "C"',
+            )
+
+    def splits(self, wanted: int) -> list[Split]:
+        """Return ranges of pages, as many as there are free connections for, or one split.
+
+        Views, queries and servers before version 14 cannot be read by pages, and rows that the
+        server finds by an index are read by it.
+        """
+        self._lengths = self._measures()
+        pages = 0 if wanted < 2 or self._by_index() else self._pages()
+        number = min(wanted, pages * _PAGE_BYTES // _SPLIT_BYTES)
+        if number > 1:
+            self._extra = self.settings.pool().spare(number - 1)
+            number = 1 + self._extra
+        if number < 2:
+            return [Split(0, self._request.entity)]
+        edges = [pages * n // number for n in range(number)]
+        ranges = [*pairwise(edges), (edges[-1], None)]
+        return [
+            Split(
+                n, f"{self._request.entity} pages {low}-{'' if high is None else high}", (low, high)
+            )
+            for n, (low, high) in enumerate(ranges)
+        ]
+
+    def _measures(self) -> Lengths | None:
+        """Return how to find values that are too large; None where there can be none."""
+        if self._table is None:
+            return None
+        read = [reading.field.name for reading in self._readings]
+        types = {name: self._types[name] for name in read}
+        limit = self._request.max_value_bytes
+        return lengths(self._run, self._table, self.primary_key, types, limit)
+
+    def _pages(self) -> int:
+        table = self._table
+        if table is None or not table.has_pages or self._snapshot is None:
+            return 0
+        if self._run.connection.info.server_version < _PAGES_SINCE:
+            return 0
+        return table.bytes // _PAGE_BYTES
+
+    def _by_index(self) -> bool:
+        """Return whether the server would find the rows of a range without a look at the others."""
+        if self._within is None:
+            return False
+        plan = self._run(f"EXPLAIN {self.select(Split(0, self._request.entity))}")
+        return any(" Scan" in line and "Index" in line for (line,) in plan)
+
+    def close(self) -> None:
+        """Give back the rights to connections that `splits` took."""
+        self.settings.pool().give_back(self._extra)
+        self._extra = 0
+
+    @contextmanager
+    def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:
+        """Stream the rows of a split over a connection of its own, under the snapshot."""
+        import pyarrow as pa
+
+        with bulk(self.settings, HomeError) as connection:
+            with cursor_of(connection, self._request.batch_bytes) as cursor:
+                rows = _Stream(self, connection, cursor)
+                batches = rows.batches(split)
+                try:
+                    yield pa.RecordBatchReader.from_batches(self.schema, batches)
+                finally:
+                    batches.close()
+            if not rows.is_at_end:
+                # The server would send all the rest before it listens again.
+                connection.close()
+
+    def select(self, split: Split) -> str:
+        """Return the statement that reads a split."""
+        columns = ", ".join(f"{one.sql} AS {quote(one.field.name)}" for one in self._readings)
+        rows = where(self._request.where, self._within, _pages_of(split))
+        return f"SELECT {columns} FROM {self._from}{rows}"
+
+    def begin(self, cursor: Any) -> None:  # noqa: ANN401
+        """Look at the rows of the snapshot from here on."""
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        if self._snapshot is not None:
+            cursor.execute(f"SET TRANSACTION SNAPSHOT '{self._snapshot}'")
+        cursor.execute(SAYS_READ_ONLY)
+
+    def check_lengths(self, cursor: Any, split: Split) -> None:  # noqa: ANN401
+        """Raise `HomeError` for a value of a split that is larger than the request allows."""
+        if self._lengths is None:
+            return
+        conditions = (self._request.where, self._within, _pages_of(split))
+        cursor.execute(self._lengths.question(self._from, *conditions))
+        row = cursor.fetchone()
+        if row is not None:
+            raise self._lengths.error(row, self._request.entity)
+
+    def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a batch of the driver with the types of `schema`, every value the same."""
+        import pyarrow as pa
+
+        arrays = [
+            _converted(array, reading)
+            for array, reading in zip(batch.columns, self._readings, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def blame(self, error: BaseException) -> HomeError:
+        """Return the error of the home for what the driver raised while rows were read."""
+        array = _ARRAY.search(str(error))
+        if array is not None:
+            return _unreadable(self.schema.field(array[2]), f"an array {array[3]}")
+        if "invalid byte sequence" in str(error) and (name := self._column_without_text()):
+            return _no_text(name)
+        raised = fault(error, HomeError, f"cannot read {self._request.entity}")
+        return HomeError(raised.message, hint=raised.hint, code=raised.code)
+
+    def _column_without_text(self) -> str | None:
+        """Return the first column with bytes that are no UTF-8; the server does not name it."""
+        import pyarrow as pa
+
+        for reading in self._readings:
+            if not pa.types.is_string(reading.field.type):
+                continue
+            text = f"convert_from(convert_to({reading.sql}, 'SQL_ASCII'), 'UTF8')"
+            try:
+                self._run(f"SELECT count({text}) FROM {self._from}{where(self._request.where)}")
+            except HomeError:
+                return str(reading.field.name)
+        return None
+
+
+def _pages_of(split: Split) -> str | None:
+    if split.detail is None:
+        return None
+    low, high = split.detail
+    pages = f"ctid >= '({low},0)'::tid"
+    return pages if high is None else f"{pages} AND ctid < '({high},0)'::tid"
+
+
+class _Stream:
+    """The rows of one split on their way."""
+
+    def __init__(self, source: PostgresSource, bulk: Bulk, cursor: Any) -> None:  # noqa: ANN401
+        self._source = source
+        self._bulk = bulk
+        self._cursor = cursor
+        self._pause = source.settings.read_timeout * LONGEST_PAUSE
+        self._longest: float | None = None
+        self.is_at_end = False
+
+    def batches(self, split: Split) -> Generator[pa.RecordBatch]:
+        import adbc_driver_manager
+        import pyarrow as pa
+
+        try:
+            with self._bulk.answering():
+                self._source.begin(self._cursor)
+                self._source.check_lengths(self._cursor, split)
+                self._cursor.execute(self._source.select(split))
+            with self._cursor.fetch_record_batch() as reader:
+                while (batch := self._next(reader)) is not None:
+                    yield self._source.convert(batch)
+            self.is_at_end = True
+        except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
+            raise self._source.blame(error) from error
+
+    def _next(self, reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
+        with self._bulk.answering(self._longest):
+            batch = next(reader, None)
+        self._longest = self._pause
+        return batch
+
+
+def _converted(array: pa.Array, reading: ColumnReading) -> pa.Array:
+    import pyarrow as pa
+
+    kind = reading.field.type
+    if isinstance(array.type, pa.BaseExtensionType) and array.type != kind:
+        array = array.storage
+    if reading.is_number_text:
+        return _decimals(array, reading)
+    if not array.type.equals(kind):
+        array = array.cast(kind)
+    _check_time(array, reading.field)
+    return array
+
+
+def _decimals(texts: pa.Array, reading: ColumnReading) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return texts.cast(reading.field.type)
+    except pa.ArrowInvalid as error:
+        odd = texts.filter(pc.match_substring_regex(texts, "^[^-+.0-9]"))
+        shown = f"'{odd[0].as_py()}'" if len(odd) else f"a value beyond {reading.field.type}"
+        raise _unreadable(reading.field, shown) from error
+
+
+def _check_time(array: pa.Array, field: pa.Field) -> None:
+    """Raise `HomeError` for `infinity` and `24:00:00`, which Arrow's types have no value for."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_ = pa.types
+    if is_.is_date32(array.type):
+        low, high, whole = _FIRST_DAY, 2**31, pa.int32()
+    elif is_.is_timestamp(array.type):
+        low, high, whole = _FIRST_MICROSECOND, 2**63, pa.int64()
+    elif is_.is_time(array.type):
+        low, high, whole = 0, _DAY, pa.int64()
+    else:
+        return
+    ends = pc.min_max(array.view(whole)).as_py()
+    if ends["min"] is not None and (ends["min"] < low or ends["max"] >= high):
+        raise _unreadable(field, "24:00:00" if is_.is_time(array.type) else "infinity, or a like")
+
+
+def _no_text(name: str) -> HomeError:
+    """Return the error for bytes that are no text, which a database of SQL_ASCII may hold."""
+    return HomeError(
+        f"column '{name}' holds bytes that are no UTF-8, which a database of the encoding "
+        "SQL_ASCII lets in",
+        hint="read it in the encoding that it has by a  query: , such as  SELECT "
+        f"convert_from(convert(convert_to({quote(name)}, 'SQL_ASCII'), 'WIN1252', 'UTF8'), "
+        f"'SQL_ASCII') AS {quote(name)}",
+        code="HG508",
+    )
+
+
+def _unreadable(field: pa.Field, shown: str) -> HomeError:
+    return HomeError(
+        f"column '{field.name}' holds {shown}, which {field.type} cannot hold",
+        hint=f"read it as text with  columns: {{{field.name}: {{type: string}}}} ; a PostgreSQL "
+        "store makes times of it again",
+        code="HG508",
+    )

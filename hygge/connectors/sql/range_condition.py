@@ -1,0 +1,116 @@
+"""A range of a watermark column as a condition of SQL, its ends as literals that lose nothing.
+
+A condition may let through rows outside of the range, since the flow looks at every row again; it
+must never hold back one inside, nor one without a value. So an end that a database's literals
+cannot say exactly is left open.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hygge.errors import HomeError
+from hygge.values.model import Span
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Literal = Callable[["pa.Scalar"], str | None]
+"""Returns a value as a database writes it; None where it has no exact way to."""
+
+_STEPS = {"s": 10**6, "ms": 10**3, "us": 1}
+
+
+def where(*conditions: str | None) -> str:
+    """Return a WHERE that asks for all the conditions that are given; nothing without any."""
+    given = [condition for condition in conditions if condition]
+    return "\nWHERE " + " AND ".join(f"({one}\n)" for one in given) if given else ""
+
+
+def within(span: Span, column: str, literal: Literal, *, compared: str | None = None) -> str | None:
+    """Return the condition for rows of a range, and for those without a value.
+
+    `column` is the quoted name; `compared` is the expression whose order is that of the values,
+    where it is not the column itself. None where nothing can be left out.
+    """
+    left = compared or column
+    ends = ((">=", span.low), ("<", span.high))
+    said = [(sign, literal(value)) for sign, value in ends if value is not None and value.is_valid]
+    tests = [f"{left} {sign} {value}" for sign, value in said if value is not None]
+    return f"({' AND '.join(tests)}) OR {column} IS NULL" if tests else None
+
+
+def number(value: pa.Scalar) -> str | None:
+    """Return a whole number or a decimal by its digits, without an exponent."""
+    import pyarrow as pa
+
+    if pa.types.is_integer(value.type):
+        return str(value.as_py())
+    return f"{value.as_py():f}" if pa.types.is_decimal(value.type) else None
+
+
+def binary_float(value: pa.Scalar) -> str | None:
+    """Return a float by the digits that name it alone, always with an exponent."""
+    import pyarrow as pa
+
+    if not pa.types.is_floating(value.type) or not math.isfinite(value.as_py()):
+        return None
+    text = repr(float(value.as_py()))
+    return text if "e" in text else f"{text}e0"
+
+
+def day(value: pa.Scalar) -> str | None:
+    """Return a date as ISO 8601 writes it; None beyond the years 1 to 9999."""
+    import pyarrow as pa
+
+    if not pa.types.is_date(value.type):
+        return None
+    days = value.cast(pa.date32()).cast(pa.int32()).as_py()
+    found = _after_1970(timedelta(days=days)) if abs(days) < 10**7 else None
+    return None if found is None else found.date().isoformat()
+
+
+def moment(value: pa.Scalar) -> str | None:
+    """Return a time with six digits of a second, in UTC where it has a zone.
+
+    None beyond the years 1 to 9999, and for nanoseconds.
+    """
+    import pyarrow as pa
+
+    if not pa.types.is_timestamp(value.type) or value.type.unit not in _STEPS:
+        return None
+    micros = value.cast(pa.int64()).as_py() * _STEPS[value.type.unit]
+    found = _after_1970(timedelta(microseconds=micros)) if abs(micros) < 10**18 else None
+    return None if found is None else found.isoformat(" ", "microseconds")
+
+
+def _after_1970(distance: timedelta) -> datetime | None:
+    try:
+        return datetime(1970, 1, 1) + distance
+    except OverflowError:
+        return None
+
+
+def text(value: pa.Scalar) -> str | None:
+    """Return the characters of a text; None with a NUL in it, which ends a text of SQL."""
+    import pyarrow as pa
+
+    is_ = pa.types
+    if not (is_.is_string(value.type) or is_.is_large_string(value.type)):
+        return None
+    found = value.as_py()
+    return None if "\0" in found else found
+
+
+def collation_error(column: str, value: str, way: str) -> HomeError:
+    """Return the error for a watermark of texts that the database orders by a collation."""
+    return HomeError(
+        f"'{column}' cannot be the column of incremental: the database orders it by a collation, "
+        f"and by its bytes, as hygge does, the new row with '{value}' would be taken for an old "
+        "one",
+        hint=f"order the column by its bytes ({way}), or choose a number or a time",
+        code="HG539",
+    )

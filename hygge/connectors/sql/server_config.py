@@ -1,0 +1,166 @@
+"""How a project says where a database server is, and who may come in."""
+
+from __future__ import annotations
+
+import ipaddress
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from hygge.connector import ConnectorConfig, HomeConfig, ProjectContext, StoreConfig
+from hygge.settings.move import Seconds
+from hygge.values.model import Mode
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from hygge.connectors.sql.pool import Pool
+
+_ENCODE = (
+    "write @ as %40, : as %3A, / as %2F, # as %23 and % as %25 in names and passwords of a url"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server is and who comes in: the url and the fields beside it, made one."""
+
+    host: str | None
+    port: int
+    database: str | None
+    user: str | None
+    password: str | None = field(repr=False)
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What the url says after its `?`."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is this machine: a socket, a loopback address, or nothing said."""
+        if self.host is None or self.host == "" or self.host.startswith(("/", "@")):
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
+
+    def __str__(self) -> str:
+        """Return the place without the password, for messages."""
+        who = f"{self.user}@" if self.user else ""
+        where = self.host or "localhost"
+        return f"{who}{where}:{self.port}/{self.database or ''}"
+
+
+class ServerSettings(ConnectorConfig):
+    """What every connector of a database server says in YAML; a type adds its own."""
+
+    schemes: ClassVar[tuple[str, ...]] = ()
+    """How a url of the type may begin, the usual one first."""
+    default_port: ClassVar[int]
+
+    host: Annotated[str, Field(min_length=1)] | None = None
+    """Name or address of the server, or the directory of its socket; this machine by default."""
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Port of the server; the usual one of the type by default."""
+    database: Annotated[str, Field(min_length=1)] | None = None
+    """Name of the database."""
+    user: Annotated[str, Field(min_length=1)] | None = None
+    """Who comes in."""
+    password: SecretStr | None = None
+    """The user's password: `${DB_PASSWORD}` from the environment, or `${file:/run/secrets/x}`."""
+    url: SecretStr | None = None
+    """All of this in one line; fields that are given beside it win."""
+    connect_timeout: Seconds = 10.0
+    """How long to wait for the server to answer at first."""
+    statement_timeout: Seconds | None = None
+    """How long one statement may take; as long as it needs by default."""
+    idle_timeout: Seconds = 300.0
+    """How long a connection rests open between moves before it is closed."""
+    max_connections: Annotated[int, Field(ge=2, le=1000)] = 8
+    """Connections that all moves of a run may hold open at once."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            _check_url(url.get_secret_value(), cls.schemes)
+        return url
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if self.url is None and self.database is None:
+            raise ValueError("say which database: give `database`, or a `url`")
+        return self
+
+    def endpoint(self) -> Endpoint:
+        """Return where the server is, with the fields laid over the url."""
+        url = urlsplit(self.url.get_secret_value() if self.url else "")
+        options = dict(parse_qsl(url.query, keep_blank_values=True))
+        folder = options.pop("host", None)
+        host = self.host or unquote(url.hostname or "") or folder
+        password = self.password.get_secret_value() if self.password else None
+        return Endpoint(
+            host=host or None,
+            port=self.port or url.port or self.default_port,
+            database=self.database or unquote(url.path.lstrip("/")) or None,
+            user=self.user or unquote(url.username or "") or None,
+            password=password if password is not None else unquote(url.password or "") or None,
+            options=options,
+        )
+
+    def pool(self) -> Pool:
+        """Return the pool of connections that all moves with these settings share."""
+        from hygge.connectors.sql.pool import pool_of
+
+        return pool_of(self, limit=self.max_connections, idle_seconds=self.idle_timeout)
+
+    @abstractmethod
+    def urls(self, name: str) -> list[str]:
+        """Return the tables that `name` may mean, as URLs by which two connectors are compared.
+
+        The likeliest first, and without the user.
+        """
+
+
+class ServerHomeConfig(ServerSettings, HomeConfig):
+    """What `homes/<name>.yml` says of a database server."""
+
+    def places(self, context: ProjectContext, name: str) -> list[str]:
+        """Return the tables that entity `name` may be, as URLs without the user."""
+        return self.urls(name)
+
+
+class ServerStoreConfig(ServerSettings, StoreConfig):
+    """What `stores/<name>.yml` says of a database server."""
+
+    modes: ClassVar = frozenset(Mode)
+    answers_sql: ClassVar = True
+
+    def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
+        """Return the home that reads these tables: that of the same type."""
+        return self.read_by(HomeConfig.registry.find(self.type_name))
+
+    def places(self, context: ProjectContext, name: str) -> list[str]:
+        """Return the table of entity `name`, as a URL without the user."""
+        return self.urls(name)[:1]
+
+
+def _check_url(url: str, schemes: tuple[str, ...]) -> None:
+    """Raise `ValueError`, which tells nothing of the url itself, when it is none of the type."""
+    scheme, mark, rest = url.partition("://")
+    if not mark or scheme.lower() not in schemes:
+        raise ValueError(
+            f"a url begins with {schemes[0]}://, then comes user:password@host:port/database"
+        )
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(f"the url cannot be read; {_ENCODE}") from None
+    if rest.count("@") > 1 or parts.fragment or "#" in url:
+        raise ValueError(f"the url holds signs that end a part of it early; {_ENCODE}")
+    if "@" in parts.path or (parts.password or "").count(":"):
+        raise ValueError(f"the url holds signs that end a part of it early; {_ENCODE}")
