@@ -69,7 +69,7 @@ class Dialect:
         """Return where the last whole record of `data` ends, as far as counting quotes can tell."""
         line_end = b"\n" if b"\n" in data else b"\r"
         end = _last_line_end(data, line_end, len(data))
-        if self.quote is None or not end:
+        if self.quote is None or data.find(self.quote.encode(), 0, end) < 0:
             return end
         odd = self._quotes(data, 0, end) % 2
         for _ in range(_MAX_STEPS):
