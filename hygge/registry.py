@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from difflib import get_close_matches
@@ -48,6 +49,8 @@ class Registry(Generic[T]):
             )
             raise self._clashes[type_name]
         self._classes[type_name] = config
+        if "numpy" in getattr(config, "drivers", ()):
+            _allow_numpy()
 
     def names(self) -> list[str]:
         """Every type that can be named in YAML, sorted; nothing is imported."""
@@ -98,6 +101,7 @@ class Registry(Generic[T]):
                 code="HG104",
             )
         point = next(e for e in self._entry_points() if e.name == type_name)
+        _allow_numpy()
         try:
             point.load()
         except ImportError as error:
@@ -124,3 +128,9 @@ class Registry(Generic[T]):
 def built_in_types(kind: str) -> set[str]:
     """Return the types of homes or stores, by `kind`, that come with hygge; imports nothing."""
     return {path.parent.name for path in _CONNECTORS.glob(f"*/{kind}.py")} - _SHARED
+
+
+def _allow_numpy() -> None:
+    """Let numpy be imported; the command line hides it, for pyarrow would import it unasked."""
+    if sys.modules.get("numpy", sys) is None:
+        del sys.modules["numpy"]
