@@ -5,7 +5,7 @@ import pytest
 
 from hygge.errors import FlowError
 from hygge.settings.move import SchemaContract
-from hygge.transform.schema_contract import Agreement, agree, typed
+from hygge.transform.schema_contract import Agreement, agree, differences, table, typed
 from hygge.types.names import NATIVE_TYPE
 from hygge.values.model import Mode
 
@@ -180,6 +180,29 @@ def test_the_store_is_kept_as_it_is(mode: Mode) -> None:
             else "is filled with nulls"
         ),
     )
+
+
+@pytest.mark.parametrize("mode", [Mode.APPEND, Mode.MERGE])
+@pytest.mark.parametrize(
+    ("wide", "narrow"),
+    [
+        (pa.decimal128(18, 2), pa.decimal128(12, 2)),
+        (pa.int64(), pa.int32()),
+        (pa.timestamp("us"), pa.timestamp("ms")),
+    ],
+)
+def test_a_change_is_told_when_the_store_changes_and_not_again(
+    mode: Mode, wide: pa.DataType, narrow: pa.DataType
+) -> None:
+    held, offered = pa.schema([("a", narrow)]), pa.schema([("a", wide)])
+    agreed = agree(offered, held, EVOLVE, mode)
+    assert agreed.notes == (f"column 'a' was {narrow} and is {wide}",)
+    for contract in (EVOLVE, SchemaContract(change="keep")):
+        assert agree(held, agreed.schema, contract, mode) == Agreement(agreed.schema)
+    (shown,) = differences(held, agreed.schema, EVOLVE, mode)
+    assert table([shown], "store", "home")[1].endswith(f"fits into {wide}")
+    with pytest.raises(FlowError, match="refused: change: fail"):
+        agree(held, agreed.schema, FREEZE, mode)
 
 
 def test_another_type_of_a_database_cannot_be_kept() -> None:

@@ -36,6 +36,8 @@ class Difference:
     """What becomes of it where nothing refuses it: how `text` goes on."""
     refusal: str | None = None
     """The key of the contract, or the reason, that refuses it."""
+    changes_store: bool = True
+    """False where all values of the home fit into the column as the store has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,9 @@ def agree(
     name, never by position. A replace mirrors the home, as far as the contract keeps nothing; any
     other mode keeps the store's column order and metadata, puts new columns last and has nulls in
     dropped ones of new rows. An offered type is widened only where every value of both sides stays
-    exact; two types of a database that are one in Arrow have no wider one. Raises one `FlowError`
-    that lists every difference the contract refuses.
+    exact; two types of a database that are one in Arrow have no wider one. A narrower one that
+    changes nothing in the store is no note, for it would be one in every run. Raises one
+    `FlowError` that lists every difference the contract refuses.
     """
     if held is None:
         return Agreement(offered)
@@ -102,7 +105,7 @@ def agree(
         if old not in names.still
     ]
     _check_allowed(found, alike)
-    notes = [one.text + one.deed for one in found] + alike
+    notes = [one.text + one.deed for one in found if one.changes_store] + alike
     schema = _agreed(offered, held, contract, mode)
     keeps = mode is Mode.MERGE and contract.drop == "keep"
     offers = set(offered.names)
@@ -217,10 +220,15 @@ class _Rules:
         frozen = "change: fail" if change == "fail" else None
         if not field.type.equals(held.type):
             text = f"column '{held.name}' was {held.type} and is {field.type}"
+            both = None if self._mirrors and change == "evolve" else wider(held.type, field.type)
             is_lost = not self._mirrors and change == "evolve"
-            lossy = _INEXACT if is_lost and wider(held.type, field.type) is None else None
+            lossy = _INEXACT if is_lost and both is None else None
+            fits = both is not None and both.equals(held.type)
             deed = f", cast to {held.type} (change: keep)" if change == "keep" else ""
-            yield replace(difference, text=text, deed=deed, refusal=frozen or lossy)
+            deed = f", and fits into {held.type}" if fits and not frozen else deed
+            yield replace(
+                difference, text=text, deed=deed, refusal=frozen or lossy, changes_store=not fits
+            )
         elif _differ_natively(held, field):
             text = f"column '{held.name}' was {_native(held)} and is {_native(field)}"
             lossy = None if self._mirrors and change == "evolve" else _INEXACT
