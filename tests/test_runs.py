@@ -49,6 +49,32 @@ def test_a_killed_run_leaves_everything_it_did_not_end(tmp_path: Path) -> None:
     assert load_latest(tmp_path).unfinished() == set(PLANNED)
 
 
+def test_a_report_takes_little_of_a_long_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("hygge.journal.reports.time", clock)
+    reports = ReportWriter(tmp_path)
+    reports.listen(STARTED)
+    kept = []
+    for _ in range(400):
+        clock.now += 1.0
+        reports.listen(MoveFinished(RUN, USERS))
+        kept.append((tmp_path / ".hygge/runs/latest.json").read_text().count('"users"'))
+    written = len(set(kept))
+    assert 10 < written < 70  # half a second each, in a run of ten minutes
+
+
+class Clock:
+    """A clock on which half a second passes between two looks."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 0.5
+        return self.now
+
+
 def test_a_report_that_cannot_be_written_is_only_remembered(tmp_path: Path) -> None:
     (tmp_path / ".hygge").write_text("a file where the folder should be")
     reports = ReportWriter(tmp_path)

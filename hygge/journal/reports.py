@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,10 @@ from hygge.values.redact import redact_values
 
 FORMAT = 1
 KEPT_REPORTS = 100
+_PAUSE = 1.0
+"""Seconds between two reports of one run, at least."""
+_SHARE = 0.05
+"""How much of a run's time its report may take."""
 _SAFE_NAME = re.compile(r"[\w.-]{1,120}")
 _WELL = (Result.OK, Result.KEPT)
 
@@ -81,10 +85,13 @@ class ReportWriter:
     root: Path
     error: OSError | None = None
     _report: Report | None = None
-    _written: float = field(default=0.0)
+    _due: float = 0.0
 
     def listen(self, event: Event) -> None:
-        """Take an event in; the files are written at the start, the end and each second between."""
+        """Take an event in; the files are written at the start, at the end and when moves ended.
+
+        Not more often than each second, and with a large report as seldom as `_SHARE` demands.
+        """
         event = without_receipts(event)
         match event:
             case RunStarted():
@@ -101,7 +108,7 @@ class ReportWriter:
             case MoveFinished(outcome=outcome) if self._report is not None:
                 outcomes = (*self._report.outcomes, outcome)
                 self._report = replace(self._report, outcomes=outcomes)
-                if time.monotonic() - self._written > 1:
+                if time.monotonic() > self._due:
                     self._write()
             case RunFinished() if self._report is not None:
                 self._report = replace(
@@ -116,6 +123,7 @@ class ReportWriter:
     def _write(self) -> None:
         if self._report is None:
             return
+        began = time.monotonic()
         text = _text_of(self._report)
         try:
             folder = private_folder(self.root, "runs")
@@ -123,7 +131,8 @@ class ReportWriter:
             write_private(folder / "latest.json", text)
         except OSError as error:
             self.error = error
-        self._written = time.monotonic()
+        ended = time.monotonic()
+        self._due = ended + max(_PAUSE, (ended - began) / _SHARE)
 
     def _prune(self) -> None:
         with suppress(OSError):
@@ -132,7 +141,7 @@ class ReportWriter:
 
 
 def _text_of(report: Report) -> str:
-    return json.dumps(to_json(report), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(to_json(report), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def _file_name(run_id: str) -> str:
