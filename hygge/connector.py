@@ -238,9 +238,13 @@ class Home(ABC):
         """
         return nullcontext()
 
-    def is_transient(self, error: BaseException) -> bool:
-        """Return whether trying again may help. Never true for bad data, names or permissions."""
-        return False
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return after how many seconds, at least, trying again may help; None when it cannot.
+
+        0.0 leaves the wait to the flow; more than that is what the system itself asked for, such as
+        a `Retry-After`. Always None for bad data, names or permissions.
+        """
+        return None
 
 
 class Source(ABC):
@@ -346,9 +350,13 @@ class Store(ABC):
         """
         yield _Committed(request.taken_over(self.last_commit(request.into)))
 
-    def is_transient(self, error: BaseException) -> bool:
-        """Return whether trying again may help. Never true for bad data, names or permissions."""
-        return False
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return after how many seconds, at least, trying again may help; None when it cannot.
+
+        0.0 leaves the wait to the flow; more than that is what the system itself asked for, such as
+        a `Retry-After`. Always None for bad data, names or permissions.
+        """
+        return None
 
 
 class Inspection(ABC):

@@ -103,8 +103,8 @@ class LedgerHome(Home):
                 told.snapshots.append("close")
                 told.on_close()
 
-    def is_transient(self, error: BaseException) -> bool:
-        return isinstance(error, ConnectionError)
+    def retry_after(self, error: BaseException) -> float | None:
+        return 0.0 if isinstance(error, ConnectionError) else None
 
 
 @dataclass

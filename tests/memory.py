@@ -114,8 +114,8 @@ class MemoryHome(Home):
         if request.entity in world.after_read:
             world.after_read[request.entity](world.opened[request.entity])
 
-    def is_transient(self, error: BaseException) -> bool:
-        return isinstance(error, self.world.transient)
+    def retry_after(self, error: BaseException) -> float | None:
+        return 0.0 if isinstance(error, self.world.transient) else None
 
 
 class MemorySource(Source):
@@ -179,8 +179,8 @@ class MemoryStore(Store):
         if request.into in self.world.on_close:
             self.world.on_close[request.into]()
 
-    def is_transient(self, error: BaseException) -> bool:
-        return isinstance(error, self.world.transient)
+    def retry_after(self, error: BaseException) -> float | None:
+        return 0.0 if isinstance(error, self.world.transient) else None
 
 
 class MemoryTarget(Target):

@@ -37,7 +37,9 @@ def run(
     for attempt in attempts(
         retries,
         seconds=seconds,
-        is_transient=lambda error: isinstance(error, OSError),
+        retry_after=lambda error: (
+            getattr(error, "asks", 0.0) if isinstance(error, OSError) else None
+        ),
         sleep=sleep or waits.append,
         on_retry=lambda number, error, wait, left: told.append((number, str(error))),
     ):
@@ -95,7 +97,7 @@ def test_what_is_left_is_reported_with_each_wait() -> None:
         for attempt in attempts(
             20,
             seconds=10.0,
-            is_transient=lambda _: True,
+            retry_after=lambda _: 0.0,
             sleep=waits.append,
             on_retry=lambda number, error, wait, rest: left.append(rest),
         ):
@@ -116,3 +118,27 @@ def test_a_move_waits_ten_minutes_by_default() -> None:
             settings.retry_for,
         )
     assert sum(waits) == pytest.approx(600)
+
+
+def asking(seconds: float) -> OSError:
+    error = OSError("busy")
+    error.asks = seconds  # type: ignore[attr-defined]
+    return error
+
+
+def test_the_seconds_that_an_error_asks_for_are_waited_at_least() -> None:
+    waits, _ = run(Flaky(asking(30.0), asking(0.25), OSError("down")), retries=9)
+    assert waits[0] == 30.0
+    assert 1.0 <= waits[1] <= 2.0
+    assert 2.0 <= waits[2] <= 4.0
+
+
+def test_an_error_that_asks_for_more_seconds_than_are_left_is_raised_at_once() -> None:
+    waits: list[float] = []
+    flaky = Flaky(asking(45.0), asking(30.0))
+    with pytest.raises(OSError, match="busy") as raised:
+        run(flaky, 9, waits.append, seconds=60.0)
+    assert (waits, flaky.calls) == ([45.0], 2)
+    assert raised.value.__notes__ == [
+        "not retried: a wait of 30 s was asked for, and retry_for has 15 s left"
+    ]

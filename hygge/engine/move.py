@@ -175,7 +175,7 @@ class _Moving:
         for attempt in attempts(
             self._move.settings.retries,
             seconds=self._move.settings.retry_for,
-            is_transient=self._is_transient,
+            retry_after=self._retry_after,
             sleep=self._watch.sleep,
             on_retry=self._tell_retry,
         ):
@@ -454,13 +454,17 @@ class _Moving:
             ) from error
         raise error
 
-    def _is_transient(self, error: BaseException) -> bool:
-        causes = [error, error.__cause__] if error.__cause__ else [error]
+    def _retry_after(self, error: BaseException) -> float | None:
+        """Return the seconds after which another attempt may help; None when none can."""
         if isinstance(error, HomeError):
-            return any(self._home.is_transient(cause) for cause in causes)
-        if isinstance(error, StoreError):
-            return any(self._store.is_transient(cause) for cause in causes)
-        return False
+            retry_after = self._home.retry_after
+        elif isinstance(error, StoreError):
+            retry_after = self._store.retry_after
+        else:
+            return None
+        causes = [error, error.__cause__] if error.__cause__ else [error]
+        seconds = [retry_after(cause) for cause in causes]
+        return max((one for one in seconds if one is not None), default=None)
 
     def _tell_retry(self, attempt: int, error: BaseException, wait: float, left: float) -> None:
         move, self._retried = self._move, str(error)

@@ -208,6 +208,7 @@ class HomeSuite(ABC):
             pass
         assert "thigns" in raised.value.message
         assert "did you mean 'things'?" in raised.value.message
+        assert many.retry_after(raised.value) is None
 
     def test_entities_are_listed_by_pattern(self, tmp_path: Path) -> None:
         names = ["orders", "order_lines", "users"]
@@ -317,7 +318,7 @@ class FileHomeSuite(HomeSuite):
             for split in source.splits(2):
                 read_split(source, split)
         assert "part-10" in raised.value.message
-        assert three.is_transient(raised.value)
+        assert three.retry_after(raised.value) is not None
 
     def test_a_file_that_is_replaced_is_worth_another_attempt(
         self, tmp_path: Path, three: Home
@@ -328,4 +329,4 @@ class FileHomeSuite(HomeSuite):
             for split in source.splits(1):
                 read_split(source, split)
         assert "changed while it was read" in raised.value.message
-        assert three.is_transient(raised.value)
+        assert three.retry_after(raised.value) is not None

@@ -329,7 +329,8 @@ class StoreSuite(ABC):
     def test_two_columns_of_one_name_are_refused(self, store: Store) -> None:
         schema = pa.schema([("same", pa.int64()), ("same", pa.int64())])
         with (
-            pytest.raises(HyggeError, match="same"),
+            pytest.raises(HyggeError, match="same") as raised,
             store.open(write_request()) as target,
         ):
             target.accept(schema)
+        assert store.retry_after(raised.value) is None

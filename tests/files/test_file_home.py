@@ -46,7 +46,7 @@ def test_a_folder_exchanged_while_it_is_read_is_worth_another_attempt(tmp_path: 
             old, new = os.fsencode(tmp_path / "users"), os.fsencode(tmp_path / ".next")
             assert ctypes.CDLL(None).renameat2(_HERE, old, _HERE, new, _EXCHANGE) == 0
             batches.read_all()
-    assert lake.is_transient(raised.value)
+    assert lake.retry_after(raised.value) is not None
     assert_same(read_entity(lake, "users"), plain_table(100, start=1000))
 
 

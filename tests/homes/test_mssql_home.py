@@ -17,7 +17,7 @@ from hygge.connectors.mssql import catalog, doctor
 from hygge.connectors.mssql.catalog import Column, bracketed, written_type
 from hygge.connectors.mssql.config import MssqlSettings
 from hygge.connectors.mssql.connections import SESSION, Rows
-from hygge.connectors.mssql.faults import fault, is_passing
+from hygge.connectors.mssql.faults import fault, is_passing, retry_after
 from hygge.connectors.mssql.source import MssqlSource, begin
 from hygge.connectors.mssql.types import reading_of
 from hygge.connectors.sql.column_reading import UnsafeError, convert
@@ -256,7 +256,7 @@ def test_a_server_that_is_not_there_is_told_and_may_come() -> None:
     home = HomeConfig.create({**NOWHERE, **LOGIN}).home(ProjectContext(Path("/")))
     with pytest.raises(HomeError, match=r"sa@127\.0\.0\.1:1/app.*refused") as raised:
         home.check()
-    assert home.is_transient(raised.value)
+    assert home.retry_after(raised.value) is not None
     assert raised.value.code == "HG507"
     assert "server runs" in (raised.value.hint or "")
     assert "geheim" not in f"{raised.value.message}{raised.value.hint}"
@@ -354,3 +354,15 @@ def test_what_a_user_may_not_make_is_told(rights: tuple[Any, ...], level: str, t
     *_, last = doctor.examine_writing(run, "a]b")
     assert last.level == level
     assert told in f"{last.text} {last.hint}"
+
+
+def test_the_seconds_that_azure_asks_for_are_waited() -> None:
+    busy = RuntimeError(
+        "[Microsoft][SQL Server]The service is currently busy. Retry the request after 10 seconds. "
+        "Incident ID: {1}. Code: 22."
+    )
+    error = fault(busy, HomeError, "cannot read x")
+    error.__cause__ = busy
+    assert retry_after(error) == 10.0
+    assert retry_after(RuntimeError("Deadlock victim")) == 0.0
+    assert retry_after(RuntimeError("Login failed for user 'x'")) is None

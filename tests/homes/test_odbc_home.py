@@ -413,7 +413,7 @@ def test_a_wrong_password_is_told_without_it(mariadb: MariaDb) -> None:
         with pytest.raises(HomeError, match="Access denied") as raised:
             home.check()
         assert "heim" not in f"{raised.value.message}{raised.value.hint}"
-        assert not home.is_transient(raised.value)
+        assert home.retry_after(raised.value) is None
         assert "user and password" in (raised.value.hint or "")
 
 
@@ -421,7 +421,7 @@ def test_a_server_that_is_not_there_may_come() -> None:
     string = f"{driver('PostgreSQL Unicode')};Server=127.0.0.1;Port=1;Database=x;UID=x"
     with pytest.raises(HomeError, match="refused") as raised:
         odbc(string).check()
-    assert odbc(string).is_transient(raised.value)
+    assert odbc(string).retry_after(raised.value) is not None
     assert "server runs" in (raised.value.hint or "")
 
 
@@ -432,14 +432,14 @@ def test_a_statement_ends_after_its_time(postgres: Postgres) -> None:
     error = refused(home)
     assert "timeout" in error.message
     assert "statement_timeout" in (error.hint or "")
-    assert not home.is_transient(error)
+    assert home.retry_after(error) is None
 
 
 def test_a_database_that_is_not_there_is_not_tried_again() -> None:
     string = postgres_string().replace("Database=test", "Database=nothing")
     with pytest.raises(HomeError, match="does not exist") as raised:
         odbc(string).check()
-    assert not odbc(string).is_transient(raised.value)
+    assert odbc(string).retry_after(raised.value) is None
 
 
 def test_a_data_source_of_the_system_is_found_by_its_name(

@@ -101,7 +101,7 @@ def test_what_arrow_cannot_hold_is_an_error_with_a_way_out(
     with pytest.raises(HomeError, match=f"column '?the column'? holds {shown}") as raised:
         read(file)
     assert "columns: {the column: {type: string}}" in (raised.value.hint or "")
-    assert not home_of(file).is_transient(raised.value)
+    assert home_of(file).retry_after(raised.value) is None
     text = read(file, types={"the column": "string"}).column(0)[0].as_py()
     (expected,) = run(file, 'SELECT "the column"::VARCHAR FROM t')
     assert text == expected[0]
@@ -236,7 +236,7 @@ def test_the_process_that_has_the_file_is_named(file: Path) -> None:
                 side.check()
             assert "busy_timeout" in (raised.value.hint or "")
             # It was waited for already: another attempt would only wait again.
-            assert not side.is_transient(raised.value)
+            assert side.retry_after(raised.value) is None
 
 
 def test_a_stopped_process_that_has_the_file_is_waited_for_once_and_named(
@@ -272,7 +272,7 @@ def test_a_path_that_is_no_database_is_told(tmp_path: Path) -> None:
         with pytest.raises(HomeError) as raised:
             home_of(path).check()
         assert raised.value.hint, raised.value.message
-        assert not home_of(path).is_transient(raised.value)
+        assert home_of(path).retry_after(raised.value) is None
     assert not (tmp_path / "none.duckdb").exists()
     with pytest.raises(StoreError, match="not a valid DuckDB database"):
         store_of(text).check()

@@ -130,7 +130,7 @@ def test_a_value_that_contradicts_its_declaration_is_named(
     assert shown in raised.value.message
     assert declared in raised.value.message
     assert "columns: {the column: {type: string}}" in (raised.value.hint or "")
-    assert not home_of(file).is_transient(raised.value)
+    assert home_of(file).retry_after(raised.value) is None
 
 
 def test_a_column_read_as_text_shows_every_value_but_bytes(file: Path) -> None:
@@ -340,7 +340,7 @@ def test_a_writer_is_let_in_once_everything_is_read(file: Path) -> None:
         assert writer.run("INSERT INTO t VALUES (2)") == "0"
         with pytest.raises(HomeError, match="wrote it meanwhile") as raised:
             read_split(source, split)
-        assert home_of(file).is_transient(raised.value)
+        assert home_of(file).retry_after(raised.value) is not None
 
 
 def test_a_locked_file_is_waited_for_and_then_told(file: Path) -> None:
@@ -351,7 +351,7 @@ def test_a_locked_file_is_waited_for_and_then_told(file: Path) -> None:
             home_of(file, busy_timeout=0.1).check()
         assert "busy_timeout" in (raised.value.hint or "")
         # It was waited for already: another attempt would only wait again.
-        assert not home_of(file).is_transient(raised.value)
+        assert home_of(file).retry_after(raised.value) is None
 
 
 def test_the_process_that_locks_a_file_is_named_at_once(
@@ -407,7 +407,7 @@ def test_a_path_that_is_no_database_is_told(tmp_path: Path) -> None:
         with pytest.raises(HomeError, match=said) as raised:
             home_of(path).check()
         assert raised.value.hint
-        assert not home_of(path).is_transient(raised.value)
+        assert home_of(path).retry_after(raised.value) is None
     assert not (tmp_path / "none.db").exists()
 
 

@@ -120,7 +120,7 @@ def test_a_value_that_arrow_lacks_is_refused_by_name_and_comes_as_text(
     with pytest.raises(HomeError, match=f"'the column' holds '{value}'") as raised:
         read(home)
     assert "type: string" in (raised.value.hint or "")
-    assert not home.is_transient(raised.value)
+    assert home.retry_after(raised.value) is None
     table = read(home, types={"the column": "string"})
     assert table["the column"].to_pylist() == [None, value]
 
@@ -338,7 +338,7 @@ def test_a_connection_cut_in_mid_read_is_an_error_that_may_pass(mysql: Mysql) ->
                 seen += batch.num_rows
                 wire.cut_all()
         assert seen < 100000
-        assert home.is_transient(raised.value)
+        assert home.retry_after(raised.value) is not None
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_a_session_that_is_changed_on_the_way_moves_nothing(
     with pytest.raises(HomeError, match=r"time_zone is \+05:00") as raised:
         home.check()
     assert "proxy" in (raised.value.hint or "")
-    assert not home.is_transient(raised.value)
+    assert home.retry_after(raised.value) is None
 
 
 def test_a_session_ends_soon_after_its_client_has_gone(mysql: Mysql) -> None:
@@ -177,7 +177,7 @@ def test_a_lock_that_is_not_free_names_the_open_transactions(
                 [plain_table(2).append_column("more", pa.array([1, 2]))],
                 write_request(Mode.APPEND),
             )
-        assert store.is_transient(raised.value)
+        assert store.retry_after(raised.value) is not None
         assert f"connection {number} " in str(raised.value.__notes__)
 
 
@@ -213,7 +213,7 @@ def test_a_network_that_swallows_packets_in_mid_read_ends_the_attempt(mysql: Mys
         ):
             for _ in batches:
                 wire.stall()
-        assert home.is_transient(raised.value)
+        assert home.retry_after(raised.value) is not None
 
 
 def test_a_network_that_swallows_packets_in_mid_write_ends_the_attempt(mysql: Mysql) -> None:
@@ -226,7 +226,7 @@ def test_a_network_that_swallows_packets_in_mid_write_ends_the_attempt(mysql: My
         ):
             wire.stall()
             target.stage(plain_table(10).to_reader(), Split(0, "all"))
-        assert store.is_transient(raised.value)
+        assert store.retry_after(raised.value) is not None
 
 
 def test_a_server_that_accepts_and_says_nothing_is_given_up(mysql: Mysql) -> None:
@@ -236,7 +236,7 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up(mysql: Mysql) -> Non
         home = home_of(mysql, connect_timeout=1, **far)
         with pytest.raises(HomeError, match="cannot connect") as raised:
             home.check()
-        assert home.is_transient(raised.value)
+        assert home.retry_after(raised.value) is not None
 
 
 def test_a_statement_at_which_the_server_works_may_take_longer(mysql: Mysql) -> None:

@@ -453,7 +453,7 @@ def failing_commit(server: Mysql, verdict: str, mode: Mode) -> tuple[str | None,
             commit = next_commit(target, request, [part], table.schema)
             with pytest.raises(StoreError) as raised:
                 target.commit([part], commit)
-            assert store.is_transient(raised.value)
+            assert store.retry_after(raised.value) is not None
             owner = target.owner(2)
             wire.release()
             return owner, request.run_id
@@ -547,7 +547,7 @@ def test_a_store_that_may_not_be_written_says_what_to_grant(mysql: Mysql) -> Non
         with pytest.raises(StoreError, match="denied") as raised:
             write(store, [plain_table(1)], write_request())
         assert "CREATE" in (raised.value.hint or "")
-        assert not store.is_transient(raised.value)
+        assert store.retry_after(raised.value) is None
         (problem,) = [one for one in store.examine() if one.level == "error"]
         assert "GRANT CREATE" in (problem.hint or "")
     finally:

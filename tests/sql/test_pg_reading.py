@@ -104,7 +104,7 @@ def test_a_value_that_arrow_lacks_is_refused_by_name_and_comes_as_text(
         read(home)
     assert "the column" in raised.value.message
     assert "type: string" in (raised.value.hint or "")
-    assert not home.is_transient(raised.value)
+    assert home.retry_after(raised.value) is None
     table = read(home, types={"the column": "string"})
     shown = postgres.run("SELECT x::text FROM t AS t(x)")
     assert table["the column"].to_pylist() == [row[0] for row in shown]
@@ -311,7 +311,7 @@ def test_a_connection_cut_in_mid_read_is_an_error_that_may_pass(postgres: Postgr
                 seen += batch.num_rows
                 wire.cut_all()
         assert seen < 100000
-        assert home.is_transient(raised.value)
+        assert home.retry_after(raised.value) is not None
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_rows_that_row_level_security_hides_stop_the_move(postgres: Postgres, ro
     with pytest.raises(HomeError, match="row-level security") as raised:
         read(home_of(postgres, user=role))
     assert "row_security: apply" in (raised.value.hint or "")
-    assert not home_of(postgres).is_transient(raised.value)
+    assert home_of(postgres).retry_after(raised.value) is None
     assert read(home_of(postgres, user=role, row_security="apply")).to_pydict() == {"id": [1]}
     assert read(home_of(postgres)).num_rows == 3
 
@@ -139,7 +139,7 @@ def test_a_pooler_of_transactions_is_refused_by_name(postgres: Postgres, tmp_pat
             read(home_of(postgres, **through(postgres, port)))
         close_all()
     assert "pool_mode = session" in (raised.value.hint or "")
-    assert not home_of(postgres).is_transient(raised.value)
+    assert home_of(postgres).retry_after(raised.value) is None
 
 
 def test_options_that_a_pooler_refuses_are_named(postgres: Postgres, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_options_that_a_pooler_refuses_are_named(postgres: Postgres, tmp_path: P
         with pytest.raises(HomeError, match="options") as raised:
             home.check()
         assert "leave them out" in (raised.value.hint or "")
-        assert not home.is_transient(raised.value)
+        assert home.retry_after(raised.value) is None
 
 
 def test_a_pooler_smaller_than_max_connections_slows_down_and_does_not_hang(
@@ -184,7 +184,7 @@ def test_a_server_without_free_connections_says_what_to_lower(
     with pytest.raises(HomeError, match="too many connections") as raised:
         read(home)
     assert "max_connections" in (raised.value.hint or "")
-    assert home.is_transient(raised.value)
+    assert home.retry_after(raised.value) is not None
 
 
 # Locks of the dead and of others
@@ -296,7 +296,7 @@ def test_a_lock_of_another_session_is_named(postgres: Postgres) -> None:
         other.execute("LOCK TABLE things")
         with pytest.raises(StoreError, match="lock timeout") as raised:
             write(store, [plain_table(2)], write_request(Mode.APPEND))
-        assert store.is_transient(raised.value)
+        assert store.retry_after(raised.value) is not None
         assert f"session {other.info.backend_pid}" in str(raised.value.__notes__)
         with pytest.raises(HomeError, match="lock timeout") as refused:
             read(home_of(postgres), "things")
@@ -340,7 +340,7 @@ def test_a_network_that_swallows_packets_in_mid_read_ends_the_attempt(postgres: 
         ):
             for _ in batches:
                 wire.stall()
-        assert home.is_transient(raised.value)
+        assert home.retry_after(raised.value) is not None
 
 
 def test_a_network_that_swallows_packets_in_mid_write_ends_the_attempt(postgres: Postgres) -> None:
@@ -354,7 +354,7 @@ def test_a_network_that_swallows_packets_in_mid_write_ends_the_attempt(postgres:
             wire.stall()
             target.last_commit()
             write_more(target)
-        assert store.is_transient(raised.value)
+        assert store.retry_after(raised.value) is not None
 
 
 def write_more(target: Target) -> None:

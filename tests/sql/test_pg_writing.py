@@ -291,7 +291,7 @@ def failing_commit(postgres: Postgres, verdict: str) -> tuple[str | None, str]:
             commit = next_commit(target, request, [part], table.schema)
             with pytest.raises(StoreError) as raised:
                 target.commit([part], commit)
-            assert store.is_transient(raised.value)
+            assert store.retry_after(raised.value) is not None
             owner = target.owner(2)
             wire.release()
             return owner, request.run_id
@@ -370,7 +370,7 @@ def test_a_store_that_may_not_be_written_says_what_to_grant(postgres: Postgres) 
         with pytest.raises(StoreError, match="permission denied") as raised:
             write(store, [plain_table(1)], write_request())
         assert "CREATE" in (raised.value.hint or "")
-        assert not store.is_transient(raised.value)
+        assert store.retry_after(raised.value) is None
         findings = list(store.examine())
         (problem,) = [one for one in findings if one.level == "error"]
         assert "GRANT USAGE, CREATE ON SCHEMA" in (problem.hint or "")

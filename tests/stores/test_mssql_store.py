@@ -287,7 +287,7 @@ def test_a_server_that_is_not_there_is_told_and_may_come() -> None:
         with pytest.raises(StoreError, match="cannot connect") as raised:
             act()
         assert raised.value.code == "HG516"
-        assert store.is_transient(raised.value)
+        assert store.retry_after(raised.value) is not None
         assert "geheim" not in str(raised.value)
 
 

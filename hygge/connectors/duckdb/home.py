@@ -76,9 +76,9 @@ class DuckdbHome(Home):
             catalog.tables(run)
             yield _SharedSnapshot(run)
 
-    def is_transient(self, error: BaseException) -> bool:
-        """Return true where another process had the file."""
-        return is_passing(error)
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return 0.0 where another process had the file."""
+        return 0.0 if is_passing(error) else None
 
     def _source(self, request: ReadRequest, run: Rows) -> DuckdbSource:
         source = DuckdbSource(request, run)

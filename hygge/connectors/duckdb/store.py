@@ -96,9 +96,9 @@ class DuckdbStore(Store):
                 finally:
                     target.drop_staging()
 
-    def is_transient(self, error: BaseException) -> bool:
-        """Return true where another process had the file."""
-        return is_passing(error)
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return 0.0 where another process had the file."""
+        return 0.0 if is_passing(error) else None
 
     @contextmanager
     def _connected(self, what: str, *, writes: bool = True) -> Iterator[Rows]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hygge.connectors.mssql import catalog
 from hygge.connectors.mssql.config import MssqlSettings
-from hygge.connectors.mssql.faults import drivers_errors, fault, is_passing
+from hygge.connectors.mssql.faults import drivers_errors, fault, retry_after
 from hygge.connectors.sql.server import Server
 from hygge.errors import HyggeError
 
@@ -130,6 +130,6 @@ class MssqlServer(Server[MssqlSettings, Rows]):
         """Return the schema that the settings name, or the user's own."""
         return self.settings.schema_ or str(run(catalog.SCHEMA)[0][0])
 
-    def is_passing(self, error: BaseException) -> bool:
-        """Return whether trying again may help."""
-        return is_passing(error)
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return after how many seconds trying again may help."""
+        return retry_after(error)

@@ -29,6 +29,8 @@ _LASTING = re.compile(
 """What no other attempt changes, although it comes as a connection that failed."""
 
 
+_SECONDS = re.compile(r"retry the request after (\d{1,5}) seconds", re.IGNORECASE)
+
 _CODES = {"0x2749": "connection refused", "0x2AF9": "no such host", "0x68": "connection reset"}
 """What the codes of Windows' network mean, which the driver gives alone."""
 
@@ -59,6 +61,14 @@ def is_passing(error: BaseException) -> bool:
         return error.__cause__ is not None and is_passing(error.__cause__)
     text = said(error)
     return _PASSING.search(text) is not None and _LASTING.search(text) is None
+
+
+def retry_after(error: BaseException) -> float | None:
+    """Return after how many seconds trying again may help, which Azure says where it is busy."""
+    if not is_passing(error):
+        return None
+    seconds = _SECONDS.search(said(error))
+    return float(seconds[1]) if seconds else 0.0
 
 
 def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:

@@ -273,6 +273,6 @@ class MysqlServer(Server[MysqlSettings, Rows]):
         """Return the database that the settings name."""
         return self.settings.endpoint().database or ""
 
-    def is_passing(self, error: BaseException) -> bool:
-        """Return whether trying again may help."""
-        return is_passing(error)
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return after how many seconds trying again may help."""
+        return 0.0 if is_passing(error) else None

@@ -45,9 +45,9 @@ class OdbcHome(Home):
                 from_, columns = self._find(asked, request, dialect)
         yield OdbcSource(self.config, request, dialect, sign=sign).over(from_, columns)
 
-    def is_transient(self, error: BaseException) -> bool:
-        """Return true for lost connections, deadlocks and servers that did not answer in time."""
-        return is_passing(error)
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return 0.0 for lost connections, deadlocks and servers that did not answer in time."""
+        return 0.0 if is_passing(error) else None
 
     def _find(
         self, asked: DriverConnection, request: ReadRequest, dialect: Dialect

@@ -369,6 +369,6 @@ class PostgresServer(Server[PostgresSettings, Rows]):
         """Return the schema that the settings name, or the user's own."""
         return self.settings.schema_ or catalog.default_schema(run)
 
-    def is_passing(self, error: BaseException) -> bool:
-        """Return whether trying again may help."""
-        return is_passing(error)
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return after how many seconds trying again may help."""
+        return 0.0 if is_passing(error) else None

@@ -132,7 +132,7 @@ class PostgresHome(ServerHome[PostgresSettings, Rows, catalog.Table]):
             try:
                 yield request.entity, self._bound(run, request, bounds)
             except HomeError as error:
-                if self.is_transient(error):
+                if self.retry_after(error) is not None:
                     raise
                 yield request.entity, error
 

@@ -44,8 +44,8 @@ class Server(ABC, Generic[S, R]):
         """Return the schema, or database, of tables whose name has none."""
 
     @abstractmethod
-    def is_passing(self, error: BaseException) -> bool:
-        """Return whether trying again may help: never for bad data, names or permissions."""
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return after how many seconds trying again may help; see `Home.retry_after`."""
 
     @contextmanager
     def asked(self, side: type[HyggeError], what: str, *, rights: int = 1) -> Iterator[R]:
@@ -106,9 +106,9 @@ class ServerHome(Home, Generic[S, R, F]):
             code="HG506",
         )
 
-    def is_transient(self, error: BaseException) -> bool:
-        """Return true for lost connections, deadlocks and servers that are starting or full."""
-        return isinstance(error, OpenTransactionsError) or self.server.is_passing(error)
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return seconds for lost connections, deadlocks and servers that are starting or full."""
+        return 0.0 if isinstance(error, OpenTransactionsError) else self.server.retry_after(error)
 
 
 class ServerStore(Store, Generic[S, R]):
@@ -178,6 +178,6 @@ class ServerStore(Store, Generic[S, R]):
             target.inspect(self.newest(run, place))
             yield target
 
-    def is_transient(self, error: BaseException) -> bool:
-        """Return true for lost connections, deadlocks and servers that are starting or full."""
-        return self.server.is_passing(error)
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return seconds for lost connections, deadlocks and servers that are starting or full."""
+        return self.server.retry_after(error)

@@ -65,9 +65,9 @@ class SqliteHome(Home):
         with self._view() as view:
             yield SharedSnapshot(view)
 
-    def is_transient(self, error: BaseException) -> bool:
-        """Return true where another program had the file locked, or wrote it meanwhile."""
-        return is_passing(error)
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return 0.0 where another program had the file locked, or wrote it meanwhile."""
+        return 0.0 if is_passing(error) else None
 
     def _find(self, view: Snapshot, entity: str) -> catalog.Table:
         tables = catalog.tables(view.main)

@@ -97,9 +97,9 @@ class SqliteStore(Store):
                 finally:
                     target.drop_staging()
 
-    def is_transient(self, error: BaseException) -> bool:
-        """Return true where another program had the file locked."""
-        return is_passing(error)
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return 0.0 where another program had the file locked."""
+        return 0.0 if is_passing(error) else None
 
     @contextmanager
     def _connected(self, access: Access, what: str) -> Iterator[Rows]:

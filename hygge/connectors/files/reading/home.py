@@ -160,9 +160,9 @@ class FileHome(Home, ABC):
             )
         return files
 
-    def is_transient(self, error: BaseException) -> bool:
-        """Return true for a file that changed while it was read: a new listing may read well."""
-        return isinstance(error, FileChangedError | BusyDiskError)
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return 0.0 for a file that changed while it was read: a new listing may read well."""
+        return 0.0 if isinstance(error, FileChangedError | BusyDiskError) else None
 
     @abstractmethod
     def source(self, request: ReadRequest, files: Sequence[DataFile]) -> Source:
