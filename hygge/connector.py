@@ -41,6 +41,7 @@ from hygge.values.model import (
     Finding,
     Mode,
     Part,
+    Purpose,
     Span,
     Split,
     Watermark,
@@ -208,6 +209,9 @@ class Home(ABC):
     @abstractmethod
     def open(self, request: ReadRequest) -> AbstractContextManager[Source]:
         """Open one consistent view on one entity.
+
+        A `request.purpose` of `look` leaves the home as it is: what a home hands out once only, as
+        a queue does, is taken by a `move` alone.
 
         Raises `HomeError` when there is no such entity, naming the nearest. Everything opened is
         closed when the `with` ends, also on an error and when the reader stops early.
@@ -489,6 +493,7 @@ __all__ = [
     "Mode",
     "Part",
     "ProjectContext",
+    "Purpose",
     "ReadRequest",
     "Source",
     "Span",

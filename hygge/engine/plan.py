@@ -16,7 +16,7 @@ from hygge.runtime.locks import move_lock
 from hygge.settings.move import Incremental, MoveSettings
 from hygge.transform.held import held_types
 from hygge.transform.shape import stored_dedupe, stored_key
-from hygge.values.model import Ability, Failure, Manner, Mode, Outcome, Result
+from hygge.values.model import Ability, Failure, Manner, Mode, Outcome, Purpose, Result
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,7 +104,7 @@ class Move:
         return move_lock(context.root, self.place(context), self.name, run_id)
 
     def request(self, held: Callable[[], pa.Schema | None] = lambda: None) -> ReadRequest:
-        """Return what the home is asked for, whatever was moved before.
+        """Return what a look asks of the home, whatever was moved before.
 
         `held` returns the columns of the store, and is asked only by a home that guesses types.
         """
@@ -121,8 +121,9 @@ class Move:
         )
 
     def bounded_request(self, held: Callable[[], pa.Schema | None] = lambda: None) -> ReadRequest:
-        """Return the same, and ask up to where a watermark column lacks no row."""
-        wanted, request = self.settings.incremental, self.request(held)
+        """Return the same for a move, and ask up to where a watermark column lacks no row."""
+        wanted = self.settings.incremental
+        request = replace(self.request(held), purpose=Purpose.MOVE)
         if not isinstance(wanted, Incremental):
             return request
         is_back = wanted.lookback is not None

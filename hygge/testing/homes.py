@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pytest
 
-from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Source
+from hygge.connector import Home, HomeConfig, ProjectContext, Purpose, ReadRequest, Source
 from hygge.errors import HomeError
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
 from hygge.testing.exemptions import expect_exempted
@@ -163,6 +163,12 @@ class HomeSuite(ABC):
             with ThreadPoolExecutor(4) as pool:
                 tables = list(pool.map(lambda split: read_split(source, split), splits))
         assert_same(pa.concat_tables(tables), plain_table(MANY))
+
+    def test_a_look_takes_no_row_from_a_move(self, many: Home) -> None:
+        for purpose in (Purpose.LOOK, Purpose.LOOK, Purpose.MOVE):
+            with many.open(ReadRequest("things", purpose=purpose)) as source:
+                tables = [read_split(source, split) for split in source.splits(2)]
+            assert_same(pa.concat_tables(tables), plain_table(MANY))
 
     def test_a_split_can_be_read_again(self, many: Home) -> None:
         with many.open(ReadRequest("things")) as source:

@@ -37,6 +37,18 @@ class Ability(StrEnum):
     """Tells which files have been moved: `incremental: files`."""
 
 
+class Purpose(StrEnum):
+    """Why a home is opened."""
+
+    MOVE = "move"
+    """To publish the rows: `hygge go`. `Source.settle` then says how that ended."""
+    LOOK = "look"
+    """To look at schema or rows: every command beside `go`. The home stays as it is.
+
+    Nothing is consumed, reserved, acknowledged or advanced, so that a later move gets every row.
+    """
+
+
 class Result(StrEnum):
     """How a move ended."""
 

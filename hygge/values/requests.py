@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hygge.errors import ConfigError
 from hygge.values.locations import local_path
-from hygge.values.model import Commit, Mode, Span
+from hygge.values.model import Commit, Mode, Purpose, Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,6 +54,8 @@ class ReadRequest:
     """What a flow asks of a home."""
 
     entity: str
+    purpose: Purpose = Purpose.LOOK
+    """Whether the rows are to be published, or only looked at."""
     siblings: frozenset[str] = frozenset()
     "Other entities of the home that flows name; a home of files tells by them whose a file is."
     batch_bytes: int = 8 * 2**20
