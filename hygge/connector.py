@@ -301,6 +301,17 @@ class Source(ABC):
         without a value; it then forgets `total_rows`. The flow leaves out what remains.
         """
 
+    def settle(self, commit: Commit | None) -> None:  # noqa: B027  (a choice, not a duty)
+        """Learn how the move ended: the commit that covers this view's rows, or None.
+
+        For acknowledgements and slots. Called once, as the last call, when `ReadRequest.purpose` is
+        `move`. `commit` is durable; it is an earlier one when all of the view had been moved
+        before. With None nothing was published, or nobody knows, and the rows must come again.
+
+        What is raised here becomes a note of the move, never a second move: a system that then
+        hands out the same rows again needs `positions` to leave them out.
+        """
+
     @abstractmethod
     def splits(self, wanted: int) -> list[Split]:
         """Return at least one split; together they are exactly the entity."""

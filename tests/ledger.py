@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from hygge.connector import (
     Ability,
+    Commit,
     Home,
     HomeConfig,
     ProjectContext,
@@ -42,6 +43,9 @@ class Told:
     """Called when a snapshot closes."""
     on_open: Callable[[str], object] = lambda entity: None
     """Called with the entity before its rows are read."""
+    settled: list[Commit | None] = field(default_factory=list)
+    on_settle: Callable[[Commit | None], object] = lambda commit: None
+    """Called with how a move ended."""
 
 
 TOLD: dict[str, Told] = {}
@@ -85,7 +89,7 @@ class LedgerHome(Home):
         else:
             with connected(self.path) as ledger:
                 table = rows_of(ledger, request)
-        yield LedgerSource(table)
+        yield LedgerSource(table, self.told)
 
     @contextmanager
     def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
@@ -114,8 +118,9 @@ class Instant:
 
 
 class LedgerSource(Source):
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, told: Told) -> None:
         self.table = table
+        self.told = told
         self.schema = table.schema
 
     def splits(self, wanted: int) -> list[Split]:
@@ -124,6 +129,10 @@ class LedgerSource(Source):
     @contextmanager
     def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:
         yield self.table.to_reader()
+
+    def settle(self, commit: Commit | None) -> None:
+        self.told.settled.append(commit)
+        self.told.on_settle(commit)
 
 
 @contextmanager

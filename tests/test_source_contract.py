@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+import duckdb
 import pytest
-from ledger import TOLD, Told, write_ledger
+from ledger import TOLD, LedgerSource, Told, write_ledger
 from projects import write_project
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from hygge.cli.app import app
+from hygge.connector import Commit, Split
 
 PROJECT = {
     "homes/books.yml": "type: testledger\npath: books.db\n",
@@ -22,6 +25,10 @@ PROJECT = {
 def told(tmp_path: Path) -> Told:
     write_project(tmp_path, PROJECT)
     return write_ledger(tmp_path / "books.db", users="select 1 as id, 'ann' as name")
+
+
+def go(root: Path) -> Result:
+    return CliRunner().invoke(app, ["-C", str(root), "go"])
 
 
 def hygge(root: Path, *words: str) -> str:
@@ -48,3 +55,62 @@ def test_only_go_opens_a_home_to_move(tmp_path: Path, told: Told) -> None:
         seen[" ".join(words)] = {request.purpose.value for request in told.requests}
     assert {words: why for words, why in seen.items() if "move" in why} == {"go": {"move"}}
     assert sum(why == {"look"} for why in seen.values()) >= 5, seen
+
+
+def landed(root: Path) -> list[int]:
+    found = duckdb.connect().execute(f"select id from '{root}/lake/users/*.parquet' order by 1")
+    return [row[0] for row in found.fetchall()]
+
+
+def test_a_source_learns_which_commit_covers_its_rows(tmp_path: Path, told: Told) -> None:
+    commits: list[int] = []
+    told.on_settle = lambda commit: commits.append(len(landed(tmp_path)))
+    hygge(tmp_path, "go")
+    hygge(tmp_path, "verify", "users")
+    (commit,) = told.settled
+    assert commit is not None
+    assert (commit.seq, commit.rows, commits) == (1, 1, [1])
+
+
+def test_a_source_learns_that_nothing_was_published(tmp_path: Path, told: Told) -> None:
+    write_project(tmp_path, {"flows/users.yml": "checks: [{row_count: {min: 2}}]\n"})
+    assert go(tmp_path).exit_code == 1
+    assert told.settled == [None]
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_home_that_cannot_be_informed_is_a_note_and_no_second_move(
+    tmp_path: Path, told: Told, *, published: bool
+) -> None:
+    def lose(commit: Commit | None) -> None:
+        raise ConnectionError("the server is gone")
+
+    told.on_settle = lose
+    if not published:
+        write_project(tmp_path, {"flows/users.yml": "checks: [{row_count: {min: 2}}]\n"})
+    done = go(tmp_path)
+    how = "published by commit 1" if published else "not published"
+    text = " ".join(done.output.split())
+    assert f"the home could not be informed that its data was {how}: the server is gone" in text
+    assert done.exit_code == (0 if published else 1)
+    assert len(told.settled) == 1
+    if published:
+        told.on_settle = lambda commit: None
+        hygge(tmp_path, "go")
+        assert landed(tmp_path) == [1]
+
+
+def test_each_attempt_is_settled_on_its_own(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hygge.engine.retry.FIRST_WAIT_SECONDS", 0.01)
+    read = LedgerSource.read
+
+    def lose_once(source: LedgerSource, split: Split) -> AbstractContextManager[object]:
+        if not told.settled:
+            raise ConnectionError("the server is gone")
+        return read(source, split)
+
+    monkeypatch.setattr(LedgerSource, "read", lose_once)
+    hygge(tmp_path, "go")
+    assert [commit and commit.seq for commit in told.settled] == [None, 1]

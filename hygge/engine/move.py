@@ -78,6 +78,8 @@ class _Published:
     receipt: Receipt | None = None
     changes: Changes | None = None
     rows_before: int | None = None
+    commit: Commit | None = None
+    """The commit that covers what was read; None when nothing was published."""
 
 
 def run_move(move: Move, scope: RunScope) -> Outcome:
@@ -283,17 +285,31 @@ class _Moving:
             asked = self._asked = self._request(target, past, thorough=thorough)
             with self._home.open(asked) as source:
                 _log_source(move, source)
-                if last is not None and past.knows(source.ledger):
-                    return _Published(Result.OK, seq=last.seq, notes=("nothing new",))
-                prepared = prepare(move, source, past, last, self._terms)
-                sources, increment = prepared.shape.sources, prepared.increment
-                if sources:  # rows without any column could not be counted by their bytes
-                    source.narrow([*sources, *past.columns])
-                if increment is not None:
-                    source.within(increment.span)
-                    increment.until(source.upper)
-                with blaming(StoreError, f"cannot write {move.into}"):
-                    return self._fill(target, request, prepared)
+                try:
+                    published = self._move_rows(source, past, target, request)
+                except BaseException as error:
+                    landed = None if self._published is None else self._published.commit
+                    for note in _settle(source, landed):
+                        error.add_note(note)
+                    raise
+                notes = (*published.notes, *_settle(source, published.commit))
+                return replace(published, notes=notes)
+
+    def _move_rows(
+        self, source: Source, past: Past, target: Target, request: WriteRequest
+    ) -> _Published:
+        move, last = self._move, target.last_commit()
+        if last is not None and past.knows(source.ledger):
+            return _Published(Result.OK, seq=last.seq, notes=("nothing new",), commit=last)
+        prepared = prepare(move, source, past, last, self._terms)
+        sources, increment = prepared.shape.sources, prepared.increment
+        if sources:  # rows without any column could not be counted by their bytes
+            source.narrow([*sources, *past.columns])
+        if increment is not None:
+            source.within(increment.span)
+            increment.until(source.upper)
+        with blaming(StoreError, f"cannot write {move.into}"):
+            return self._fill(target, request, prepared)
 
     def _request(self, target: Target, past: Past, *, thorough: bool) -> ReadRequest:
         return replace(
@@ -368,6 +384,7 @@ class _Moving:
             receipt,
             target.changes,
             before,
+            commit,
         )
         return self._published
 
@@ -473,6 +490,16 @@ class _Moving:
         self._scope.emit(
             MoveRetried(self._scope.run_id, move.flow, move.entity, attempt, str(error), wait, left)
         )
+
+
+def _settle(source: Source, commit: Commit | None) -> Iterator[str]:
+    """Tell a source how the move ended; yield what a person should know when that failed."""
+    try:
+        source.settle(commit)
+    except Exception as error:
+        how = "was not published" if commit is None else f"was published by commit {commit.seq}"
+        log.warning("the home could not be informed that its data %s: %s", how, error)
+        yield f"the home could not be informed that its data {how}: {error}"
 
 
 def _is_of_another(last: Commit | None, move: Move) -> bool:

@@ -170,6 +170,13 @@ class HomeSuite(ABC):
                 tables = [read_split(source, split) for split in source.splits(2)]
             assert_same(pa.concat_tables(tables), plain_table(MANY))
 
+    def test_rows_that_were_not_published_come_again(self, many: Home) -> None:
+        for _ in range(2):
+            with many.open(ReadRequest("things", purpose=Purpose.MOVE)) as source:
+                (split,) = source.splits(1)
+                assert_same(read_split(source, split), plain_table(MANY))
+                source.settle(None)
+
     def test_a_split_can_be_read_again(self, many: Home) -> None:
         with many.open(ReadRequest("things")) as source:
             (split,) = source.splits(1)
