@@ -264,10 +264,17 @@ class Source(ABC):
 
     None where no row can still be on its way, or the home cannot tell.
     """
-    ledger: Mapping[str, str] | None = None
-    """The files that this view covers and a stamp of what each is, when `moved` was given."""
-    unmoved: frozenset[str] = frozenset()
-    """Files of the ledger with another stamp than before, of which only new rows are read."""
+    positions: Mapping[str, str] | None = None
+    """How far the home is read once all rows of this view are: a stamp of each file, an offset of
+    each partition.
+
+    Set where `ReadRequest.positions` is. The rows of the view are those behind the request's
+    positions. It goes into the commit as it is, all or nothing with the rows, and comes back with
+    the next request; so it repeats what the request says of things that are not read now. A view
+    whose positions are all in the request has nothing new, and is not read.
+    """
+    repeats: tuple[str, ...] = ()
+    """What the view reads once more although it was moved before, such as files that changed."""
     total_rows: int | None = None
     """Rows of the entity, where that costs nothing to know."""
     primary_key: tuple[str, ...] = ()

@@ -42,7 +42,7 @@ def _mark(commit: Commit) -> str:
     mark = commit.watermark
     if mark is not None:
         return clean(f"{mark.column} = {mark.value}")
-    return plural(len(commit.ledger), "file") if commit.ledger else "–"
+    return plural(len(commit.positions), "file") if commit.positions else "–"
 
 
 def write_commits(found: Found, output: Output) -> None:
@@ -67,7 +67,7 @@ def _fields(move: Move, commit: Commit | None) -> dict[str, object]:
         "committed_at": commit.committed_at,
         "total_rows": commit.total_rows,
         "watermark": mark and {"column": mark.column, "value": mark.value, "type": mark.type},
-        "files": len(commit.ledger),
+        "files": len(commit.positions),
     }
 
 

@@ -299,7 +299,7 @@ class _Moving:
         self, source: Source, past: Past, target: Target, request: WriteRequest
     ) -> _Published:
         move, last = self._move, target.last_commit()
-        if last is not None and past.knows(source.ledger):
+        if last is not None and past.knows(source.positions):
             return _Published(Result.OK, seq=last.seq, notes=("nothing new",), commit=last)
         prepared = prepare(move, source, past, last, self._terms)
         sources, increment = prepared.shape.sources, prepared.increment
@@ -318,7 +318,7 @@ class _Moving:
             max_value_bytes=self._max_value_bytes,
             thorough=thorough,
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
-            moved=past.moved,
+            positions=past.positions,
         )
 
     def _fill(self, target: Target, request: WriteRequest, prepared: Prepared) -> _Published:
@@ -367,7 +367,7 @@ class _Moving:
             schema=sieve.schema,
             at=datetime.now(self._scope.started_at.tzinfo),
             watermark=prepared.watermark(),
-            ledger=prepared.source.ledger or {},
+            positions=prepared.source.positions or {},
             shape=prepared.shape.record,
             masked=_masked_everywhere(settings, plain),
         )

@@ -91,10 +91,10 @@ class Prepared:
 
     def is_known(self) -> bool:
         """Return whether a commit would tell no more of what was moved than the last one does."""
-        ledger, last = self.source.ledger or {}, self.last
+        positions, last = self.source.positions or {}, self.last
         if last is None or (last.shape is not None and last.shape != self.shape.record):
             return False
-        return (last.watermark, last.ledger) == (self.watermark(), ledger)
+        return (last.watermark, last.positions) == (self.watermark(), positions)
 
 
 def prepare(move: Move, source: Source, past: Past, last: Commit | None, terms: Terms) -> Prepared:
@@ -102,7 +102,7 @@ def prepare(move: Move, source: Source, past: Past, last: Commit | None, terms: 
     if not move.is_scratch:
         check_limit(move.settings, terms.limit, last, flow=move.flow, into=move.into)
     check_promise(move.settings, limit=terms.limit, again=past.again(source))
-    check_pinned(source.schema, move.pinned, move.flow, is_part=bool(past.moved))
+    check_pinned(source.schema, move.pinned, move.flow, is_part=bool(past.positions))
     shape = Shape(
         move.settings,
         source.schema,

@@ -28,14 +28,14 @@ class Past:
 
     settings: MoveSettings
     watermark: Watermark | None = None
-    moved: Mapping[str, str] | None = None
-    """The files moved before, for `incremental: files`; empty when there are none yet."""
+    positions: Mapping[str, str] | None = None
+    """How far the home was read, for `incremental: files`; empty when nothing was moved yet."""
 
     @classmethod
     def of(cls, settings: MoveSettings, last: Commit | None, *, fills: bool = False) -> Past:
         """Return where to go on after `last`; a replace always begins anew.
 
-        With `fills` files that were moved before are moved again.
+        With `fills` what was moved before is moved again.
 
         Raises `FlowError` with the choices when the flow is not the one that wrote `last`.
         """
@@ -50,7 +50,7 @@ class Past:
             return cls(settings)
         if isinstance(wanted, Incremental):
             return cls(settings, None if last is None else last.watermark)
-        return cls(settings, moved={} if last is None or fills else last.ledger)
+        return cls(settings, positions={} if last is None or fills else last.positions)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -64,22 +64,18 @@ class Past:
         wanted = self.settings.incremental
         return isinstance(wanted, Incremental) and wanted.lookback is not None
 
-    def knows(self, ledger: Mapping[str, str] | None) -> bool:
-        """Return whether a source has no file that was not moved before."""
-        if not self.moved or ledger is None:
+    def knows(self, positions: Mapping[str, str] | None) -> bool:
+        """Return whether a source reaches no further than what was moved before."""
+        if not self.positions or positions is None:
             return False
-        return ledger.items() <= self.moved.items()
+        return positions.items() <= self.positions.items()
 
-    def again(self, source: Source) -> list[str]:
-        """Return the files whose rows an append doubles: they changed after they were moved."""
-        moved, ledger = self.moved, source.ledger
-        if not moved or ledger is None or self.settings.mode is not Mode.APPEND:
-            return []
-        changed = (name for name, stamp in ledger.items() if moved.get(name, stamp) != stamp)
-        return [name for name in changed if name not in source.unmoved]
+    def again(self, source: Source) -> tuple[str, ...]:
+        """Return what of a source was moved before and is appended once more, row by row."""
+        return source.repeats if self.positions and self.settings.mode is Mode.APPEND else ()
 
     def notes(self, source: Source) -> Iterator[str]:
-        """Tell which files are moved again, where that doubles rows: a merge only updates them."""
+        """Tell what is moved again, where that doubles rows: a merge only updates them."""
         again = self.again(source)
         if again:
             yield (
@@ -125,7 +121,7 @@ def next_commit(
     schema: pa.Schema,
     at: datetime,
     watermark: Watermark | None,
-    ledger: Mapping[str, str],
+    positions: Mapping[str, str],
     shape: ShapeRecord | None = None,
     masked: tuple[str, ...] = (),
 ) -> Commit:
@@ -143,7 +139,7 @@ def next_commit(
         committed_at=at.isoformat(),
         watermark=watermark,
         primary_key=request.primary_key,
-        ledger=ledger,
+        positions=positions,
         receipt=receipt,
         shape=shape,
         masked=masked,
@@ -192,7 +188,7 @@ def _check_increment(settings: MoveSettings, last: Commit) -> None:
             )
         is_known = mark is not None
     else:
-        is_known = bool(last.ledger)
+        is_known = bool(last.positions)
     if not is_known and settings.mode is Mode.APPEND and last.total_rows:
         raise _changed(
             f"the store has {plural(last.total_rows, 'row')}, and no commit tells up to where they "

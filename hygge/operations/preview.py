@@ -113,14 +113,14 @@ def _look(preview: Preview, plan: Plan, terms: Terms) -> None:
     ):
         preview.last = last = place.last_commit()
         past = Past.of(move.settings, last, fills=move.fills)
-        wanted = replace(move.request(place.schema), moved=past.moved)
+        wanted = replace(move.request(place.schema), positions=past.positions)
         with (
             blaming(HomeError, f"cannot read {move.entity}"),
             move.home.home(plan.context).open(wanted) as source,
         ):
             preview.rows = source.total_rows
             preview.notes = tuple(source.notes())
-            if last is not None and past.knows(source.ledger):
+            if last is not None and past.knows(source.positions):
                 preview.window = "no file that was not moved before: nothing new"
                 return
             prepared = prepare(move, source, past, last, terms)
@@ -150,14 +150,15 @@ def _look_at_columns(
 
 
 def _window(prepared: Prepared) -> str | None:
-    past, increment, ledger = prepared.past, prepared.increment, prepared.source.ledger
+    past, increment = prepared.past, prepared.increment
     if isinstance(increment, Backfill):
         return f"{shown(increment.span)}, moved again"
     if increment is None:
-        if past.moved is None or ledger is None:
+        before, now = past.positions, prepared.source.positions
+        if before is None or now is None:
             return None
-        new = [name for name, stamp in ledger.items() if past.moved.get(name) != stamp]
-        return f"{len(new):,} new of {plural(len(ledger), 'known file')}"
+        new = [name for name, stamp in now.items() if before.get(name) != stamp]
+        return f"{len(new):,} new of {plural(len(now), 'known file')}"
     column, low, mark = increment.span.column, increment.span.low, past.watermark
     if low is None:
         return f"all values of {column}, to now{_updates(prepared.move, increment)}"

@@ -51,4 +51,4 @@ def _positions(plan: Plan, old: str) -> Iterator[Position]:
     for move in plan.moves:
         last = last_commit(move, plan.context)
         if last is not None and last.flow == old:
-            yield Position(move, last, last.watermark, last.ledger)
+            yield Position(move, last, last.watermark, last.positions)

@@ -54,15 +54,15 @@ class Position:
     move: Move
     last: Commit
     new: Watermark | None = None
-    ledger: Mapping[str, str] = field(default_factory=dict)
-    """The files that count as moved."""
+    positions: Mapping[str, str] = field(default_factory=dict)
+    """How far the home counts as read, where the flow goes on by positions."""
 
     @property
     def told(self) -> str:
         """What changes, in a few words."""
         if self.last.flow != self.move.flow:
             return f"flow {self.last.flow} -> {self.move.flow}"
-        old, files = self.last.watermark, len(self.last.ledger)
+        old, files = self.last.watermark, len(self.last.positions)
         was = plural(files, "file") if old is None and files else _shown(old)
         return f"{was} -> {_shown(self.new)}"
 
@@ -253,7 +253,7 @@ def _commit(one: Position, target: Target, run_id: str) -> int:
         rows=0,
         committed_at=datetime.now(UTC).isoformat(),
         watermark=one.new,
-        ledger=one.ledger,
+        positions=one.positions,
         undoes=None,
         receipt=None,
     )

@@ -1,6 +1,6 @@
 """Taking back the newest commit of each entity of a flow: all of them, or none when one cannot be.
 
-Each is one commit more of its chain, with the rows and the state (watermark, ledger, key) of the
+Each is one commit more of its chain, with the rows and the state (watermark, positions, key) of the
 commit before the one that is taken back.
 """
 
@@ -253,7 +253,7 @@ def _commit_of(move: Move, target: Target, run_id: str) -> Commit:
         rows=0,
         committed_at=datetime.now(UTC).isoformat(),
         watermark=back.watermark if is_own else None,
-        ledger=back.ledger if is_own else {},
+        positions=back.positions if is_own else {},
         undoes=back.seq + 1,
         receipt=None,
     )

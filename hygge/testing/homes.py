@@ -177,6 +177,20 @@ class HomeSuite(ABC):
                 assert_same(read_split(source, split), plain_table(MANY))
                 source.settle(None)
 
+    def test_positions_are_told_when_they_are_asked_for(self, many: Home) -> None:
+        with many.open(ReadRequest("things")) as source:
+            assert source.positions is None
+        with many.open(ReadRequest("things", positions={})) as source:
+            positions = source.positions
+            if positions is None:
+                return
+            tables = [read_split(source, split) for split in source.splits(1)]
+        assert_same(pa.concat_tables(tables), plain_table(MANY))
+        assert all(isinstance(text, str) for pair in positions.items() for text in pair)
+        with many.open(ReadRequest("things", positions=positions)) as source:
+            assert (source.positions or {}).items() <= positions.items()
+            assert sum(read_split(source, one).num_rows for one in source.splits(1)) == 0
+
     def test_a_split_can_be_read_again(self, many: Home) -> None:
         with many.open(ReadRequest("things")) as source:
             (split,) = source.splits(1)

@@ -15,8 +15,10 @@ from hygge.values.receipts import dump_receipt, load_receipt
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_OLD_POSITIONS = "ledger"
+"""What records of before 0.1.0 call positions, which were those of files alone."""
 _READABLE = 100
-"""Files in a ledger that is written out."""
+"""Positions that are written out."""
 
 
 def dump_commit(commit: Commit) -> dict[str, Any]:
@@ -25,8 +27,8 @@ def dump_commit(commit: Commit) -> dict[str, Any]:
     later: dict[str, Any] = {}
     if commit.primary_key:
         later["primary_key"] = list(commit.primary_key)
-    if commit.ledger:
-        later["ledger"] = _dump_ledger(commit.ledger)
+    if commit.positions:
+        later["positions"] = _dump_positions(commit.positions)
     if commit.undoes is not None:
         later["undoes"] = commit.undoes
     if commit.receipt is not None:
@@ -68,7 +70,7 @@ def load_commit(data: Mapping[str, Any]) -> Commit:
         committed_at=data["committed_at"],
         watermark=None if watermark is None else _load_watermark(watermark),
         primary_key=tuple(data.get("primary_key", ())),
-        ledger=_load_ledger(data.get("ledger", {})),
+        positions=_load_positions(data.get("positions", data.get(_OLD_POSITIONS, {}))),
         undoes=data.get("undoes"),
         receipt=None if receipt is None else load_receipt(receipt),
         shape=None if shape is None else _load_shape(shape),
@@ -94,21 +96,21 @@ def _load_watermark(data: Mapping[str, Any]) -> Watermark:
     return Watermark(data["column"], data["value"], data["type"], **ties)
 
 
-def _dump_ledger(ledger: Mapping[str, str]) -> dict[str, str] | str:
-    """Return a ledger as it is while a person might read it, and packed where it is long."""
-    if len(ledger) <= _READABLE:
-        return dict(ledger)
-    text = json.dumps(ledger, ensure_ascii=True, separators=(",", ":"))
+def _dump_positions(positions: Mapping[str, str]) -> dict[str, str] | str:
+    """Return positions as they are while a person might read them, and packed where many."""
+    if len(positions) <= _READABLE:
+        return dict(positions)
+    text = json.dumps(positions, ensure_ascii=True, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode())).decode()
 
 
-def _load_ledger(data: Mapping[str, str] | str) -> dict[str, str]:
+def _load_positions(data: Mapping[str, str] | str) -> dict[str, str]:
     if not isinstance(data, str):
         return dict(data)
     try:
         return dict(json.loads(zlib.decompress(base64.b64decode(data, validate=True))))
     except zlib.error as error:
-        raise ValueError(f"its ledger is damaged: {error}") from error
+        raise ValueError(f"its positions are damaged: {error}") from error
 
 
 def _dump_schema(schema: pa.Schema) -> dict[str, Any]:

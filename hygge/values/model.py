@@ -188,8 +188,8 @@ class Commit:
     watermark: Watermark | None = None
     primary_key: tuple[str, ...] = ()
     """The columns that identified a row, by their names in the store."""
-    ledger: Mapping[str, str] = field(default_factory=dict)
-    """The files moved so far with `incremental: files`, and a stamp of what each was."""
+    positions: Mapping[str, str] = field(default_factory=dict)
+    """How far the home was read, as `Source.positions` said: only the home knows what it means."""
     undoes: int | None = None
     """The commit that this one took back."""
     receipt: Receipt | None = None

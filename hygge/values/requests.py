@@ -97,10 +97,10 @@ class ReadRequest:
     exact: bool = False
     """The flow asks for `guarantee: exactly-once`: a home that cannot tell up to where no row is
     missing raises `HomeError` with the reason, where it would warn otherwise."""
-    moved: Mapping[str, str] | None = None
-    """With `incremental: files`: the files moved before, by name, with a stamp of each.
+    positions: Mapping[str, str] | None = None
+    """How far the entity was read before: `Source.positions` of the newest commit.
 
-    The source leaves them out unless their stamp is another one now.
+    Empty when nothing was moved yet; None when the flow does not go on by positions, and wants all.
     """
 
 
@@ -158,4 +158,4 @@ class WriteRequest:
             return commit
         if self.adopt and commit.entity == self.entity:
             return commit
-        return replace(commit, watermark=None, ledger={})
+        return replace(commit, watermark=None, positions={})

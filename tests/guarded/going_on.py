@@ -1,4 +1,4 @@
-"""What a move knows of those before it: watermarks, ledgers, ranges, keys."""
+"""What a move knows of those before it: watermarks, positions, ranges, keys."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ GOING_ON = [
         wrong=[*ABC, *ABC, D],
     ),
     Guard(
-        "rows of before a ledger",
+        "rows of before any positions",
         "HG538",
         "no commit tells up to where",
         [Step(APPEND, ABC)],

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, ClassVar
 from hygge.connector import Ability, Home, HomeConfig, ProjectContext, ReadRequest, Source
 from hygge.connectors.files.reading.faults import BusyDiskError, FileChangedError, NoColumnsError
 from hygge.connectors.files.reading.fitting import Fitting, add_partitions, sliced
-from hygge.connectors.files.reading.ledger import Listing, NothingNew
 from hygge.connectors.files.reading.listing import DataFile, Layout
 from hygge.connectors.files.reading.patterns import PathPattern
 from hygge.connectors.files.reading.pieces import FileFacts, Piece, pack, pieces_of, reading
+from hygge.connectors.files.reading.positions import Listing, NothingNew
 from hygge.connectors.files.reading.schemas import Spelling, check_related, unify
 from hygge.errors import HomeError
 from hygge.settings.move import LocalPath
@@ -121,30 +121,30 @@ class FileHome(Home, ABC):
     def open(self, request: ReadRequest) -> Iterator[Source]:
         """List an entity's files once and take their schema; all splits read that listing.
 
-        Of `moved` only files are read that are new; with nothing new no file is opened. New files
-        that are all empty are nothing new, until another one comes with columns.
+        Beside `positions` only files are read that are new; with nothing new no file is opened. New
+        files that are all empty are nothing new, until another one comes with columns.
         """
-        if request.moved is None:
+        if request.positions is None:
             yield self.source(request, self._find(request.entity, request.siblings))
             return
         found = self.layout.find(
-            request.entity, may_be_gone=bool(request.moved), siblings=request.siblings
+            request.entity, may_be_gone=bool(request.positions), siblings=request.siblings
         )
         base, grows = str(self.layout.pattern.fixed), self.grows(request)
-        listing = Listing.of(found, request.moved, base, grows=grows)
-        if not listing.new and request.moved:
-            yield NothingNew(request.moved)
+        listing = Listing.of(found, request.positions, base, grows=grows)
+        if not listing.new and request.positions:
+            yield NothingNew(request.positions)
             return
         try:
             source = self.source(
                 request, listing.new or self._find(request.entity, request.siblings)
             )
         except NoColumnsError:
-            if not request.moved:
+            if not request.positions:
                 raise
-            yield NothingNew(request.moved)
+            yield NothingNew(request.positions)
             return
-        source.ledger, source.unmoved = listing.ledger, listing.unmoved
+        source.positions, source.repeats = listing.positions, listing.repeats
         yield source
 
     def grows(self, request: ReadRequest) -> bool:

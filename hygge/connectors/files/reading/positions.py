@@ -32,7 +32,7 @@ _BLOCK_BYTES = 2**20
 _ENDS = "x"
 """How digests of both ends begin, which is no hexadecimal digit."""
 MOST_GONE = 10_000
-"""Files that are gone and still known, those that went last; with them a ledger stays bounded."""
+"""Files that are gone and still known, those that went last; so that positions stay bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,10 @@ class Listing:
     """The files of an entity: those to move, and all that are moved once they are."""
 
     new: tuple[DataFile, ...]
-    ledger: Mapping[str, str]
-    unmoved: frozenset[str] = frozenset()
-    """Names that were known with another stamp, of which only new rows are among `new`."""
+    positions: Mapping[str, str]
+    """A stamp of each file by its name, of those that are gone too."""
+    repeats: tuple[str, ...] = ()
+    """Names that were known with another stamp, of which all rows are among `new`."""
 
     @classmethod
     def of(
@@ -54,30 +55,30 @@ class Listing:
         new. Reads files that are not known by name, size and time; raises `HomeError` where it
         cannot.
         """
-        ledger: dict[str, str] = {}
+        stamps: dict[str, str] = {}
         continued: dict[str, DataFile] = {}
         changed: dict[str, DataFile] = {}
         for file in files:
             name = os.path.relpath(file.path, base)
             known = moved.get(name)
             if known is not None and _seen(known) == _seen_at(file):
-                ledger[name] = known
+                stamps[name] = known
                 continue
-            ledger[name] = stamp = f"{_seen_at(file)}-{_digest(file, is_whole=grows)}"
+            stamps[name] = stamp = f"{_seen_at(file)}-{_digest(file, is_whole=grows)}"
             if known is not None and _is_same_content(known, stamp):
-                ledger[name] = known
+                stamps[name] = known
                 continue
             more = _continued(file, known) if known is not None and grows else None
             if more is None:
                 changed[name] = file
             else:
                 continued[name] = more
-        gone = {name: stamp for name, stamp in moved.items() if name not in ledger}
+        gone = {name: stamp for name, stamp in moved.items() if name not in stamps}
         left = gone | {name: moved[name] for name in changed if name in moved}
         old_names = {stamp: name for name, stamp in left.items()}
         replaced = set()
         for name in [name for name in changed if name not in moved]:
-            old_name = old_names.pop(ledger[name], None)
+            old_name = old_names.pop(stamps[name], None)
             if old_name is not None:
                 del changed[name]
                 gone.pop(old_name, None)
@@ -85,8 +86,8 @@ class Listing:
         new = (changed | continued).values()
         return cls(
             tuple(sorted(new, key=lambda file: natural_key(file.path))),
-            {**dict([*gone.items()][-MOST_GONE:]), **ledger},
-            frozenset(continued.keys() | replaced),
+            {**dict([*gone.items()][-MOST_GONE:]), **stamps},
+            tuple(name for name in changed if name in moved and name not in replaced),
         )
 
 
@@ -151,11 +152,11 @@ class NothingNew(Source):
 
     total_rows = 0
 
-    def __init__(self, ledger: Mapping[str, str]) -> None:
+    def __init__(self, positions: Mapping[str, str]) -> None:
         import pyarrow as pa
 
         self.schema = pa.schema([])
-        self.ledger = ledger
+        self.positions = positions
 
     def splits(self, wanted: int) -> list[Split]:
         """Return one split without rows."""

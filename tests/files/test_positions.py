@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 
 from hygge.cli.app import app
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest
-from hygge.connectors.files.reading.ledger import MOST_GONE, Listing
 from hygge.connectors.files.reading.listing import DataFile
+from hygge.connectors.files.reading.positions import MOST_GONE, Listing
 from hygge.engine.coordinator import Stop, run
 from hygge.engine.plan import Selection, make_plan
 from hygge.errors import UsageError
@@ -64,9 +64,9 @@ def ids(root: Path) -> list[int]:
     return [row[0] for row in rows.fetchall()]
 
 
-def ledger(root: Path) -> dict[str, str]:
+def positions(root: Path) -> dict[str, str]:
     record = json.loads((root / "lake/users/_hygge.json").read_text())
-    names: dict[str, str] = record["ledger"]
+    names: dict[str, str] = record["positions"]
     return names
 
 
@@ -75,7 +75,7 @@ def test_only_new_files_are_moved_and_the_commit_knows_all(root: Path) -> None:
     write(root, "users/day=2/2.csv", "id,name\n3,cyd\n")
     assert go(root).rows == 1
     assert ids(root) == [1, 2, 3]
-    assert list(ledger(root)) == ["users/1.csv", "users/day=2/2.csv"]
+    assert list(positions(root)) == ["users/1.csv", "users/day=2/2.csv"]
 
 
 def test_without_a_new_file_nothing_is_read_and_nothing_published(root: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_new_file_that_is_empty_is_nothing_new(root: Path, kind: str, content:
     write(root, f"users/3.{kind}", second)
     assert go(root).rows == 1
     assert ids(root) == [1, 3]
-    assert len(ledger(root)) == 3
+    assert len(positions(root)) == 3
     empty.write_text(second.replace("3", "4"))
     assert (go(root).result is Result.OK) == (not content), "a packed one is another file now"
     assert ids(root) == ([1, 3] if content else [1, 3, 4])
@@ -222,7 +222,7 @@ def test_a_log_that_is_rotated_and_goes_on_is_moved_once(root: Path) -> None:
 
 
 def test_a_large_log_grows_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hygge.connectors.files.reading.ledger._DIGESTED_WHOLE", 10)
+    monkeypatch.setattr("hygge.connectors.files.reading.positions._DIGESTED_WHOLE", 10)
     go(root)
     text = "".join(f"{number},x\n" for number in range(3, 300_000))
     write(root, "users/1.csv", f"id,name\n1,ann\n2,bob\n{text}")
@@ -283,16 +283,16 @@ def test_a_packed_file_that_got_a_further_part_stops(root: Path) -> None:
     assert failure.code == "HG554"
 
 
-def test_a_full_refresh_moves_all_files_and_begins_the_ledger_anew(root: Path) -> None:
+def test_a_full_refresh_moves_all_files_and_begins_the_positions_anew(root: Path) -> None:
     go(root)
     (root / "in/users/1.csv").unlink()
     write(root, "users/2.csv", "id,name\n3,cyd\n")
     assert go(root, full_refresh=True).rows == 1
-    assert list(ledger(root)) == ["users/2.csv"]
+    assert list(positions(root)) == ["users/2.csv"]
     assert go(root).notes == ("nothing new",)
 
 
-def test_an_append_to_rows_without_a_ledger_stops(root: Path) -> None:
+def test_an_append_to_rows_without_positions_stops(root: Path) -> None:
     (root / "flows/users.yml").write_text("home: files\nstore: lake\nmode: append\n")
     go(root)
     (root / "flows/users.yml").write_text(APPEND)
@@ -349,30 +349,63 @@ def test_files_that_are_gone_are_known_for_a_while_and_no_longer(tmp_path: Path)
     new = DataFile(str(path), 1, 1, 1)
     listing = Listing.of([new], gone, str(tmp_path))
     assert listing.new == (new,)
-    assert len(listing.ledger) == MOST_GONE + 1
-    assert "old/4" not in listing.ledger
-    assert "old/5" in listing.ledger
+    assert len(listing.positions) == MOST_GONE + 1
+    assert "old/4" not in listing.positions
+    assert "old/5" in listing.positions
 
 
-def test_a_long_ledger_is_packed_in_the_commit() -> None:
+def test_many_positions_are_packed_in_the_commit() -> None:
     names = {
         f"events/2024/part-{number:06}.parquet": f"{number:x}-{random.getrandbits(48):x}"
         for number in range(100_000)
     }
     schema = pa.schema([("id", pa.int64())])
-    commit = Commit("f", "e", 1, "r", Mode.APPEND, 1, 1, schema, "now", ledger=names)
+    commit = Commit("f", "e", 1, "r", Mode.APPEND, 1, 1, schema, "now", positions=names)
     text = json.dumps(dump_commit(commit))
     assert len(text) < 2_000_000
-    assert load_commit(json.loads(text)).ledger == names
+    assert load_commit(json.loads(text)).positions == names
 
 
-def test_a_home_without_a_ledger_reads_all(root: Path) -> None:
+@pytest.mark.parametrize("store", ["parquet", "duckdb"])
+def test_commits_of_an_older_hygge_are_gone_on_from(root: Path, store: str) -> None:
+    path = {"parquet": "lake", "duckdb": "lake.duckdb"}[store]
+    write_project(root, {"stores/lake.yml": f"type: {store}\npath: {path}\n"})
+    assert go(root).rows == 2
+    if store == "parquet":
+        file = root / "lake/users/_hygge.json"
+        file.write_text(as_ledger(file.read_text()))
+    else:
+        with duckdb.connect(str(root / path)) as database:
+            (record,) = database.execute("select state from _hygge_commits").fetchall()[0]
+            database.execute("update _hygge_commits set state = ?", [as_ledger(record)])
+    assert go(root).notes == ("nothing new",)
+    write(root, "users/2.csv", "id,name\n3,cyd\n")
+    assert go(root).rows == 1
+
+
+def as_ledger(record: str) -> str:
+    """Return a record as it was written when positions were called a ledger."""
+    assert record.count('"positions"') == 1
+    return record.replace('"positions"', '"ledger"')
+
+
+def test_a_packed_ledger_of_an_older_hygge_is_read() -> None:
+    schema = pa.schema([("id", pa.int64())])
+    names = {f"{number}.csv": "5-18ec5a23ffc9f1ec" for number in range(200)}
+    commit = Commit("f", "e", 1, "r", Mode.APPEND, 1, 1, schema, "now", positions=names)
+    record = dump_commit(commit)
+    record["ledger"] = record.pop("positions")
+    assert isinstance(record["ledger"], str)
+    assert load_commit(record).positions == names
+
+
+def test_a_home_without_positions_reads_all(root: Path) -> None:
     home = HomeConfig.create({"type": "csv", "path": "in"}).home(ProjectContext(root))
     with home.open(ReadRequest("users")) as source:
-        assert source.ledger is None
+        assert source.positions is None
     os.utime(root / "in/users/1.csv", ns=(5, 5))
-    with home.open(ReadRequest("users", moved={})) as source:
-        (stamp,) = (source.ledger or {}).values()
+    with home.open(ReadRequest("users", positions={})) as source:
+        (stamp,) = (source.positions or {}).values()
         assert stamp.startswith("14-5-")
 
 
@@ -383,7 +416,7 @@ def test_a_file_that_is_renamed_is_not_moved_again(root: Path) -> None:
     write(root, "users/2.csv", "id,name\n3,cyd\n")
     assert go(root).rows == 1
     assert ids(root) == [1, 2, 3]
-    assert sorted(ledger(root)) == ["users/2.csv", "users/2024-01-01.csv"]
+    assert sorted(positions(root)) == ["users/2.csv", "users/2024-01-01.csv"]
 
 
 def test_a_file_that_is_touched_or_written_again_is_not_moved_again(root: Path) -> None:
@@ -415,7 +448,7 @@ def test_stamps_of_an_older_hygge_are_known(tmp_path: Path) -> None:
     path.write_text("x")
     known = DataFile(str(path), 1, 7, 1)
     listing = Listing.of([known], {"a": "1-7"}, str(tmp_path))
-    assert (listing.new, listing.ledger) == ((), {"a": "1-7"})
+    assert (listing.new, listing.positions) == ((), {"a": "1-7"})
     changed = DataFile(str(path), 1, 8, 1)
     assert Listing.of([changed], {"a": "1-7"}, str(tmp_path)).new == (changed,)
 
@@ -423,11 +456,11 @@ def test_stamps_of_an_older_hygge_are_known(tmp_path: Path) -> None:
 def test_the_middle_of_a_large_file_is_not_taken_on_trust(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hygge.connectors.files.reading.ledger._DIGESTED_WHOLE", 10)
-    monkeypatch.setattr("hygge.connectors.files.reading.ledger._END_BYTES", 4)
+    monkeypatch.setattr("hygge.connectors.files.reading.positions._DIGESTED_WHOLE", 10)
+    monkeypatch.setattr("hygge.connectors.files.reading.positions._END_BYTES", 4)
     path = tmp_path / "a"
     path.write_bytes(b"head" + b"1" * 20 + b"tail")
-    first = Listing.of([DataFile(str(path), 28, 7, 1)], {}, str(tmp_path)).ledger
+    first = Listing.of([DataFile(str(path), 28, 7, 1)], {}, str(tmp_path)).positions
     path.write_bytes(b"head" + b"2" * 20 + b"tail")
     changed = DataFile(str(path), 28, 8, 1)
     assert Listing.of([changed], first, str(tmp_path)).new == (changed,)
