@@ -17,6 +17,7 @@ LAYERS = (
     {"runtime", "types"},
     {"connector", "settings"},
     {"connectors.files", "connectors.sql", "journal", "transform"},
+    {"connectors.spool"},
     {"connectors", "incremental"},
     {"engine", "project"},
     {"operations"},
@@ -25,7 +26,7 @@ LAYERS = (
     {"__main__"},
 )
 """The rooms from the ground up: an import points to a lower layer, or stays in its own room."""
-SHARED = {"files", "sql"}
+SHARED = {"files", "spool", "sql"}
 """Folders of `connectors` that hold what several of them share."""
 MODULES_AT_THE_TOP = {"__init__", "__main__", "connector", "errors", "registry"}
 OUTSIDE = {"testing"}

@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ from hygge.engine.plan import Move, Plan, Unplanned
 from hygge.engine.snapshots import Snapshots
 from hygge.engine.staging import RunScope
 from hygge.engine.threads import run_splits
+from hygge.runtime.spools import sweep_spools
 from hygge.types.batches import MemoryBudget
 from hygge.values.model import (
     Event,
@@ -90,6 +92,8 @@ class _Run:
 
     def run(self) -> RunFinished:
         scope, plan = self._scope, self._plan
+        with suppress(OSError):
+            sweep_spools(plan.context.root)
         names = [(m.flow, m.entity) for m in plan.moves]
         names += [(u.flow, u.pattern) for u in plan.unplanned]
         self._emit(

@@ -159,7 +159,7 @@ def test_the_guard_of_the_test_above_guards(tmp_path: Path) -> None:
         assert done.returncode == 99, act
 
 
-SHARED, FILE_FORMATS = {"files", "sql"}, {"arrow", "csv", "jsonl", "orc", "parquet"}
+SHARED, FILE_FORMATS = {"files", "spool", "sql"}, {"arrow", "csv", "jsonl", "orc", "parquet"}
 MOST_MODULES = 320
 """Modules of others that `hygge validate` may import, those of Python itself included."""
 LIBRARIES = {"hygge", "pydantic", "pydantic_core", "typer", "yaml", "_yaml", "rich"}

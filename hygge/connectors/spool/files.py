@@ -1,0 +1,112 @@
+"""The files of a spool: written once, read by whoever holds its source."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from hygge.connectors.files.reading.listing import DataFile
+
+_FILE_BYTES = 2**25
+"""Files end near this size, so that an entity has several splits."""
+_PACKING = "zstd"
+
+
+class SpoolFile(ABC):
+    """One file that is being written, readable by its owner alone."""
+
+    suffix: ClassVar[str] = ""
+    """How the file is packed as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._raw = os.fdopen(os.open(path, flags, 0o600), "wb")
+        self._closed_size: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._raw.tell() if self._closed_size is None else self._closed_size
+
+    @abstractmethod
+    def takes(self, rows: Any) -> bool:  # noqa: ANN401  (batches or bytes)
+        """Return whether rows may follow those in the file."""
+
+    @abstractmethod
+    def write(self, rows: Any) -> None:  # noqa: ANN401
+        """Write rows down."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """Write what a complete file ends with."""
+
+    def close(self) -> None:
+        """Complete the file."""
+        if self._closed_size is None:
+            self.end()
+            self._raw.close()
+            self._closed_size = self.path.stat().st_size
+
+    def abandon(self) -> None:
+        """Close the file, complete or not: its folder is about to be removed."""
+        with suppress(OSError, pa.ArrowException):
+            self.close()
+        with suppress(OSError):
+            self._raw.close()
+
+    def listed(self) -> DataFile:
+        """Return the complete file as a home of files lists it."""
+        stat = self.path.stat()
+        return DataFile(str(self.path), stat.st_size, stat.st_mtime_ns, stat.st_ino, self.suffix)
+
+
+class RowFile(SpoolFile):
+    """Record batches of one schema, as an Arrow IPC file."""
+
+    def __init__(self, path: Path, first: pa.RecordBatch) -> None:
+        super().__init__(path)
+        self._schema = first.schema
+        options = pa.ipc.IpcWriteOptions(compression=_PACKING)
+        self._writer = pa.ipc.new_file(self._raw, first.schema, options=options)
+
+    def takes(self, rows: pa.RecordBatch) -> bool:
+        """Return whether a batch has the file's schema, and the file has room."""
+        same = rows.schema.equals(self._schema, check_metadata=True)
+        return same and self.size < _FILE_BYTES
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        """Write a batch down."""
+        self._writer.write_batch(rows)
+
+    def end(self) -> None:
+        """Write the footer."""
+        self._writer.close()
+
+
+class PageFile(SpoolFile):
+    """JSON documents, one after the other, packed by zstd."""
+
+    suffix = ".zst"
+
+    def __init__(self, path: Path, _: bytes) -> None:
+        super().__init__(path)
+        self._packer = pa.CompressedOutputStream(pa.PythonFile(self._raw, "w"), _PACKING)
+
+    def takes(self, rows: bytes) -> bool:
+        """Return whether the file has room."""
+        return self.size < _FILE_BYTES
+
+    def write(self, rows: bytes) -> None:
+        """Write documents down, apart from those that follow."""
+        self._packer.write(rows)
+        self._packer.write(b"\n")
+
+    def end(self) -> None:
+        """Write what the packer holds back."""
+        self._packer.close()

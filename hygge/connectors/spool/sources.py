@@ -1,0 +1,79 @@
+"""The view on a spool: rows read back from its files, and the end of the move passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from hygge.connector import Commit, ReadRequest, Source, Split
+from hygge.connectors.files.reading.home import ColumnarSource
+from hygge.connectors.files.reading.listing import DataFile
+from hygge.connectors.files.reading.pieces import FileFacts, Piece
+from hygge.connectors.files.text.json_lines import JsonSource
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class RowSource(ColumnarSource):
+    """Arrow IPC files of one's own process under one schema."""
+
+    def look(self, file: DataFile) -> FileFacts:
+        """Read the schema and how many rows there are."""
+        import pyarrow as pa
+
+        with pa.OSFile(file.path) as raw, pa.ipc.open_file(raw) as opened:
+            count = opened.num_record_batches
+            share = file.size // max(count, 1)
+            return FileFacts(opened.schema, opened.count_rows(), (share,) * count)
+
+    def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
+        """Yield the record batches of a piece, with the columns that are read."""
+        import pyarrow as pa
+
+        with pa.OSFile(piece.file.path) as raw, pa.ipc.open_file(raw) as opened:
+            for number in piece.blocks(opened.num_record_batches):
+                batch = opened.get_batch(number)
+                yield batch.select(self.chosen(batch.schema.names))
+
+
+class PageSource(JsonSource):
+    """Pages of JSON under one schema, that of all their documents."""
+
+    def __init__(
+        self, request: ReadRequest, files: Sequence[DataFile], types: Mapping[str, pa.DataType]
+    ) -> None:
+        super().__init__(request, files, types=types, thorough=True)
+
+
+class Settled(Source):
+    """Another source, of which somebody learns how the move ended."""
+
+    def __init__(self, source: Source, settle: Callable[[Commit | None], None]) -> None:
+        self._source = source
+        self._settle = settle
+        self.schema = source.schema
+        self.total_rows = source.total_rows
+        self.is_proved = source.is_proved
+
+    def notes(self) -> Sequence[str]:
+        """Return what there is to know of the rows; see `Source.notes`."""
+        return self._source.notes()
+
+    def narrow(self, columns: Sequence[str]) -> None:
+        """Read only these columns; see `Source.narrow`."""
+        self._source.narrow(columns)
+        self.schema = self._source.schema
+
+    def splits(self, wanted: int) -> list[Split]:
+        """Return the splits; see `Source.splits`."""
+        return self._source.splits(wanted)
+
+    def read(self, split: Split) -> AbstractContextManager[pa.RecordBatchReader]:
+        """Open a reader on one split; see `Source.read`."""
+        return self._source.read(split)
+
+    def settle(self, commit: Commit | None) -> None:
+        """Pass on how the move ended; see `Source.settle`."""
+        self._settle(commit)
