@@ -5,14 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
 import pytest
 import yaml
 from projects import hygge, write_project
-from servers import Postgres
+from servers import Mysql, Postgres, schema_name
 
 Refusal = Callable[[Path], tuple[str, ...] | None]
 REFUSALS: list[Refusal] = []
@@ -197,20 +199,85 @@ def test_a_plan_sees_a_store_that_it_may_not_write(root: Path) -> None:
         (root / "lake").chmod(0o700)
 
 
-def test_a_view_on_a_column_that_would_go_is_told_before_anything_is_staged(
-    root: Path, postgres: Postgres
+USERS = {
+    "postgres": {
+        "CREATE VIEW shown AS SELECT name FROM users": "view shown",
+        "CREATE MATERIALIZED VIEW kept AS SELECT upper(name) AS n FROM users": "view kept",
+        "ALTER TABLE users ADD c text GENERATED ALWAYS AS (name || '!') STORED": "column c",
+        "CREATE POLICY ours ON users USING (name <> 'x')": "policy ours",
+        "CREATE TABLE others (i bigint, n text); ALTER TABLE users ADD UNIQUE (id, name); "
+        "ALTER TABLE others ADD FOREIGN KEY (i, n) REFERENCES users (id, name)": "others_i_n_fkey",
+    },
+    "mysql": {
+        "CREATE VIEW shown AS SELECT u.id, u.name FROM users u": r"view \S+shown",
+        "ALTER TABLE users ADD c int AS (char_length(name))": "column c",
+        "ALTER TABLE users ADD CONSTRAINT two CHECK (char_length(name) > 1)": "constraint two",
+        "CREATE TRIGGER seen BEFORE INSERT ON users FOR EACH ROW SET @seen = NEW.name": "seen",
+    },
+    "sqlite": {
+        "CREATE VIEW shown AS SELECT name FROM users": "view shown",
+        "DROP VIEW shown; CREATE TABLE seen (n); CREATE TRIGGER see AFTER INSERT ON users "
+        "BEGIN INSERT INTO seen VALUES (NEW.name); END": "a trigger of users",
+        "DROP TRIGGER see; CREATE INDEX by_name ON users(name)": "by_name",
+    },
+    "duckdb": {
+        "CREATE VIEW shown AS SELECT name FROM users; CREATE VIEW twice AS FROM shown": "twice",
+        "DROP VIEW twice; DROP VIEW shown; CREATE INDEX by_name ON users(name)": "index",
+    },
+}
+"""What needs the column `name`, and how it is named."""
+
+
+def store_of(kind: str, root: Path) -> tuple[str, Callable[[str], list[tuple[object, ...]]]]:
+    """Return a store in YAML, and what runs statements in it."""
+    if kind == "postgres":
+        postgres = Postgres(schema_name(root))
+        postgres.make()
+        return yaml.safe_dump(postgres.settings()), postgres.run
+    if kind == "mysql":
+        mysql = Mysql(schema_name(root))
+        mysql.make()
+        return yaml.safe_dump(mysql.settings()), mysql.run
+
+    def run(sql: str) -> list[tuple[object, ...]]:
+        if kind == "duckdb":
+            with duckdb.connect(str(root / "store.db")) as database:
+                return database.execute(sql).fetchall()
+        with closing(sqlite3.connect(root / "store.db")) as file, file:
+            if sql.startswith("SELECT"):
+                return file.execute(sql).fetchall()
+            file.executescript(sql)
+            return []
+
+    return f"type: {kind}\npath: store.db\n", run
+
+
+@pytest.mark.parametrize("kind", USERS)
+def test_what_needs_a_column_that_would_go_is_named_before_anything_is_staged(
+    root: Path, kind: str
 ) -> None:
-    (root / "stores/lake.yml").write_text(yaml.safe_dump(postgres.settings()))
+    text, run = store_of(kind, root)
+    (root / "stores/lake.yml").write_text(text)
     assert hygge(root, "go").returncode == 0
-    postgres.run("CREATE VIEW shown AS SELECT name FROM users")
     at_home(root, "alter table users drop column name")
+    names_one = kind in ("sqlite", "duckdb")
+    *some, last = USERS[kind]
+    for change in some:
+        run(change)
+        if names_one:
+            assert re.search(USERS[kind][change], hygge(root, "plan").stdout)
+    run(last)
     for command in ("plan", "go"):
         result = hygge(root, command)
-        assert result.returncode == 1
+        assert result.returncode == 1, result.stdout
         assert "[HG536]" in result.stdout
-        assert re.search(r"shown shows name of \S*users", result.stdout)
+        assert re.search(r"name of \S*users", result.stdout)
+        for user in [USERS[kind][last]] if names_one else USERS[kind].values():
+            assert re.search(user, result.stdout), result.stdout
         assert "CASCADE" not in result.stdout
-    assert postgres.run("SELECT count(name) FROM users") == [(3,)]
+    assert run("SELECT count(name) FROM users") == [(3,)]
+    flow(root, "schema_contract: {drop: keep, change: keep}\n")
+    assert hygge(root, "plan").returncode == hygge(root, "go").returncode == 0
 
 
 def test_a_plan_writes_no_control_characters_of_a_watermark(root: Path) -> None:

@@ -207,9 +207,10 @@ CODES = (
     ),
     Code(
         "HG536",
-        "swap would lose something",
+        "something depends on the table or its columns",
         "A replace would put a new table in the place of one that has grants, views, keys, indexes "
-        "or other things of its own. `replace: keep` in the store puts rows only.",
+        "or other things of its own; `replace: keep` in the store puts rows only. Or a column "
+        "would change its type or go, though a view, a trigger, a key or a check needs it.",
     ),
     Code(
         "HG537",

@@ -114,9 +114,10 @@ _LOSSES = (
     ),
     (
         "it or its columns have comments: {}",
-        "SELECT left(c, 30) FROM (SELECT schema_name, table_name, comment AS c FROM "
-        "duckdb_tables() UNION ALL SELECT schema_name, table_name, comment FROM duckdb_columns()) "
-        "WHERE schema_name = ? AND table_name = ? AND c IS NOT NULL",
+        "SELECT left(c, 30) FROM (SELECT database_name AS d, schema_name, table_name, comment AS c "
+        "FROM duckdb_tables() UNION ALL SELECT database_name, schema_name, table_name, comment "
+        "FROM duckdb_columns()) WHERE schema_name = ? AND table_name = ? "
+        "AND d = current_database() AND c IS NOT NULL",
     ),
 )
 

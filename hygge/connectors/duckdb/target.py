@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.connector import ReadRequest, WriteRequest
-from hygge.connectors.duckdb import catalog, types
+from hygge.connectors.duckdb import catalog, rehearsing, types
 from hygge.connectors.duckdb.faults import Rows, fault
 from hygge.connectors.duckdb.source import DuckdbSource
 from hygge.connectors.duckdb.undo_tables import DuckdbUndoTables
@@ -17,6 +18,7 @@ from hygge.connectors.sql import chain
 from hygge.connectors.sql.file_database import turn_of
 from hygge.connectors.sql.merging import MergingTarget
 from hygge.connectors.sql.outgoing import OutgoingBatches
+from hygge.connectors.sql.rehearsing import rehearse
 from hygge.connectors.sql.store_options import ReplaceMethod
 from hygge.connectors.sql.table_names import TableName, quote
 from hygge.connectors.sql.target import LiveColumn, staging_prefix
@@ -152,6 +154,17 @@ class DuckdbTarget(MergingTarget):
     def reason_to_keep(self) -> str | None:
         """Return what a new table in its place would lack: indexes, keys of others, defaults, …"""
         return catalog.reason_to_keep(self.run, self.place)
+
+    def check_changing(self, changed: Sequence[str], schema: pa.Schema, *, swaps: bool) -> None:
+        """Raise where a copy of the table cannot be changed; see `SqlTarget.check_changing`."""
+        rows = self._rows
+        with rehearsing.copied(rows, f"cannot change {self.place.shown()}") as copy:
+            unusable = partial(rehearsing.users, copy)
+            self._rows = copy
+            try:
+                rehearse(self, schema, changed, swaps=swaps, unusable=unusable)
+            finally:
+                self._rows = rows
 
     # Staging
 

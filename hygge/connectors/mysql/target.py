@@ -27,6 +27,7 @@ from hygge.connectors.mysql.config import (
     refuse_name,
 )
 from hygge.connectors.mysql.connections import Rows
+from hygge.connectors.mysql.dependants import users_of
 from hygge.connectors.mysql.doctor import check_rights
 from hygge.connectors.mysql.encoding import Zeros
 from hygge.connectors.mysql.faults import LOCKED, code_of
@@ -38,6 +39,7 @@ from hygge.connectors.mysql.undo_tables import MysqlUndoTables
 from hygge.connectors.sql import chain
 from hygge.connectors.sql.lock_holders import ENDED_PROCESS_SECONDS, LockHolder
 from hygge.connectors.sql.read_timeout import pulse
+from hygge.connectors.sql.rehearsing import in_use
 from hygge.connectors.sql.row_counts import check_counted
 from hygge.connectors.sql.store_options import ReplaceMethod
 from hygge.connectors.sql.table_names import TableName, check_name, quote
@@ -285,6 +287,17 @@ class MysqlTarget(MysqlMerging):
     def reason_to_keep(self) -> str | None:
         """Return what a new table in its place would lose: triggers, keys of others, …"""
         return reason_to_keep(self.run, self.place)
+
+    def check_changing(self, changed: Sequence[str], schema: pa.Schema, *, swaps: bool) -> None:
+        """Raise `StoreError` where a view, a key, … needs one of the columns."""
+        gone = [name for name in changed if name not in schema.names]
+        definition = "" if swaps else self.run(f"SHOW CREATE TABLE {self.table}")[0][1]
+        if users := users_of(self.run, self.place, changed, gone, definition):
+            raise in_use(users, changed, self.place.shown())
+        if not swaps:
+            ColumnChanges(self.table, self.live or []).before(
+                self.run, schema, gone, required=self.required
+            )
 
     # Staging
 

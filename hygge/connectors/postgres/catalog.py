@@ -251,18 +251,3 @@ def reason_to_keep(run: Run, table: TableName) -> str | None:
             more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
             return reason.format(", ".join(sorted(names)[:_MOST_NAMES]) + more)
     return None
-
-
-_VIEWS = """
-SELECT DISTINCT v.oid::regclass::text FROM pg_depend d
-JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class
-JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid = $1::regclass AND a.attname = ANY($2)
-ORDER BY 1
-"""
-
-
-def views_on(run: Run, table: TableName, columns: Sequence[str]) -> list[str]:
-    """Return the views and rules that show one of the columns: such a column cannot change."""
-    name = f"{quote(table.schema)}.{quote(table.name)}"
-    return [str(view) for (view,) in run(_VIEWS, (name, list(columns)))]

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from hygge.connector import WriteRequest
 from hygge.connectors.files.text.json_text import nested_text
 from hygge.connectors.postgres import catalog, types
-from hygge.connectors.postgres.catalog import reason_to_keep, views_on
+from hygge.connectors.postgres.catalog import reason_to_keep
 from hygge.connectors.postgres.config import PostgresSettings, application_name, refuse_name
 from hygge.connectors.postgres.connections import Bulk, Rows, control, cursor_of
 from hygge.connectors.postgres.connections import bulk as leased
+from hygge.connectors.postgres.dependants import users_of
 from hygge.connectors.postgres.faults import LOCKED, fault, is_passing, state_of
 from hygge.connectors.postgres.merging import PostgresMerging
 from hygge.connectors.postgres.privileges import check_rights
@@ -24,12 +25,12 @@ from hygge.connectors.sql import chain
 from hygge.connectors.sql.lock_holders import ENDED_PROCESS_SECONDS, LockHolder
 from hygge.connectors.sql.outgoing import OutgoingBatches
 from hygge.connectors.sql.pool import Reserved
+from hygge.connectors.sql.rehearsing import in_use
 from hygge.connectors.sql.store_options import ReplaceMethod
 from hygge.connectors.sql.table_names import TableName, check_name, quote
 from hygge.connectors.sql.target import LiveColumn, staging_prefix
 from hygge.errors import CommitUnknownError, StoreError
 from hygge.values.model import Commit, Part, Split
-from hygge.values.plurals import listed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,17 +120,11 @@ class PostgresTarget(PostgresMerging):
         check_rights(self.run, self.place, self.request)
         self.find(last)
 
-    def check_changing(self, columns: Sequence[str]) -> None:
-        """Raise `StoreError` where a view or a rule shows one of the columns."""
-        views = views_on(self.run, self.place, columns)
-        if views:
-            raise StoreError(
-                f"{', '.join(views)} shows {listed(columns)} of {self.place.shown()}, which would "
-                "change; nothing was published",
-                hint="drop the view and make it again after the move, or keep the columns as they "
-                "are with  schema_contract: {drop: keep, change: keep}",
-                code="HG536",
-            )
+    def check_changing(self, changed: Sequence[str], schema: pa.Schema, *, swaps: bool) -> None:
+        """Raise `StoreError` where a view, a policy, … needs one of the columns."""
+        gone = [name for name in changed if name not in schema.names]
+        if not swaps and (users := users_of(self.run, self.place, changed, gone)):
+            raise in_use(users, changed, self.place.shown())
 
     def _drop_dead(self, table: TableName) -> None:
         """Drop what a dead run staged; where a session still holds it, leave it for a later run."""

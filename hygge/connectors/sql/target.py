@@ -136,11 +136,10 @@ class SqlTarget(Target):
         """Raise where the table cannot be brought to a schema; see `Inspection.foresee`."""
         if self.live is None:
             return
-        if self.replacing == "swap" and self.swaps():
-            return
+        swaps = self.replacing == "swap" and self.swaps()
         changed = self.changing(schema)
-        if changed and not self.swaps():
-            self.check_changing(changed)
+        if changed:
+            self.check_changing(changed, schema, swaps=swaps or self.swaps())
 
     def changing(self, schema: pa.Schema) -> list[str]:
         """Return the columns of the table that rows of a schema would retype or take away."""
@@ -152,8 +151,11 @@ class SqlTarget(Target):
         left = [column for column in live.values() if not column.fills_itself]
         return names + [one.field.name for one in left if self.wrote(one.field.name)]
 
-    def check_changing(self, columns: Sequence[str]) -> None:
-        """Raise `StoreError` where something of the database keeps columns as they are."""
+    def check_changing(self, changed: Sequence[str], schema: pa.Schema, *, swaps: bool) -> None:
+        """Raise `StoreError` where something of the database needs columns as they are.
+
+        They change so that rows of `schema` fit, or are in a new table that `swaps` in.
+        """
 
     def last_commit(self) -> Commit | None:
         """Return the newest commit; see `WriteRequest.taken_over`."""

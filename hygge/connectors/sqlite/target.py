@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ from hygge.connector import WriteRequest
 from hygge.connectors.sql import chain
 from hygge.connectors.sql.file_database import beside, turn_of
 from hygge.connectors.sql.outgoing import OutgoingBatches
+from hygge.connectors.sql.rehearsing import rehearse
 from hygge.connectors.sql.store_options import ReplaceMethod
 from hygge.connectors.sql.table_names import TableName, check_name, quote
 from hygge.connectors.sql.target import LiveColumn
-from hygge.connectors.sqlite import catalog, types
+from hygge.connectors.sqlite import catalog, rehearsing, types
 from hygge.connectors.sqlite.config import refuse_name
 from hygge.connectors.sqlite.connections import Rows, cursor_of
 from hygge.connectors.sqlite.conversion import stored_schema, to_stored
@@ -45,6 +47,7 @@ class SqliteTarget(SqliteMerging):
         self.replacing = replacing
         self.keeping = SqliteUndoTables(self)
         self._rows = rows
+        self._file = file
         self._turn = turn_of(file)
         self._prefix = beside(file, place)
         run = self.staging.name.rpartition("_")[2]
@@ -134,6 +137,17 @@ class SqliteTarget(SqliteMerging):
     def reason_to_keep(self) -> str | None:
         """Return what a new table in its place would lack: indexes, triggers, keys of others, …"""
         return catalog.reason_to_keep(self.run, self.place.name)
+
+    def check_changing(self, changed: Sequence[str], schema: pa.Schema, *, swaps: bool) -> None:
+        """Raise where a copy of the table cannot be changed; see `SqlTarget.check_changing`."""
+        rows = self._rows
+        with rehearsing.copied(rows, self._file, f"cannot change {self.place.shown()}") as copy:
+            unusable = partial(rehearsing.users, copy)
+            self._rows = copy
+            try:
+                rehearse(self, schema, changed, swaps=swaps, unusable=unusable)
+            finally:
+                self._rows = rows
 
     # Staging
 
