@@ -277,6 +277,8 @@ class Source(ABC):
     """What the view reads once more although it was moved before, such as files that changed."""
     total_rows: int | None = None
     """Rows of the entity, where that costs nothing to know."""
+    estimated_rows: int | None = None
+    """About how many rows the entity has, where a catalog tells that; not part of any check."""
     primary_key: tuple[str, ...] = ()
     """The columns that identify a row, where the home itself declares them; never guessed."""
     is_proved: bool = False
@@ -306,6 +308,12 @@ class Source(ABC):
 
         A source that can leaves out rows below `span.low` and from `span.high` on, and never one
         without a value; it then forgets `total_rows`. The flow leaves out what remains.
+        """
+
+    def foresee(self) -> None:  # noqa: B027  (a choice, not a duty)
+        """Raise `HomeError` where no row can be read, whatever it holds: for want of a right.
+
+        Called after `narrow` and `within`, before `splits`; also where nothing is read then.
         """
 
     def settle(self, commit: Commit | None) -> None:  # noqa: B027  (a choice, not a duty)

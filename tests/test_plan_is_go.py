@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import sqlite3
@@ -278,6 +279,90 @@ def test_what_needs_a_column_that_would_go_is_named_before_anything_is_staged(
     assert run("SELECT count(name) FROM users") == [(3,)]
     flow(root, "schema_contract: {drop: keep, change: keep}\n")
     assert hygge(root, "plan").returncode == hygge(root, "go").returncode == 0
+
+
+HOME, STORE = "homes/app.yml", "stores/lake.yml"
+RIGHTS: list[tuple[str, str, str, tuple[str, ...], str]] = [
+    ("postgres", HOME, "", (), r"permission denied for table users"),
+    ("postgres", HOME, "", ("GRANT SELECT (id) ON users TO {me}",), "permission denied"),
+    ("postgres", HOME, "select: [id]\n", ("GRANT SELECT (id) ON users TO {me}",), ""),
+    ("postgres", STORE, "", ("REVOKE CREATE ON SCHEMA {at} FROM {me}",), "permission denied for s"),
+    ("postgres", STORE, "mode: append\n", (), r"permission denied for table users \(INSERT\)"),
+    ("postgres", STORE, "", ("GRANT SELECT, INSERT ON users TO {me}",), r"\(DELETE\)"),
+    (
+        "postgres",
+        STORE,
+        "",
+        ("GRANT ALL ON users TO {me}", "ALTER ROLE {me} SET default_transaction_read_only = on"),
+        "takes no writes from this user|read-only",
+    ),
+    ("mysql", HOME, "", (), "Access denied"),
+    ("mysql", HOME, "", ("GRANT INSERT ON {at}.users TO {me}",), "SELECT command denied"),
+    ("mysql", HOME, "select: [id]\n", ("GRANT SELECT (id) ON {at}.users TO {me}",), ""),
+    ("mysql", STORE, "", ("GRANT SELECT ON {at}.* TO {me}",), "no right to CREATE"),
+    (
+        "mysql",
+        STORE,
+        "",
+        ("GRANT SELECT, CREATE, ALTER, DROP, INSERT, UPDATE ON {at}.* TO {me}",),
+        "no right to DELETE",
+    ),
+]
+"""Server, what is its, the flow, what the user is granted, and what is said; nothing where it can.
+
+A user of PostgreSQL may make tables in the schema, and nothing else."""
+
+
+def as_a_user(kind: str, root: Path) -> tuple[str, Callable[[str], object]]:
+    """Return a server with a table `users` in YAML, as a user without rights, and what grants."""
+    text, run = store_of(kind, root)
+    settings = yaml.safe_load(text)
+    me = f"u_{schema_name(root)[2:16]}"
+    run("CREATE TABLE users (id bigint, name text, day timestamp)")
+    run("INSERT INTO users (id) VALUES (1), (2)")
+    if kind == "postgres":
+        at = settings["schema"]
+        run(f"DROP ROLE IF EXISTS {me}; CREATE ROLE {me} LOGIN; GRANT ALL ON SCHEMA {at} TO {me}")
+    else:
+        at = settings["url"].rpartition("/")[2]
+        run(f"CREATE OR REPLACE USER {me}")
+        run(f"GRANT USAGE ON {at}.* TO {me}")
+    settings["user"] = me
+    return yaml.safe_dump(settings), lambda sql: run(sql.format(me=me, at=at))
+
+
+@pytest.mark.parametrize(("kind", "side", "keys", "grants", "said"), RIGHTS)
+def test_a_plan_sees_what_a_user_may_not_do(
+    root: Path, kind: str, side: str, keys: str, grants: tuple[str, ...], said: str
+) -> None:
+    text, run = as_a_user(kind, root)
+    (root / side).write_text(text)
+    flow(root, keys)
+    for grant in grants:
+        run(grant)
+    words = ("--adopt",) if side == STORE else ()
+    try:
+        for command in ("plan", "go"):
+            result = hygge(root, command, *words)
+            shown = " ".join(result.stdout.split())
+            assert result.returncode == (1 if said else 0), result.stdout
+            assert re.search(said, shown), shown
+    finally:
+        for sql in ("DROP OWNED BY {me}", "DROP ROLE {me}") if kind == "postgres" else ():
+            run(sql)
+        if kind == "mysql":
+            run("DROP USER {me}")
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mysql", "duckdb"])
+def test_a_plan_shows_how_many_rows_a_catalog_estimates(root: Path, kind: str) -> None:
+    text, run = store_of(kind, root)
+    run("CREATE TABLE users (id bigint)")
+    run("INSERT INTO users VALUES (1), (2), (3)")
+    run({"postgres": "ANALYZE users", "mysql": "ANALYZE TABLE users"}.get(kind, "SELECT 1"))
+    (root / HOME).write_text(text)
+    assert re.search(r"rows +≈ 3 in the home, as its catalog estimates", hygge(root, "plan").stdout)
+    assert json.loads(hygge(root, "plan", "--json").stdout)["moves"][0]["estimated_rows"] == 3
 
 
 def test_a_plan_writes_no_control_characters_of_a_watermark(root: Path) -> None:

@@ -24,7 +24,7 @@ def show_preview(preview: Preview, output: Output) -> None:
     name = output.paint(clean(f"{move.flow}/{move.entity}"), "bold")
     way = f"{move.home_name} → {move.store_name}, as {move.into}"
     output.line(f"{name}   {output.fold(clean(way))}   {move.settings.mode.value}")
-    _fact("rows", None if preview.rows is None else f"{count(preview.rows)} in the home", output)
+    _fact("rows", _rows(preview), output)
     _fact("window", preview.window, output)
     _fact("promise", f"{preview.promise.level}: {preview.promise.why}", output)
     asked = move.settings.guarantee
@@ -48,6 +48,14 @@ def show_preview(preview: Preview, output: Output) -> None:
         if preview.failure.hint:
             output.line(f"  help: {clean(with_options(redact(preview.failure.hint)))}")
     output.line()
+
+
+def _rows(preview: Preview) -> str | None:
+    if preview.rows is not None:
+        return f"{count(preview.rows)} in the home"
+    if preview.estimate is not None:
+        return f"≈ {count(preview.estimate)} in the home, as its catalog estimates"
+    return None
 
 
 def _fits(preview: Preview) -> bool:
@@ -110,6 +118,7 @@ def _values(preview: Preview) -> dict[str, Any]:
         "mode": move.settings.mode.value,
         "where": move.where,
         "rows": preview.rows,
+        "estimated_rows": preview.estimate,
         "window": preview.window,
         "promise": asdict(preview.promise),
         "guarantee": move.settings.guarantee,

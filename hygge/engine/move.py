@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest, Source, Target, WriteRequest
 from hygge.engine.plan import Move, Unplanned
-from hygge.engine.preparing import Prepared, Terms, prepare, settle, terms_of
+from hygge.engine.preparing import Prepared, Terms, aim, prepare, settle, terms_of
 from hygge.engine.retry import attempts
 from hygge.engine.staging import Progress, RunScope, Staging, blaming, discarding
 from hygge.errors import (
@@ -302,12 +302,9 @@ class _Moving:
         if last is not None and past.knows(source.positions):
             return _Published(Result.OK, seq=last.seq, notes=("nothing new",), commit=last)
         prepared = prepare(move, source, past, last, self._terms)
-        sources, increment = prepared.shape.sources, prepared.increment
-        if sources:  # rows without any column could not be counted by their bytes
-            source.narrow([*sources, *past.columns])
-        if increment is not None:
-            source.within(increment.span)
-            increment.until(source.upper)
+        aim(prepared)
+        if prepared.increment is not None:
+            prepared.increment.until(source.upper)
         with blaming(StoreError, f"cannot write {move.into}"):
             return self._fill(target, request, prepared)
 

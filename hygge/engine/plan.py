@@ -120,10 +120,14 @@ class Move:
             quarantines=settings.on_bad_row == "quarantine",
         )
 
-    def bounded_request(self, held: Callable[[], pa.Schema | None] = lambda: None) -> ReadRequest:
+    def bounded_request(
+        self,
+        held: Callable[[], pa.Schema | None] = lambda: None,
+        purpose: Purpose = Purpose.MOVE,
+    ) -> ReadRequest:
         """Return the same for a move, and ask up to where a watermark column lacks no row."""
         wanted = self.settings.incremental
-        request = replace(self.request(held), purpose=Purpose.MOVE)
+        request = replace(self.request(held), purpose=purpose)
         if not isinstance(wanted, Incremental):
             return request
         is_back = wanted.lookback is not None

@@ -120,6 +120,16 @@ def prepare(move: Move, source: Source, past: Past, last: Commit | None, terms: 
     return Prepared(move, source, home, shape, past, last, increment)
 
 
+def aim(prepared: Prepared) -> None:
+    """Have the source read what is moved only; raise `HomeError` where it cannot."""
+    source, sources, increment = prepared.source, prepared.shape.sources, prepared.increment
+    if sources:  # rows without any column could not be counted by their bytes
+        source.narrow([*sources, *prepared.past.columns])
+    if increment is not None:
+        source.within(increment.span)
+    source.foresee()
+
+
 def offer(place: Inspection, prepared: Prepared, held: pa.Schema | None) -> pa.Schema:
     """Return what a store makes of the columns that are moved; `held` is what it has."""
     return place.accept(typed(prepared.shape.schema, held))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from hygge.connector import Inspection, WriteRequest
 from hygge.engine.move import failure_of
 from hygge.engine.plan import Move, Plan
-from hygge.engine.preparing import Prepared, Terms, offer, prepare, settle, terms_of
+from hygge.engine.preparing import Prepared, Terms, aim, offer, prepare, settle, terms_of
 from hygge.engine.staging import blaming
 from hygge.errors import HomeError, HyggeError, StoreError
 from hygge.incremental.backfill import Backfill, clearing, shown
@@ -28,7 +28,7 @@ from hygge.runtime.locks import refuse_moving
 from hygge.transform.schema_contract import Difference, differences, typed
 from hygge.types.unfit import UnfitError, fit_schema
 from hygge.types.watermarks import text_of
-from hygge.values.model import Commit, Failure, Mode
+from hygge.values.model import Commit, Failure, Mode, Purpose
 from hygge.values.plurals import plural
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Preview:
     last: Commit | None = None
     rows: int | None = None
     """Rows of the entity, where the home tells that for nothing."""
+    estimate: int | None = None
+    """About how many rows it has, by the home's catalog."""
     window: str | None = None
     """From where rows are read, for a flow that is incremental."""
     columns: list[ColumnPath] = field(default_factory=list)
@@ -113,17 +115,19 @@ def _look(preview: Preview, plan: Plan, terms: Terms) -> None:
     ):
         preview.last = last = place.last_commit()
         past = Past.of(move.settings, last, fills=move.fills)
-        wanted = replace(move.request(place.schema), positions=past.positions)
+        asked = move.bounded_request(place.schema, Purpose.PLAN)
+        wanted = replace(asked, positions=past.positions)
         with (
             blaming(HomeError, f"cannot read {move.entity}"),
             move.home.home(plan.context).open(wanted) as source,
         ):
-            preview.rows = source.total_rows
+            preview.rows, preview.estimate = source.total_rows, source.estimated_rows
             preview.notes = tuple(source.notes())
             if last is not None and past.knows(source.positions):
                 preview.window = "no file that was not moved before: nothing new"
                 return
             prepared = prepare(move, source, past, last, terms)
+            aim(prepared)
             with blaming(StoreError, f"cannot look at {move.into}"):
                 _look_at_columns(preview, place, prepared, terms, request)
 

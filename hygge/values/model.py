@@ -47,6 +47,8 @@ class Purpose(StrEnum):
 
     Nothing is consumed, reserved, acknowledged or advanced, so that a later move gets every row.
     """
+    PLAN = "plan"
+    """To look, and to make the checks of a move: no row is read, and nobody is waited for."""
 
 
 class Result(StrEnum):

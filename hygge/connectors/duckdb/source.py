@@ -36,6 +36,7 @@ class DuckdbSource(Source):
     def over_table(self, table: catalog.Table) -> DuckdbSource:
         """Read a table or view."""
         found = catalog.columns(self._run, table.name)
+        self.estimated_rows = table.rows
         self.primary_key = catalog.primary_key(self._run, table.name)
         self._from = f"{quote(table.name.schema)}.{quote(table.name.name)}"
         required = {one.name for one in found if not one.nullable}

@@ -23,7 +23,7 @@ from hygge.connectors.sql.range_condition import collation_error, where
 from hygge.connectors.sql.table_names import TableName, quote
 from hygge.errors import HomeError
 from hygge.types.unfit import repeated
-from hygge.values.model import Span, Split
+from hygge.values.model import Purpose, Span, Split
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,6 +57,7 @@ class MysqlSource(Source):
         """Read a table or view."""
         self._table = table
         self._from = named(table.name)
+        self.estimated_rows = table.rows
         self.primary_key = catalog.primary_keys(self._run, table.name).get(table.name, ())
         return self._with(catalog.columns(self._run, table.name).get(table.name, []))
 
@@ -105,7 +106,8 @@ class MysqlSource(Source):
         if compared is None:
             return None
         highest = f"SELECT MAX({compared}) FROM {self._from}{where(self._request.where)}"
-        return upper_bound.Column(self._request.entity, highest, reading.field.type)
+        looks = self._request.purpose is Purpose.PLAN
+        return upper_bound.Column(self._request.entity, highest, reading.field.type, looks)
 
     def within(self, span: Span) -> None:
         """Leave out rows outside of a range where the column itself is read, in its own order."""
@@ -126,6 +128,10 @@ class MysqlSource(Source):
             raise collation_error(
                 span.column, str(found[0][0]), "CONVERT(… USING utf8mb4) COLLATE utf8mb4_bin"
             )
+
+    def foresee(self) -> None:
+        """Have the server check the statement and the rights to all that it reads."""
+        self._run(f"{self._select(Split(0, self._request.entity))}\nLIMIT 0")
 
     def splits(self, wanted: int) -> list[Split]:
         """Return ranges of the primary key, each for a connection of its own, or one split.

@@ -120,6 +120,7 @@ class MysqlTarget(MysqlMerging):
     def take(self) -> None:
         """Take the place for this attempt; settle and drop what runs that are no more left."""
         check_name(self.place.name, refuse_name)
+        check_rights(self.run, self.place.schema)
         self._make_database()
         self._take_lock()
         comment = self._comment()

@@ -77,6 +77,8 @@ class Column:
     max_of: str
     """A query for the maximum."""
     kind: pa.DataType
+    looks: bool = False
+    """Whether only that is asked whether there is a bound: nobody is waited for."""
 
 
 def upper_of(
@@ -91,6 +93,9 @@ def upper_of(
     import pyarrow as pa
 
     try:
+        if column.looks:
+            _writers(run)
+            return None
         if pa.types.is_timestamp(column.kind) or pa.types.is_date(column.kind):
             return _before_open_ones(run, column, zone)
         return _after_writers(run, column)

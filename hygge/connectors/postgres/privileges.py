@@ -14,14 +14,10 @@ if TYPE_CHECKING:
     from hygge.connectors.sql.chain import Run
 
 _SCHEMA = """
-SELECT current_setting('transaction_read_only') = 'on',
-       has_schema_privilege(oid, 'USAGE') AND has_schema_privilege(oid, 'CREATE')
+SELECT has_schema_privilege(oid, 'USAGE') AND has_schema_privilege(oid, 'CREATE')
 FROM pg_namespace WHERE nspname = $1
 """
-_DATABASE = """
-SELECT current_setting('transaction_read_only') = 'on',
-       has_database_privilege(current_database(), 'CREATE')
-"""
+_DATABASE = "SELECT has_database_privilege(current_database(), 'CREATE')"
 _MISSING = """
 SELECT r.name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
        unnest($3::text[]) AS r(name)
@@ -34,18 +30,20 @@ _NEEDED = {
 }
 
 
-def check_rights(run: Run, place: TableName, request: WriteRequest) -> None:
-    """Raise `StoreError` unless this user may stage rows beside a table and publish them."""
-    found = run(_SCHEMA, (place.schema,))
-    is_read_only, may_make = (found or run(_DATABASE))[0]
-    if is_read_only:
+def check_writable(run: Run, place: TableName) -> None:
+    """Raise `StoreError` where the server only reads, perhaps for now."""
+    if run("SELECT current_setting('transaction_read_only')")[0][0] == "on":
         raise StoreError(
             f"cannot write {place.shown()}: the server takes no writes from this user",
             hint="connect to the primary server, and see that default_transaction_read_only is off",
         )
-    if not may_make:
-        what = f"schema {place.schema}" if found else "this database"
-        raise _denied(place, what)
+
+
+def check_rights(run: Run, place: TableName, request: WriteRequest) -> None:
+    """Raise `StoreError` unless this user may stage rows beside a table and publish them."""
+    found = run(_SCHEMA, (place.schema,))
+    if not (found or run(_DATABASE))[0][0]:
+        raise _denied(place, f"schema {place.schema}" if found else "this database")
     missing = run(_MISSING, (place.schema, place.name, _NEEDED[request.mode]))
     if missing:
         raise _denied(place, f"table {place.name} ({', '.join(name for (name,) in missing)})")

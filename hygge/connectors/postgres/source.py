@@ -22,7 +22,7 @@ from hygge.connectors.sql.read_timeout import LONGEST_PAUSE
 from hygge.connectors.sql.table_names import quote
 from hygge.errors import HomeError
 from hygge.types.watermarks import reason_against
-from hygge.values.model import Span, Split
+from hygge.values.model import Purpose, Span, Split
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,6 +61,7 @@ class PostgresSource(Source):
     def over_table(self, table: catalog.Table) -> PostgresSource:
         """Read a table or view."""
         self._table = table
+        self.estimated_rows = table.rows
         name = f"{quote(table.name.schema)}.{quote(table.name.name)}"
         self._from = name
         found = catalog.columns(self._run, [table.oid]).get(table.oid, [])
@@ -146,6 +147,7 @@ class PostgresSource(Source):
             self._request.reads_back,
             name,
             self._request.exact,
+            self._request.purpose is Purpose.PLAN,
         )
 
     def _is_ordered(self, reading: ColumnReading) -> bool:
@@ -182,6 +184,10 @@ class PostgresSource(Source):
                 str(found[0][0]),
                 f'ALTER TABLE … ALTER COLUMN {column} TYPE {type_name} COLLATE "C"',
             )
+
+    def foresee(self) -> None:
+        """Have the server check the statement and the rights to all that it reads."""
+        self._run(f"{self.select(Split(0, self._request.entity))}\nLIMIT 0")
 
     def splits(self, wanted: int) -> list[Split]:
         """Return ranges of pages, as many as there are free connections for, or one split.

@@ -18,7 +18,7 @@ from hygge.connectors.postgres.connections import bulk as leased
 from hygge.connectors.postgres.dependants import users_of
 from hygge.connectors.postgres.faults import LOCKED, fault, is_passing, state_of
 from hygge.connectors.postgres.merging import PostgresMerging
-from hygge.connectors.postgres.privileges import check_rights
+from hygge.connectors.postgres.privileges import check_rights, check_writable
 from hygge.connectors.postgres.sessions import end_dead, holder_of, holders_of
 from hygge.connectors.postgres.undo_tables import PostgresUndoTables, name_key
 from hygge.connectors.sql import chain
@@ -100,6 +100,7 @@ class PostgresTarget(PostgresMerging):
     def take(self) -> None:
         """Take the place for this attempt, make what hygge keeps beside it, drop dead staging."""
         check_name(self.place.name, refuse_name)
+        check_rights(self.run, self.place, self.request)
         self._take_lock()
         if not self.run("SELECT to_regclass($1)", (self.chain.table,))[0][0]:
             self._make_chain()
@@ -117,6 +118,7 @@ class PostgresTarget(PostgresMerging):
         holder = holder_of(self.run, self._lock_key)
         if holder is not None and not holder.is_left_over(self.request.run_id):
             raise self._written(holder)
+        check_writable(self.run, self.place)
         check_rights(self.run, self.place, self.request)
         self.find(last)
 
