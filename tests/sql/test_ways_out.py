@@ -77,13 +77,20 @@ def test_bytes_that_are_no_text_are_told_with_their_column(tmp_path: Path) -> No
         url = f"{postgres_url().rpartition('/')[0]}/{name}"
         with psycopg.connect(url, autocommit=True) as db:
             db.execute(rb"CREATE TABLE t AS SELECT 1 AS id, E'caf\xe9'::text AS name")
+            db.execute("INSERT INTO t VALUES (0, 'cafe'); ALTER TABLE t ADD PRIMARY KEY (id)")
+            db.execute(rb"CREATE TABLE u AS SELECT ARRAY['a', E'\xe9'] AS names")
         files = {
             "homes/db.yml": yaml.safe_dump({"type": "postgres", "url": url}),
             "stores/lake.yml": "type: parquet\npath: lake\n",
             "flows/t.yml": "home: db\nstore: lake\nentity: t\n",
+            "flows/u.yml": "home: db\nstore: lake\nentity: u\n",
+            "flows/b.yml": "home: db\nstore: lake\nentity: t\ninto: b\n"
+            "columns: {name: {type: binary}}\n",
         }
         write_project(tmp_path, files)
         ran = hygge(tmp_path, "go", "t")
+        lists = hygge(tmp_path, "go", "u")
+        assert hygge(tmp_path, "go", "b").returncode == 0
         (tmp_path / "flows" / "t.yml").write_text(
             "home: db\nstore: lake\nentity: t\nquery: SELECT id, convert_from(convert(convert_to("
             "name, 'SQL_ASCII'), 'WIN1252', 'UTF8'), 'SQL_ASCII') AS name FROM t\n"
@@ -91,7 +98,11 @@ def test_bytes_that_are_no_text_are_told_with_their_column(tmp_path: Path) -> No
         again = hygge(tmp_path, "go", "t")
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
     assert ran.returncode == 1
-    assert "column 'name' holds bytes that are no UTF-8" in ran.stdout + ran.stderr
+    said = "the row with id = 1 of t: column 'name' holds bytes that are no UTF-8, 'caf\\xe9'"
+    assert said in " ".join(ran.stdout.split())
+    assert "row 1 of u: column 'names' holds bytes" in " ".join(lists.stdout.split())
+    bytes_of = duckdb.execute(f"SELECT name FROM '{tmp_path}/lake/b/*.parquet' ORDER BY id DESC")
+    assert bytes_of.fetchone() == (b"caf\xe9",)
     assert "Traceback" not in ran.stderr
     assert again.returncode == 0, again.stdout + again.stderr
 

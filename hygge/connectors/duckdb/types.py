@@ -55,7 +55,7 @@ def reading_of(name: str, kind: Type, *, nullable: bool, as_text: bool) -> Colum
     """Return how a column is read; with `as_text` as text, whatever it is."""
     quoted = quote(name)
     order = Order.EQUAL if str(kind) == "JSON" else _ORDERS.get(kind.id, Order.UNKNOWN)
-    if as_text and str(kind) != "VARCHAR":
+    if as_text and str(kind) not in ("VARCHAR", "BLOB"):  # bytes are cast by UTF-8, or refused
         return ColumnReading(name, f"CAST({quoted} AS VARCHAR)", nullable, order=order)
     if kind.id == "uuid":
         hexadecimal = f"replace(CAST({quoted} AS VARCHAR), '-', '')"

@@ -37,6 +37,8 @@ _FIRST_DAY = -2_440_588
 over before it is `infinity`, `-infinity` or a time beyond Arrow's 64 bits, wrapped around."""
 _FIRST_MICROSECOND = _FIRST_DAY * 86_400_000_000
 _DAY = 86_400_000_000
+_LOOKED_AT, _SHOWN_BYTES = 200, 40
+"""Rows of which the texts are looked at at once, and bytes of a text that an error shows."""
 _ARRAY = re.compile(r"malformed array literal: \"(column '(.*)' holds an array (\[.*?\]))\"")
 """What the server says to the trick of `types.reading_of`."""
 
@@ -104,6 +106,7 @@ class PostgresSource(Source):
                     column.type,
                     nullable=column.nullable,
                     as_text=wanted.get(column.name) == "string",
+                    as_bytes=wanted.get(column.name) == "binary",
                     is_enum=column.is_enum,
                 )
                 for column in columns
@@ -296,24 +299,50 @@ class PostgresSource(Source):
         array = _ARRAY.search(str(error))
         if array is not None:
             return _unreadable(self.schema.field(array[2]), f"an array {array[3]}")
-        if "invalid byte sequence" in str(error) and (name := self._column_without_text()):
-            return _no_text(name)
+        if "invalid byte sequence" in str(error) and (bad := self._value_without_text()):
+            return bad
         raised = fault(error, HomeError, f"cannot read {self._request.entity}")
         return HomeError(raised.message, hint=raised.hint, code=raised.code)
 
-    def _column_without_text(self) -> str | None:
-        """Return the first column with bytes that are no UTF-8; the server does not name it."""
-        import pyarrow as pa
+    def _value_without_text(self) -> HomeError | None:
+        """Return the error for the first value that is no UTF-8; the server does not name it.
 
-        for reading in self._readings:
-            if not pa.types.is_string(reading.field.type):
-                continue
-            text = f"convert_from(convert_to({reading.sql}, 'SQL_ASCII'), 'UTF8')"
-            try:
-                self._run(f"SELECT count({text}) FROM {self._from}{where(self._request.where)}")
-            except HomeError:
-                return str(reading.field.name)
+        Only a database of SQL_ASCII has such values, so it is asked for all of them as bytes.
+        """
+        names = [one.field.name for one in self._readings if "string" in str(one.field.type)]
+        asked = [*self.primary_key, *names]
+        values = ", ".join(f"convert_to(({quote(name)})::text, 'SQL_ASCII')" for name in asked)
+        rows = where(self._request.where, self._within)
+        self._run(
+            f"DECLARE _hygge_texts NO SCROLL CURSOR FOR SELECT {values} FROM {self._from}{rows}"
+        )
+        number = 0
+        while found := self._run(f"FETCH {_LOOKED_AT} FROM _hygge_texts"):
+            for row in found:
+                number += 1
+                keys, texts = row[: -len(names)], row[-len(names) :]
+                for name, text in zip(names, texts, strict=True):
+                    if text is not None and not _is_text(text):
+                        shown = [
+                            f"{key} = {_shown(value)}"
+                            for key, value in zip(self.primary_key, keys, strict=True)
+                        ]
+                        place = f"the row with {', '.join(shown)}" if shown else f"row {number:,}"
+                        field = self.schema.field(name)
+                        return _no_text(field, f"{place} of {self._request.entity}", text)
         return None
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _shown(value: bytes) -> str:
+    return value[:_SHOWN_BYTES].decode(errors="backslashreplace")
 
 
 def _pages_of(split: Split) -> str | None:
@@ -403,14 +432,23 @@ def _check_time(array: pa.Array, field: pa.Field) -> None:
         raise _unreadable(field, "24:00:00" if is_.is_time(array.type) else "infinity, or a like")
 
 
-def _no_text(name: str) -> HomeError:
+def _no_text(field: pa.Field, place: str, value: bytes) -> HomeError:
     """Return the error for bytes that are no text, which a database of SQL_ASCII may hold."""
+    import pyarrow as pa
+
+    name = field.name
+    hint = f'leave it out with  select: ["-{name}"], or write it again in UTF-8'
+    if pa.types.is_string(field.type):
+        hint = (
+            f"move its bytes as they are with  columns: {{{name}: {{type: binary}}}}, or read it "
+            "in the encoding that it has with  query: SELECT "
+            f"convert_from(convert(convert_to({quote(name)}, 'SQL_ASCII'), 'WIN1252', 'UTF8'), "
+            f"'SQL_ASCII') AS {quote(name)}"
+        )
     return HomeError(
-        f"column '{name}' holds bytes that are no UTF-8, which a database of the encoding "
-        "SQL_ASCII lets in",
-        hint="read it in the encoding that it has by a  query: , such as  SELECT "
-        f"convert_from(convert(convert_to({quote(name)}, 'SQL_ASCII'), 'WIN1252', 'UTF8'), "
-        f"'SQL_ASCII') AS {quote(name)}",
+        f"{place}: column '{name}' holds bytes that are no UTF-8, '{_shown(value)}', which a "
+        "database of the encoding SQL_ASCII lets in",
+        hint=hint,
         code="HG508",
     )
 

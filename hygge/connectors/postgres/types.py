@@ -67,15 +67,21 @@ def reading_of(
     *,
     nullable: bool,
     as_text: bool = False,
+    as_bytes: bool = False,
     is_enum: bool = False,
 ) -> ColumnReading:
     """Return how a column of `type_name` (as `format_type` has it) is read.
 
-    With `as_text` a type that Arrow holds only in part comes as text, with every value.
+    With `as_text` a type that Arrow holds only in part comes as text, with every value. With
+    `as_bytes` text comes as its bytes, which may be no UTF-8 in a database of SQL_ASCII.
     """
     import pyarrow as pa
 
     kind = arrow_type(type_name)
+    if as_bytes and kind is not None and pa.types.is_string(kind):
+        sql = f"convert_to({quoted}::text, 'SQL_ASCII')"
+        return ColumnReading(sql, pa.field(name, pa.binary(), nullable))
+    as_text = as_text and type_name != "bytea"  # bytes are cast by UTF-8, or refused
     if type_name == "money":
         shape = pa.decimal128(*_MONEY_SHAPE)
         return ColumnReading(f"{quoted}::numeric", pa.field(name, shape, nullable), True)

@@ -18,7 +18,14 @@ from hygge.connectors.sqlite.conversion import first_unreadable, from_stored
 from hygge.connectors.sqlite.faults import fault
 from hygge.connectors.sqlite.sampling import Sampling
 from hygge.connectors.sqlite.snapshot import Snapshot
-from hygge.connectors.sqlite.types import Kind, declared_kind, order_of, stored_kind, text_kind
+from hygge.connectors.sqlite.types import (
+    Kind,
+    any_text_kind,
+    bytes_kind,
+    declared_kind,
+    order_of,
+    stored_kind,
+)
 from hygge.errors import HomeError, LateTypeError
 from hygge.types.ordering import marks
 from hygge.values.model import Span, Split
@@ -123,7 +130,9 @@ class SqliteSource(Source):
         declared = declared_kind(column.declared)
         wanted = self._request.types.get(column.name)
         if wanted == "string":
-            return text_kind()
+            return any_text_kind()
+        if wanted == "binary" and _is_text_or_bytes(declared):
+            return bytes_kind()
         is_text = declared is not None and pa.types.is_string(declared.type)
         own = {"int64": pa.int64(), "float64": pa.float64()}.get(wanted or "")
         return declared if own is None or is_text else stored_kind(own)
@@ -257,6 +266,15 @@ class SqliteSource(Source):
         return self._rowid
 
 
+def _is_text_or_bytes(declared: Kind | None) -> bool:
+    """Return whether values of a declared type are texts or bytes; true for no declaration."""
+    import pyarrow as pa
+
+    if declared is None:
+        return True
+    return bool(pa.types.is_string(declared.type) or pa.types.is_binary(declared.type))
+
+
 class _Stream:
     """The rows of one split on their way."""
 
@@ -309,6 +327,8 @@ class _Stream:
 
     def _contradiction(self, column: int, at: int) -> HomeError:
         """Return the error for a value that its column's type cannot have, naming its row."""
+        import pyarrow as pa
+
         reading = self._source.readings[column]
         nth = self._rows + at
         rowid = self._source.rowid
@@ -319,9 +339,13 @@ class _Stream:
                 f"column '{reading.name}' of {self._source.entity} holds {held} in {shown}"
             )
         said = f"is declared {reading.declared}" if reading.declared else "has other values before"
+        way, kind = "text", "string"
+        if pa.types.is_string(reading.kind.type):
+            way, kind = "bytes", "binary"
+            said = said if held.startswith("the blob") else "it is not valid UTF-8"
         return HomeError(
             f"column '{reading.name}' of {self._source.entity} holds {held} in {shown}, but {said}",
-            hint=f"read it as text with  columns: {{{reading.name}: {{type: string}}}}",
+            hint=f"read it as {way} with  columns: {{{reading.name}: {{type: {kind}}}}}",
             code="HG508",
         )
 

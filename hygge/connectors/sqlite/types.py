@@ -116,6 +116,13 @@ def text_kind() -> Kind:
     return Kind(pa.string(), "text", "CAST({0} AS TEXT)", "typeof({0}) <> 'blob'")
 
 
+def any_text_kind() -> Kind:
+    """Return how any value is read as text, bytes by UTF-8."""
+    import pyarrow as pa
+
+    return Kind(pa.string(), "text", "CAST({0} AS TEXT)", "1")
+
+
 def bytes_kind() -> Kind:
     """Return how texts and bytes are read as bytes."""
     import pyarrow as pa
