@@ -327,6 +327,13 @@ class Source(ABC):
         hands out the same rows again needs `positions` to leave them out.
         """
 
+    def share_read(self) -> float | None:
+        """Return how much of the entity was read so far, from 0 to 1; None when nobody knows.
+
+        Asked for from any thread while splits are read, where `total_rows` is not known.
+        """
+        return None
+
     @abstractmethod
     def splits(self, wanted: int) -> list[Split]:
         """Return at least one split; together they are exactly the entity."""

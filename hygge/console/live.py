@@ -17,7 +17,17 @@ from rich.text import Text
 
 from hygge.console.output import Output
 from hygge.console.progress import Renderer
-from hygge.console.text import clean, clean_lines, count, duration, fold, move_name, size, waiting
+from hygge.console.text import (
+    clean,
+    clean_lines,
+    count,
+    duration,
+    fold,
+    move_name,
+    percent,
+    size,
+    waiting,
+)
 from hygge.values.model import (
     Event,
     MoveFinished,
@@ -46,6 +56,7 @@ class _Active:
 
     started: float
     total: int | None = None
+    share: float | None = None
     rows: int = 0
     bytes: int = 0
     note: str = ""
@@ -56,12 +67,17 @@ class _Active:
         then, rows = self.seen[0] if self.seen else (self.started, 0)
         return (self.rows - rows) / (now - then) if now > then else 0.0
 
+    @property
+    def has_end(self) -> bool:
+        """Whether it is known how far the move is."""
+        return self.total is not None or self.share is not None
+
     def remaining(self, now: float) -> float | None:
-        """Seconds until the end; None where the total or the speed is not known."""
+        """Seconds until the end; None where the share or the speed is not known."""
         speed = self.speed(now)
-        if self.total is None or speed <= 0:
+        if not self.share or speed <= 0:
             return None
-        return max(self.total - self.rows, 0) / speed
+        return self.rows * (1 - self.share) / self.share / speed
 
 
 class Live(Renderer):
@@ -144,8 +160,7 @@ class Live(Renderer):
         now = time.monotonic()
         active = self._active.setdefault((event.flow, event.entity), _Active(now))
         active.rows, active.bytes, active.note = event.rows, event.bytes, ""
-        if event.total_rows is not None:
-            active.total = event.total_rows
+        active.total, active.share = event.total_rows or active.total, event.share
         active.seen.append((now, event.rows))
 
     def _finished(self, outcome: Outcome) -> str | None:
@@ -189,7 +204,7 @@ def _lines(
     """One line a move: name, rows, speed, bytes, time, and a bar where the total is known."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, overflow="crop", min_width=8)
-    has_bar = width >= _NARROW and any(active.total is not None for _, active in moves)
+    has_bar = width >= _NARROW and any(active.has_end for _, active in moves)
     for column in range(_figures(width) + 1):
         grid.add_column(no_wrap=True, justify="left" if column == _figures(width) else "right")
     if has_bar:
@@ -216,10 +231,12 @@ def _cells(active: _Active, now: float, width: int) -> list[str]:
     }[_figures(width)]
     remaining = active.remaining(now)
     left = f"{duration(remaining)} left" if remaining is not None else ""
+    if active.share is not None:
+        left = f"{percent(active.share)} {left}".rstrip()
     return [*figures, active.note or left]
 
 
 def _bar(active: _Active) -> ProgressBar | Text:
-    if active.total is None:
+    if not active.has_end:
         return Text("")
-    return ProgressBar(total=max(active.total, 1), completed=active.rows, width=_BAR)
+    return ProgressBar(total=1.0, completed=active.share or 0.0, width=_BAR)

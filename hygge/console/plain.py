@@ -10,7 +10,17 @@ from typing import Self
 
 from hygge.console.output import Output
 from hygge.console.progress import Renderer
-from hygge.console.text import clean, clean_lines, duration, move_name, size, waiting
+from hygge.console.text import (
+    clean,
+    clean_lines,
+    count,
+    duration,
+    move_name,
+    percent,
+    size,
+    time_left,
+    waiting,
+)
 from hygge.values.model import (
     Event,
     MoveFinished,
@@ -33,8 +43,22 @@ _MOST_LINES = 5
 @dataclass(slots=True)
 class _Active:
     rows: int = 0
+    total: int | None = None
+    share: float | None = None
     doing: str = ""
     started: float = field(default_factory=time.monotonic)
+
+    def words(self, now: float) -> str:
+        """Return how far the move is: rows, how much that is of all, time, and time left."""
+        seconds = now - self.started
+        rows = plural(self.rows, "row")
+        if self.total:
+            rows = f"{count(self.rows)} of {plural(self.total, 'row')}"
+        if self.doing or self.share is None:
+            return f"{rows} so far, {self.doing}{duration(seconds)}"
+        left = time_left(self.share, seconds)
+        more = "" if left is None else f", about {duration(left)} left"
+        return f"{rows} so far ({percent(self.share)}), {duration(seconds)}{more}"
 
 
 class Plain(Renderer):
@@ -70,12 +94,13 @@ class Plain(Renderer):
 
     def _line(self, event: Event) -> str | None:
         match event:
-            case MoveStarted(flow=flow, entity=entity, attempt=attempt):
+            case MoveStarted(flow=flow, entity=entity, attempt=attempt, total_rows=total):
                 is_new = (flow, entity) not in self._active
-                self._active[flow, entity] = _Active()
+                self._active[flow, entity] = _Active(total=total)
                 return f"{move_name(flow, entity)}: started" if is_new and attempt == 1 else None
-            case MoveProgress(flow=flow, entity=entity, rows=rows):
-                self._active.setdefault((flow, entity), _Active()).rows = rows
+            case MoveProgress(flow=flow, entity=entity):
+                known = self._active.setdefault((flow, entity), _Active())
+                known.rows, known.total, known.share = event.rows, event.total_rows, event.share
                 return None
             case MovePublishing(flow=flow, entity=entity):
                 self._active.setdefault((flow, entity), _Active()).doing = "publishing, "
@@ -97,17 +122,14 @@ class Plain(Renderer):
 
     def _beat(self) -> None:
         while not self._ended.wait(self._heartbeat):
-            for line in self._heartbeat_lines():
+            for line in self.heartbeat_lines(time.monotonic()):
                 self._notes.line(line)
 
-    def _heartbeat_lines(self) -> list[str]:
-        now = time.monotonic()
+    def heartbeat_lines(self, now: float) -> list[str]:
+        """Return how far each active move is, of the first few."""
         with self._lock:
             lines = [
-                f"{move_name(*name)}: {plural(active.rows, 'row')} so far, "
-                f"{active.doing}"
-                f"{duration(now - active.started)}"
-                for name, active in self._active.items()
+                f"{move_name(*name)}: {active.words(now)}" for name, active in self._active.items()
             ]
         more = len(lines) - _MOST_LINES
         return lines if more <= 0 else [*lines[:_MOST_LINES], f"and {plural(more, 'more move')}"]

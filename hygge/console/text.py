@@ -89,6 +89,19 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
 
 
+def percent(share: float) -> str:
+    """Return a share as whole per cent, and 100 for the whole only."""
+    return f"{int(share * 100)} %"
+
+
+def time_left(share: float, seconds: float) -> float | None:
+    """Return how long the rest takes where `share` took so many seconds; None where none is known.
+
+    Nobody can tell from the first hundredth.
+    """
+    return seconds * (1 - share) / share if share >= 0.01 else None
+
+
 def waiting(wait: float, left: float) -> str:
     """Return after which time something is tried again, and for how long it may go on after."""
     more = f" (for {duration(left)} more)" if left > 0 else ""

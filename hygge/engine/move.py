@@ -413,7 +413,7 @@ class _Moving:
         scope.emit(
             MoveStarted(scope.run_id, move.flow, move.entity, self.attempt, source.total_rows)
         )
-        progress = Progress(scope, move, self.attempt, source.total_rows)
+        progress = Progress(scope, move, self.attempt, source)
         staging = Staging(
             source=source,
             target=target,

@@ -105,13 +105,13 @@ def blaming(side: type[HyggeError], what: str) -> Iterator[None]:
 class Progress:
     """How many rows and Arrow bytes one attempt has read; tells it a few times a second."""
 
-    def __init__(self, scope: RunScope, move: Move, attempt: int, total_rows: int | None) -> None:
+    def __init__(self, scope: RunScope, move: Move, attempt: int, source: Source) -> None:
         self.rows = 0
         self.bytes = 0
         self._scope = scope
         self._move = move
         self._attempt = attempt
-        self._total_rows = total_rows
+        self._source = source
         self._told = 0.0
         self._lock = threading.Lock()
 
@@ -132,9 +132,15 @@ class Progress:
                 self._attempt,
                 self.rows,
                 self.bytes,
-                self._total_rows,
+                self._source.total_rows,
+                self._share(),
             )
         )
+
+    def _share(self) -> float | None:
+        total = self._source.total_rows
+        share = self._source.share_read() if total is None else self.rows / max(total, 1)
+        return None if share is None else min(max(share, 0.0), 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

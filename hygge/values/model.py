@@ -367,6 +367,8 @@ class MoveProgress(Event):
     bytes: int
     """Arrow bytes read so far."""
     total_rows: int | None = None
+    share: float | None = None
+    """How much of the entity was read, from 0 to 1, by rows or else by the size of files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import io
 import json
 import threading
 
+import pytest
 from events import EVENTS, RUN, USERS, finished
 
 from hygge.console.jsonlines import JsonLines
@@ -70,6 +71,27 @@ def test_a_heartbeat_tells_how_far_each_active_move_has_come() -> None:
         for event in STORY[:4]:
             renderer.listen(event)
         assert stream.seen.wait(30)
+
+
+@pytest.mark.parametrize(
+    ("total", "share", "words"),
+    [
+        (None, None, "t: 500 rows so far, "),
+        (2000, 0.25, "t: 500 of 2,000 rows so far (25 %), 10.0 s, about 30.0 s left"),
+        (None, 0.999, "t: 500 rows so far (99 %), 10.0 s, about 0.0 s left"),
+        (None, 0.005, "t: 500 rows so far (0 %), 10.0 s"),
+    ],
+)
+def test_a_heartbeat_tells_the_share_and_the_time_left_where_they_are_known(
+    total: int | None, share: float | None, words: str
+) -> None:
+    renderer = Plain(Output(io.StringIO()))
+    renderer.listen(MoveStarted(RUN, "t", "t", 1, total))
+    renderer.listen(MoveProgress(RUN, "t", "t", 1, 500, 9000, total, share))
+    renderer._active["t", "t"].started = 0.0
+    (line,) = renderer.heartbeat_lines(10.0)
+    assert line.startswith(words)
+    assert ("left" in line) == ("left" in words)
 
 
 def test_a_heartbeat_tells_that_a_commit_takes_long() -> None:

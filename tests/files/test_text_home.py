@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
 
 import pytest
 from projects import hygge, parquet_rows, write_project
 from pydantic import ValidationError
 
-from hygge.connector import HomeConfig, ProjectContext
+from hygge.connector import HomeConfig, ProjectContext, ReadRequest
 from hygge.testing.homes import read_entity
 
 
@@ -70,3 +72,28 @@ def test_a_flow_moves_entities_by_their_own_settings(tmp_path: Path) -> None:
     assert parquet_rows(tmp_path / "out/a", "count(*), count(n)") == (1, 1)
     assert parquet_rows(tmp_path / "out/b", "count(*), count(n)") == (2, 2)
     assert "'c'" in hygge(tmp_path, "doctor").stdout
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "jsonl", "jsonl.gz"])
+def test_how_much_was_read_is_known_from_the_size_of_the_files(tmp_path: Path, ending: str) -> None:
+    lines = [f"{n},{n * 7919 % 100_003}" for n in range(60_000)]
+    head = "id,n\n"
+    if ending.startswith("jsonl"):
+        lines, head = [json.dumps({"id": n, "n": n * 7919 % 100_003}) for n in range(60_000)], ""
+    text = (head + "\n".join(lines) + "\n").encode()
+    for name in ("1", "2"):
+        (tmp_path / "t").mkdir(exist_ok=True)
+        packed = gzip.compress(text) if ending.endswith("gz") else text
+        (tmp_path / "t" / f"{name}.{ending}").write_bytes(packed)
+    home = HomeConfig.create({"type": ending.split(".")[0], "path": "."})
+    shares: list[float | None] = []
+    with home.home(ProjectContext(tmp_path)).open(ReadRequest("t", batch_bytes=2**17)) as source:
+        (split,) = source.splits(1)
+        assert source.share_read() is None
+        with source.read(split) as reader:
+            shares = [source.share_read() for _ in reader]
+        assert source.share_read() == 1.0
+    assert None not in shares
+    assert shares == sorted(shares, key=lambda share: share or 0)
+    assert (shares[0] or 1) < 0.5
+    assert len(set(shares)) > 4

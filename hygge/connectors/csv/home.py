@@ -141,7 +141,7 @@ class CsvSource(FileSource):
         """
         config, dialect = self.config, self.config.dialect(file)
         footer = config.skip_footer if isinstance(config.skip_footer, int) else 0
-        with open_text(file, config.encoding, remarks) as stream:
+        with open_text(file, config.encoding, remarks, self.reach) as stream:
             reader = DelimitedReader(
                 BlockReader(
                     stream,

@@ -184,10 +184,20 @@ class FileSource(Source, ABC):
         self.request = request
         self.spelling = Spelling()
         self.files = tuple(files)
+        self._reached: dict[str, int] = {}
         self.facts = tuple(self._look_at_all())
         self.schema = add_partitions(self.unify(), self.files)
         rows = [fact.rows for fact in self.facts]
         self.total_rows = None if None in rows else sum(row or 0 for row in rows)
+
+    def share_read(self) -> float | None:
+        """Return how many of the files' bytes were read, packed ones as they lie on the disk."""
+        reached = sum(list(self._reached.values()))
+        return reached / (sum(file.size for file in self.files) or 1) if reached else None
+
+    def reach(self, file: DataFile, byte: int) -> None:
+        """Remember up to where a file was read."""
+        self._reached[file.path] = byte
 
     @abstractmethod
     def look(self, file: DataFile) -> FileFacts:
@@ -228,6 +238,7 @@ class FileSource(Source, ABC):
 
     def splits(self, wanted: int) -> list[Split]:
         """Return at most `wanted` splits of about equal bytes, in the order of the files."""
+        self._reached.clear()  # of what was only looked at
         pairs = zip(self.files, self.facts, strict=True)
         return pack([piece for file, fact in pairs for piece in pieces_of(file, fact)], wanted)
 
@@ -265,6 +276,8 @@ class FileSource(Source, ABC):
                     row += batch.num_rows
                     yield from sliced(fitting.fit(batch), self.request.batch_bytes)
             piece.file.check_unchanged()
+            if piece.stop is None:
+                self.reach(piece.file, piece.file.size)
 
     def _prove(self, batch: pa.RecordBatch, piece: Piece, row: int) -> None:
         found = find_unsound(batch, self.request, has_text=not self.has_proved_text)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,7 +51,12 @@ class TextStream:
     """The text of one file, decoded and encoded as UTF-8, without a byte order mark."""
 
     def __init__(
-        self, raw: ByteStream, path: str, encoding: str, remarks: Remarks | None = None
+        self,
+        raw: ByteStream,
+        path: str,
+        encoding: str,
+        remarks: Remarks | None = None,
+        reach: Callable[[], None] = lambda: None,
     ) -> None:
         self.path = path
         self.mark_bytes = 0
@@ -58,6 +64,7 @@ class TextStream:
         self._raw = raw
         self._encoding = encoding
         self._remarks = remarks
+        self._reach = reach
         self._read = 0
         self._lines = 0
         self._decoder = None
@@ -91,7 +98,9 @@ class TextStream:
             if error.errno is not None:
                 raise
             raise self._damaged(error) from error
-        self._lines += data.count(b"\n")
+        if not isinstance(self._raw, io.BufferedReader):  # only packed data can be damaged
+            self._lines += data.count(b"\n")
+        self._reach()
         return data
 
     def _damaged(self, error: Exception) -> HomeError:
@@ -157,11 +166,18 @@ class TextStream:
 
 @contextmanager
 def open_text(
-    file: DataFile, encoding: str = UTF8, remarks: Remarks | None = None
+    file: DataFile,
+    encoding: str = UTF8,
+    remarks: Remarks | None = None,
+    reach: Callable[[DataFile, int], None] = lambda file, byte: None,
 ) -> Iterator[TextStream]:
     """Open the text of a file, unpacked as its first bytes say.
 
-    Raises `HomeError` for what is no text, by name.
+    `reach` hears how many bytes of the file itself were read. Raises `HomeError` for what is no
+    text, by name.
     """
     with Path(file.path).open("rb", buffering=0) as raw:
-        yield TextStream(unpacked(raw, file), file.path, encoding, remarks)
+        stream = unpacked(raw, file)
+        yield TextStream(
+            stream, file.path, encoding, remarks, reach=lambda: reach(file, raw.tell())
+        )

@@ -112,7 +112,7 @@ class JsonSource(FileSource):
 
     @contextmanager
     def _reader(self, file: DataFile, size: int, start: int = 0) -> Iterator[JsonReader]:
-        with open_text(file, self.encoding) as stream:
+        with open_text(file, self.encoding, reach=self.reach) as stream:
             documents = JsonDocuments(stream, size, self.request.max_value_bytes)
             documents.skip_to(start)
             yield JsonReader(documents, self.kind, self.types)
