@@ -233,8 +233,10 @@ CODES = (
         "rows put aside cannot be retried",
         "`hygge quarantine retry` moves rows again from the home, once the cause is fixed: a "
         "replace reads all of it anyway, and a merge meets each row by its key. An append would "
-        "add rows that were moved before a second time; `hygge go FLOW --full-refresh` replaces "
-        "them all.",
+        "add rows that were moved before a second time. Corrected rows come into it as new ones: "
+        "in a new file, or with a value above the watermark. Or make the flow a merge, whose "
+        "`primary_key` meets the rows that are there; or replace them all with "
+        "`hygge go FLOW --full-refresh`.",
     ),
     Code(
         "HG233",

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from hygge.errors import UsageError
 from hygge.runtime.private import private_folder
+from hygge.settings.move import Incremental
 from hygge.transform.quarantine import COLUMN, REASON, folder_names
 from hygge.values.model import PLAIN, Manner, Mode
 
@@ -97,14 +98,16 @@ def of_environment(found: Iterable[PutAside], env: str | None) -> list[PutAside]
 def manner_of(moves: Sequence[Move]) -> Manner:
     """Return how moves must run so that rows below their watermark are read again.
 
-    Raises `UsageError` for an append, which would add the rows of its home a second time.
+    Raises `UsageError` for an append, which would add the rows of its home a second time, with
+    the way in which such a flow takes corrected rows.
     """
     for move in moves:
         if move.settings.mode is Mode.APPEND:
             raise UsageError(
-                f"{move.flow} ({move.entity}) appends, and the rows that it put aside count as "
-                "moved; to move them again would add others a second time",
-                hint=f"replace everything with  hygge go {move.flow} --full-refresh",
+                f"{move.flow} ({move.entity}) appends: of the rows in its home it knows only up to "
+                "where they were moved, not which of them are in the store, so reading the home "
+                "again would add rows a second time",
+                hint=_way_of_append(move),
                 code="HG232",
             )
     merges = [move for move in moves if move.settings.mode is Mode.MERGE]
@@ -118,6 +121,26 @@ def manner_of(moves: Sequence[Move]) -> Manner:
             code="HG232",
         )
     return Manner(backfill=True)
+
+
+def _way_of_append(move: Move) -> str:
+    """Return how rows that were corrected in the home come into a flow that appends."""
+    go = f"hygge go {move.flow}"
+    match move.settings.incremental:
+        case "files":
+            corrected = f"write the corrected rows, and only these, into a new file and run  {go}"
+        case Incremental(column=column):
+            corrected = (
+                f"give the corrected rows a value of '{column}' above the watermark in the home "
+                f"and run  {go}"
+            )
+        case _:
+            return f"every run appends all rows of the home, the corrected ones too:  {go}"
+    return (
+        f"{corrected}; or, where a key tells the rows apart, set  mode: merge  and  primary_key  "
+        f"in the flow, then  hygge quarantine retry {move.flow}; or replace everything with  "
+        f"{go} --full-refresh"
+    )
 
 
 def keep_as_retried(root: Path, files: Iterable[PutAside]) -> None:

@@ -108,6 +108,23 @@ def test_an_append_is_not_retried_for_it_would_double_rows(tmp_path: Path) -> No
     assert "HG232" in refused.stderr
     assert "hygge go sales --full-refresh" in refused.stderr
     assert rows(tmp_path) == [(1, 10), (3, None), (5, 50)]
+    assert "a value of 'id' above the watermark" in refused.stderr
+    project(tmp_path, MERGE, GOOD)  # what the hint says
+    assert hygge(tmp_path, "quarantine", "retry", "sales").returncode == 0
+    assert rows(tmp_path) == [(1, 10), (2, 20), (3, None), (4, 40), (5, 50)]
+
+
+def test_an_append_of_files_takes_corrected_rows_in_a_new_file(tmp_path: Path) -> None:
+    mode = "mode: append\nincremental: files\n"
+    project(tmp_path, mode)
+    (tmp_path / "in/t").mkdir()
+    (tmp_path / "in/t.csv").rename(tmp_path / "in/t/1.csv")
+    hygge(tmp_path, "go")
+    refused = hygge(tmp_path, "quarantine", "retry", "sales")
+    assert "only these, into a new file and run  hygge go sales;" in refused.stderr
+    (tmp_path / "in/t/2.csv").write_text("id,amount\n2,20\n4,40\n")
+    assert hygge(tmp_path, "go", "sales").returncode == 0
+    assert rows(tmp_path) == [(1, 10), (2, 20), (3, None), (4, 40), (5, 50)]
 
 
 def test_a_retry_takes_only_what_its_environment_put_aside(tmp_path: Path) -> None:
