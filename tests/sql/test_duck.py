@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +20,8 @@ import pyarrow as pa
 import pytest
 
 from hygge.connector import Home, HomeConfig, Mode, ProjectContext, ReadRequest, Store, StoreConfig
+from hygge.connectors.duckdb.config import DuckdbStoreConfig
+from hygge.connectors.duckdb.faults import Rows
 from hygge.errors import HomeError, StoreError
 from hygge.settings.move import SchemaContract
 from hygge.testing.homes import read_split
@@ -389,3 +391,29 @@ def test_a_range_of_texts_is_cleared_by_bytes_whatever_the_column_says(file: Pat
     span = Span("name", pa.scalar("b"), None)
     write(store_of(file), [table.slice(0, 0)], replace(write_request(Mode.APPEND), clears=span))
     assert [row[0] for row in run(file, "SELECT id FROM things ORDER BY id")] == [0, 1, 4]
+
+
+def test_tables_of_a_file_are_listed_once_and_not_once_a_table(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ask = Rows.__call__
+
+    def counted(rows: Rows, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        asked.append(sql)
+        return ask(rows, sql, values)
+
+    monkeypatch.setattr(Rows, "__call__", counted)
+    settings = DuckdbStoreConfig(type="duckdb", path=str(file))
+    table = pa.table({"id": [1], "name": ["a"]})
+    costs = {}
+    for number in (3, 9):
+        for name in [f"t{n}" for n in range(number)]:
+            write(store_of(file), [table], write_request(into=name))
+        asked.clear()
+        with settings.connected(ProjectContext(tmp_path), StoreError, "x", writes=True):
+            for name in [f"t{n}" for n in range(number)]:
+                write(store_of(file), [table], write_request(into=name))
+                assert read(file, name) == table
+            costs[number] = sum(sql.count("duckdb_") for sql in asked)
+    assert costs[3] == costs[9] <= 12, costs

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hygge.connectors.sql.table_names import TableName
+from hygge.connectors.sql.table_names import OWN, TableName, quote
 
 if TYPE_CHECKING:
     from hygge.connectors.sql.chain import Run
@@ -21,9 +21,7 @@ WHERE NOT internal AND NOT temporary AND database_name = current_database()
 ORDER BY 1, 2
 """
 _COLUMNS = """
-SELECT column_name, data_type, is_nullable, coalesce(column_default, '') FROM duckdb_columns()
-WHERE database_name = current_database() AND schema_name = ? AND table_name = ?
-ORDER BY column_index
+SELECT name, type, NOT "notnull", coalesce(dflt_value, ''), pk FROM pragma_table_info(?)
 """
 _KEYS = """
 SELECT constraint_column_names FROM duckdb_constraints()
@@ -41,6 +39,11 @@ class Table:
     rows: int | None
     """About how many rows; None for a view."""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is one that hygge keeps beside those it writes."""
+        return self.name.name.startswith(OWN)
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -51,27 +54,21 @@ class Column:
     nullable: bool
     default: str
     """The expression that fills it, also of a generated column; empty where there is none."""
+    is_key: bool = False
+    """Whether it is part of the primary key."""
 
 
-def tables(run: Run) -> list[Table]:
-    """Return every table and view that is not DuckDB's own or hygge's."""
-    return [
-        Table(TableName(schema, name), kind, rows)
-        for schema, name, kind, rows in run(_TABLES)
-        if not name.startswith("_hygge_")
+def tables(run: Run, *, own: bool = False) -> list[Table]:
+    """Return every table and view that is not DuckDB's own or, without `own`, hygge's."""
+    found = [
+        Table(TableName(schema, name), kind, rows) for schema, name, kind, rows in run(_TABLES)
     ]
-
-
-def find(found: Iterable[Table], name: TableName) -> Table | None:
-    """Return the table of a name: as it is written, or in other letters, as DuckDB takes it."""
-    wanted = (name.schema.lower(), name.name.lower())
-    alike = [t for t in found if (t.name.schema.lower(), t.name.name.lower()) == wanted]
-    return next((table for table in alike if table.name == name), alike[0] if alike else None)
+    return [table for table in found if own or not table.is_own]
 
 
 def columns(run: Run, table: TableName) -> list[Column]:
-    """Return the columns of a table or view, in their order."""
-    return [Column(*row) for row in run(_COLUMNS, (table.schema, table.name))]
+    """Return the columns of a table or view, in their order, without a look at other tables."""
+    return [Column(*row) for row in run(_COLUMNS, (f"{quote(table.schema)}.{quote(table.name)}",))]
 
 
 def computes(run: Run, table: TableName) -> bool:
@@ -84,48 +81,51 @@ def computes(run: Run, table: TableName) -> bool:
     return bool(rows)
 
 
-def primary_key(run: Run, table: TableName) -> tuple[str, ...]:
-    """Return the columns of the primary key in its order; none for most tables."""
-    rows = run(_KEYS, (table.schema, table.name))
-    return tuple(rows[0][0]) if rows else ()
+def primary_key(run: Run, table: TableName, found: Iterable[Column]) -> tuple[str, ...]:
+    """Return those of the columns found that are the primary key, in its order."""
+    names = tuple(one.name for one in found if one.is_key)
+    if len(names) < 2:
+        return names
+    return tuple(run(_KEYS, (table.schema, table.name))[0][0])
 
 
+_HERE = "database_name = current_database()"
 _LOSSES = (
     (
         "foreign keys refer to it: {}",
-        "SELECT DISTINCT table_name FROM duckdb_constraints() WHERE schema_name = ? "
-        "AND referenced_table = ? AND database_name = current_database()",
+        "SELECT DISTINCT schema_name, referenced_table, table_name FROM duckdb_constraints() "
+        f"WHERE {_HERE} AND referenced_table IS NOT NULL",
     ),
     (
         "it has indexes: {}",
-        "SELECT index_name FROM duckdb_indexes() WHERE schema_name = ? AND table_name = ? "
-        "AND database_name = current_database()",
+        f"SELECT schema_name, table_name, index_name FROM duckdb_indexes() WHERE {_HERE}",
     ),
     (
         "it has constraints: {}",
-        "SELECT constraint_text FROM duckdb_constraints() WHERE schema_name = ? "
-        "AND table_name = ? AND database_name = current_database() "
-        "AND constraint_type NOT IN ('NOT NULL', 'PRIMARY KEY')",
+        "SELECT schema_name, table_name, constraint_text FROM duckdb_constraints() "
+        f"WHERE {_HERE} AND constraint_type NOT IN ('NOT NULL', 'PRIMARY KEY')",
     ),
     (
         "columns fill themselves: {}",
-        "SELECT column_name FROM duckdb_columns() WHERE schema_name = ? AND table_name = ? "
-        "AND database_name = current_database() AND coalesce(column_default, 'NULL') <> 'NULL'",
+        "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
+        f"WHERE {_HERE} AND coalesce(column_default, 'NULL') <> 'NULL'",
     ),
     (
         "it or its columns have comments: {}",
-        "SELECT left(c, 30) FROM (SELECT database_name AS d, schema_name, table_name, comment AS c "
-        "FROM duckdb_tables() UNION ALL SELECT database_name, schema_name, table_name, comment "
-        "FROM duckdb_columns()) WHERE schema_name = ? AND table_name = ? "
-        "AND d = current_database() AND c IS NOT NULL",
+        f"SELECT schema_name, table_name, left(comment, 30) FROM duckdb_tables() WHERE {_HERE} "
+        "AND comment IS NOT NULL UNION ALL SELECT schema_name, table_name, left(comment, 30) "
+        f"FROM duckdb_columns() WHERE {_HERE} AND comment IS NOT NULL",
     ),
 )
 
 
-def reason_to_keep(run: Run, table: TableName) -> str | None:
-    """Return the first thing that a new table in its place would lack; None when nothing."""
+def losses(run: Run) -> dict[TableName, str]:
+    """Return the first thing that a new table would lack in the place of each that has any."""
+    found: dict[TableName, str] = {}
     for reason, sql in _LOSSES:
-        names = [str(name) for (name,) in run(sql, (table.schema, table.name))]
-        if names:
-            return reason.format(", ".join(sorted(names)[:3]))
-    return None
+        names: dict[TableName, list[str]] = {}
+        for schema, table, name in run(sql):
+            names.setdefault(TableName(schema, table), []).append(str(name))
+        for table, some in names.items():
+            found.setdefault(table, reason.format(", ".join(sorted(some)[:3])))
+    return found

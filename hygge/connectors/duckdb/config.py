@@ -40,8 +40,8 @@ class DuckdbSettings(FileSettings):
         check_file(file, side, makes=writes)
         with instance(
             file, side, what, writes=writes, seconds=seconds, memory=self.memory_limit
-        ) as cursor:
-            yield Rows(cursor, side, what)
+        ) as (cursor, listing):
+            yield Rows(cursor, side, what, listing)
 
 
 class DuckdbHomeConfig(DuckdbSettings, HomeConfig, type="duckdb"):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from hygge.connectors.duckdb.listing import Listing
 from hygge.errors import HomeError, HyggeError
 
 if TYPE_CHECKING:
@@ -64,8 +65,15 @@ _WAYS = (
 class Rows:
     """Runs statements on a cursor, one at a time, its errors as `side`."""
 
-    def __init__(self, cursor: Connection, side: type[HyggeError], what: str) -> None:
+    def __init__(
+        self,
+        cursor: Connection,
+        side: type[HyggeError],
+        what: str,
+        listing: Listing | None = None,
+    ) -> None:
         self.cursor = cursor
+        self.listing = Listing() if listing is None else listing
         self._side = side
         self._what = what
 

@@ -87,12 +87,11 @@ class DuckdbHome(Home):
         return source.over_table(self._find(run, request.entity))
 
     def _find(self, run: Rows, entity: str) -> catalog.Table:
-        tables = catalog.tables(run)
-        for name in readings(entity, catalog.DEFAULT_SCHEMA):
-            table = catalog.find(tables, name)
-            if table is not None:
-                return table
-        others = [table.name.shown(catalog.DEFAULT_SCHEMA) for table in tables]
+        names = readings(entity, catalog.DEFAULT_SCHEMA)
+        table = run.listing.find(run, *names) or run.listing.find_anew(run, *names)
+        if table is not None:
+            return table
+        others = [table.name.shown(catalog.DEFAULT_SCHEMA) for table in catalog.tables(run)]
         raise HomeError(
             f"{self.file} has no table '{entity}'{nearest(entity, others)}",
             hint="list what is there with  hygge discover HOME",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hygge.connectors.duckdb.faults import fault
+from hygge.connectors.duckdb.listing import Listing
 from hygge.connectors.sql.file_database import busy
 from hygge.errors import HomeError, HyggeError, StoreError
 from hygge.runtime.processes import described
@@ -43,6 +44,7 @@ class _Open:
     users: int = 0
     places: dict[str, str] = field(default_factory=dict)
     """The run that writes a table, by the table's name."""
+    listing: Listing = field(default_factory=Listing)
 
 
 _open: dict[Path, _Open] = {}
@@ -52,8 +54,10 @@ _changed = threading.Condition()
 @contextmanager
 def instance(
     file: Path, side: type[HyggeError], what: str, *, writes: bool, seconds: float, memory: int
-) -> Iterator[Connection]:
-    """Yield a cursor of the file's instance; waits so long for whoever has the file.
+) -> Iterator[tuple[Connection, Listing]]:
+    """Yield a cursor of the file's instance, and the list of its tables that all moves share.
+
+    Waits so long for whoever has the file.
 
     Who only reads opens the file for reading only, unless it is open for writing already.
     """
@@ -63,7 +67,7 @@ def instance(
     try:
         cursor = opened.root.cursor()
         try:
-            yield cursor
+            yield cursor, opened.listing
         finally:
             cursor.close()
     finally:

@@ -37,7 +37,7 @@ class DuckdbSource(Source):
         """Read a table or view."""
         found = catalog.columns(self._run, table.name)
         self.estimated_rows = table.rows
-        self.primary_key = catalog.primary_key(self._run, table.name)
+        self.primary_key = catalog.primary_key(self._run, table.name, found)
         self._from = f"{quote(table.name.schema)}.{quote(table.name.name)}"
         required = {one.name for one in found if not one.nullable}
         return self._with(required, f"cannot read {self._request.entity}")

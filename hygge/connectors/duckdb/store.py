@@ -52,11 +52,7 @@ class DuckdbStore(Store):
             return None
         with self._connected(f"cannot look at {into}", writes=False) as run:
             name = _place(run, into)
-            found = run(
-                "SELECT 1 FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?",
-                (name.schema, chain.TABLE),
-            )
-            if not found:
+            if not run.listing.has(run, TableName(name.schema, chain.TABLE)):
                 return None
             return chain.Chain(f"{quote(name.schema)}.{chain.TABLE}", name.name, "?").last(run)
 
@@ -109,5 +105,5 @@ class DuckdbStore(Store):
 def _place(run: Rows, into: str) -> TableName:
     """Return the table that `into` means, as it is spelled in the file."""
     wanted = readings(into, catalog.DEFAULT_SCHEMA)[0]
-    found = catalog.find(catalog.tables(run), wanted)
+    found = run.listing.find(run, wanted)
     return found.name if found else wanted

@@ -50,7 +50,7 @@ class DuckdbTarget(MergingTarget):
         commits = f"{quote(place.schema)}.{quote(chain.TABLE)}"
         super().__init__(request, place, chain.Chain(commits, place.name, "?"))
         self.replacing = replacing
-        self.keeping = DuckdbUndoTables(self)
+        self.keeping: DuckdbUndoTables = DuckdbUndoTables(self)
         self._rows = rows
         self._turn = turn_of(file)
         self._stem = self.staging.name
@@ -92,12 +92,8 @@ class DuckdbTarget(MergingTarget):
     def take(self) -> None:
         """Make what hygge keeps in the file, drop what dead runs staged, look at the table."""
         schema = self.place.schema
-        tables = self.run(
-            "SELECT table_name FROM duckdb_tables() WHERE schema_name = ? "
-            "AND database_name = current_database()",
-            (schema,),
-        )
-        names = [name for (name,) in tables]
+        names = self._rows.listing.begin(self._rows, self.place)
+        self.keeping.know(names)
         dead = [name for name in names if name.startswith(staging_prefix(self.place.name))]
         if dead or chain.TABLE not in names:
             with self.transaction():
@@ -106,6 +102,7 @@ class DuckdbTarget(MergingTarget):
                 self.run(f"CREATE TABLE IF NOT EXISTS {self.chain.table} ({columns})")
                 for name in dead:
                     self.run(f"DROP TABLE {quote(schema)}.{quote(name)}")
+            self._rows.listing.add(TableName(schema, chain.TABLE))
         self.begin()
 
     def inspect(self, last: Commit | None) -> None:
@@ -135,7 +132,7 @@ class DuckdbTarget(MergingTarget):
 
     def find_live(self) -> list[LiveColumn] | None:
         """Return the columns of the table."""
-        table = catalog.find(catalog.tables(self.run), self.place)
+        table = self._rows.listing.find(self._rows, self.place)
         if table is None:
             return None
         if table.kind != "table":
@@ -145,7 +142,8 @@ class DuckdbTarget(MergingTarget):
             )
         source = DuckdbSource(ReadRequest(table.name.name), self._rows).over_table(table)
         columns = catalog.columns(self.run, table.name)
-        computes = catalog.computes(self.run, table.name)
+        has_defaults = any(one.default for one in columns)
+        computes = has_defaults and catalog.computes(self.run, table.name)
         return [
             LiveColumn(field, one.type, bool(one.default), bool(one.default) and computes)
             for field, one in zip(source.schema, columns, strict=True)
@@ -153,7 +151,7 @@ class DuckdbTarget(MergingTarget):
 
     def reason_to_keep(self) -> str | None:
         """Return what a new table in its place would lack: indexes, keys of others, defaults, …"""
-        return catalog.reason_to_keep(self.run, self.place)
+        return self._rows.listing.reason_to_keep(self._rows, self.place)
 
     def check_changing(self, changed: Sequence[str], schema: pa.Schema, *, swaps: bool) -> None:
         """Raise where a copy of the table cannot be changed; see `SqlTarget.check_changing`."""
@@ -287,7 +285,7 @@ class DuckdbTarget(MergingTarget):
 
     def retype_column(self, field: pa.Field, *, is_empty: bool) -> None:
         """Give a column another type; of a key, which DuckDB never changes, by a new table."""
-        keys = catalog.primary_key(self.run, self.place)
+        keys = catalog.primary_key(self.run, self.place, catalog.columns(self.run, self.place))
         if self.folded(field.name) in map(self.folded, keys):
             self._rebuild(field, keys)
         else:
