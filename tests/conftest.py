@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from servers import Mysql, Postgres, schema_name
 from warm import FIRST_WAIT, LONGEST_WAIT
 
 from hygge.console import commands
+
+
+def pytest_collection_finish() -> None:
+    """Keep the thousands of tests out of every later search for garbage; some tests do many."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
