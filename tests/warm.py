@@ -54,12 +54,24 @@ class Warm:
             )
 
     def run(
-        self, words: list[str], cwd: Path, env: dict[str, str], *, timeout: float
+        self,
+        words: list[str],
+        cwd: Path,
+        env: dict[str, str],
+        *,
+        timeout: float,
+        encoding: str = "utf-8",
     ) -> subprocess.CompletedProcess[str]:
-        """Run `hygge` with these words; return how it ended and what it printed."""
+        """Run `hygge` with these words; return how it ended and what it printed.
+
+        Its streams have the encoding that this process's variables gave them when it started.
+        """
         asked = json.dumps([words, str(cwd), env]).encode()
         assert len(asked) < MOST_BYTES
-        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        with (
+            tempfile.TemporaryFile("w+", encoding=encoding) as out,
+            tempfile.TemporaryFile("w+", encoding=encoding) as err,
+        ):
             socket.send_fds(self.ours, [asked], [out.fileno(), err.fileno()])
             code = self._ended(timeout, words)
             return subprocess.CompletedProcess(words, code, _all_of(out), _all_of(err))
@@ -76,7 +88,8 @@ class Warm:
 
     def close(self) -> None:
         """End the process and the command that it has become."""
-        warm.cache_clear()
+        if warm.cache_info().currsize and warm() is self:
+            warm.cache_clear()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

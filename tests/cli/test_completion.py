@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from projects import write_project
+from projects import hygge, write_project
 
 from hygge.cli.app import app
 from hygge.cli.commandtree import Command, tree_of
@@ -90,10 +90,8 @@ def commands(tree: Command, path: str = "") -> list[tuple[str, Command]]:
 
 def test_every_command_and_option_of_the_help_is_offered() -> None:
     for path, _ in commands(tree_of(app)):
-        words = [sys.executable, "-m", "hygge", *path.split(), "--help"]
-        done = subprocess.run(
-            words, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "200"}
-        )
+        done = hygge(Path.cwd(), *path.split(), "--help", COLUMNS="200")
+        assert done.returncode == 0, done.stderr
         shown = set(re.findall(r"(?<=[\s│])--[a-z][a-z-]+", done.stdout))
         assert shown <= set(offered(*path.split(), "--")) | {"--no-strict"}, path
 
