@@ -232,6 +232,21 @@ def test_no_file_outside_its_folder_names_a_connector() -> None:
     assert wrong == []
 
 
+def test_only_the_local_room_knows_the_paths_of_a_disk() -> None:
+    files = PACKAGE / "connectors" / "files"
+    stores = PACKAGE.glob("connectors/*/store.py")
+    rooms = {files} | {path.parent for path in stores if "FileFormat" in path.read_text("utf-8")}
+    disk = ("pathlib", "shutil", "hygge.connectors.files.local")
+    wrong = [
+        f"{shown(module)}:{line} {name}"
+        for module in MODULES
+        if rooms & set(module.parents) and files / "local" not in module.parents
+        for line, name in imports(module)
+        if name.startswith(disk)
+    ]
+    assert wrong == []
+
+
 def rooms_on_the_page() -> set[str]:
     """Return the folders and modules that docs/architecture.md lists below `hygge/`."""
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")

@@ -287,7 +287,7 @@ def a_mask_that_older_rows_do_not_have(world: World) -> None:
 
 
 @leads_out(
-    ("connectors/files/local/adoption.py", "hygge go {} --adopt"),
+    ("connectors/files/writing/adoption.py", "hygge go {} --adopt"),
     ("connectors/sql/target.py", "hygge go {} --adopt"),
 )
 def a_place_that_is_not_the_flow_s(world: World) -> None:
@@ -548,7 +548,7 @@ def a_mistake_elsewhere(world: World) -> None:
     assert "draft" in world.follow(said, "hygge validate", code=1).stdout
 
 
-@leads_out(("connectors/files/reading/listing.py", "hygge go FLOW"))
+@leads_out(("connectors/files/reading/data_file.py", "hygge go FLOW"))
 def a_file_that_is_written_while_it_is_read(world: World) -> None:
     world.write("homes/app.yml", "type: csv\npath: in\n")
     world.write("in/users/1.csv", "id\n" + "1\n" * 2_000_000)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hygge.errors import ConfigError
-from hygge.values.locations import local_path
+from hygge.values.locations import LOCAL, local_path, scheme_of
 from hygge.values.model import Commit, Mode, Purpose, Span
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class ProjectContext:
         Raises `ConfigError` for a URL other than `file:///…`.
         """
         return _absolute(self.root, text)
+
+    def location(self, text: str) -> str:
+        """Return `text` as an absolute path, or as it is where it is a URL of another scheme."""
+        return text if scheme_of(text) not in (None, LOCAL) else str(self.path(text))
 
 
 @lru_cache(maxsize=64)

@@ -12,8 +12,9 @@ import pytest
 from pyarrow import orc
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
+from hygge.connectors.files.local.disk import LocalFiles
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.faults import BusyDiskError, disk_error
-from hygge.connectors.files.reading.listing import DataFile
 from hygge.connectors.files.reading.pieces import FileFacts, Piece, pack, pieces_of
 from hygge.errors import HomeError
 from hygge.testing.cases import assert_same, plain_table
@@ -102,7 +103,7 @@ def test_what_the_disk_refuses_is_said_in_words() -> None:
 
 
 def file(name: str, size: int) -> DataFile:
-    return DataFile(f"/x/{name}", size, 1, 1)
+    return DataFile(LocalFiles(), f"/x/{name}", size, 1, "1")
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 3, 4, 7, 100])

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hygge.connectors.files.reading import folders
+from hygge.connectors.files.local import folders
+from hygge.connectors.files.local.disk import LocalFiles
 from hygge.connectors.files.reading.faults import FileChangedError
 from hygge.connectors.files.reading.listing import Layout, natural_key, read_partitions
 from hygge.connectors.files.reading.patterns import PathPattern
@@ -19,7 +20,7 @@ PACKED = (".gz",)
 
 
 def layout(path: Path | str) -> Layout:
-    return Layout(PathPattern(str(path), (".dat", ".dat.gz")), EXTENSIONS, PACKED)
+    return Layout(LocalFiles(), PathPattern(str(path), (".dat", ".dat.gz")), EXTENSIONS, PACKED)
 
 
 def touch(root: Path, *names: str) -> None:

@@ -9,13 +9,14 @@ import duckdb
 import pytest
 from projects import hygge, write_project
 
+from hygge.connectors.files.local.disk import LocalFiles
 from hygge.connectors.files.reading.listing import Layout
 from hygge.connectors.files.reading.patterns import PathPattern
 from hygge.errors import HomeError
 
 
 def layout(path: Path) -> Layout:
-    return Layout(PathPattern(str(path), (".dat",)), (".dat",))
+    return Layout(LocalFiles(), PathPattern(str(path), (".dat",)), (".dat",))
 
 
 def touch(root: Path, *names: str) -> None:

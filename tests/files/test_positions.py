@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from hygge.cli.app import app
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest
-from hygge.connectors.files.reading.listing import DataFile
+from hygge.connectors.files.local.disk import LocalFiles
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.positions import MOST_GONE, Listing
 from hygge.engine.coordinator import Stop, run
 from hygge.engine.plan import Selection, make_plan
@@ -339,14 +340,14 @@ def test_a_run_killed_at_any_time_moves_each_file_once(root: Path) -> None:
 
 
 def file(name: str, size: int = 1) -> DataFile:
-    return DataFile(f"/data/{name}", size, 1, 1)
+    return DataFile(LocalFiles(), f"/data/{name}", size, 1, "1")
 
 
 def test_files_that_are_gone_are_known_for_a_while_and_no_longer(tmp_path: Path) -> None:
     gone = {f"old/{number}": "1-1" for number in range(MOST_GONE + 5)}
     path = tmp_path / "new"
     path.write_text("x")
-    new = DataFile(str(path), 1, 1, 1)
+    new = DataFile(LocalFiles(), str(path), 1, 1, "1")
     listing = Listing.of([new], gone, str(tmp_path))
     assert listing.new == (new,)
     assert len(listing.positions) == MOST_GONE + 1
@@ -446,10 +447,10 @@ def test_another_file_with_the_same_rows_is_new(root: Path) -> None:
 def test_stamps_of_an_older_hygge_are_known(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("x")
-    known = DataFile(str(path), 1, 7, 1)
+    known = DataFile(LocalFiles(), str(path), 1, 7, "1")
     listing = Listing.of([known], {"a": "1-7"}, str(tmp_path))
     assert (listing.new, listing.positions) == ((), {"a": "1-7"})
-    changed = DataFile(str(path), 1, 8, 1)
+    changed = DataFile(LocalFiles(), str(path), 1, 8, "1")
     assert Listing.of([changed], {"a": "1-7"}, str(tmp_path)).new == (changed,)
 
 
@@ -460,7 +461,7 @@ def test_the_middle_of_a_large_file_is_not_taken_on_trust(
     monkeypatch.setattr("hygge.connectors.files.reading.positions._END_BYTES", 4)
     path = tmp_path / "a"
     path.write_bytes(b"head" + b"1" * 20 + b"tail")
-    first = Listing.of([DataFile(str(path), 28, 7, 1)], {}, str(tmp_path)).positions
+    first = Listing.of([DataFile(LocalFiles(), str(path), 28, 7, "1")], {}, str(tmp_path)).positions
     path.write_bytes(b"head" + b"2" * 20 + b"tail")
-    changed = DataFile(str(path), 28, 8, 1)
+    changed = DataFile(LocalFiles(), str(path), 28, 8, "1")
     assert Listing.of([changed], first, str(tmp_path)).new == (changed,)

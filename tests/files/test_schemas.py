@@ -3,14 +3,15 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from hygge.connectors.files.local.disk import LocalFiles
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.fitting import Fitting, add_partitions, row_width, sliced
-from hygge.connectors.files.reading.listing import DataFile
 from hygge.connectors.files.reading.schemas import unify
 from hygge.errors import HomeError
 from hygge.testing.cases import CASES
 from hygge.types.widening import wider
 
-FILE = DataFile("/x/a.dat", 1, 1, 1)
+FILE = DataFile(LocalFiles(), "/x/a.dat", 1, 1, "1")
 
 WIDER = [
     (pa.int8(), pa.int32(), pa.int32()),
@@ -177,7 +178,10 @@ def test_doubled_and_colliding_names_are_refused() -> None:
 
 
 def _files(*values: str | None) -> list[DataFile]:
-    return [DataFile("/x/a.dat", 1, 1, 1, partitions=(("p", value),)) for value in values]
+    return [
+        DataFile(LocalFiles(), "/x/a.dat", 1, 1, "1", partitions=(("p", value),))
+        for value in values
+    ]
 
 
 @pytest.mark.parametrize(

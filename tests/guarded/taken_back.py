@@ -21,7 +21,7 @@ from guards import (
 )
 
 from hygge.cli import going, state
-from hygge.connectors.files.local import generations
+from hygge.connectors.files.local import generation
 from hygge.connectors.files.writing import target as files_target
 from hygge.connectors.sql import undo_tables
 from hygge.operations import state as marking
@@ -45,7 +45,7 @@ UNDONE = [
         "is not as its commit record says",
         [Step(APPEND, [D]), Step(APPEND, [D], do=_edit)],
         Step(APPEND, ABC),
-        out(generations, "check_kept"),
+        out(generation, "check_kept"),
         caught="HG531",
     ),
     Guard(

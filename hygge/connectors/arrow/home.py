@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.fitting import sliced
 from hygge.connectors.files.reading.home import ColumnarSource, FileHome
-from hygge.connectors.files.reading.listing import DataFile
 from hygge.connectors.files.reading.pieces import FileFacts, Piece
 from hygge.errors import HomeError
 
@@ -40,9 +39,9 @@ class ArrowSource(ColumnarSource):
         import pyarrow as pa
 
         if _is_stream(file):
-            with pa.OSFile(file.path) as raw, pa.ipc.open_stream(raw) as stream:
+            with file.arrow_file() as raw, pa.ipc.open_stream(raw) as stream:
                 return FileFacts(stream.schema)
-        with pa.OSFile(file.path) as raw, pa.ipc.open_file(raw) as opened:
+        with file.arrow_file() as raw, pa.ipc.open_file(raw) as opened:
             count = opened.num_record_batches
             share = file.size // max(count, 1)
             return FileFacts(opened.schema, opened.count_rows(), (share,) * count)
@@ -73,20 +72,20 @@ class ArrowSource(ColumnarSource):
 
         if not piece.start:
             return 0
-        with pa.OSFile(piece.file.path) as raw, pa.ipc.open_file(raw) as opened:
+        with piece.file.arrow_file() as raw, pa.ipc.open_file(raw) as opened:
             return sum(opened.get_batch(number).num_rows for number in range(piece.start))
 
 
 def _is_stream(file: DataFile) -> bool:
-    with Path(file.path).open("rb") as opened:
+    with file.open() as opened:
         magic = opened.read(len(_FILE_MAGIC))
     if magic.startswith(_OLD_FEATHER_MAGIC):
         raise HomeError(
-            f"{file.path} is a Feather file of version 1, which had no full set of types",
+            f"{file} is a Feather file of version 1, which had no full set of types",
             hint="write it again with a current program (Feather version 2)",
         )
     if not magic:
-        raise HomeError(f"{file.path} is empty: not even a schema is in it")
+        raise HomeError(f"{file} is empty: not even a schema is in it")
     return magic != _FILE_MAGIC
 
 
@@ -94,12 +93,12 @@ def _stream_batches(piece: Piece, chosen: _Chosen) -> Iterator[pa.RecordBatch]:
     """Yield the batches of a stream, whose every byte has to be read."""
     import pyarrow as pa
 
-    with pa.OSFile(piece.file.path) as raw, pa.ipc.open_stream(raw) as stream:
+    with piece.file.arrow_file() as raw, pa.ipc.open_stream(raw) as stream:
         yield from stream
         _check_end(raw, piece.file)
 
 
-def _check_end(raw: pa.OSFile, file: DataFile) -> None:
+def _check_end(raw: pa.NativeFile, file: DataFile) -> None:
     """Raise unless the stream ends with its mark, and the file with the stream.
 
     Without the mark, a stream cut off between two batches reads like a shorter one.
@@ -108,12 +107,12 @@ def _check_end(raw: pa.OSFile, file: DataFile) -> None:
     raw.seek(max(end - len(_END_OF_STREAM), 0))
     if raw.read(len(_END_OF_STREAM)) != _END_OF_STREAM:
         raise HomeError(
-            f"{file.path}: the stream has no end mark, so rows may be missing",
+            f"{file}: the stream has no end mark, so rows may be missing",
             hint="it is cut off or still being written; write it again",
         )
     if end != file.size:
         raise HomeError(
-            f"{file.path}: {file.size - end} bytes follow the end of the stream",
+            f"{file}: {file.size - end} bytes follow the end of the stream",
             hint="write each stream to a file of its own",
         )
 
@@ -140,7 +139,7 @@ def _opened(file: DataFile) -> Iterator[pa.NativeFile]:
     """
     import pyarrow as pa
 
-    with pa.OSFile(file.path) as raw, pa.ipc.open_file(raw) as opened:
+    with file.arrow_file() as raw, pa.ipc.open_file(raw) as opened:
         is_large = file.size > _MAPPED_FROM * max(opened.num_record_batches, 1)
-    with pa.memory_map(file.path) if is_large else pa.OSFile(file.path) as raw:
+    with file.arrow_file(mapped=is_large) as raw:
         yield raw

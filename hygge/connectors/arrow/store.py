@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hygge.connectors.files.formats import BatchWriter, FileFormat, Sink, map_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from hygge.connectors.files.reading.data_file import DataFile
 
 
 class IpcFormat(FileFormat):
@@ -32,21 +33,21 @@ class IpcFormat(FileFormat):
         writer: BatchWriter = pa.ipc.new_file(sink, schema, options=options)
         return writer
 
-    def count(self, path: Path) -> int:
+    def count(self, file: DataFile) -> int:
         """Return the rows of a file; see `FileFormat`."""
 
         import pyarrow as pa
 
-        with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
+        with file.arrow_file(mapped=True) as raw, pa.ipc.open_file(raw) as reader:
             rows: int = reader.count_rows()
         return rows
 
-    def schema_of(self, path: Path) -> pa.Schema | None:
+    def schema_of(self, file: DataFile) -> pa.Schema | None:
         """Return the schema of a file; see `FileFormat`."""
 
         import pyarrow as pa
 
-        with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
+        with file.arrow_file(mapped=True) as raw, pa.ipc.open_file(raw) as reader:
             return reader.schema
 
 

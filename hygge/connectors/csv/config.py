@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from hygge.connector import HomeConfig, ProjectContext
 from hygge.connectors.files.formats import FileFormat
-from hygge.connectors.files.reading.listing import DataFile
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.text.decoding import Encoding
 from hygge.connectors.files.text.dialects import FALSE_VALUES, TRUE_VALUES, Dialect
 from hygge.connectors.files.text.home import TextHomeConfig
@@ -185,7 +185,7 @@ class CsvHomeConfig(TextHomeConfig, type="csv"):
 
     def dialect(self, file: DataFile) -> Dialect:
         """Return how `file` is written."""
-        is_tabbed = file.path.lower().removesuffix(file.compression).endswith(".tsv")
+        is_tabbed = file.name.lower().removesuffix(file.compression).endswith(".tsv")
         return Dialect(
             delimiter=self.delimiter or ("\t" if is_tabbed else ","),
             quote=self.quote,

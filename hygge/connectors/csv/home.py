@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from hygge.connector import ProjectContext, ReadRequest
 from hygge.connectors.csv.config import CsvHomeConfig
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.faults import NoColumnsError
 from hygge.connectors.files.reading.home import FileSource
-from hygge.connectors.files.reading.listing import DataFile
 from hygge.connectors.files.reading.pieces import FileFacts, Piece
 from hygge.connectors.files.text.blocks import BlockReader
 from hygge.connectors.files.text.decoding import UTF8, open_text
@@ -96,7 +96,7 @@ class CsvSource(FileSource):
         names = super().unify().names
         if not names:
             raise NoColumnsError(
-                f"{self.files[0].path} has no columns: it is empty",
+                f"{self.files[0]} has no columns: it is empty",
                 hint="give `names` in the home's file to read empty files as no rows",
             )
         self._check_declared(names)
@@ -126,7 +126,7 @@ class CsvSource(FileSource):
         if values is not None:
             return values
         odd = next(text for text in texts if kind.read(_array(text)) is None)
-        what = f"{file.path}: column '{name}' is {kind.name}, but holds {odd.as_py()!r}"
+        what = f"{file}: column '{name}' is {kind.name}, but holds {odd.as_py()!r}"
         if self.request.thorough:
             raise HomeError(f"{what}: the file changed while it was read")
         raise LateTypeError(what)
@@ -205,7 +205,7 @@ class CsvSource(FileSource):
         for name in self.config.declared():
             if name not in names:
                 raise HomeError(
-                    f"{self.files[0].path} has no column '{name}', whose type is declared",
+                    f"{self.files[0]} has no column '{name}', whose type is declared",
                     hint=f"correct `types` in the home's file; columns: {', '.join(names)}",
                 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from re import escape
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from hygge.connectors.files.text.values import (
     fit_text,
     line_bytes,
     pieces,
+    read_blocks,
     texts,
 )
 from hygge.errors import StoreError
@@ -22,6 +22,8 @@ from hygge.types.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from hygge.connectors.files.reading.data_file import DataFile
 
 _LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
 
@@ -46,10 +48,11 @@ class CsvFormat(FileFormat):
         """Return the writer of one file; see `FileFormat`."""
         return _Lines(self.config, sink, schema)
 
-    def count(self, path: Path) -> int:
+    def count(self, file: DataFile) -> int:
         """Return the rows of a file; see `FileFormat`."""
         config = self.config
-        lines = count_outside_quotes(path, config.quote, _LINE_ENDS[config.line_end])
+        blocks = read_blocks(file, config.compression)
+        lines = count_outside_quotes(blocks, config.quote, _LINE_ENDS[config.line_end])
         return lines - config.header
 
 

@@ -6,14 +6,16 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hygge.errors import StoreError
 from hygge.runtime.system import explain, way_out
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from hygge.connectors.files.generations import NewFile
+    from hygge.connectors.files.reading.data_file import DataFile
 
 BUFFER_BYTES = 32 * 2**20
 """Arrow bytes that a format may hold back before it writes them."""
@@ -30,7 +32,7 @@ class BatchWriter(Protocol):
 
 
 class Sink:
-    """A file that a format writes to and cannot close, so that it can be synced afterwards.
+    """A file that a format writes to and cannot close, so that it can be finished afterwards.
 
     A write that fails raises nothing, because drivers end the whole process when that happens
     inside of them; `check` tells.
@@ -38,7 +40,7 @@ class Sink:
 
     closed = False
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: NewFile) -> None:
         self._file = file
         self._is_abandoned = False
         self._error: OSError | None = None
@@ -81,7 +83,7 @@ class Sink:
         return False
 
     def flush(self) -> None:
-        """Do nothing: whoever opened the file syncs it."""
+        """Do nothing: whoever opened the file finishes it."""
 
     def check(self) -> None:
         """Raise the `OSError` of the write that failed, if one did."""
@@ -89,7 +91,7 @@ class Sink:
             raise self._error
 
     def close(self) -> None:
-        """Do nothing: whoever opened the file closes it."""
+        """Do nothing: whoever opened the file finishes it."""
 
     def abandon(self) -> None:
         """Forget what is written from here on: even a dropped writer writes its footer."""
@@ -114,10 +116,10 @@ class FileFormat(ABC):
         """Begin a file of `schema`, holding back at most about `buffer_bytes` of Arrow data."""
 
     @abstractmethod
-    def count(self, path: Path) -> int:
+    def count(self, file: DataFile) -> int:
         """Return how many rows a finished file holds, read from the file."""
 
-    def schema_of(self, path: Path) -> pa.Schema | None:
+    def schema_of(self, file: DataFile) -> pa.Schema | None:
         """Return the schema that a file states; None for formats whose files state none."""
         return None
 
@@ -159,10 +161,10 @@ def store_errors(doing: str) -> Iterator[None]:
         raise StoreError(f"cannot {doing}: {error}") from error
 
 
-def checksum(path: Path) -> str:
+def checksum(file: DataFile) -> str:
     """Return the CRC-32 of a file as eight hexadecimal digits, read from the file."""
     crc = 0
-    with path.open("rb") as file:
-        while block := file.read(2**20):
+    with file.open() as raw:
+        while block := raw.read(2**20):
             crc = zlib.crc32(block, crc)
     return f"{crc:08x}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hygge.connector import ProjectContext, ReadRequest
-from hygge.connectors.files.reading.listing import DataFile
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.text.decoding import UTF8
 from hygge.connectors.files.text.home import TextHome
 from hygge.connectors.files.text.json_lines import JsonSource

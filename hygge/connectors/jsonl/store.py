@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hygge.connectors.files.formats import BatchWriter, FileFormat, Sink
@@ -14,10 +13,13 @@ from hygge.connectors.files.text.values import (
     count_lines,
     line_bytes,
     pieces,
+    read_blocks,
 )
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from hygge.connectors.files.reading.data_file import DataFile
 
 
 class JsonlFormat(FileFormat):
@@ -35,9 +37,9 @@ class JsonlFormat(FileFormat):
         """Return the writer of one file; see `FileFormat`."""
         return _Objects(TextWriter(sink, self.compression))
 
-    def count(self, path: Path) -> int:
+    def count(self, file: DataFile) -> int:
         """Return the rows of a file; see `FileFormat`."""
-        return count_lines(path)
+        return count_lines(read_blocks(file, self.compression))
 
 
 class _Objects:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.home import ColumnarSource, FileHome
-from hygge.connectors.files.reading.listing import DataFile
 from hygge.connectors.files.reading.pieces import FileFacts, Piece
 from hygge.errors import HomeError
 from hygge.values.plurals import plural
@@ -36,37 +35,35 @@ class OrcSource(ColumnarSource):
 
     def look(self, file: DataFile) -> FileFacts:
         """Read the footer."""
-        import pyarrow as pa
         from pyarrow import orc
 
-        with pa.OSFile(file.path) as raw:
+        with file.arrow_file() as raw:
             opened = orc.ORCFile(raw)
             return FileFacts(opened.schema, opened.nrows)
 
     def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
         """Yield the rows of a file; raise `HomeError` when they are not as many as it says."""
-        import pyarrow as pa
         from pyarrow import orc
 
-        path = piece.file.path
-        with pa.OSFile(path) as raw:
+        file = piece.file
+        with file.arrow_file() as raw:
             opened = orc.ORCFile(raw)
             expected, packed = opened.nrows, opened.content_length
             columns = self.chosen(opened.schema.names)
         width = max(packed * _USUAL_PACKING / max(expected, 1), 1.0)
         rows = min(max(int(self.request.batch_bytes / width), 1), _MOST_ROWS)
         seen = 0
-        for batch in _scan(path, rows, columns):
+        for batch in _scan(file, rows, columns):
             seen += batch.num_rows
             yield batch
         if seen != expected:
             raise HomeError(
-                f"{path} holds {plural(seen, 'row')}, its footer says {expected:,}",
+                f"{file} holds {plural(seen, 'row')}, its footer says {expected:,}",
                 hint="the file is damaged; write it again",
             )
 
 
-def _scan(path: str, rows: int, columns: Sequence[str]) -> Generator[pa.RecordBatch]:
+def _scan(file: DataFile, rows: int, columns: Sequence[str]) -> Generator[pa.RecordBatch]:
     """Yield these columns of a file, decoded from one stripe bit by bit.
 
     A scan that is left early would first read its file to the end; it ends at once when the file
@@ -75,7 +72,7 @@ def _scan(path: str, rows: int, columns: Sequence[str]) -> Generator[pa.RecordBa
     import pyarrow as pa
     from pyarrow import dataset
 
-    with Path(path).open("rb") as raw:
+    with file.open() as raw:
         fragment = dataset.OrcFileFormat().make_fragment(pa.PythonFile(raw, mode="r"))
         scanner = fragment.scanner(
             columns=list(columns),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hygge.connectors.files.formats import BatchWriter, FileFormat, Sink, map_type
@@ -10,6 +9,8 @@ from hygge.types.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from hygge.connectors.files.reading.data_file import DataFile
 
 _STRIPE_BYTES = 16 * 2**20
 _WIDER = {"uint8": "int16", "uint16": "int32", "uint32": "int64", "halffloat": "float32"}
@@ -32,20 +33,22 @@ class OrcFormat(FileFormat):
         stripe_bytes = min(_STRIPE_BYTES, buffer_bytes)
         return _Stripes(sink, schema, self.compression, stripe_bytes)
 
-    def count(self, path: Path) -> int:
+    def count(self, file: DataFile) -> int:
         """Return the rows of a file; see `FileFormat`."""
 
         from pyarrow import orc
 
-        rows: int = orc.ORCFile(path).nrows
+        with file.arrow_file() as raw:
+            rows: int = orc.ORCFile(raw).nrows
         return rows
 
-    def schema_of(self, path: Path) -> pa.Schema | None:
+    def schema_of(self, file: DataFile) -> pa.Schema | None:
         """Return the schema of a file; see `FileFormat`."""
 
         from pyarrow import orc
 
-        return orc.ORCFile(path).schema
+        with file.arrow_file() as raw:
+            return orc.ORCFile(raw).schema
 
 
 class _Stripes:

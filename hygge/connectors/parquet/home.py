@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.fitting import row_width
 from hygge.connectors.files.reading.home import ColumnarSource, FileHome
-from hygge.connectors.files.reading.listing import DataFile
 from hygge.connectors.files.reading.pieces import FileFacts, Piece
 from hygge.connectors.parquet.logical import encoded_columns, schema_of, texts_of, with_texts
 from hygge.connectors.parquet.pages import chunks_of, find_large
@@ -99,7 +98,7 @@ class ParquetSource(ColumnarSource):
                     raise
 
     def _apart(self, parquet: pq.ParquetFile, file: DataFile) -> frozenset[int]:
-        return frozenset() if self._span is None else _groups_apart(file.path, parquet, self._span)
+        return frozenset() if self._span is None else _groups_apart(file, parquet, self._span)
 
     def _group(
         self, parquet: pq.ParquetFile, number: int, file: DataFile
@@ -115,7 +114,7 @@ class ParquetSource(ColumnarSource):
             yield batch.select(columns)
         if seen != expected:
             raise HomeError(
-                f"{file.path}: row group {number} holds {plural(seen, 'row')}, its footer "
+                f"{file}: row group {number} holds {plural(seen, 'row')}, its footer "
                 f"says {expected:,}",
                 hint="the file is damaged; write it again",
             )
@@ -128,7 +127,7 @@ class ParquetSource(ColumnarSource):
         if group.total_byte_size <= limit:
             return
         known = frozenset(columns)
-        with Path(file.path).open("rb") as raw:
+        with file.open() as raw:
             for chunk in chunks_of(raw, file.size, number):
                 name = chunk.column
                 found = find_large(raw, chunk, limit) if name in known else None
@@ -137,7 +136,7 @@ class ParquetSource(ColumnarSource):
                     rows = f"row {before + found.first_row + 1:,}"
                     if found.last_row > found.first_row:
                         rows = f"one of rows {rows[4:]} to {before + found.last_row + 1:,}"
-                    raise too_large(name, 0, found.bytes, limit).error(f"{file.path}, {rows}")
+                    raise too_large(name, 0, found.bytes, limit).error(f"{file}, {rows}")
 
     def rows_before(self, piece: Piece) -> int:
         """Return how many rows of a file are before a piece of it."""
@@ -171,11 +170,10 @@ def _opened(file: DataFile, unit: str = "us") -> Iterator[pq.ParquetFile]:
     Not mapped: a file that shrinks under a map ends the process. Timestamps of the old 96-bit kind
     are read in `unit`.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with (
-        pa.OSFile(file.path) as raw,
+        file.arrow_file() as raw,
         pq.ParquetFile(
             raw,
             page_checksum_verification=True,
@@ -193,20 +191,19 @@ def _check_encryption(file: DataFile) -> None:
     A footer in plain text is signed then, by 28 bytes that follow its Thrift structure; see
     https://github.com/apache/parquet-format/blob/master/Encryption.md.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with Path(file.path).open("rb") as raw:
+    with file.open() as raw:
         raw.seek(max(file.size - _FOOTER_END, 0))
         end = raw.read(_FOOTER_END)
     is_encrypted = end[-4:] == b"PARE"
     if end[-4:] == b"PAR1":
-        with pa.OSFile(file.path) as raw:
+        with file.arrow_file() as raw:
             size = pq.read_metadata(raw).serialized_size
         is_encrypted = int.from_bytes(end[:4], "little") - size == _SIGNATURE_BYTES
     if is_encrypted:
         raise HomeError(
-            f"{file.path}: the file is encrypted, which hygge cannot read",
+            f"{file}: the file is encrypted, which hygge cannot read",
             hint="write it without encryption, or read it with a program that has the keys",
             code="HG578",
         )
@@ -216,7 +213,7 @@ def _check_count(said: int, held: int, file: DataFile) -> None:
     """Raise `HomeError` where a footer contradicts itself: readers go by one of its figures."""
     if said != held:
         raise HomeError(
-            f"{file.path}: its footer says {plural(said, 'row')}, its row groups hold {held:,}",
+            f"{file}: its footer says {plural(said, 'row')}, its row groups hold {held:,}",
             hint="the file is damaged; write it again",
         )
 
@@ -242,7 +239,7 @@ def _check_old_timestamps(parquet: pq.ParquetFile, piece: Piece, columns: Sequen
         lossy = next((n for one, two in pairs for n in paths if _loses(one[n], two[n])), None)
     if lossy is not None:
         raise HomeError(
-            f"{piece.file.path}: column '{lossy}' has nanoseconds in 96-bit timestamps, which are "
+            f"{piece.file}: column '{lossy}' has nanoseconds in 96-bit timestamps, which are "
             "read in microseconds",
             hint="write the file again with 64-bit timestamps in nanoseconds",
         )
@@ -261,14 +258,14 @@ def _loses(coarse: pa.Array, fine: pa.Array) -> bool:
     return bool(pc.any(pc.and_(in_reach, differs)).as_py())
 
 
-def _groups_apart(path: str, parquet: pq.ParquetFile, span: Span) -> frozenset[int]:
+def _groups_apart(file: DataFile, parquet: pq.ParquetFile, span: Span) -> frozenset[int]:
     """Return the row groups of an open file that surely have no row of a range.
 
     A group with a null is never one of them, nor one whose nulls were not counted. Floats are
     read, since statistics leave out NaN; so is a column that the file has under another type.
     """
     import pyarrow.compute as pc
-    from pyarrow import dataset, fs
+    from pyarrow import dataset
 
     schema = parquet.schema_arrow
     ends = [end for end in (span.low, span.high) if end is not None]
@@ -282,8 +279,9 @@ def _groups_apart(path: str, parquet: pq.ParquetFile, span: Span) -> frozenset[i
         wanted &= pc.field(span.column) >= span.low
     if span.high is not None:
         wanted &= pc.field(span.column) < span.high
-    fragment = dataset.ParquetFileFormat().make_fragment(path, fs.LocalFileSystem())
-    near = {group.id for group in fragment.subset(filter=wanted, schema=schema).row_groups}
+    with file.arrow_file() as raw:
+        fragment = dataset.ParquetFileFormat().make_fragment(raw)
+        near = {group.id for group in fragment.subset(filter=wanted, schema=schema).row_groups}
     return frozenset(_full(parquet, span.column) - near)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hygge.connectors.files.formats import BatchWriter, FileFormat, Sink, map_type
@@ -13,6 +12,8 @@ from hygge.types.unfit import UnfitError
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    from hygge.connectors.files.reading.data_file import DataFile
 
 
 class ParquetFormat(FileFormat):
@@ -42,20 +43,22 @@ class ParquetFormat(FileFormat):
         )
         return _RowGroups(writer, self.config.row_group_size, buffer_bytes)
 
-    def count(self, path: Path) -> int:
+    def count(self, file: DataFile) -> int:
         """Return the rows of a file; see `FileFormat`."""
 
         import pyarrow.parquet as pq
 
-        rows: int = pq.read_metadata(path).num_rows
+        with file.arrow_file() as raw:
+            rows: int = pq.read_metadata(raw).num_rows
         return rows
 
-    def schema_of(self, path: Path) -> pa.Schema | None:
+    def schema_of(self, file: DataFile) -> pa.Schema | None:
         """Return the schema of a file; see `FileFormat`."""
 
         import pyarrow.parquet as pq
 
-        return pq.read_schema(path)
+        with file.arrow_file() as raw:
+            return pq.read_schema(raw)
 
 
 class _RowGroups:

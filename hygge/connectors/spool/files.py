@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from hygge.connectors.files.reading.listing import DataFile
+from hygge.connectors.files.local.disk import data_file
+from hygge.connectors.files.reading.data_file import DataFile
 
 _FILE_BYTES = 2**25
 """Files end near this size, so that an entity has several splits."""
@@ -62,8 +64,7 @@ class SpoolFile(ABC):
 
     def listed(self) -> DataFile:
         """Return the complete file as a home of files lists it."""
-        stat = self.path.stat()
-        return DataFile(str(self.path), stat.st_size, stat.st_mtime_ns, stat.st_ino, self.suffix)
+        return replace(data_file(self.path), compression=self.suffix)
 
 
 class RowFile(SpoolFile):

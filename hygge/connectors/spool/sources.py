@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from hygge.connector import Commit, ReadRequest, Source, Split
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.home import ColumnarSource
-from hygge.connectors.files.reading.listing import DataFile
 from hygge.connectors.files.reading.pieces import FileFacts, Piece
 from hygge.connectors.files.text.json_lines import JsonSource
 
@@ -23,7 +23,7 @@ class RowSource(ColumnarSource):
         """Read the schema and how many rows there are."""
         import pyarrow as pa
 
-        with pa.OSFile(file.path) as raw, pa.ipc.open_file(raw) as opened:
+        with file.arrow_file() as raw, pa.ipc.open_file(raw) as opened:
             count = opened.num_record_batches
             share = file.size // max(count, 1)
             return FileFacts(opened.schema, opened.count_rows(), (share,) * count)
@@ -32,7 +32,7 @@ class RowSource(ColumnarSource):
         """Yield the record batches of a piece, with the columns that are read."""
         import pyarrow as pa
 
-        with pa.OSFile(piece.file.path) as raw, pa.ipc.open_file(raw) as opened:
+        with piece.file.arrow_file() as raw, pa.ipc.open_file(raw) as opened:
             for number in piece.blocks(opened.num_record_batches):
                 batch = opened.get_batch(number)
                 yield batch.select(self.chosen(batch.schema.names))

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from hygge.connectors.files.reading.listing import DataFile, partition_names
+from hygge.connectors.files.reading.data_file import DataFile
+from hygge.connectors.files.reading.listing import partition_names
 from hygge.errors import HomeError
 from hygge.types.batches import data_bytes
 from hygge.types.casting import exact_cast
@@ -58,7 +59,7 @@ class Fitting:
             return batch
         unknown = set(batch.schema.names) - set(self.schema.names)
         if unknown:
-            raise HomeError(f"{self.file.path} has columns that were not listed: {sorted(unknown)}")
+            raise HomeError(f"{self.file} has columns that were not listed: {sorted(unknown)}")
         columns = [self._column(batch, field) for field in self.schema]
         if not columns:
             return batch.replace_schema_metadata(self.schema.metadata)
@@ -100,7 +101,7 @@ class Fitting:
             if not pc.all(same).as_py():
                 odd = column[pc.index(same, value=False).as_py()]
                 raise HomeError(
-                    f"{self.file.path}: column '{name}' holds {odd.as_py()!r}, but the folder says "
+                    f"{self.file}: column '{name}' holds {odd.as_py()!r}, but the folder says "
                     f"{self.partitions[name]!r}",
                     hint="move the file to the folder of its rows, or name the folders without '='",
                     code="HG577",
@@ -119,7 +120,7 @@ class Fitting:
             return exact_cast(column, field.type)
         except pa.ArrowException as error:
             raise HomeError(
-                f"{self.file.path}: column '{field.name}' is {column.type} here and {field.type} "
+                f"{self.file}: column '{field.name}' is {column.type} here and {field.type} "
                 f"in the entity: {error}",
                 hint=f"say which type it has with  columns: {{{field.name}: {{type: …}}}}, or "
                 "give the column one type in every file",

@@ -8,7 +8,6 @@ and the proof that no file changed while it was read.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,15 +17,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import Ability, Home, HomeConfig, ProjectContext, ReadRequest, Source
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.faults import BusyDiskError, FileChangedError, NoColumnsError
 from hygge.connectors.files.reading.fitting import Fitting, add_partitions, sliced
-from hygge.connectors.files.reading.listing import DataFile, Layout
+from hygge.connectors.files.reading.listing import Layout
 from hygge.connectors.files.reading.patterns import PathPattern
 from hygge.connectors.files.reading.pieces import FileFacts, Piece, pack, pieces_of, reading
 from hygge.connectors.files.reading.positions import Listing, NothingNew
 from hygge.connectors.files.reading.schemas import Spelling, check_related, unify
+from hygge.connectors.files.systems import FileLocation, file_system
 from hygge.errors import HomeError
-from hygge.settings.move import LocalPath
 from hygge.types.names import arrow_type
 from hygge.types.sound import find_unsound
 from hygge.values.model import EntityFacts, Finding, Split
@@ -43,7 +43,7 @@ class FileHomeConfig(HomeConfig, ABC):
 
     can: ClassVar = frozenset({Ability.FILES})
 
-    path: LocalPath
+    path: FileLocation
     """Directory that holds the entities, relative to the project's root.
 
     Entity `users` is the file `users` with the type's extension, or all such files below the
@@ -62,8 +62,8 @@ class FileHomeConfig(HomeConfig, ABC):
     def layout(self, context: ProjectContext) -> Layout:
         """Return the entities below the path; touches nothing on the disk."""
         suffixes = (*self.extensions, *(e + c for e in self.extensions for c in self.compressions))
-        pattern = _pattern(str(context.path(self.path).absolute()), suffixes)
-        return Layout(pattern, self.extensions, self.compressions)
+        system, path = file_system(context.location(self.path))
+        return Layout(system, _pattern(path, suffixes), self.extensions, self.compressions)
 
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the file and the directory that entity `name` could be."""
@@ -91,14 +91,14 @@ class FileHome(Home, ABC):
         names = self.entities()
         if not names:
             endings = ", ".join(self.layout.extensions)
-            text = f"{self.layout.pattern.text} holds no entity"
+            text = f"{self.layout} holds no entity"
             yield Finding(text, "warning", f"expected are files that end in {endings}")
             return
         yield Finding(f"it can be read; entities: {len(names):,}")
         files = (file for name in names for file in self._find(name, names))
-        closed = (file.path for file in files if not os.access(file.path, os.R_OK))
-        for path in islice(closed, _MOST_CLOSED):
-            yield Finding(f"{path} cannot be read by this user", "error", f"ls -l {path}")
+        closed = (file for file in files if not file.system.can_read(file.path))
+        for file in islice(closed, _MOST_CLOSED):
+            yield Finding(f"{file} cannot be read by this user", "error", f"ls -l {file}")
 
     def entities(self, pattern: str = "*") -> list[str]:
         """Return the names of files, without extension, and of directories that hold such."""
@@ -234,7 +234,7 @@ class FileSource(Source, ABC):
                 fields = [f.with_name(n) for f, n in zip(schema, names, strict=True)]
                 same = names == schema.names
                 last = schema, schema if same else pa.schema(fields, schema.metadata)
-            yield file.path, last[1]
+            yield str(file), last[1]
 
     def splits(self, wanted: int) -> list[Split]:
         """Return at most `wanted` splits of about equal bytes, in the order of the files."""
@@ -283,7 +283,7 @@ class FileSource(Source, ABC):
         found = find_unsound(batch, self.request, has_text=not self.has_proved_text)
         if found is not None:
             number = self.rows_before(piece) + row + found.row + 1
-            raise found.error(f"{piece.file.path}, row {number:,}")
+            raise found.error(f"{piece.file}, row {number:,}")
 
     def rows_before(self, piece: Piece) -> int:
         """Return how many rows of a file are before a piece of it."""

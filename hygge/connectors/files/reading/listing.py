@@ -7,20 +7,20 @@ Names that begin with `.` or `_` are not data.
 
 from __future__ import annotations
 
-import os
+import posixpath
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from pathlib import Path
 from urllib.parse import unquote
 
-from hygge.connectors.files.reading.faults import FileChangedError, disk_error, listing
-from hygge.connectors.files.reading.folders import names_like
+from hygge.connectors.files.reading.data_file import DataFile
+from hygge.connectors.files.reading.faults import listing
 from hygge.connectors.files.reading.owners import known_owner, owner, rival
 from hygge.connectors.files.reading.packing import holds_one
 from hygge.connectors.files.reading.patterns import PathPattern, is_hidden
+from hygge.connectors.files.systems import Entry, FileStat, FileSystem
 from hygge.errors import HomeError
 from hygge.values.plurals import listed
 
@@ -31,63 +31,40 @@ _DIGITS = re.compile(r"([0-9]+)")
 _SHOWN_NAMES = 10
 
 
-@dataclass(frozen=True, slots=True)
-class DataFile:
-    """One file of an entity, as it was when it was listed."""
-
-    path: str
-    """Absolute."""
-    size: int
-    modified_ns: int
-    inode: int
-    compression: str = ""
-    """The suffix that says how the whole file is packed, e.g. `.gz`; empty when it is not."""
-    partitions: tuple[tuple[str, str | None], ...] = ()
-    """Columns and values that the directories' names carry (`year=2024/`), outermost first."""
-    start: int = 0
-    """How many bytes at its beginning hold rows that were moved before."""
-
-    def check_unchanged(self) -> None:
-        """Raise `FileChangedError` unless the name still leads to the file that was listed."""
-        try:
-            now = Path(self.path).stat()
-        except FileNotFoundError as error:
-            raise FileChangedError(f"{self.path} vanished while it was read") from error
-        except OSError as error:
-            raise disk_error(self.path, error) from error
-        if (now.st_size, now.st_mtime_ns, now.st_ino) != (self.size, self.modified_ns, self.inode):
-            raise FileChangedError(
-                f"{self.path} changed while it was read",
-                hint="let the program that writes it finish first, then run  hygge go FLOW",
-            )
-
-
 @dataclass(frozen=True)
 class Layout:
-    """The entities below one home's path."""
+    """The entities below one home's path. As text it is the path, as users call it."""
 
+    system: FileSystem
     pattern: PathPattern
     extensions: tuple[str, ...]
     compressions: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return self.system.shown(self.pattern.text)
+
+    @property
+    def _fixed(self) -> str:
+        """The part of the path that is no pattern, as users call it."""
+        return self.system.shown(self.pattern.fixed)
+
     def check(self) -> None:
         """Raise `HomeError` when the path is not there or cannot be listed."""
-        fixed = self.pattern.fixed
-        with listing(str(fixed)):
-            if fixed.is_file() and self.pattern.is_single:
+        system, fixed = self.system, self.pattern.fixed
+        with listing(self._fixed):
+            if self.pattern.is_single and system.is_file(fixed):
                 return
-            if fixed.is_dir():
-                with os.scandir(fixed) as entries:
-                    next(entries, None)
+            if system.is_dir(fixed):
+                system.check_listing(fixed)
                 return
         raise self._missing_base()
 
     def places(self, entity: str) -> list[str]:
         """Return where `entity` lies, as absolute paths, from the names alone."""
         if not self.pattern.is_plain:
-            return [self.pattern.place(entity)]
-        base = self.pattern.fixed / entity
-        return [str(base), *(f"{base}{extension}" for extension in self.extensions)]
+            return [self.system.shown(self.pattern.place(entity))]
+        base = self.system.shown(posixpath.join(self.pattern.fixed, entity))
+        return [base, *(f"{base}{extension}" for extension in self.extensions)]
 
     def entities(self, wanted: str = "*") -> list[str]:
         """Return the entities whose names match the glob `wanted`, sorted.
@@ -129,38 +106,40 @@ class Layout:
     def _check_name(self, entity: str) -> None:
         parts = entity.split("/")
         bad = not entity or "\0" in entity or "\n" in entity or "\\" in entity
-        if bad or Path(entity).is_absolute() or any(part in {"", ".", ".."} for part in parts):
+        if bad or any(part in {"", ".", ".."} for part in parts):
             raise HomeError(
-                f"{entity!r} is no entity of {self.pattern.text}: a name stays inside the path",
+                f"{entity!r} is no entity of {self}: a name stays inside the path",
                 hint="set the home's `path` to the directory and name the entity by its file",
             )
 
     def _check_inside(self, path: str) -> None:
         if not self._is_inside(path):
             raise HomeError(
-                f"{path} is a link that leads out of {self.pattern.fixed}",
+                f"{self.system.shown(path)} is a link that leads out of {self._fixed}",
                 hint="set the home's `path` to the directory that holds the data itself",
             )
 
     def _is_inside(self, path: str) -> bool:
-        root = os.path.realpath(self.pattern.fixed)
-        return Path(os.path.realpath(path)).is_relative_to(root)
+        root = self.system.resolved(self.pattern.fixed).rstrip("/")
+        real = self.system.resolved(path)
+        return real == root or real.startswith(f"{root}/")
 
     def _plain_places(self, entity: str) -> list[str]:
-        place = self.pattern.fixed / entity
-        parent, name = place.parent, place.name
-        if is_hidden(name) or not parent.is_dir():
+        place = posixpath.join(self.pattern.fixed, entity)
+        parent, name = posixpath.split(place)
+        if is_hidden(name) or not self.system.is_dir(parent):
             return []
-        self._check_inside(str(parent))
-        with listing(str(parent)):
-            paths = [str(parent / one) for one in names_like(parent, name)]
+        self._check_inside(parent)
+        with listing(self.system.shown(parent)):
+            names = self.system.names(parent, name.partition(".")[0])
+        paths = [posixpath.join(parent, one) for one in names]
         found = [
             path
             for path in paths
-            if self._stem(path) == name or (path == str(place) and Path(path).is_dir())
+            if self._stem(path) == name or (path == place and self.system.is_dir(path))
         ]
         if len(found) > 1:
-            first, second, *_ = sorted(found)
+            first, second, *_ = map(self.system.shown, sorted(found))
             raise HomeError(
                 f"entity '{entity}' is there twice: {first} and {second}",
                 hint="move one away, or say which is meant with {entity} in the home's `path`",
@@ -169,13 +148,14 @@ class Layout:
 
     def _matches(self, entity: str, siblings: Collection[str]) -> list[str]:
         pattern = self.pattern
-        found = dict.fromkeys(path for path, _ in pattern.bind(entity).expand())
+        found = dict.fromkeys(path for path, _ in pattern.bind(entity).expand(self.system))
         if pattern.is_ambiguous:
             readings = self._readings()
             found = {
                 p: None for p in found if self._owns(entity, p, readings.get(p, [entity]), siblings)
             }
-        return [p for p in found if Path(p).is_dir() or pattern.names_files or self._stem(p)]
+        is_dir = self.system.is_dir
+        return [p for p in found if is_dir(p) or pattern.names_files or self._stem(p)]
 
     def _owns(
         self, entity: str, path: str, readings: Collection[str], siblings: Collection[str]
@@ -185,8 +165,8 @@ class Layout:
         other = rival(entity, readings)
         if known == entity and other is not None:
             raise HomeError(
-                f"{path} may be a file of '{entity}' or of '{other}': "
-                f"{self.pattern.text} fits both",
+                f"{self.system.shown(path)} may be a file of '{entity}' or of '{other}': "
+                f"{self} fits both",
                 hint="say in the home's `path` how names go on, e.g. {entity}_[0-9]*, or name "
                 f"'{other}' in a flow of this home, too",
                 code="HG579",
@@ -196,7 +176,7 @@ class Layout:
     def _readings(self) -> dict[str, list[str]]:
         """Return every path that matches, with all the entities that its name fits."""
         found: dict[str, list[str]] = {}
-        for path, name in self.pattern.expand():
+        for path, name in self.pattern.expand(self.system):
             if name is not None:
                 found.setdefault(path, []).append(name)
         return found
@@ -211,59 +191,61 @@ class Layout:
         packing = next((c for c in self.compressions if lower.endswith(c)), "")
         bare = lower.removesuffix(packing)
         extension = next((e for e in self.extensions if bare.endswith(e)), None)
-        if extension is None and packing and holds_one(path, self.extensions):
+        if extension is None and packing and holds_one(self.system, path, self.extensions):
             extension = ""
         if extension is None or len(bare) == len(extension):
             return None
         return name[: len(bare) - len(extension)]
 
     def _files(self, path: str) -> Iterator[DataFile]:
-        fixed = path if self.pattern.is_plain else str(self.pattern.fixed)
-        with listing(path):
-            if not Path(path).is_dir():
-                yield self._data_file(path, Path(path).stat(), fixed)
+        fixed = path if self.pattern.is_plain else self.pattern.fixed
+        with listing(self.system.shown(path)):
+            if not self.system.is_dir(path):
+                yield self._data_file(path, self.system.stat(path), fixed)
                 return
         for entry in self._walk(path):
             if entry.is_symlink():
                 self._check_inside(entry.path)
-            with listing(entry.path):
+            with listing(self.system.shown(entry.path)):
                 yield self._data_file(entry.path, entry.stat(), fixed)
 
-    def _walk(self, directory: str) -> Iterator[os.DirEntry[str]]:
+    def _walk(self, directory: str) -> Iterator[Entry]:
         """Yield the data files below a directory, each folder once, however links lead to it.
 
         A link that leads out of the home's path is yielded itself, for the caller to refuse.
         """
-        folders, links, seen = [directory], list[str](), set[int]()
+        folders, links, seen = [directory], list[str](), set[str]()
         while folders or links:
             folder = (folders or links).pop()
-            with listing(folder), os.scandir(folder) as opened:
-                entries = [entry for entry in opened if not is_hidden(entry.name)]
-                inode = Path(folder).stat().st_ino
-            if inode in seen:
+            with listing(self.system.shown(folder)):
+                entries = [e for e in self.system.entries(folder) if not is_hidden(e.name)]
+                identity = self.system.identity(folder)
+            if identity in seen:
                 continue
-            seen.add(inode)
+            seen.add(identity)
             for entry in entries:
                 if entry.is_dir() and (not entry.is_symlink() or self._is_inside(entry.path)):
                     (links if entry.is_symlink() else folders).append(entry.path)
                 elif entry.is_dir() or self._stem(entry.path) is not None:
                     yield entry
 
-    def _data_file(self, path: str, stat: os.stat_result, fixed: str) -> DataFile:
+    def _data_file(self, path: str, stat: FileStat, fixed: str) -> DataFile:
         lower = path.lower()
+        folders = path[len(fixed) :].rpartition("/")[0]
         return DataFile(
-            path=path,
-            size=stat.st_size,
-            modified_ns=stat.st_mtime_ns,
-            inode=stat.st_ino,
+            self.system,
+            path,
+            stat.size,
+            stat.modified_ns,
+            stat.stamp,
             compression=next((c for c in self.compressions if lower.endswith(c)), ""),
-            partitions=read_partitions(path[len(fixed) :].rpartition("/")[0], path),
+            partitions=read_partitions(folders, self.system.shown(path)),
         )
 
     def _plain_names(self) -> set[str]:
-        fixed = self.pattern.fixed
-        with listing(str(fixed)), os.scandir(fixed) as opened:
-            entries = [entry for entry in opened if not is_hidden(entry.name)]
+        with listing(self._fixed):
+            found = self.system.entries(self.pattern.fixed)
+        entries = [entry for entry in found if not is_hidden(entry.name)]
         names = {self._stem(entry.path) for entry in entries}
         names |= {e.name for e in entries if e.is_dir() and self._holds_data(e.path)}
         return {name for name in names if name is not None}
@@ -274,7 +256,7 @@ class Layout:
     def _pattern_names(self) -> set[str]:
         names = set()
         for path, readings in self._readings().items():
-            if Path(path).is_dir():
+            if self.system.is_dir(path):
                 is_data = self._holds_data(path)
             else:
                 is_data = self.pattern.names_files or self._stem(path) is not None
@@ -284,16 +266,16 @@ class Layout:
 
     def _missing_base(self) -> HomeError:
         fixed = self.pattern.fixed
-        if fixed.is_file():
+        if self.system.is_file(fixed):
             return HomeError(
-                f"the home's path {fixed} is a file that does not end in "
+                f"the home's path {self._fixed} is a file that does not end in "
                 f"{listed(self.extensions, _SHOWN_NAMES)}",
                 hint="write a file of that format and name it in `path`, or the directory of such "
                 "files",
             )
-        near = _near_sibling(fixed)
+        near = _near_sibling(self.system, fixed)
         return HomeError(
-            f"the home's path {fixed} does not exist",
+            f"the home's path {self._fixed} does not exist",
             hint=f"did you mean {near}?" if near else "correct `path` in the home's file",
         )
 
@@ -303,7 +285,7 @@ class Layout:
         guess = f"; did you mean '{near[0]}'?" if near else ""
         extensions = ", ".join(self.extensions)
         return HomeError(
-            f"no entity '{entity}' in {self.pattern.text}{guess}",
+            f"no entity '{entity}' in {self}{guess}",
             hint=f"there is: {listed(names, _SHOWN_NAMES)}"
             if names
             else f"no {extensions} file is there",
@@ -318,18 +300,18 @@ def _check_packed(files: Sequence[DataFile]) -> None:
         other = seen.setdefault(bare, file)
         if other is not file:
             raise HomeError(
-                f"{other.path} and {file.path} are one file, packed and unpacked: its rows would "
-                "come twice",
+                f"{other} and {file} are one file, packed and unpacked: its rows would come twice",
                 hint="remove one of them",
                 code="HG577",
             )
 
 
-def _near_sibling(path: Path) -> str | None:
-    if not path.parent.is_dir():
+def _near_sibling(system: FileSystem, path: str) -> str | None:
+    parent, name = posixpath.split(path)
+    if not system.is_dir(parent):
         return None
-    near = get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
-    return str(path.parent / near[0]) if near else None
+    near = get_close_matches(name, [entry.name for entry in system.entries(parent)], n=1)
+    return system.shown(posixpath.join(parent, near[0])) if near else None
 
 
 def natural_key(path: str) -> tuple[object, ...]:

@@ -9,7 +9,6 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
-from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from hygge.connectors.files.reading.signatures import LOOKED_AT
@@ -17,7 +16,8 @@ from hygge.errors import HomeError
 from hygge.values.plurals import listed
 
 if TYPE_CHECKING:
-    from hygge.connectors.files.reading.listing import DataFile
+    from hygge.connectors.files.reading.data_file import DataFile
+    from hygge.connectors.files.systems import FileSystem
 
 COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz", ".zip")
 """The endings of packed text files that can be read."""
@@ -49,7 +49,7 @@ def unpacked(raw: IO[bytes], file: DataFile) -> ByteStream:
         return _zip_stream(buffered, file)
     if file.compression and start and b"\0" in start:
         raise HomeError(
-            f"{file.path} is damaged: its name says {file.compression}, its first bytes do not",
+            f"{file} is damaged: its name says {file.compression}, its first bytes do not",
             hint="fetch or pack the file again",
         )
     return buffered
@@ -114,16 +114,16 @@ def zip_members(archive: zipfile.ZipFile) -> list[str]:
         for name in archive.namelist()
         if not name.endswith("/")
         and not name.startswith("__MACOSX/")
-        and not PurePosixPath(name).name.startswith(".")
+        and not name.rpartition("/")[2].startswith(".")
     ]
 
 
-def holds_one(path: str, extensions: Sequence[str]) -> bool:
+def holds_one(system: FileSystem, path: str, extensions: Sequence[str]) -> bool:
     """Return whether a file is a zip archive of one file whose name ends so."""
     if not path.lower().endswith(".zip"):
         return False
     try:
-        with zipfile.ZipFile(path) as archive:
+        with system.open(path) as raw, zipfile.ZipFile(raw) as archive:
             names = zip_members(archive)
     except (OSError, zipfile.BadZipFile):
         return False
@@ -135,21 +135,21 @@ def _zip_stream(raw: IO[bytes], file: DataFile) -> ByteStream:
         archive = zipfile.ZipFile(raw)
     except zipfile.BadZipFile as error:
         raise HomeError(
-            f"{file.path} is damaged or cut off: {error}", hint="fetch or pack the file again"
+            f"{file} is damaged or cut off: {error}", hint="fetch or pack the file again"
         ) from error
     names = zip_members(archive)
     _refuse_document(archive, names, file)
     if len(names) != 1:
         held = listed(names) if names else "no file"
         raise HomeError(
-            f"{file.path} is a zip archive of {len(names)} files: {held}",
-            hint=f"unpack it where the home reads: unzip '{file.path}'",
+            f"{file} is a zip archive of {len(names)} files: {held}",
+            hint=f"unpack it where the home reads: unzip '{file}'",
         )
     try:
         return archive.open(names[0])
     except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
         raise HomeError(
-            f"{file.path} cannot be unpacked: {error}", hint=f"unpack it first: unzip '{file.path}'"
+            f"{file} cannot be unpacked: {error}", hint=f"unpack it first: unzip '{file}'"
         ) from error
 
 
@@ -163,4 +163,4 @@ def _refuse_document(archive: zipfile.ZipFile, names: Sequence[str], file: DataF
     elif "mimetype" in names and b"opendocument" in archive.read("mimetype")[:200]:
         what = "an OpenDocument file, such as a LibreOffice sheet (.ods)"
     if what is not None:
-        raise HomeError(f"{file.path} is {what}, not text", hint=_SAVE)
+        raise HomeError(f"{file} is {what}, not text", hint=_SAVE)

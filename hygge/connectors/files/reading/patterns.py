@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import glob
-import os
+import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from hygge.connectors.files.reading.faults import listing
+from hygge.connectors.files.systems import Entry, FileSystem
 
 PLACEHOLDER = "{entity}"
 _MAGIC = re.compile(r"[*?\[]")
@@ -37,18 +37,18 @@ class PathPattern:
     @cached_property
     def parts(self) -> list[str]:
         """The path cut at `/`, repeated `**` as one."""
-        parts = os.path.normpath(self.text).lstrip("/").split("/")
+        parts = posixpath.normpath(self.text).lstrip("/").split("/")
         return [p for i, p in enumerate(parts) if not (p == "**" and parts[i - 1 : i] == ["**"])]
 
     @cached_property
-    def fixed(self) -> Path:
+    def fixed(self) -> str:
         """The leading directories that hold neither glob nor placeholder."""
         kept = []
         for part in self.parts:
             if _is_open(part):
                 break
             kept.append(part)
-        return Path("/", *kept)
+        return posixpath.join("/", *kept)
 
     @property
     def is_plain(self) -> bool:
@@ -65,9 +65,9 @@ class PathPattern:
     @property
     def single_name(self) -> str:
         """The name under which a single pattern is listed: its last fixed part, bare."""
-        name = self.fixed.name.lower()
-        ends = sorted((s for s in self.suffixes if name.endswith(s)), key=len)
-        return self.fixed.name[: -len(ends[-1])] if ends else self.fixed.name
+        name = posixpath.basename(self.fixed)
+        ends = sorted((s for s in self.suffixes if name.lower().endswith(s)), key=len)
+        return name[: -len(ends[-1])] if ends else name
 
     @property
     def names_files(self) -> bool:
@@ -79,7 +79,7 @@ class PathPattern:
         parts = [part.replace(PLACEHOLDER, entity) for part in self.parts]
         cut = next((i for i, p in enumerate(self.parts) if _MAGIC.search(p)), len(parts))
         keep = cut + 1 if cut == len(parts) - 1 and parts[cut] != "**" else cut
-        return str(Path("/", *parts[:keep]))
+        return posixpath.join("/", *parts[:keep])
 
     @cached_property
     def is_ambiguous(self) -> bool:
@@ -91,64 +91,66 @@ class PathPattern:
         """Return the pattern with `entity` in the placeholder's place, taken literally."""
         return PathPattern(self.text.replace(PLACEHOLDER, glob.escape(entity)), self.suffixes)
 
-    def expand(self) -> Iterator[tuple[str, str | None]]:
-        """Yield every path on the disk that matches, with the entity its placeholder stands for.
+    def expand(self, system: FileSystem) -> Iterator[tuple[str, str | None]]:
+        """Yield every path that is there and matches, with the entity its placeholder stands for.
 
-        The order is the disk's. A path may come twice, and comes with every entity that it fits.
+        The order is the file system's. A path may come twice, and comes with every entity that it
+        fits.
         """
-        rest = self.parts[len(self.fixed.parts) - 1 :]
-        for path, entity in _expand(self.fixed, rest, None):
-            yield str(path), entity
+        rest = self.parts[sum(1 for part in self.fixed.split("/") if part) :]
+        yield from _expand(system, self.fixed, rest, None)
 
 
 def _is_open(part: str) -> bool:
     return PLACEHOLDER in part or _MAGIC.search(part) is not None
 
 
-def _expand(path: Path, rest: list[str], entity: str | None) -> Iterator[tuple[Path, str | None]]:
+def _expand(
+    system: FileSystem, path: str, rest: list[str], entity: str | None
+) -> Iterator[tuple[str, str | None]]:
     if not rest:
         yield path, entity
-    elif not path.is_dir():
+    elif not system.is_dir(path):
         return
     elif rest[0] == "**":
-        yield from _expand_deep(path, rest, entity)
+        yield from _expand_deep(system, path, rest, entity)
     elif _is_open(rest[0]):
-        yield from _expand_open(path, rest, entity)
-    elif os.path.lexists(path / rest[0]):
-        yield from _expand(path / rest[0], rest[1:], entity)
+        yield from _expand_open(system, path, rest, entity)
+    elif system.is_there(posixpath.join(path, rest[0])):
+        yield from _expand(system, posixpath.join(path, rest[0]), rest[1:], entity)
 
 
 def _expand_open(
-    path: Path, rest: list[str], entity: str | None
-) -> Iterator[tuple[Path, str | None]]:
+    system: FileSystem, path: str, rest: list[str], entity: str | None
+) -> Iterator[tuple[str, str | None]]:
     wanted = _reader(rest[0])
-    for step in _steps(path):
+    for step in _steps(system, path):
         if is_hidden(step.name) and not is_hidden(rest[0]):
             continue
         for bound in wanted(step.name):
             left = rest[1:]
             if bound is not None:
                 left = [part.replace(PLACEHOLDER, glob.escape(bound)) for part in left]
-            yield from _expand(step, left, entity if bound is None else bound)
+            yield from _expand(system, step.path, left, entity if bound is None else bound)
 
 
 def _expand_deep(
-    path: Path, rest: list[str], entity: str | None
-) -> Iterator[tuple[Path, str | None]]:
+    system: FileSystem, path: str, rest: list[str], entity: str | None
+) -> Iterator[tuple[str, str | None]]:
     if rest[1:]:
-        yield from _expand(path, rest[1:], entity)
-    for step in _steps(path):
+        yield from _expand(system, path, rest[1:], entity)
+    for step in _steps(system, path):
         if is_hidden(step.name):
             continue
         if step.is_dir() and not step.is_symlink():
-            yield from _expand_deep(step, rest, entity)
+            yield from _expand_deep(system, step.path, rest, entity)
         elif not rest[1:]:
-            yield step, entity
+            yield step.path, entity
 
 
-def _steps(path: Path) -> list[Path]:
-    with listing(str(path)):
-        return list(path.iterdir())
+def _steps(system: FileSystem, path: str) -> Sequence[Entry]:
+    with listing(system.shown(path)):
+        return system.entries(path)
 
 
 def _reader(part: str) -> Callable[[str], Iterable[str | None]]:

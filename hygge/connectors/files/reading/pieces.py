@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.faults import disk_error
-from hygge.connectors.files.reading.listing import DataFile
 from hygge.errors import HomeError, HyggeError
 from hygge.values.model import Split
 
@@ -62,9 +61,9 @@ def reading(file: DataFile, step: Callable[[], T]) -> T:
     except (OSError, pa.ArrowException, EOFError, UnicodeError) as error:
         file.check_unchanged()
         if isinstance(error, OSError) and error.errno is not None:
-            raise disk_error(file.path, error) from error
+            raise disk_error(str(file), error) from error
         raise HomeError(
-            ": ".join([file.path, *getattr(error, "__notes__", ()), _first_line(error)]),
+            ": ".join([str(file), *getattr(error, "__notes__", ()), _first_line(error)]),
             hint="the file is damaged, cut off or of another format; write it again",
         ) from error
 
@@ -105,9 +104,9 @@ def _joined(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
 
 def _label(pieces: Sequence[Piece]) -> str:
     first, last = pieces[0], pieces[-1]
-    name = Path(first.file.path).name
+    name = first.file.name
     if first.file != last.file:
-        return f"{name} … {Path(last.file.path).name}"
+        return f"{name} … {last.file.name}"
     if first.stop is None:
         return name
     return f"{name}[{first.start}:{last.stop}]"

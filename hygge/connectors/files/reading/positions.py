@@ -14,12 +14,12 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hygge.connector import Source
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.faults import listing
-from hygge.connectors.files.reading.listing import DataFile, natural_key
+from hygge.connectors.files.reading.listing import natural_key
 from hygge.connectors.files.reading.signatures import LOOKED_AT, signature
 from hygge.values.model import Split
 
@@ -103,9 +103,12 @@ def _seen(stamp: str) -> str:
 
 def _digest(file: DataFile, *, is_whole: bool) -> str:
     """Return a digest of a file's content: of all of it, or of both ends of a large one."""
-    with listing(file.path), Path(file.path).open("rb") as raw:
+    with listing(str(file)), file.open() as raw:
         if is_whole or file.size <= _DIGESTED_WHOLE:
-            return hashlib.file_digest(raw, _hash).hexdigest()
+            whole = _hash()
+            while data := raw.read(_BLOCK_BYTES):
+                whole.update(data)
+            return whole.hexdigest()
         digest = _hash(raw.read(_END_BYTES))
         raw.seek(-_END_BYTES, os.SEEK_END)
         digest.update(raw.read(_END_BYTES))
@@ -122,7 +125,7 @@ def _continued(file: DataFile, known: str) -> DataFile | None:
     size = int(size_text, 16)
     if file.compression or not content or content.startswith(_ENDS) or size >= file.size:
         return None
-    with listing(file.path), Path(file.path).open("rb") as raw:
+    with listing(str(file)), file.open() as raw:
         if signature(raw.read(LOOKED_AT)) is not None:
             return None
         raw.seek(0)

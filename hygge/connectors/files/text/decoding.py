@@ -6,7 +6,6 @@ import codecs
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
@@ -23,7 +22,7 @@ from hygge.connectors.files.text.remarks import Remarks
 from hygge.errors import HomeError
 
 if TYPE_CHECKING:
-    from hygge.connectors.files.reading.listing import DataFile
+    from hygge.connectors.files.reading.data_file import DataFile
 
 UTF8 = "utf-8"
 _BOM = codecs.BOM_UTF8
@@ -176,8 +175,8 @@ def open_text(
     `reach` hears how many bytes of the file itself were read. Raises `HomeError` for what is no
     text, by name.
     """
-    with Path(file.path).open("rb", buffering=0) as raw:
+    with file.open() as raw:
         stream = unpacked(raw, file)
         yield TextStream(
-            stream, file.path, encoding, remarks, reach=lambda: reach(file, raw.tell())
+            stream, str(file), encoding, remarks, reach=lambda: reach(file, raw.tell())
         )

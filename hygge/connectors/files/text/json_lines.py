@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.faults import NoColumnsError
 from hygge.connectors.files.reading.home import FileSource
-from hygge.connectors.files.reading.listing import DataFile
 from hygge.connectors.files.reading.pieces import FileFacts, Piece
 from hygge.connectors.files.text.decoding import UTF8, open_text
 from hygge.connectors.files.text.json_blocks import JsonReader
@@ -72,7 +72,7 @@ class JsonSource(FileSource):
         found = {name: kind.data_type() for name, kind in self.kind.fields.items()} | self.types
         if not found:
             raise NoColumnsError(
-                f"{self.files[0].path} has no columns: no line of it holds a value",
+                f"{self.files[0]} has no columns: no line of it holds a value",
                 hint="declare `types` in the home's file to read empty files as no rows",
             )
         return pa.schema(list(found.items()))
@@ -97,7 +97,7 @@ class JsonSource(FileSource):
             missing = self.declared.keys() - self.kind.fields.keys()
         if missing and self.kind.fields:
             raise HomeError(
-                f"{self.files[0].path} has no column '{min(missing)}', whose type is declared",
+                f"{self.files[0]} has no column '{min(missing)}', whose type is declared",
                 hint=f"correct `types` in the home's file; columns: {', '.join(self.kind.fields)}",
             )
 
@@ -105,7 +105,7 @@ class JsonSource(FileSource):
         try:
             return next(tables, None)
         except ContradictionError as error:
-            what = f"{file.path}: a value of another kind than before: {error}"
+            what = f"{file}: a value of another kind than before: {error}"
             if self.thorough:
                 raise HomeError(f"{what}: the file changed while it was read") from error
             raise LateTypeError(what) from error

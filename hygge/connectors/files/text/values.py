@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from hygge.connectors.files.formats import Sink
-from hygge.connectors.files.local.record import ASIDE
 from hygge.errors import StoreError
 from hygge.types.unfit import UnfitError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from hygge.connectors.files.reading.data_file import DataFile
 
 Compression = Literal["none", "gzip", "zstd"]
 COMPRESSED_SUFFIX = {"none": "", "gzip": ".gz", "zstd": ".zst"}
@@ -57,17 +57,15 @@ def line_bytes(lines: pa.Array) -> pa.Buffer:
     return lines.buffers()[2].slice(0, size)
 
 
-def read_blocks(path: Path) -> Iterator[bytes]:
-    """Yield the content of a file in blocks, decompressed as the end of its name says."""
+def read_blocks(file: DataFile, compression: Compression) -> Iterator[bytes]:
+    """Yield the content of a file in blocks, decompressed."""
     import pyarrow as pa
 
-    codecs = {suffix: codec for codec, suffix in COMPRESSED_SUFFIX.items() if suffix}
-    codec = codecs.get(Path(path.name.removesuffix(ASIDE)).suffix)
-    if codec is None:
-        with path.open("rb") as file:
-            yield from iter(lambda: file.read(2**20), b"")
+    if compression == "none":
+        with file.open() as raw:
+            yield from iter(lambda: raw.read(2**20), b"")
         return
-    with pa.CompressedInputStream(str(path), codec) as stream:
+    with file.arrow_file() as packed, pa.CompressedInputStream(packed, compression) as stream:
         yield from iter(lambda: stream.read(2**20), b"")
 
 
@@ -186,12 +184,12 @@ def fit_text(kind: pa.DataType) -> pa.DataType:
     raise UnfitError("it has no text that every reader understands")
 
 
-def count_outside_quotes(path: Path, quote: str, line_end: str) -> int:
-    """Return how often a line ends in a file, counting no line end between quotes."""
+def count_outside_quotes(blocks: Iterable[bytes], quote: str, line_end: str) -> int:
+    """Return how often a line ends in a text, counting no line end between quotes."""
     mark, end = quote.encode(), line_end.encode()
     others = bytes(set(range(256)) - set(mark) - set(end))
     lines, inside, rest = 0, False, b""
-    for block in read_blocks(path):
+    for block in blocks:
         # A line end of two bytes may be cut by the end of a block.
         block = rest + block
         rest = block[-1:] if len(end) > 1 and block[-1:] == end[:1] else b""
@@ -203,6 +201,6 @@ def count_outside_quotes(path: Path, quote: str, line_end: str) -> int:
     return lines
 
 
-def count_lines(path: Path) -> int:
-    """Return how often a line ends in a file."""
-    return sum(block.count(b"\n") for block in read_blocks(path))
+def count_lines(blocks: Iterable[bytes]) -> int:
+    """Return how often a line ends in a text."""
+    return sum(block.count(b"\n") for block in blocks)

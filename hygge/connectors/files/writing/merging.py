@@ -8,13 +8,13 @@ into memory are taken in ranges, one after the other, each over the key columns 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from hygge.connector import WriteRequest
-from hygge.connectors.files.local.record import PartFile
+from hygge.connectors.files.records import PartFile
 from hygge.connectors.files.writing.keys import keys_of, shown
 from hygge.connectors.files.writing.ranges import KEY, Range, by_range, ranges
 from hygge.connectors.files.writing.rereading import PartReader
@@ -80,9 +80,17 @@ def grouped(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[list[pa.Re
 
 
 def first_double(
-    reader: PartReader, parts: Sequence[PartFile], columns: Sequence[str], most: int
+    reader: PartReader,
+    parts: Sequence[PartFile],
+    columns: Sequence[str],
+    *,
+    most: int,
+    spill: Callable[[], IO[bytes]],
 ) -> dict[str, Any] | None:
-    """Return values of `columns` that several rows of some files share; None when no two do."""
+    """Return values of `columns` that several rows of some files share; None when no two do.
+
+    Keys of more than `most` bytes are looked at range by range, from files of `spill`.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -95,7 +103,7 @@ def first_double(
 
     spans = ranges(((one, one.nbytes) for one in keys()), most)
     named = (pa.record_batch({KEY: one}) for one in keys())
-    for found in by_range(named, spans, reader.folder):
+    for found in by_range(named, spans, spill):
         counts = pc.value_counts(pa.chunked_array([one.column(KEY).drop_null() for one in found]))
         double = pc.index(pc.greater(counts.field("counts"), 1), True).as_py()
         if double >= 0:
@@ -126,6 +134,7 @@ class Merge:
         live: Sequence[PartFile],
         new: PartReader,
         old: PartReader,
+        spill: Callable[[], IO[bytes]],
     ) -> None:
         self._request = request
         self._key = request.primary_key
@@ -133,6 +142,7 @@ class Merge:
         self._most = request.commit_bytes
         self._staged, self._live = staged, live
         self._new, self._old = new, old
+        self._spill = spill
         self.losers = Dropped()
         """Staged rows whose key another staged row has with a higher claim."""
         self.replaced = Dropped()
@@ -143,9 +153,8 @@ class Merge:
         if not any(part.rows for part in self._staged):
             return
         spans = self._ranges()
-        folder = self._new.folder
-        staged = by_range(self._rows(self._new, self._staged, self._by), spans, folder)
-        live = by_range(self._rows(self._old, self._live), spans, folder)
+        staged = by_range(self._rows(self._new, self._staged, self._by), spans, self._spill)
+        live = by_range(self._rows(self._old, self._live), spans, self._spill)
         for own, others in zip(staged, live, strict=True):
             self._look_up(self._staged_keys(own), others)
 

@@ -6,12 +6,10 @@ the process.
 
 from __future__ import annotations
 
-import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -64,23 +62,23 @@ def ranges(arrays: Iterable[tuple[pa.Array, int]], most: int) -> list[Range]:
 
 
 def by_range(
-    batches: Iterable[pa.RecordBatch], spans: Sequence[Range], folder: Path
+    batches: Iterable[pa.RecordBatch], spans: Sequence[Range], spill: Callable[[], IO[bytes]]
 ) -> Iterator[Iterable[pa.RecordBatch]]:
     """Yield the batches of each range, to be read before the next one is asked for.
 
     The ranges are those of `ranges`: together they hold every key. Rows of several ranges are
-    written to the disk of `folder` on the way; a row without a key is in none of them then.
+    written to a file of `spill` on the way; a row without a key is in none of them then.
     """
     if len(spans) == 1:
         yield batches
         return
-    with tempfile.TemporaryFile(dir=folder) as file:
-        spill = _Spill(file)
+    with spill() as file:
+        spilled = _Spill(file)
         for batch in batches:
             for number, rows in _parted(batch, spans):
-                spill.write(number, rows)
+                spilled.write(number, rows)
         for number in range(len(spans)):
-            yield spill.batches(number)
+            yield spilled.batches(number)
 
 
 def _parted(batch: pa.RecordBatch, spans: Sequence[Range]) -> Iterator[tuple[int, pa.RecordBatch]]:

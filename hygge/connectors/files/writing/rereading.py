@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from hygge.connector import ProjectContext, ReadRequest, StoreConfig
-from hygge.connectors.files.local.record import ASIDE, PartFile, located
+from hygge.connector import ReadRequest
+from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.home import FileHome, FileSource
-from hygge.connectors.files.reading.listing import DataFile, read_partitions
+from hygge.connectors.files.reading.listing import read_partitions
+from hygge.connectors.files.records import PartFile
 from hygge.errors import HomeError, LateTypeError, StoreError
 from hygge.types.casting import exact_cast
 from hygge.values.plurals import plural
@@ -28,22 +29,19 @@ class PartReader:
 
     def __init__(
         self,
-        config: StoreConfig,
-        folder: Path,
+        home: FileHome,
+        find: Callable[[str], DataFile],
         schema: pa.Schema,
         go_on: Callable[[], None] = lambda: None,
     ) -> None:
-        home = config.as_home(schema)
-        if home is None:
-            raise StoreError(f"files of a {config.type_name} store cannot be read again")
         self.schema = schema
         """The columns of all rows; those that a file lacks are null."""
-        self.folder = folder
+        self._home = home
+        self._find = find
         self._go_on = go_on
-        self._home = cast("FileHome", home.home(ProjectContext(folder)))
 
     def batches(
-        self, part: PartFile, columns: Sequence[str] | None = None, folder: Path | None = None
+        self, part: PartFile, columns: Sequence[str] | None = None
     ) -> Generator[pa.RecordBatch]:
         """Yield the rows of a file in their order, with some columns or all, in small batches.
 
@@ -52,9 +50,9 @@ class PartReader:
         if not part.rows:  # some formats can say nothing of a file without rows
             return
         names = self.schema.names if columns is None else columns
-        rows = 0
+        file, rows = self._file(part), 0
         try:
-            for batch in self._read(located((folder or self.folder) / part.name), names):
+            for batch in self._read(file, names):
                 rows += batch.num_rows
                 self._go_on()
                 yield self._fitted(batch, names)
@@ -62,50 +60,45 @@ class PartReader:
             raise StoreError(f"cannot read what was written: {error.message}") from error
         if rows != part.rows:
             raise StoreError(
-                f"{self.folder / part.name} holds {plural(rows, 'row')}, its record says "
-                f"{part.rows:,}",
+                f"{file} holds {plural(rows, 'row')}, its record says {part.rows:,}",
                 hint="put the file back, or write the entity anew with  "
                 "hygge go FLOW --full-refresh",
             )
 
-    def _read(self, path: Path, names: Sequence[str]) -> Generator[pa.RecordBatch]:
+    def _file(self, part: PartFile) -> DataFile:
+        file, lower = self._find(part.name), part.name.lower()
+        packings = self._home.layout.compressions
+        return replace(
+            file,
+            compression=next((c for c in packings if lower.endswith(c)), ""),
+            partitions=read_partitions(part.name.rpartition("/")[0], str(file)),
+        )
+
+    def _read(self, file: DataFile, names: Sequence[str]) -> Generator[pa.RecordBatch]:
         """Yield rows with types from a sample, from where that does not do with the file's own."""
         done = 0
         try:
-            for batch in self._rows(path, names, thorough=False):
+            for batch in self._rows(file, names, thorough=False):
                 done += batch.num_rows
                 yield batch
             return
         except LateTypeError as error:
-            log.info("%s; reading %s again with types taken from all of it", error.message, path)
-        for batch in self._rows(path, names, thorough=True):
+            log.info("%s; reading %s again with types taken from all of it", error.message, file)
+        for batch in self._rows(file, names, thorough=True):
             known = min(done, batch.num_rows)
             done -= known
             yield batch.slice(known)
 
     def _rows(
-        self, path: Path, names: Sequence[str], *, thorough: bool
+        self, file: DataFile, names: Sequence[str], *, thorough: bool
     ) -> Generator[pa.RecordBatch]:
-        request = ReadRequest(path.name, batch_bytes=_BATCH_BYTES, thorough=thorough)
-        source = cast("FileSource", self._home.source(request, [self._data_file(path)]))
+        request = ReadRequest(file.name, batch_bytes=_BATCH_BYTES, thorough=thorough)
+        source = cast("FileSource", self._home.source(request, [file]))
         held = [name for name in source.schema.names if name in names]
         source.narrow(held or source.schema.names[:1])
         for split in source.splits(1):
             with source.read(split) as batches:
                 yield from batches
-
-    def _data_file(self, path: Path) -> DataFile:
-        stat = path.stat()
-        lower = path.name.removesuffix(ASIDE).lower()
-        packings = self._home.layout.compressions
-        return DataFile(
-            path=str(path),
-            size=stat.st_size,
-            modified_ns=stat.st_mtime_ns,
-            inode=stat.st_ino,
-            compression=next((c for c in packings if lower.endswith(c)), ""),
-            partitions=read_partitions(str(path.parent), str(path)),
-        )
 
     def _fitted(self, batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
         import pyarrow as pa

@@ -8,9 +8,10 @@ from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from hygge.connector import StoreConfig, WriteRequest
-from hygge.connectors.files.local.generations import Generation
-from hygge.connectors.files.local.record import PartFile
+from hygge.connector import WriteRequest
+from hygge.connectors.files.generations import Generation
+from hygge.connectors.files.reading.home import FileHome
+from hygge.connectors.files.records import PartFile
 from hygge.connectors.files.writing.keys import keys_of
 from hygge.connectors.files.writing.merging import Dropped, Merge, grouped
 from hygge.connectors.files.writing.rereading import PartReader
@@ -34,7 +35,7 @@ class Settling:
         generation: Generation,
         layout: Layout,
         *,
-        config: StoreConfig,
+        home: FileHome,
         request: WriteRequest,
         commit: Commit,
     ) -> None:
@@ -42,8 +43,8 @@ class Settling:
         self._layout = layout
         self._request = request
         self._commit = commit
-        self._new = PartReader(config, generation.path, commit.schema, request.go_on)
-        self._old = PartReader(config, generation.place.live, commit.schema, request.go_on)
+        self._new = PartReader(home, generation.staging.file, commit.schema, request.go_on)
+        self._old = PartReader(home, generation.file, commit.schema, request.go_on)
         self._numbers = itertools.count()
         self.changes: Changes | None = None
         """What a merge does to the rows, once it is settled."""
@@ -51,7 +52,7 @@ class Settling:
     def settle(
         self, live: Sequence[PartFile], staged: Sequence[PartFile], gone: Sequence[str]
     ) -> tuple[list[PartFile], list[PartFile]]:
-        """Return the live files to link and the files of this generation that stay.
+        """Return the live files to keep and the files of this generation that stay.
 
         `gone` are columns whose values rows keep where they are merged into.
         """
@@ -80,7 +81,14 @@ class Settling:
         blank = [part for part in staged if not part.rows]
         staged = [part for part in staged if part.rows]
         others, reachable = self._apart(live, staged)
-        merge = Merge(self._request, staged=staged, live=reachable, new=self._new, old=self._old)
+        merge = Merge(
+            self._request,
+            staged=staged,
+            live=reachable,
+            new=self._new,
+            old=self._old,
+            spill=self._generation.staging.spill,
+        )
         merge.find()
         losers, replaced = merge.losers, merge.replaced
         if gone and replaced.total:
@@ -140,7 +148,7 @@ class Settling:
     def _write(self, batches: Iterable[pa.RecordBatch]) -> tuple[PartFile, ...]:
         """Write rows, of which there is one at least, into files of this generation."""
         stem = f"{self._generation.stem}-m{next(self._numbers):05d}"
-        writer = SplitWriter(self._generation.path, stem, self._layout, self._commit.schema)
+        writer = SplitWriter(self._generation.staging, stem, self._layout, self._commit.schema)
         try:
             for batch in batches:
                 if batch.num_rows:

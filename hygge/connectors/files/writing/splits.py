@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hygge.connectors.files.formats import BUFFER_BYTES, FileFormat, Sink, store_errors
-from hygge.connectors.files.local.durable import create_file, sync_file
-from hygge.connectors.files.local.record import PartFile, aside
+from hygge.connectors.files.generations import Staging
 from hygge.connectors.files.reading.partitions import empty_folder, partitions
+from hygge.connectors.files.records import PartFile
 from hygge.errors import StoreError
 from hygge.values.plurals import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from hygge.connectors.files.reading.data_file import DataFile
 
 MAX_OPEN = 16
 """Partitions of one split that are written at once; the one longest unused is closed first."""
@@ -44,19 +44,16 @@ class Layout:
 class _OpenFile:
     """One data file while it is written."""
 
-    def __init__(self, root: Path, name: str, layout: Layout, schema: pa.Schema) -> None:
-        self.path = aside(root / name)
+    def __init__(self, staging: Staging, name: str, layout: Layout, schema: pa.Schema) -> None:
         self.name = name
         self.rows = 0
         self._layout = layout
-        # Not synced one by one: publishing syncs the whole tree before anybody can see it.
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = create_file(self.path)
+        self._file = staging.create(name)
         try:
             self._sink = Sink(self._file)
             self._writer = layout.format.open(self._sink, schema, layout.buffer_bytes)
         except BaseException:
-            self._file.close()
+            self._file.abandon()
             raise
 
     @property
@@ -75,43 +72,40 @@ class _OpenFile:
         try:
             self._writer.close()
             self._sink.check()
-            sync_file(self._file)
-            self._file.close()
+            file = self._file.finish()
         except BaseException:
             self.abort()
             raise
-        size = self.path.stat().st_size
-        self._check("byte", self._sink.written, size)
-        rows = self._layout.format.count(self.path)
-        self._check("row", self.rows, rows)
-        return PartFile(self.name, rows, size, self._sink.crc32)
-
-    def _check(self, what: str, written: int, held: int) -> None:
-        if held != written:
-            raise StoreError(
-                f"{plural(written, f'{what} was', f'{what}s were')} written to {self.path}, but "
-                f"{held:,} are in it; nothing was published",
-                hint="run again; if it happens again, please report it",
-                code="HG531",
-            )
+        _check_held(file, "byte", self._sink.written, file.size)
+        rows = self._layout.format.count(file)
+        _check_held(file, "row", self.rows, rows)
+        return PartFile(self.name, rows, file.size, self._sink.crc32)
 
     def abort(self) -> None:
         self._sink.abandon()
-        # What could not be flushed is thrown away here.
-        with suppress(OSError):
-            self._file.close()
+        self._file.abandon()
+
+
+def _check_held(file: DataFile, what: str, written: int, held: int) -> None:
+    """Raise `StoreError` unless a file holds as much as was written to it."""
+    if held != written:
+        raise StoreError(
+            f"{plural(written, f'{what} was', f'{what}s were')} written to {file}, but {held:,} "
+            "are in it; nothing was published",
+            hint="run again; if it happens again, please report it",
+            code="HG531",
+        )
 
 
 class SplitWriter:
-    """Writes the batches of one split below a directory, into files of names of its own.
+    """Writes the batches of one split into staged files of names of its own.
 
     `stem` begins the name of every file; it must be this split's alone.
     """
 
-    def __init__(self, root: Path, stem: str, layout: Layout, schema: pa.Schema) -> None:
-        self.root = root
-        self.paths: list[Path] = []
-        """Every file begun, for whoever has to remove them."""
+    def __init__(self, staging: Staging, stem: str, layout: Layout, schema: pa.Schema) -> None:
+        self._staging = staging
+        self._begun: list[str] = []
         self._layout = layout
         self._schema = schema
         held = [field for field in schema if field.name not in layout.partition_by]
@@ -122,7 +116,7 @@ class SplitWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write a batch. Raises `StoreError` with the path."""
-        with store_errors(f"write to {self.root}"):
+        with store_errors(f"write to {self._staging}"):
             for folder, rows in self._spread(batch):
                 self._write(folder, rows)
 
@@ -151,8 +145,8 @@ class SplitWriter:
 
     def _begin(self, folder: str) -> _OpenFile:
         name = folder + next(self._names)
-        self.paths.append(aside(self.root / name))
-        return _OpenFile(self.root, name, self._layout, self._file_schema)
+        self._begun.append(name)
+        return _OpenFile(self._staging, name, self._layout, self._file_schema)
 
     def _close(self, folder: str) -> None:
         self._done.append(self._open.pop(folder).close())
@@ -162,8 +156,8 @@ class SplitWriter:
 
         Raises `StoreError` with the path.
         """
-        with store_errors(f"write to {self.root}"):
-            if not self.paths:
+        with store_errors(f"write to {self._staging}"):
+            if not self._begun:
                 folder = empty_folder(self._layout.partition_by)
                 self._open[folder] = self._begin(folder)
             while self._open:
@@ -175,8 +169,8 @@ class SplitWriter:
         for file in self._open.values():
             file.abort()
         self._open.clear()
-        for path in self.paths:
-            path.unlink(missing_ok=True)
+        for name in self._begun:
+            self._staging.remove(name)
 
 
 def _schema(fields: list[pa.Field], schema: pa.Schema) -> pa.Schema:

@@ -1,16 +1,13 @@
-"""Stores that are directories of files: one directory an entity, one format a store."""
+"""Stores of files: one place an entity, one format a store."""
 
 from __future__ import annotations
 
 import glob
-import os
+import posixpath
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from shutil import disk_usage
-from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 
 from pydantic import Field, field_validator
 
@@ -24,16 +21,15 @@ from hygge.connector import (
     WriteRequest,
 )
 from hygge.connectors.files.formats import BUFFER_BYTES, FileFormat, store_errors
-from hygge.connectors.files.local.adoption import check_adoption
-from hygge.connectors.files.local.generations import inspect_generation, open_generation
-from hygge.connectors.files.local.names import refuse_name
-from hygge.connectors.files.local.place import STATE, Place
-from hygge.connectors.files.local.record import load_record
+from hygge.connectors.files.generations import Generation, Generations
+from hygge.connectors.files.reading.home import FileHome
 from hygge.connectors.files.reading.patterns import PLACEHOLDER
+from hygge.connectors.files.systems import FileLocation, FileSystem, class_of, file_system
+from hygge.connectors.files.writing.adoption import check_adoption
 from hygge.connectors.files.writing.splits import Layout
 from hygge.connectors.files.writing.target import FileTarget
 from hygge.errors import StoreError
-from hygge.settings.move import Bytes, LocalPath, Names
+from hygge.settings.move import Bytes, Names
 from hygge.types.unfit import UnfitError
 from hygge.values.model import Commit, Finding, Mode
 
@@ -44,7 +40,7 @@ if TYPE_CHECKING:
 class FileStoreConfig(StoreConfig):
     """What every store of files says in YAML; a format adds its own settings."""
 
-    path: LocalPath
+    path: FileLocation
     """The store's directory, relative to the project; each entity is a directory in it."""
     file_max_rows: Annotated[int, Field(ge=1)] | None = None
     """Begin a new file after this many rows."""
@@ -93,104 +89,83 @@ class FileStoreConfig(StoreConfig):
 
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the directory of entity `name`."""
-        return [os.path.normpath(context.path(self.path) / name)]
+        system, root = self._root(context)
+        return [system.shown(posixpath.join(root, name))]
 
     def refuse_name(self, into: str) -> str | None:
         """Return why no directory can be called `into`; see `StoreConfig.refuse_name`."""
-        return refuse_name(into)
+        return class_of(self.path).refuse_name(into)
+
+    def generations(self, context: ProjectContext) -> Generations:
+        """Return what commits the entities; touches nothing."""
+        system, root = self._root(context)
+        return system.generations(root)
+
+    def _root(self, context: ProjectContext) -> tuple[FileSystem, str]:
+        system, path = file_system(context.location(self.path))
+        return system, posixpath.normpath(path)
 
     def store(self, context: ProjectContext) -> Store:
         """Return the store; touches nothing."""
-        from hygge.connectors.files.writing.store import FileStore
-
-        return FileStore(self, Path(os.path.normpath(context.path(self.path))))
-
-
-_LITTLE_SPACE = 10**9
+        return FileStore(self, context)
 
 
 class FileStore(Store):
-    """A directory of entities, each published by swapping whole directories."""
+    """Entities as sets of data files, each published at once."""
 
-    def __init__(self, config: FileStoreConfig, root: Path) -> None:
+    def __init__(self, config: FileStoreConfig, context: ProjectContext) -> None:
         self.config = config
-        self.root = root
+        self._context = context
+        self._generations = config.generations(context)
 
     def check(self) -> None:
-        """Look whether the directory, or the nearest one above it, can be written."""
-        place = self._nearest()
-        if not place.is_dir():
-            raise StoreError(
-                f"{place} is not a directory, so the store cannot be {self.root}",
-                hint="choose another path",
-            )
-        if not os.access(place, os.W_OK | os.X_OK):
-            raise StoreError(
-                f"{place} cannot be written by this user",
-                hint=f"grant the right to write there, or choose another path than {self.root}",
-            )
-
-    def _nearest(self) -> Path:
-        """Return the directory, or the nearest one above it that is there."""
-        place = self.root
-        while not place.exists() and place != place.parent:
-            place = place.parent
-        return place
+        """Look whether the store can be written."""
+        self._generations.check()
 
     def examine(self) -> Iterator[Finding]:
         """Yield whether a file can be written there, and how much room is left."""
-        self.check()
-        place = self._nearest()
-        with store_errors(f"write to {place}"), TemporaryFile(dir=place):
-            free = disk_usage(place).free
-        state = "it can be written" if place == self.root else "it can be made"
-        yield Finding(f"{state}; {free / 10**9:,.1f} GB are free")
-        if free < _LITTLE_SPACE:
-            hint = f"a replace needs room for the old rows and the new ones:  df -h {place}"
-            yield Finding(f"{free // 10**6:,} MB are little", "warning", hint)
+        yield from self._generations.examine()
 
     def last_commit(self, into: str) -> Commit | None:
-        """Return the commit of the live directory; see `Store.last_commit`."""
-        live = Place(self.root, into).live
-        with store_errors(f"read {live}"):
-            record = load_record(live)
+        """Return the commit of the live generation; see `Store.last_commit`."""
+        with store_errors(f"read {self._place(into)}"):
+            record = self._generations.last(into)
         return None if record is None else record.commit
 
     @contextmanager
     def open(self, request: WriteRequest) -> Iterator[Target]:
-        """Take the entity's directory for one attempt; see `Store.open`."""
+        """Take the entity's place for one attempt; see `Store.open`."""
         with ExitStack() as stack:
-            with store_errors(f"write to {self.root / request.into}"):
-                generation = stack.enter_context(open_generation(self.root, request))
+            with store_errors(f"write to {self._place(request.into)}"):
+                generation = stack.enter_context(self._generations.open(request))
                 check_adoption(generation, request)
-            layout = self._layout(request.buffer_bytes)
-            yield FileTarget(generation, request, layout, self.config)
+            yield self._target(generation, request)
 
     @contextmanager
     def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
-        """Show the entity's directory as it is; see `Store.inspect`."""
-        with store_errors(f"look at {self.root / request.into}"):
-            generation = inspect_generation(self.root, request)
+        """Show the entity's place as it is; see `Store.inspect`."""
+        with store_errors(f"look at {self._place(request.into)}"):
+            generation = self._generations.inspect(request)
             check_adoption(generation, request)
-            self._check_room(generation.place)
-        yield FileTarget(generation, request, self._layout(request.buffer_bytes), self.config)
+        yield self._target(generation, request)
 
-    def _check_room(self, place: Place) -> None:
-        """Raise `StoreError` where this user can make no file in what `open` would use."""
-        self.check()
-        for folder in (place.root / STATE, place.state, place.claims):
-            if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
-                raise StoreError(
-                    f"{folder} cannot be written by this user, and hygge stages rows there",
-                    hint=f"give it to the user who runs hygge:  chown -R $USER {folder}",
-                )
+    def _place(self, into: str) -> str:
+        return self.config.places(self._context, into)[0]
 
-    def _layout(self, buffer_bytes: int) -> Layout:
+    def _target(self, generation: Generation, request: WriteRequest) -> FileTarget:
         config = self.config
-        return Layout(
+        layout = Layout(
             config.format(),
             config.file_max_rows,
             config.file_max_bytes,
             config.partition_by,
-            min(buffer_bytes, BUFFER_BYTES),
+            min(request.buffer_bytes, BUFFER_BYTES),
         )
+        return FileTarget(generation, request, layout, self._home)
+
+    def _home(self, schema: pa.Schema) -> FileHome:
+        """Return the home that reads these files, whose columns have the types of `schema`."""
+        home = self.config.as_home(schema)
+        if home is None:
+            raise StoreError(f"files of a {self.config.type_name} store cannot be read again")
+        return cast("FileHome", home.home(self._context))

@@ -1,20 +1,20 @@
-"""One entity's directory of files, for one attempt: the `Target` of every store of files."""
+"""One entity's data files, for one attempt: the `Target` of every store of files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from hygge.connector import StoreConfig, Target, WriteRequest
+from hygge.connector import Target, WriteRequest
 from hygge.connectors.files.formats import store_errors
-from hygge.connectors.files.local.adoption import adopted_parts, foreign_files
-from hygge.connectors.files.local.generations import Generation, was_changed
-from hygge.connectors.files.local.record import PartFile, Record, aside, load_record
+from hygge.connectors.files.generations import Generation
+from hygge.connectors.files.reading.home import FileHome
 from hygge.connectors.files.reading.partitions import check_partitions
 from hygge.connectors.files.reading.schemas import unify
+from hygge.connectors.files.records import PartFile, Record
+from hygge.connectors.files.writing.adoption import adopted_parts
 from hygge.connectors.files.writing.merging import first_double
 from hygge.connectors.files.writing.rereading import PartReader
 from hygge.connectors.files.writing.settling import Settling
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class FileTarget(Target):
-    """Stages data files into the next generation of a directory and swaps it in."""
+    """Stages data files into the next generation of a place and publishes it."""
 
     sees_changes = True
 
@@ -39,9 +39,9 @@ class FileTarget(Target):
         generation: Generation,
         request: WriteRequest,
         layout: Layout,
-        config: StoreConfig,
+        home: Callable[[pa.Schema], FileHome],
     ) -> None:
-        self._config = config
+        self._home = home
         self._gone: tuple[str, ...] = ()
         self._generation = generation
         self._request = request
@@ -51,7 +51,7 @@ class FileTarget(Target):
         self._schema: pa.Schema | None = None
 
     def last_commit(self) -> Commit | None:
-        """Return the commit of the live directory; see `WriteRequest.taken_over`."""
+        """Return the commit of the live generation; see `WriteRequest.taken_over`."""
         record = self._generation.live
         return self._request.taken_over(None if record is None else record.commit)
 
@@ -61,7 +61,7 @@ class FileTarget(Target):
         Raises `StoreError` naming two files whose columns no schema could hold together.
         """
         live = self._generation.live
-        held = [] if live is None else [(str(self._generation.place.live), live.commit.schema)]
+        held = [] if live is None else [(str(self._generation), live.commit.schema)]
         if self._request.adopt and self._request.mode is not Mode.REPLACE:
             held += self._adopted_schemas()
         try:
@@ -70,14 +70,14 @@ class FileTarget(Target):
             raise StoreError(f"cannot take over: {error.message}", hint=error.hint) from error
 
     def _adopted_schemas(self) -> Iterator[tuple[str, pa.Schema]]:
-        place, file_format = self._generation.place, self._layout.format
-        for name in foreign_files(place.live, self._generation.live):
-            path = place.live / name
-            with store_errors(f"read {path}"):
-                is_ours = name.endswith(file_format.suffix) and path.is_file()
-                schema = file_format.schema_of(path) if is_ours else None
+        file_format = self._layout.format
+        for name, file in self._generation.foreign().items():
+            if file is None or not name.endswith(file_format.suffix):
+                continue
+            with store_errors(f"read {file}"):
+                schema = file_format.schema_of(file)
             if schema is not None:
-                yield str(path), schema
+                yield str(file), schema
 
     def fits_double(self, column: str) -> bool:
         """Return whether no whole number of a column is beyond 2^53; see `Target.fits_double`."""
@@ -86,7 +86,8 @@ class FileTarget(Target):
         live = self._generation.live
         if live is None or column in self._layout.partition_by:
             return False
-        reader = PartReader(self._config, self._generation.place.live, live.commit.schema)
+        schema = live.commit.schema
+        reader = PartReader(self._home(schema), self._generation.file, schema)
         for part in live.parts:
             for batch in reader.batches(part, [column]):
                 ends = pc.min_max(batch.column(0))
@@ -125,35 +126,35 @@ class FileTarget(Target):
 
     def _writer(self, split: Split, schema: pa.Schema) -> SplitWriter:
         stem = f"{self._generation.stem}-{split.number:05d}"
-        return SplitWriter(self._generation.path, stem, self._layout, schema)
+        return SplitWriter(self._generation.staging, stem, self._layout, schema)
 
     def _forget(self, split: Split) -> None:
         with self._lock:
             files = self._staged.pop(split.number, ())
-        with store_errors(f"write to {self._generation.path}"):
+        staging = self._generation.staging
+        with store_errors(f"write to {staging}"):
             for file in files:
-                aside(self._generation.path / file.name).unlink()
+                staging.remove(file.name)
 
     def _check_schema(self, schema: pa.Schema) -> None:
         with self._lock:
             known = self._schema = self._schema or schema
         if not known.equals(schema):
             raise StoreError(
-                f"splits of {self._generation.place.live} come with different schemas:\n"
-                f"{known}\nand\n{schema}"
+                f"splits of {self._generation} come with different schemas:\n{known}\nand\n{schema}"
             )
 
     def commit(self, parts: Sequence[Part], commit: Commit) -> None:
-        """Publish the parts by swapping the whole directory; see `Target.commit`."""
+        """Publish the parts as the next generation; see `Target.commit`."""
         self._check_commit(parts, commit)
         new = [file for part in sorted(parts, key=lambda part: part.split) for file in part.detail]
-        with store_errors(f"publish {self._generation.place.live}"):
+        with store_errors(f"publish {self._generation}"):
             kept = self._kept()
             if self._request.mode is Mode.MERGE or self._request.clears is not None:
                 settling = Settling(
                     self._generation,
                     self._layout,
-                    config=self._config,
+                    home=self._home(commit.schema),
                     request=self._request,
                     commit=commit,
                 )
@@ -178,15 +179,16 @@ class FileTarget(Target):
         if schema is None or not staged:
             return None
         request = self._request
-        reader = PartReader(self._config, self._generation.path, schema, request.go_on)
-        return first_double(reader, staged, columns, request.commit_bytes)
+        staging = self._generation.staging
+        reader = PartReader(self._home(schema), staging.file, schema, request.go_on)
+        most = request.commit_bytes
+        return first_double(reader, staged, columns, most=most, spill=staging.spill)
 
     def _check_seq(self, commit: Commit) -> None:
         generation = self._generation
         if commit.seq != generation.seq:
             raise StoreError(
-                f"commit {commit.seq} cannot follow commit {generation.seq - 1} of "
-                f"{generation.place.live}",
+                f"commit {commit.seq} cannot follow commit {generation.seq - 1} of {generation}",
                 hint="start this run again; it begins from the newest commit",
                 code="HG514",
             )
@@ -197,7 +199,7 @@ class FileTarget(Target):
         rows = sum(part.rows for part in parts)
         if not parts or rows != commit.rows:
             raise StoreError(
-                f"commit {commit.seq} of {generation.place.live} speaks of "
+                f"commit {commit.seq} of {generation} speaks of "
                 f"{plural(commit.rows, 'row')}, but {plural(len(parts), 'part')} with {rows:,} came"
             )
 
@@ -213,7 +215,7 @@ class FileTarget(Target):
         for staged in self._staged.values():
             for file in staged:
                 if file.name not in names:
-                    aside(self._generation.path / file.name).unlink()
+                    self._generation.staging.remove(file.name)
 
     def previous(self) -> Commit | None:
         """Return the commit of the newest generation that is kept; see `Target.previous`.
@@ -221,42 +223,39 @@ class FileTarget(Target):
         Raises `StoreError` when somebody changed the live files since.
         """
         generation = self._generation
-        with store_errors(f"read {generation.place.state}"):
-            before = generation.previous
-            record = None if before is None else load_record(before)
-            if before is not None and record is not None and generation.live is not None:
-                self._check_untouched(generation.live.parts, before)
+        with store_errors(f"read what is kept of {generation}"):
+            record = generation.previous
+            if record is not None:
+                self._check_untouched()
         return None if record is None else record.commit
 
-    def _check_untouched(self, parts: Sequence[PartFile], before: Path) -> None:
-        for part in parts:
-            path = self._generation.place.live / part.name
-            if was_changed(path, part, before / part.name):
-                raise StoreError(
-                    f"{path} was changed or removed since the last commit, so to undo that "
-                    "would lose more than the commit",
-                    hint="put the file back, or move everything again with  "
-                    f"hygge go {self._request.flow} --full-refresh",
-                    code="HG529",
-                )
+    def _check_untouched(self) -> None:
+        changed = self._generation.changed()
+        if changed is not None:
+            raise StoreError(
+                f"{changed} was changed or removed since the last commit, so to undo that "
+                "would lose more than the commit",
+                hint="put the file back, or move everything again with  "
+                f"hygge go {self._request.flow} --full-refresh",
+                code="HG529",
+            )
 
     def undo(self, commit: Commit) -> None:
-        """Swap in the files of the previous generation, linked; see `Target.undo`."""
+        """Publish the files of the previous generation once more; see `Target.undo`."""
         generation = self._generation
         self._check_seq(commit)
-        with store_errors(f"publish {generation.place.live}"):
-            folder = generation.previous
-            record = None if folder is None else load_record(folder)
-            if folder is None or record is None or record.commit.seq + 1 != commit.undoes:
+        with store_errors(f"publish {generation}"):
+            record = generation.previous
+            if record is None or record.commit.seq + 1 != commit.undoes:
                 raise StoreError(f"the files before commit {commit.undoes} are gone", code="HG529")
-            generation.keep(record.parts, of=folder)
+            generation.restore()
             total = sum(part.rows for part in record.parts)
             commit = replace(commit, total_rows=total, schema=record.commit.schema)
             generation.publish(Record(commit, self._request.attempt, record.parts))
 
     def owner(self, seq: int) -> str | None:
         """Return the run of commit `seq`, as far back as the previous generation."""
-        with store_errors(f"read {self._generation.place.live}"):
+        with store_errors(f"read {self._generation}"):
             return self._generation.committer(seq)
 
     def discard(self) -> None:

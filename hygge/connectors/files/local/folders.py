@@ -12,8 +12,8 @@ SETTLED_NS = 5 * 10**9
 """A folder that changed less than this ago may change again within the same tick of its clock."""
 
 
-def names_like(folder: Path, entity: str) -> Sequence[str]:
-    """Return all names in a folder that equal `entity` up to its first dot.
+def names_like(folder: Path, stem: str) -> Sequence[str]:
+    """Return all names in a folder that equal `stem` up to their first dot.
 
     Raises `OSError` where the folder cannot be listed.
     """
@@ -21,7 +21,7 @@ def names_like(folder: Path, entity: str) -> Sequence[str]:
     is_settled = time.time_ns() - stat.st_ctime_ns > SETTLED_NS
     read = _remembered if is_settled else names_by_beginning
     found = read(str(folder), stat.st_ctime_ns, stat.st_ino)
-    return found.get(entity.partition(".")[0], ())
+    return found.get(stem, ())
 
 
 def names_by_beginning(folder: str, _changed_ns: int, _inode: int) -> Mapping[str, Sequence[str]]:

@@ -1,0 +1,83 @@
+"""The commit record of a store of files: what an entity's data files are, and how they came."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hygge import __version__
+from hygge.errors import StoreError
+from hygge.values.commits import dump_commit, load_commit
+from hygge.values.model import Commit
+
+FORMAT = 1
+"""Raised when an older hygge could misread a newer record."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartFile:
+    """One data file, as it was when it was written and counted."""
+
+    name: str
+    """Path below the entity's place, with `/` between its steps."""
+    rows: int
+    bytes: int
+    crc32: str
+    """CRC-32 of the whole file, eight hexadecimal digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A commit and the files that hold it."""
+
+    commit: Commit
+    attempt: int
+    parts: tuple[PartFile, ...]
+
+    def dump(self) -> bytes:
+        """Return the record as indented JSON."""
+        values = {
+            "format": FORMAT,
+            "hygge": __version__,
+            **dump_commit(self.commit),
+            "attempt": self.attempt,
+            "parts": [asdict(part) for part in self.parts],
+        }
+        text = json.dumps(values, indent=1, ensure_ascii=False)
+        return text.encode(errors="surrogatepass") + b"\n"
+
+
+def parse_record(data: bytes, shown: str) -> Record:
+    """Return the record that was written as `data`; `shown` is what users call its file.
+
+    Raises `StoreError` for one that cannot be read or that a newer hygge wrote.
+    """
+    try:
+        values = json.loads(data)
+        if values["format"] > FORMAT:
+            raise StoreError(
+                f"{shown} was written by a newer hygge ({values.get('hygge')}), in a format that "
+                f"{__version__} does not know",
+                hint="update hygge",
+            )
+        return _record(values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"the commit record {shown} cannot be read: {error}",
+            hint="put the file back from a backup; or delete it and run again with --adopt, which "
+            "takes the data files as they are and starts a new chain",
+        ) from error
+
+
+def _record(values: dict[str, Any]) -> Record:
+    parts = tuple(PartFile(**part) for part in values["parts"])
+    for part in parts:
+        _check_name(part.name)
+    return Record(load_commit(values), int(values["attempt"]), parts)
+
+
+def _check_name(name: str) -> None:
+    steps = name.split("/")
+    if not all(steps) or {".", ".."} & set(steps):
+        raise ValueError(f"{name!r} is not the name of a data file")

@@ -1,0 +1,203 @@
+"""File systems: where data files lie, reached by the scheme of a URL.
+
+`path: data/in` and `path: file:///data/in` are the local one. A package adds another by an entry
+point of the group `hygge.file_systems`, named like the scheme, that loads a `FileSystem` class.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Protocol, Self
+
+from pydantic import AfterValidator, Field
+
+from hygge.values.locations import LOCAL, local_path, scheme_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from hygge.connectors.files.generations import Generations
+
+GROUP = "hygge.file_systems"
+_BUILT_IN = {LOCAL: "hygge.connectors.files.local.disk"}
+_CLASSES: dict[str, type[FileSystem]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """What a file system says of a file without reading it."""
+
+    size: int
+    """Bytes."""
+    modified_ns: int
+    """When it was written, in nanoseconds since 1970."""
+    stamp: str
+    """What changes when another file takes the name: an inode here, an etag elsewhere."""
+
+
+class Entry(Protocol):
+    """One name in a folder."""
+
+    @property
+    def name(self) -> str:
+        """The last step of the path."""
+
+    @property
+    def path(self) -> str:
+        """The path in its file system."""
+
+    def is_dir(self) -> bool:
+        """Return whether it is a folder, or a link to one."""
+
+    def is_symlink(self) -> bool:
+        """Return whether it is a link."""
+
+    def stat(self) -> FileStat:
+        """Return what is known of the file, links followed. Raises `OSError`."""
+
+
+class FileSystem(ABC):
+    """Where files lie. A value that can be pickled and compared.
+
+    `class X(FileSystem, scheme="x")` registers itself. A path in it begins with `/` and has `/`
+    between its steps. What cannot be done raises `OSError`: `FileNotFoundError`,
+    `PermissionError`, or one whose `strerror` says the reason.
+    """
+
+    def __init_subclass__(cls, scheme: str | None = None) -> None:
+        super().__init_subclass__()
+        if scheme is not None:
+            _CLASSES[scheme] = cls
+
+    @classmethod
+    @abstractmethod
+    def at(cls, location: str) -> tuple[Self, str]:
+        """Return the file system and the path in it that a URL means. Touches no network.
+
+        Raises `ValueError` that says what is wrong with the URL.
+        """
+
+    @abstractmethod
+    def shown(self, path: str) -> str:
+        """Return what users call a path, and could write as `path:`."""
+
+    @abstractmethod
+    def is_dir(self, path: str) -> bool:
+        """Return whether a path is a folder; false for one that cannot be reached."""
+
+    @abstractmethod
+    def is_file(self, path: str) -> bool:
+        """Return whether a path is a file; false for one that cannot be reached."""
+
+    @abstractmethod
+    def is_there(self, path: str) -> bool:
+        """Return whether something has the name, be it a link that leads nowhere."""
+
+    @abstractmethod
+    def stat(self, path: str) -> FileStat:
+        """Return what is known of a file. Raises `OSError`."""
+
+    @abstractmethod
+    def identity(self, folder: str) -> str:
+        """Return the same for two paths that lead to one folder. Raises `OSError`."""
+
+    @abstractmethod
+    def entries(self, folder: str) -> Sequence[Entry]:
+        """Return what is in a folder. Raises `OSError`."""
+
+    @abstractmethod
+    def check_listing(self, folder: str) -> None:
+        """Raise `OSError` where this user may not list a folder; reads as little as that takes."""
+
+    @abstractmethod
+    def names(self, folder: str, stem: str) -> Sequence[str]:
+        """Return the names in a folder that equal `stem` up to their first dot. Raises `OSError`.
+
+        Asked once for each of many entities in one folder.
+        """
+
+    @abstractmethod
+    def resolved(self, path: str) -> str:
+        """Return a path without links in it."""
+
+    @abstractmethod
+    def can_read(self, path: str) -> bool:
+        """Return whether this user may read a file."""
+
+    @abstractmethod
+    def open(self, path: str) -> BinaryIO:
+        """Open a file to read any range of it: `seek` and `read`, not buffered. Raises `OSError`.
+
+        `read` returns fewer bytes than wanted only at the end of the file.
+        """
+
+    def arrow_file(self, path: str, *, mapped: bool = False) -> pa.NativeFile:
+        """Open a file for Arrow, `mapped` into memory where the file system can."""
+        import pyarrow as pa
+
+        return pa.PythonFile(self.open(path), mode="r")
+
+    @abstractmethod
+    def generations(self, root: str) -> Generations:
+        """Return what commits entities below a folder; touches nothing."""
+
+    @classmethod
+    @abstractmethod
+    def refuse_name(cls, into: str) -> str | None:
+        """Return why an entity of a store here cannot be called `into`; None when it can."""
+
+
+@cache
+def _entry_points() -> dict[str, EntryPoint]:
+    """Return the file systems of other packages by scheme; imports none."""
+    return {point.name.lower(): point for point in entry_points(group=GROUP)}
+
+
+def schemes() -> list[str]:
+    """Return the schemes that a `path` of files may have, sorted; imports nothing."""
+    return sorted({*_BUILT_IN, *_CLASSES, *_entry_points()})
+
+
+def find_class(scheme: str) -> type[FileSystem]:
+    """Return the file system of a scheme that is among `schemes`."""
+    if scheme not in _CLASSES:
+        if scheme in _BUILT_IN:
+            import_module(_BUILT_IN[scheme])
+        else:
+            _CLASSES[scheme] = _entry_points()[scheme].load()
+    return _CLASSES[scheme]
+
+
+def class_of(location: str) -> type[FileSystem]:
+    """Return the file system that a path or URL means."""
+    return find_class(scheme_of(location) or LOCAL)
+
+
+@lru_cache(maxsize=64)
+def file_system(location: str) -> tuple[FileSystem, str]:
+    """Return the file system of an absolute path or URL, and the path in it."""
+    return class_of(location).at(location)
+
+
+def check_location(text: str) -> str:
+    """Return the path of a file system that `text` means: a local one, or a URL as it is.
+
+    Raises `ValueError` for a scheme that no file system has, naming those there are, and for a URL
+    that its file system cannot mean.
+    """
+    if scheme_of(text) in (None, LOCAL):
+        return local_path(text)
+    others = [scheme for scheme in schemes() if scheme != LOCAL]
+    if scheme_of(text) not in others:
+        return local_path(text, others)
+    file_system(text)
+    return text
+
+
+FileLocation = Annotated[str, Field(min_length=1), AfterValidator(check_location)]
+"""A path of files: one on the local disk, or a URL whose scheme has a file system."""
