@@ -36,9 +36,14 @@ class FileStoreSuite(StoreSuite):
     def read_files(self, paths: Sequence[Path], schema: pa.Schema) -> pa.Table:
         """Return the rows of these files, one after the other, read with another tool."""
 
+    def location(self, place: Path) -> str:
+        """Return the store's `path`, where everything is kept below `place`."""
+        return "lake"
+
     def make_store(self, place: Path, **settings: object) -> Store:
         """Return the store in `place`, with settings of its own."""
-        data = {"type": self.type_name, "path": "lake", **self.settings, **settings}
+        path = self.location(place)
+        data = {"type": self.type_name, "path": path, **self.settings, **settings}
         return StoreConfig.create(data).store(ProjectContext(place))
 
     def files(self, place: Path, name: str = "things") -> list[Path]:

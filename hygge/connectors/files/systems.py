@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 GROUP = "hygge.file_systems"
 _BUILT_IN = {LOCAL: "hygge.connectors.files.local.disk"}
-_CLASSES: dict[str, type[FileSystem]] = {}
+CLASSES: dict[str, type[FileSystem]] = {}
+"""The file systems that were imported, by the schemes of their URLs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class FileSystem(ABC):
     def __init_subclass__(cls, scheme: str | None = None) -> None:
         super().__init_subclass__()
         if scheme is not None:
-            _CLASSES[scheme] = cls
+            CLASSES[scheme] = cls
 
     @classmethod
     @abstractmethod
@@ -153,24 +154,24 @@ class FileSystem(ABC):
 
 
 @cache
-def _entry_points() -> dict[str, EntryPoint]:
+def entry_points_by_scheme() -> dict[str, EntryPoint]:
     """Return the file systems of other packages by scheme; imports none."""
     return {point.name.lower(): point for point in entry_points(group=GROUP)}
 
 
 def schemes() -> list[str]:
     """Return the schemes that a `path` of files may have, sorted; imports nothing."""
-    return sorted({*_BUILT_IN, *_CLASSES, *_entry_points()})
+    return sorted({*_BUILT_IN, *CLASSES, *entry_points_by_scheme()})
 
 
 def find_class(scheme: str) -> type[FileSystem]:
     """Return the file system of a scheme that is among `schemes`."""
-    if scheme not in _CLASSES:
+    if scheme not in CLASSES:
         if scheme in _BUILT_IN:
             import_module(_BUILT_IN[scheme])
         else:
-            _CLASSES[scheme] = _entry_points()[scheme].load()
-    return _CLASSES[scheme]
+            CLASSES[scheme] = entry_points_by_scheme()[scheme].load()
+    return CLASSES[scheme]
 
 
 def class_of(location: str) -> type[FileSystem]:
