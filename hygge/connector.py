@@ -117,6 +117,9 @@ class HomeConfig(ConnectorConfig, ABC):
     Each is named: `frozenset(Ability)` less some would switch on every ability of a later hygge.
     """
 
+    reads_elsewhere: ClassVar[bool] = False
+    """Whether `Source.reader` can be pickled, so that other processes can read splits."""
+
     def __init_subclass__(cls, type: str | None = None) -> None:
         super().__init_subclass__()
         if type is not None:
@@ -154,6 +157,9 @@ class StoreConfig(ConnectorConfig, ABC):
 
     answers_sql: ClassVar[bool] = False
     """Whether `Target.ask` answers, so that a flow may check staged rows by SQL."""
+
+    stages_elsewhere: ClassVar[bool] = False
+    """Whether `Target.writer` can be pickled, so that other processes can stage splits."""
 
     def __init_subclass__(cls, type: str | None = None) -> None:
         super().__init_subclass__()
@@ -242,6 +248,10 @@ class Home(ABC):
         """
         return nullcontext()
 
+    def attach(self, reader: Reader) -> Reader:
+        """Return a `Source.reader` of another process with what it may not carry: credentials."""
+        return reader
+
     def retry_after(self, error: BaseException) -> float | None:
         """Return after how many seconds, at least, trying again may help; None when it cannot.
 
@@ -251,7 +261,20 @@ class Home(ABC):
         return None
 
 
-class Source(ABC):
+class Reader(ABC):
+    """Reads the splits of one view."""
+
+    @abstractmethod
+    def read(self, split: Split) -> AbstractContextManager[pa.RecordBatchReader]:
+        """Open a reader on one split, its batches exactly of the view's `schema`.
+
+        Called from several threads at once, each with a split of its own. Raises `HomeError`
+        naming file, line, column or row for what cannot be read exactly; never yields fewer rows
+        instead.
+        """
+
+
+class Source(Reader):
     """One consistent view on one entity, for the length of a `with`."""
 
     schema: pa.Schema
@@ -297,26 +320,26 @@ class Source(ABC):
         """
         return ()
 
-    def narrow(self, columns: Sequence[str]) -> None:  # noqa: B027  (a choice, not a duty)
+    def narrow(self, columns: Sequence[str]) -> None:
         """Hear which columns of `schema` are wanted, at least one, before `splits` and `read`.
 
         A source that can reads only these and narrows its `schema`; others leave it as it is.
         """
 
-    def within(self, span: Span) -> None:  # noqa: B027  (a choice, not a duty)
+    def within(self, span: Span) -> None:
         """Hear which values of the watermark column are wanted, before `splits` and `read`.
 
         A source that can leaves out rows below `span.low` and from `span.high` on, and never one
         without a value; it then forgets `total_rows`. The flow leaves out what remains.
         """
 
-    def foresee(self) -> None:  # noqa: B027  (a choice, not a duty)
+    def foresee(self) -> None:
         """Raise `HomeError` where no row can be read, whatever it holds: for want of a right.
 
         Called after `narrow` and `within`, before `splits`; also where nothing is read then.
         """
 
-    def settle(self, commit: Commit | None) -> None:  # noqa: B027  (a choice, not a duty)
+    def settle(self, commit: Commit | None) -> None:
         """Learn how the move ended: the commit that covers this view's rows, or None.
 
         For acknowledgements and slots. Called once, as the last call, when `ReadRequest.purpose` is
@@ -338,14 +361,14 @@ class Source(ABC):
     def splits(self, wanted: int) -> list[Split]:
         """Return at least one split; together they are exactly the entity."""
 
-    @abstractmethod
-    def read(self, split: Split) -> AbstractContextManager[pa.RecordBatchReader]:
-        """Open a reader on one split, its batches exactly of `schema`.
+    def reader(self) -> Reader:
+        """Return what reads the splits, asked for after `splits`; valid while the source is open.
 
-        Called from several threads at once, each with a split of its own. Raises `HomeError`
-        naming file, line, column or row for what cannot be read exactly; never yields fewer rows
-        instead.
+        Where the config says `reads_elsewhere` it is small and can be pickled: it opens files and
+        connections of its own, carries no credentials, which `Home.attach` adds on the other side,
+        and needs the same paths there. It then counts for itself what `notes` and `share_read` say.
         """
+        return self
 
 
 class Store(ABC):
@@ -445,7 +468,19 @@ class _Committed(Inspection):
         return schema
 
 
-class Target(Inspection):
+class Writer(ABC):
+    """Stages the splits of one move."""
+
+    @abstractmethod
+    def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
+        """Write a split where no reader of the store looks, durably.
+
+        Called from several threads at once, each with a split of its own. The part's rows are
+        counted from what was written. Also stages zero batches: the part then holds the schema.
+        """
+
+
+class Target(Inspection, Writer):
     """One entity's place in a store, for one attempt of one run.
 
     When anything raises before `commit` returns, the store is as it was.
@@ -458,12 +493,18 @@ class Target(Inspection):
 
     @abstractmethod
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
-        """Write a split where no reader of the store looks, durably.
+        """Stage a split; staging it again leaves one part's worth of rows. See `Writer.stage`."""
 
-        Called from several threads at once, each with a split of its own. Staging a split again
-        leaves one part's worth of rows. The part's rows are counted from what was written.
-        Also stages zero batches: the part then holds the schema.
+    def writer(self, schema: pa.Schema) -> Writer:
+        """Return what stages splits of rows of `schema`; valid while the target is open.
+
+        Where the config says `stages_elsewhere` it is small, carries no credentials and can be
+        pickled. `receive` then gets the parts, one of each split.
         """
+        return self
+
+    def receive(self, part: Part) -> None:
+        """Learn of a part that a `writer` staged; what else was staged of its split is no part."""
 
     def duplicate(self, columns: Sequence[str]) -> Mapping[str, Any] | None:
         """Return values of `columns` that several staged rows share; None when no two do.
@@ -528,6 +569,7 @@ __all__ = [
     "ProjectContext",
     "Purpose",
     "ReadRequest",
+    "Reader",
     "Source",
     "Span",
     "Split",
@@ -536,4 +578,5 @@ __all__ = [
     "Target",
     "Watermark",
     "WriteRequest",
+    "Writer",
 ]

@@ -54,7 +54,7 @@ def test_only_go_opens_a_home_to_move(tmp_path: Path, told: Told) -> None:
         hygge(tmp_path, *words)
         seen[" ".join(words)] = {request.purpose.value for request in told.requests}
     assert {words: why for words, why in seen.items() if "move" in why} == {"go": {"move"}}
-    assert sum(why == {"look"} for why in seen.values()) >= 5, seen
+    assert sum(bool(why) for why in seen.values()) >= 6, seen
 
 
 def landed(root: Path) -> list[int]:

@@ -413,10 +413,14 @@ class _Moving:
         scope.emit(
             MoveStarted(scope.run_id, move.flow, move.entity, self.attempt, source.total_rows)
         )
+        with blaming(HomeError, f"cannot read {move.entity}"):
+            splits = source.splits(self._workers)
+            reader = source.reader()
         progress = Progress(scope, move, self.attempt, source)
         staging = Staging(
             source=source,
-            target=target,
+            reader=reader,
+            writer=target.writer(sieve.schema),
             sieve=sieve,
             entity=move.entity,
             request=self._asked,
@@ -425,10 +429,10 @@ class _Moving:
             progress=progress,
             increment=prepared.increment,
         )
-        with blaming(HomeError, f"cannot read {move.entity}"):
-            splits = source.splits(self._workers)
         log.info("reading %s, %d at once", plural(len(splits), "split"), self._workers)
         parts = scope.engine(splits, staging.stage, self._workers)
+        for part in parts:
+            target.receive(part)
         receipt = staging.prove(parts)
         log.info(
             "staged and proved %s in %s", plural(receipt.rows, "row"), plural(len(parts), "part")

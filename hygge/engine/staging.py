@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hygge.connector import ProjectContext, ReadRequest, Source, Target
+from hygge.connector import ProjectContext, Reader, ReadRequest, Source, Target, Writer
 from hygge.engine.plan import Move
 from hygge.engine.snapshots import Snapshots
 from hygge.errors import FlowError, HomeError, HyggeError
@@ -148,7 +148,9 @@ class Staging:
     """Moves splits from a source to a target, and proves that nothing was lost on the way."""
 
     source: Source
-    target: Target
+    reader: Reader
+    """Reads the splits of `source`."""
+    writer: Writer
     sieve: Sieve
     entity: str
     request: ReadRequest
@@ -180,7 +182,7 @@ class Staging:
             batches = _remembering(self._shaped(ahead, split), first)
             reader = pa.RecordBatchReader.from_batches(self.sieve.schema, batches)
             try:
-                part = self.target.stage(reader, split)
+                part = self.writer.stage(reader, split)
                 log.debug("staged split %d: %d rows, %d bytes", split.number, part.rows, part.bytes)
                 return part
             except BaseException as error:
@@ -192,7 +194,7 @@ class Staging:
 
     @contextmanager
     def _read(self, split: Split) -> Iterator[Iterable[pa.RecordBatch]]:
-        with self.source.read(split) as batches:
+        with self.reader.read(split) as batches:
             shown = f"{self.entity} ({split.label})"
             yield batches if self.source.is_proved else proved(batches, shown, self.request)
 

@@ -157,6 +157,19 @@ class HomeSuite(ABC):
             tables = [read_split(source, split) for split in splits]
         assert_same(pa.concat_tables(tables), plain_table(MANY))
 
+    def test_a_reader_that_can_be_pickled_reads_the_same(self, many: Home) -> None:
+        with many.open(ReadRequest("things", batch_bytes=2**16)) as source:
+            splits = source.splits(3)
+            try:
+                packed = pickle.dumps(source.reader())
+            except (AttributeError, TypeError, pickle.PicklingError):
+                return  # as homes whose config does not say `reads_elsewhere`
+            reader, tables = many.attach(pickle.loads(packed)), []
+            for split in splits:
+                with reader.read(split) as batches:
+                    tables.append(batches.read_all())
+        assert_same(pa.concat_tables(tables), plain_table(MANY))
+
     def test_splits_are_read_at_once(self, many: Home) -> None:
         with many.open(ReadRequest("things", batch_bytes=2**16)) as source:
             splits = source.splits(4)

@@ -23,7 +23,7 @@ from typing import ClassVar
 import pyarrow as pa
 import pytest
 
-from hygge.connector import Mode, Split, Store
+from hygge.connector import Mode, Part, Split, Store
 from hygge.errors import HyggeError, StoreError
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
 from hygge.testing.exemptions import expect_exempted
@@ -197,6 +197,27 @@ class StoreSuite(ABC):
                 target.stage(broken(plain_table(9, start=70)), Split(0, "first"))
             part = target.stage(table.to_reader(), Split(0, "first"))
             target.commit([part], next_commit(target, request, [part], table.schema))
+        assert_same(self.rows(tmp_path), table)
+
+    def test_a_writer_that_can_be_pickled_stages_the_same(
+        self, tmp_path: Path, store: Store
+    ) -> None:
+        request, table = write_request(), plain_table(100)
+        with store.open(request) as target:
+            ready = accepted(target, table)
+            try:
+                packed = pickle.dumps(target.writer(ready.schema))
+            except (AttributeError, TypeError, pickle.PicklingError):
+                return  # as stores whose config does not say `stages_elsewhere`
+            halves = [ready.slice(0, 60), ready.slice(60)]
+            parts: list[Part] = []
+            for number in (0, 0, 1):  # one process died before it told of its part
+                writer = pickle.loads(packed)
+                part = writer.stage(halves[number].to_reader(), Split(number, "half"))
+                parts = [*(one for one in parts if one.split != number), part]
+            for part in parts:
+                target.receive(part)
+            target.commit(parts, next_commit(target, request, parts, table.schema))
         assert_same(self.rows(tmp_path), table)
 
     def test_what_is_staged_is_not_seen(self, tmp_path: Path, store: Store) -> None:

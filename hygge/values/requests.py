@@ -49,7 +49,8 @@ def _absolute(root: Path, text: str) -> Path:
         raise ConfigError(f"the path '{text}' cannot be used: {error}", code="HG106") from error
 
 
-def _nothing_held(_: str) -> pa.DataType | None:
+def nothing_held(_: str) -> pa.DataType | None:
+    """Return None: the store holds no column."""
     return None
 
 
@@ -78,7 +79,7 @@ class ReadRequest:
     A home whose own type for a column cannot hold every value (a date of the year 0, NaN in a
     decimal) reads it as text where text is wanted; one of text files gives the file's own text.
     """
-    held: Callable[[str], pa.DataType | None] = _nothing_held
+    held: Callable[[str], pa.DataType | None] = nothing_held
     """Returns the type in which the store holds a column, by the column's name in the home.
 
     None where the store holds no such column, or the flow casts or masks it. A home that guesses

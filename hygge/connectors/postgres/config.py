@@ -164,6 +164,7 @@ class PostgresHomeConfig(PostgresSettings, ServerHomeConfig, type="postgres"):
     """Reads tables, views and queries of PostgreSQL, all splits under one snapshot."""
 
     can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE, Ability.SNAPSHOT})
+    reads_elsewhere: ClassVar = True
     extra: ClassVar = "postgres"
     schemes: ClassVar = ("postgresql", "postgres")
 

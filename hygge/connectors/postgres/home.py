@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hygge.connector import EntityFacts, Finding, ReadRequest, Source
+from hygge.connector import EntityFacts, Finding, Reader, ReadRequest, Source
 from hygge.connectors.postgres import catalog, types
 from hygge.connectors.postgres.config import PostgresSettings
 from hygge.connectors.postgres.connections import PostgresServer, Rows
 from hygge.connectors.postgres.doctor import examine_reading
 from hygge.connectors.postgres.sessions import naming_holders
-from hygge.connectors.postgres.source import READ_ONLY, PostgresSource
+from hygge.connectors.postgres.source import READ_ONLY, PostgresReader, PostgresSource
 from hygge.connectors.postgres.upper_bound import SAYS_READ_ONLY, Bounds, reading
 from hygge.connectors.sql.server import ServerHome
 from hygge.connectors.sql.table_names import TableName, matching, quote
@@ -87,6 +87,11 @@ class PostgresHome(ServerHome[PostgresSettings, Rows, catalog.Table]):
             with closing(self._source(run, request, snapshot)) as source:
                 source.upper = upper
                 yield source
+
+    def attach(self, reader: Reader) -> Reader:
+        """Return a reader of another process with these settings, which have the password."""
+        assert isinstance(reader, PostgresReader)
+        return replace(reader, settings=self.settings)
 
     def _source(self, run: Rows, request: ReadRequest, snapshot: str | None) -> PostgresSource:
         source = PostgresSource(self.settings, request, run, snapshot=snapshot)

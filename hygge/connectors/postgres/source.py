@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from hygge.connector import ReadRequest, Source
+from hygge.connector import Reader, ReadRequest, Source
 from hygge.connectors.postgres import catalog, upper_bound
 from hygge.connectors.postgres.config import PostgresSettings
-from hygge.connectors.postgres.connections import Bulk, Rows, bulk, cursor_of
+from hygge.connectors.postgres.connections import Bulk, PostgresServer, Rows, bulk, cursor_of
 from hygge.connectors.postgres.faults import fault
 from hygge.connectors.postgres.large_values import Lengths, lengths
 from hygge.connectors.postgres.range_condition import condition, overlooked
@@ -190,7 +192,7 @@ class PostgresSource(Source):
 
     def foresee(self) -> None:
         """Have the server check the statement and the rights to all that it reads."""
-        self._run(f"{self.select(Split(0, self._request.entity))}\nLIMIT 0")
+        self._run(f"{self.reader().select(Split(0, self._request.entity))}\nLIMIT 0")
 
     def splits(self, wanted: int) -> list[Split]:
         """Return ranges of pages, as many as there are free connections for, or one split.
@@ -236,7 +238,7 @@ class PostgresSource(Source):
         """Return whether the server would find the rows of a range without a look at the others."""
         if self._within is None:
             return False
-        plan = self._run(f"EXPLAIN {self.select(Split(0, self._request.entity))}")
+        plan = self._run(f"EXPLAIN {self.reader().select(Split(0, self._request.entity))}")
         return any(" Scan" in line and "Index" in line for (line,) in plan)
 
     def close(self) -> None:
@@ -244,14 +246,66 @@ class PostgresSource(Source):
         self.settings.pool().give_back(self._extra)
         self._extra = 0
 
+    def reader(self) -> PostgresReader:
+        """Return what reads the splits: the statement, and the snapshot by its name."""
+        return PostgresReader(
+            entity=self._request.entity,
+            batch_bytes=self._request.batch_bytes,
+            from_=self._from,
+            where=self._request.where,
+            within=self._within,
+            readings=tuple(self._readings),
+            lengths=self._lengths,
+            primary_key=self.primary_key,
+            snapshot=self._snapshot,
+            settings=self.settings,
+        )
+
+    def read(self, split: Split) -> AbstractContextManager[pa.RecordBatchReader]:
+        """Stream the rows of a split; see `PostgresReader.read`."""
+        return self.reader().read(split)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresReader(Reader):
+    """Reads splits of a view over connections of its own, under the snapshot of the view.
+
+    The server lets any connection use the snapshot, from any host, while the view's source is open.
+    A pickle leaves out the settings, for they hold the password.
+    """
+
+    entity: str
+    batch_bytes: int
+    from_: str
+    where: str | None
+    within: str | None
+    readings: tuple[ColumnReading, ...]
+    lengths: Lengths | None
+    primary_key: tuple[str, ...]
+    snapshot: str | None
+    settings: PostgresSettings | None = field(repr=False)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return everything but the settings."""
+        return {**self.__dict__, "settings": None}
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The columns of every batch."""
+        import pyarrow as pa
+
+        return pa.schema([reading.field for reading in self.readings])
+
     @contextmanager
     def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:
         """Stream the rows of a split over a connection of its own, under the snapshot."""
         import pyarrow as pa
 
+        if self.settings is None:
+            raise ValueError("a reader of another process needs Home.attach")
         with bulk(self.settings, HomeError) as connection:
-            with cursor_of(connection, self._request.batch_bytes) as cursor:
-                rows = _Stream(self, connection, cursor)
+            with cursor_of(connection, self.batch_bytes) as cursor:
+                rows = _Stream(self, connection, cursor, self.settings.read_timeout)
                 batches = rows.batches(split)
                 try:
                     yield pa.RecordBatchReader.from_batches(self.schema, batches)
@@ -263,26 +317,26 @@ class PostgresSource(Source):
 
     def select(self, split: Split) -> str:
         """Return the statement that reads a split."""
-        columns = ", ".join(f"{one.sql} AS {quote(one.field.name)}" for one in self._readings)
-        rows = where(self._request.where, self._within, _pages_of(split))
-        return f"SELECT {columns} FROM {self._from}{rows}"
+        columns = ", ".join(f"{one.sql} AS {quote(one.field.name)}" for one in self.readings)
+        rows = where(self.where, self.within, _pages_of(split))
+        return f"SELECT {columns} FROM {self.from_}{rows}"
 
     def begin(self, cursor: Any) -> None:  # noqa: ANN401
         """Look at the rows of the snapshot from here on."""
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        if self._snapshot is not None:
-            cursor.execute(f"SET TRANSACTION SNAPSHOT '{self._snapshot}'")
+        if self.snapshot is not None:
+            cursor.execute(f"SET TRANSACTION SNAPSHOT '{self.snapshot}'")
         cursor.execute(SAYS_READ_ONLY)
 
     def check_lengths(self, cursor: Any, split: Split) -> None:  # noqa: ANN401
         """Raise `HomeError` for a value of a split that is larger than the request allows."""
-        if self._lengths is None:
+        if self.lengths is None:
             return
-        conditions = (self._request.where, self._within, _pages_of(split))
-        cursor.execute(self._lengths.question(self._from, *conditions))
+        conditions = (self.where, self.within, _pages_of(split))
+        cursor.execute(self.lengths.question(self.from_, *conditions))
         row = cursor.fetchone()
         if row is not None:
-            raise self._lengths.error(row, self._request.entity)
+            raise self.lengths.error(row, self.entity)
 
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch of the driver with the types of `schema`, every value the same."""
@@ -290,7 +344,7 @@ class PostgresSource(Source):
 
         arrays = [
             _converted(array, reading)
-            for array, reading in zip(batch.columns, self._readings, strict=True)
+            for array, reading in zip(batch.columns, self.readings, strict=True)
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
@@ -299,25 +353,32 @@ class PostgresSource(Source):
         array = _ARRAY.search(str(error))
         if array is not None:
             return _unreadable(self.schema.field(array[2]), f"an array {array[3]}")
-        if "invalid byte sequence" in str(error) and (bad := self._value_without_text()):
-            return bad
-        raised = fault(error, HomeError, f"cannot read {self._request.entity}")
+        if "invalid byte sequence" in str(error) and self.settings is not None:
+            # Beyond the pool's limit: the read that failed still has its connection.
+            with PostgresServer(self.settings).connected(HomeError, "cannot read") as run:
+                bad = self._value_without_text(run)
+            if bad is not None:
+                return bad
+        raised = fault(error, HomeError, f"cannot read {self.entity}")
         return HomeError(raised.message, hint=raised.hint, code=raised.code)
 
-    def _value_without_text(self) -> HomeError | None:
+    def _value_without_text(self, run: Rows) -> HomeError | None:
         """Return the error for the first value that is no UTF-8; the server does not name it.
 
-        Only a database of SQL_ASCII has such values, so it is asked for all of them as bytes.
+        Only a database of SQL_ASCII has such values, so it is asked for all of them as bytes, by
+        `run`, under the same snapshot.
         """
-        names = [one.field.name for one in self._readings if "string" in str(one.field.type)]
+        names = [one.field.name for one in self.readings if "string" in str(one.field.type)]
         asked = [*self.primary_key, *names]
         values = ", ".join(f"convert_to(({quote(name)})::text, 'SQL_ASCII')" for name in asked)
-        rows = where(self._request.where, self._within)
-        self._run(
-            f"DECLARE _hygge_texts NO SCROLL CURSOR FOR SELECT {values} FROM {self._from}{rows}"
-        )
+        rows = where(self.where, self.within)
+        run(READ_ONLY)
+        if self.snapshot is not None:
+            run(f"SET TRANSACTION SNAPSHOT '{self.snapshot}'")
+        run(SAYS_READ_ONLY)
+        run(f"DECLARE _hygge_texts NO SCROLL CURSOR FOR SELECT {values} FROM {self.from_}{rows}")
         number = 0
-        while found := self._run(f"FETCH {_LOOKED_AT} FROM _hygge_texts"):
+        while found := run(f"FETCH {_LOOKED_AT} FROM _hygge_texts"):
             for row in found:
                 number += 1
                 keys, texts = row[: -len(names)], row[-len(names) :]
@@ -329,7 +390,7 @@ class PostgresSource(Source):
                         ]
                         place = f"the row with {', '.join(shown)}" if shown else f"row {number:,}"
                         field = self.schema.field(name)
-                        return _no_text(field, f"{place} of {self._request.entity}", text)
+                        return _no_text(field, f"{place} of {self.entity}", text)
         return None
 
 
@@ -356,11 +417,17 @@ def _pages_of(split: Split) -> str | None:
 class _Stream:
     """The rows of one split on their way."""
 
-    def __init__(self, source: PostgresSource, bulk: Bulk, cursor: Any) -> None:  # noqa: ANN401
-        self._source = source
+    def __init__(
+        self,
+        reader: PostgresReader,
+        bulk: Bulk,
+        cursor: Any,  # noqa: ANN401
+        read_timeout: float,
+    ) -> None:
+        self._reader = reader
         self._bulk = bulk
         self._cursor = cursor
-        self._pause = source.settings.read_timeout * LONGEST_PAUSE
+        self._pause = read_timeout * LONGEST_PAUSE
         self._longest: float | None = None
         self.is_at_end = False
 
@@ -370,15 +437,15 @@ class _Stream:
 
         try:
             with self._bulk.answering():
-                self._source.begin(self._cursor)
-                self._source.check_lengths(self._cursor, split)
-                self._cursor.execute(self._source.select(split))
+                self._reader.begin(self._cursor)
+                self._reader.check_lengths(self._cursor, split)
+                self._cursor.execute(self._reader.select(split))
             with self._cursor.fetch_record_batch() as reader:
                 while (batch := self._next(reader)) is not None:
-                    yield self._source.convert(batch)
+                    yield self._reader.convert(batch)
             self.is_at_end = True
         except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
-            raise self._source.blame(error) from error
+            raise self._reader.blame(error) from error
 
     def _next(self, reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
         with self._bulk.answering(self._longest):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from hygge.connector import Commit, ReadRequest, Source, Split
+from hygge.connector import Commit, Reader, ReadRequest, Source, Split
 from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.home import ColumnarSource
 from hygge.connectors.files.reading.pieces import FileFacts, Piece
@@ -66,9 +66,17 @@ class Settled(Source):
         self._source.narrow(columns)
         self.schema = self._source.schema
 
+    def share_read(self) -> float | None:
+        """Return how much was read so far; see `Source.share_read`."""
+        return self._source.share_read()
+
     def splits(self, wanted: int) -> list[Split]:
         """Return the splits; see `Source.splits`."""
         return self._source.splits(wanted)
+
+    def reader(self) -> Reader:
+        """Return what reads the splits; see `Source.reader`."""
+        return self._source.reader()
 
     def read(self, split: Split) -> AbstractContextManager[pa.RecordBatchReader]:
         """Open a reader on one split; see `Source.read`."""

@@ -30,6 +30,7 @@ from hygge.errors import HomeError
 from hygge.types.names import arrow_type
 from hygge.types.sound import find_unsound
 from hygge.values.model import EntityFacts, Finding, Split
+from hygge.values.requests import nothing_held
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,6 +43,7 @@ class FileHomeConfig(HomeConfig, ABC):
     """Settings of every home that reads files below a path."""
 
     can: ClassVar = frozenset({Ability.FILES})
+    reads_elsewhere: ClassVar = True
 
     path: FileLocation
     """Directory that holds the entities, relative to the project's root.
@@ -241,6 +243,11 @@ class FileSource(Source, ABC):
         self._reached.clear()  # of what was only looked at
         pairs = zip(self.files, self.facts, strict=True)
         return pack([piece for file, fact in pairs for piece in pieces_of(file, fact)], wanted)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what reading a split takes: the split has its files, and the schema is known."""
+        request = replace(self.request, held=nothing_held, positions=None, snapshot=None)
+        return {**self.__dict__, "request": request, "files": (), "facts": ()}
 
     @contextmanager
     def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:

@@ -16,6 +16,10 @@ class Remarks:
     _sentences: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __reduce__(self) -> tuple[type[Remarks], tuple[()]]:
+        """Return how to make those of another process, which are counted there."""
+        return Remarks, ()
+
     def add(self, one: str, many: str, where: str, count: int = 1) -> None:
         """Count what `one` or `many` name (`comment line was left out`). Threads may do so."""
         with self._lock:
