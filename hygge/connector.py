@@ -346,7 +346,7 @@ class Source(Reader):
         `move`. `commit` is durable; it is an earlier one when all of the view had been moved
         before. With None nothing was published, or nobody knows, and the rows must come again.
 
-        What is raised here becomes a note of the move, never a second move: a system that then
+        What is raised here becomes a warning of the move, never a second move: a system that then
         hands out the same rows again needs `positions` to leave them out.
         """
 

@@ -91,6 +91,7 @@ def test_a_home_that_cannot_be_informed_is_a_note_and_no_second_move(
     done = go(tmp_path)
     how = "published by commit 1" if published else "not published"
     text = " ".join(done.output.split())
+    assert ("warning: the home" in text) == published
     assert f"the home could not be informed that its data was {how}: the server is gone" in text
     assert done.exit_code == (0 if published else 1)
     assert len(told.settled) == 1

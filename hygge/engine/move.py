@@ -43,6 +43,7 @@ from hygge.transform.shape import stored_masks
 from hygge.transform.sieve import Sieve
 from hygge.values.log_context import context
 from hygge.values.model import (
+    WARNING,
     Changes,
     Commit,
     Failure,
@@ -292,8 +293,8 @@ class _Moving:
                     for note in _settle(source, landed):
                         error.add_note(note)
                     raise
-                notes = (*published.notes, *_settle(source, published.commit))
-                return replace(published, notes=notes)
+                lost = (f"{WARNING}{note}" for note in _settle(source, published.commit))
+                return replace(published, notes=(*published.notes, *lost))
 
     def _move_rows(
         self, source: Source, past: Past, target: Target, request: WriteRequest
@@ -499,7 +500,6 @@ def _settle(source: Source, commit: Commit | None) -> Iterator[str]:
         source.settle(commit)
     except Exception as error:
         how = "was not published" if commit is None else f"was published by commit {commit.seq}"
-        log.warning("the home could not be informed that its data %s: %s", how, error)
         yield f"the home could not be informed that its data {how}: {error}"
 
 
