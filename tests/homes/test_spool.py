@@ -134,6 +134,15 @@ def test_batches_may_differ_in_columns_and_widths(tmp_path: Path) -> None:
     assert table.to_pydict() == {"id": [1, 2, 2**40, 4], "name": [None, None, "ann", "bob"]}
 
 
+def test_each_batch_may_have_a_dictionary_of_its_own(tmp_path: Path) -> None:
+    with spooled(ProjectContext(tmp_path), ReadRequest("t")) as spool:
+        for word in ("ann", "bob", "ann"):
+            column = pa.array([word]).dictionary_encode()
+            spool.add(pa.record_batch({"name": column, "in": pa.array([{"a": column[0]}])}))
+        table = rows_of(spool)
+    assert table.column("name").to_pylist() == ["ann", "bob", "ann"]
+
+
 def test_no_rows_have_the_columns_that_are_declared(tmp_path: Path) -> None:
     with spooled(ProjectContext(tmp_path), ReadRequest("t")) as spool:
         with pytest.raises(HomeError, match="t has no rows, and nothing says which columns"):

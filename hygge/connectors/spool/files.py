@@ -73,13 +73,16 @@ class RowFile(SpoolFile):
     def __init__(self, path: Path, first: pa.RecordBatch) -> None:
         super().__init__(path)
         self._schema = first.schema
+        self._is_single = any(_has_dictionary(field.type) for field in first.schema)
+        """Whether the file is for one batch: it can hold one dictionary of a column only."""
         options = pa.ipc.IpcWriteOptions(compression=_PACKING)
         self._writer = pa.ipc.new_file(self._raw, first.schema, options=options)
 
     def takes(self, rows: pa.RecordBatch) -> bool:
         """Return whether a batch has the file's schema, and the file has room."""
-        same = rows.schema.equals(self._schema, check_metadata=True)
-        return same and self.size < _FILE_BYTES
+        if self._is_single or self.size >= _FILE_BYTES:
+            return False
+        return bool(rows.schema.equals(self._schema, check_metadata=True))
 
     def write(self, rows: pa.RecordBatch) -> None:
         """Write a batch down."""
@@ -111,3 +114,8 @@ class PageFile(SpoolFile):
     def end(self) -> None:
         """Write what the packer holds back."""
         self._packer.close()
+
+
+def _has_dictionary(kind: pa.DataType) -> bool:
+    inner = (kind.field(number).type for number in range(kind.num_fields))
+    return pa.types.is_dictionary(kind) or any(map(_has_dictionary, inner))
