@@ -330,7 +330,8 @@ CODES = (
         "text that is compared otherwise",
         "A merge, `dedupe_by`, `unique` or a range must compare values of a type that the store "
         "lacks. They are texts there, and texts have another order or equality: 10 is below 9, 1.0 "
-        "is not 1.00. Cast the column to a type that the store has.",
+        "is not 1.00. Cast the column to a type that the store has. Or a collation of the home "
+        "takes different texts for equal, such as a and A; `type: string` compares characters.",
         wrong="# flows/orders.yml, where id is numeric without digits in PostgreSQL\n"
         "mode: merge\nprimary_key: id\n",
         right="# flows/orders.yml\nmode: merge\nprimary_key: id\ncolumns: {id: {type: int64}}\n",

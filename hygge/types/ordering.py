@@ -42,6 +42,8 @@ class Order(StrEnum):
     """As their characters are."""
     EQUAL = "equal"
     """Equal values are equal here, and which is the higher one is not known."""
+    FOLDED = "folded"
+    """By a collation for which different texts may be equal: `a` and `A`, or `a` and `a `."""
     UNKNOWN = "unknown"
     """Nothing is known: different values may be equal to their database."""
 
@@ -89,6 +91,12 @@ class Ordering:
         import pyarrow as pa
 
         kind, order = field.type, order_of(field)
+        if order is Order.FOLDED:
+            raise ValueError(
+                "its collation in the home takes different texts for equal, and by their "
+                f"characters they are in another order ({{{field.name}: {{type: string}}}} in "
+                "columns accepts that order)"
+            )
         if order in (Order.EQUAL, Order.UNKNOWN):
             raise ValueError(
                 f"values of type {type_of(field)} are {kind} here, and what their order is to "

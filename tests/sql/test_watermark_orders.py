@@ -362,3 +362,49 @@ def test_the_range_of_a_number_goes_by_its_size(root: Path) -> None:
         changed = store.run("SELECT id FROM t WHERE v = 'b' ORDER BY id")
         store.drop()
         assert [int(number) for (number,) in changed] == [9, 10]
+
+
+COLLATED = [
+    ("sqlite", "TEXT COLLATE NOCASE"),
+    ("sqlite", "TEXT COLLATE RTRIM"),
+    ("duckdb", "VARCHAR COLLATE NOCASE"),
+    ("duckdb", "VARCHAR COLLATE NOACCENT"),
+    ("postgres", "text COLLATE folded"),
+]
+BY_KEY = "store: duck\nmode: merge\nprimary_key: id\n"
+BY_MARK = "store: lake\nmode: append\nincremental: id\n"
+
+
+@pytest.mark.parametrize(("database", "kind"), COLLATED)
+def test_a_collation_that_takes_texts_for_equal_is_no_key_and_no_order(
+    root: Path, database: str, kind: str
+) -> None:
+    root.mkdir()
+    for home in opened(database, root):
+        if database == "postgres":
+            sql = "(provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+            home.run(f"CREATE COLLATION folded {sql}")
+        home.run(f"CREATE TABLE t (id {kind}, v varchar(40))")
+        home.run("INSERT INTO t VALUES ('Ab', '1')")
+        for flow, code in ((BY_KEY, "HG555"), (BY_MARK, "HG539")):
+            project(root, home, flow)
+            refused = moved(root)
+            assert refused.returncode == 1, refused.stdout
+            assert f"[{code}]" in refused.stdout
+            assert "different texts for equal" in " ".join(refused.stdout.split())
+        project(root, home, BY_KEY + "columns: {id: {type: string}}\n")
+        assert moved(root).returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["INT[]", "STRUCT(a INT)", "UNION(a INT, b VARCHAR)", "INTERVAL"])
+def test_a_key_that_duckdb_cannot_index_is_refused_before_its_first_row(
+    root: Path, kind: str
+) -> None:
+    root.mkdir()
+    for home in opened("duckdb", root):
+        home.run(f"CREATE TABLE t (id {kind}, v varchar)")
+        project(root, home, BY_KEY)
+        for command in ("plan", "go"):
+            refused = hygge(root, command, "t")
+            assert refused.returncode == 1, refused.stdout
+            assert "[HG555]" in refused.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest, Source
@@ -14,6 +15,7 @@ from hygge.connectors.duckdb.types import TOO_LONG, ColumnReading, field_of, rea
 from hygge.connectors.sql.range_condition import where
 from hygge.connectors.sql.table_names import quote
 from hygge.errors import HomeError, HyggeError
+from hygge.types.ordering import Order
 from hygge.values.model import Span, Split
 
 if TYPE_CHECKING:
@@ -59,18 +61,37 @@ class DuckdbSource(Source):
         except duckdb.Error as error:
             raise fault(error, HomeError, what) from error
         wanted = self._request.types
+        readings = [
+            reading_of(
+                name,
+                kind,
+                nullable=name not in required,
+                as_text=wanted.get(name) == "string",
+            )
+            for name, kind in columns
+        ]
+        texts = [n for n, kind in columns if str(kind) == "VARCHAR" and wanted.get(n) != "string"]
+        folded = self._find_folded(texts)
         self._take(
-            [
-                reading_of(
-                    name,
-                    kind,
-                    nullable=name not in required,
-                    as_text=wanted.get(name) == "string",
-                )
-                for name, kind in columns
-            ]
+            [replace(one, order=Order.FOLDED) if one.name in folded else one for one in readings]
         )
         return self
+
+    def _find_folded(self, names: Sequence[str]) -> set[str]:
+        """Return those of the texts whose collation takes different ones for equal.
+
+        No catalog tells it: an empty selection of the column is compared.
+        """
+        if not names:
+            return set()
+        tests = ", ".join(f"x{n} IN ('A', '\u00e1')" for n in range(len(names)))
+        asked = ", ".join(f"{quote(name)} AS x{n}" for n, name in enumerate(names))
+        texts = ", ".join(["'a'"] * len(names))
+        rows = self._run(
+            f"SELECT {tests} FROM "
+            f"(SELECT {asked} FROM {self._from} WHERE false UNION ALL SELECT {texts})"
+        )
+        return {name for name, is_equal in zip(names, rows[0], strict=True) if is_equal}
 
     def _take(self, readings: Sequence[ColumnReading]) -> None:
         """Read these columns; DuckDB tells their types in Arrow."""

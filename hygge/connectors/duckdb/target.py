@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection as Connection
 
+_NO_KEYS = ("INTERVAL", "UNION", "VARIANT")
 _ROWS = "_hygge_rows"
 """The name under which a cursor sees the batches that come in."""
 
@@ -123,6 +124,23 @@ class DuckdbTarget(MergingTarget):
 
         native = types.native_type(field)
         return native or types.sql_types(self._rows.cursor, pa.schema([field]))[0]
+
+    def accept(self, schema: pa.Schema) -> pa.Schema:
+        """Return the schema to stage; raise for a key of a type that DuckDB cannot index."""
+        import pyarrow as pa
+
+        fitted = super().accept(schema)
+        for field in fitted:
+            is_key = field.name in self.request.primary_key
+            is_odd = pa.types.is_nested(field.type) or self.sql_type(field).startswith(_NO_KEYS)
+            if is_key and is_odd:
+                raise StoreError(
+                    f"column '{field.name}' is part of the primary_key, and DuckDB has no keys of "
+                    f"type {self.sql_type(field)}",
+                    hint="choose another column, or make a text of it in a  query:  of the home",
+                    code="HG555",
+                )
+        return fitted
 
     def differs(self, column: LiveColumn, field: pa.Field) -> bool:
         """Return whether a column must change its type; numbers of 128 bits hold 38 digits."""

@@ -41,17 +41,19 @@ _COLUMNS = """
 WITH RECURSIVE base AS (
   SELECT a.attrelid, a.attnum, a.attname, a.attnotnull, a.atttypid AS typid, a.atttypmod AS typmod,
          a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '' AS fills, a.attidentity,
-         a.attgenerated
+         a.attgenerated, a.attcollation
   FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
   SELECT b.attrelid, b.attnum, b.attname, b.attnotnull, t.typbasetype,
          CASE WHEN b.typmod < 0 THEN t.typtypmod ELSE b.typmod END, b.fills, b.attidentity,
-         b.attgenerated
+         b.attgenerated, b.attcollation
   FROM base b JOIN pg_type t ON t.oid = b.typid WHERE t.typtype = 'd'
 )
 SELECT b.attrelid, b.attname, format_type(b.typid, b.typmod), b.attnotnull, b.fills,
-       b.attidentity <> '' OR b.attgenerated <> '', t.typtype = 'e', b.attgenerated <> ''
-FROM base b JOIN pg_type t ON t.oid = b.typid WHERE t.typtype <> 'd' ORDER BY b.attrelid, b.attnum
+       b.attidentity <> '' OR b.attgenerated <> '', t.typtype = 'e', b.attgenerated <> '',
+       NOT coalesce(c.collisdeterministic, true)
+FROM base b JOIN pg_type t ON t.oid = b.typid LEFT JOIN pg_collation c ON c.oid = b.attcollation
+WHERE t.typtype <> 'd' ORDER BY b.attrelid, b.attnum
 """
 _KEYS = """
 SELECT i.indrelid, a.attname FROM pg_index i
@@ -92,6 +94,8 @@ class Column:
     is_enum: bool = False
     is_generated: bool = False
     """Whether its values are computed from others."""
+    is_folded: bool = False
+    """Whether its collation takes different texts for equal."""
 
 
 def tables(run: Run) -> list[Table]:
@@ -122,8 +126,8 @@ def columns(run: Run, oids: Sequence[int]) -> dict[int, list[Column]]:
     rows = run(_COLUMNS, (list(oids),))
     return {
         oid: [Column(name, kind, not required, bool(fills), bool(computed), bool(is_enum),
-                     bool(is_generated)) for
-              _, name, kind, required, fills, computed, is_enum, is_generated in group]
+                     bool(is_generated), bool(is_folded)) for
+              _, name, kind, required, fills, computed, is_enum, is_generated, is_folded in group]
         for oid, group in groupby(rows, key=lambda row: row[0])
     }  # fmt: skip
 

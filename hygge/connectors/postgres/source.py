@@ -110,6 +110,7 @@ class PostgresSource(Source):
                     as_text=wanted.get(column.name) == "string",
                     as_bytes=wanted.get(column.name) == "binary",
                     is_enum=column.is_enum,
+                    is_folded=column.is_folded and wanted.get(column.name) != "string",
                 )
                 for column in columns
             ]

@@ -69,6 +69,7 @@ def reading_of(
     as_text: bool = False,
     as_bytes: bool = False,
     is_enum: bool = False,
+    is_folded: bool = False,
 ) -> ColumnReading:
     """Return how a column of `type_name` (as `format_type` has it) is read.
 
@@ -91,6 +92,8 @@ def reading_of(
         said = marks(Order.EQUAL, f"{VENDOR}{type_name}")
         counts = pa.field(name, pa.int64(), nullable, said)
         return ColumnReading(f"{quoted}::text::int8", counts)
+    if is_folded and kind is not None and pa.types.is_string(kind):
+        return ColumnReading(quoted, pa.field(name, kind, nullable, marks(Order.FOLDED)))
     if kind is None or (as_text and not pa.types.is_string(kind)):
         # Of times Arrow lacks some, such as infinity: a column that is read as text for their
         # sake is turned back where its own type is known.

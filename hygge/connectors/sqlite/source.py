@@ -27,12 +27,13 @@ from hygge.connectors.sqlite.types import (
     stored_kind,
 )
 from hygge.errors import HomeError, LateTypeError
-from hygge.types.ordering import marks
+from hygge.types.ordering import Order, marks
 from hygge.values.model import Span, Split
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_COLLATED = "FROM sqlite_schema WHERE sql LIKE '%collate%' LIMIT 1"
 _SPLIT_ROWS = 5_000
 _MOST_ROWS = 2**16
 _SHOWN = 40
@@ -75,6 +76,7 @@ class SqliteSource(Source):
         self._within: str | None = None
         self._rowid: str | None = None
         self._unread: set[int] = set()
+        self._folded: set[str] = set()
 
     def over_table(self, table: catalog.Table) -> SqliteSource:
         """Read a table or view."""
@@ -109,6 +111,7 @@ class SqliteSource(Source):
             raise HomeError(f"{self._request.entity} has no columns")
         sampling = Sampling(self._run, self._rows(), thorough=self._request.thorough)
         guessed = sampling.kinds([one for one in columns if self._kind(one) is None])
+        self._folded = self._find_folded(columns)
         self._take(
             [
                 ColumnReading(
@@ -137,15 +140,38 @@ class SqliteSource(Source):
         own = {"int64": pa.int64(), "float64": pa.float64()}.get(wanted or "")
         return declared if own is None or is_text else stored_kind(own)
 
+    def _find_folded(self, columns: Sequence[catalog.Column]) -> set[str]:
+        """Return the columns whose collation takes different texts for equal.
+
+        No catalog tells it of a view or query: an empty selection of the column is compared.
+        """
+        wanted = self._request.types
+        names = [one.name for one in columns if wanted.get(one.name) != "string"]
+        if not names or not self._run(f"SELECT 1 {_COLLATED}"):
+            return set()
+        tests = ", ".join(f"x{n} IN ('A', 'a ', '\u00e1')" for n in range(len(names)))
+        asked = ", ".join(f"{quote(name)} AS x{n}" for n, name in enumerate(names))
+        texts = ", ".join(["'a'"] * len(names))
+        rows = self._run(
+            f"SELECT {tests} FROM "
+            f"(SELECT {asked} FROM {self._from} WHERE 0 UNION ALL SELECT {texts} LIMIT 9)"
+        )
+        return {name for name, is_equal in zip(names, rows[0], strict=True) if is_equal}
+
+    def _order_of(self, reading: ColumnReading) -> Order | None:
+        import pyarrow as pa
+
+        if reading.name in self._folded and pa.types.is_string(reading.kind.type):
+            return Order.FOLDED
+        return order_of(reading.declared, reading.kind)
+
     def _take(self, readings: Sequence[ColumnReading]) -> None:
         import pyarrow as pa
 
         self._readings = list(readings)
         self.schema = pa.schema(
             [
-                pa.field(
-                    one.name, one.kind.type, one.nullable, marks(order_of(one.declared, one.kind))
-                )
+                pa.field(one.name, one.kind.type, one.nullable, marks(self._order_of(one)))
                 for one in readings
             ]
         )
@@ -340,9 +366,9 @@ class _Stream:
             )
         said = f"is declared {reading.declared}" if reading.declared else "has other values before"
         way, kind = "text", "string"
-        if pa.types.is_string(reading.kind.type):
+        if pa.types.is_string(reading.kind.type) and held.startswith(("the text", "the blob")):
             way, kind = "bytes", "binary"
-            said = said if held.startswith("the blob") else "it is not valid UTF-8"
+            said += "" if held.startswith("the blob") else ", and is not valid UTF-8"
         return HomeError(
             f"column '{reading.name}' of {self._source.entity} holds {held} in {shown}, but {said}",
             hint=f"read it as {way} with  columns: {{{reading.name}: {{type: {kind}}}}}",

@@ -73,7 +73,7 @@ def order_of(declared: str, kind: Kind) -> Order | None:
     """
     import pyarrow as pa
 
-    if kind != text_kind():
+    if kind not in (text_kind(), any_text_kind()):
         return None
     own = declared_kind(declared)
     is_ = pa.types
