@@ -63,7 +63,7 @@ def load(server: Postgres, name: str, table: pa.Table) -> None:
     fields = ", ".join(f"{quoted(field.name)} {ddl(field.type)}" for field in table.schema)
     target = f"{quoted(server.schema)}.{quoted(name)}"
     with server.connect() as connection:
-        connection.execute(f"CREATE TABLE {target} ({fields})".encode())
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {target} ({fields})".encode())
         if not table.num_rows:
             return
         with (

@@ -18,7 +18,7 @@ from hygge.engine.coordinator import Stop, run
 from hygge.engine.plan import Move, Plan
 from hygge.settings.move import MoveSettings
 from hygge.testing.cases import CASES
-from hygge.testing.homes import read_entity
+from hygge.testing.reading import read_entity
 from hygge.types.casting import exact_cast
 from hygge.values.model import Outcome, Result
 

@@ -24,7 +24,7 @@ from hygge.testing.moving import write, write_request
 from hygge.testing.stores import StoreSuite
 
 
-class FileStoreSuite(StoreSuite):
+class FileStoreSuite(StoreSuite, is_base=True):
     """What a store of files promises beyond that. Fill `type_name` and `read_files`."""
 
     type_name: ClassVar[str]
@@ -40,17 +40,25 @@ class FileStoreSuite(StoreSuite):
         """Return the store's `path`, where everything is kept below `place`."""
         return "lake"
 
-    def make_store(self, place: Path, **settings: object) -> Store:
-        """Return the store in `place`, with settings of its own."""
+    def configure(self, place: Path, **settings: object) -> StoreConfig:
+        """Return the config of the store in `place`, with settings of its own."""
         path = self.location(place)
         data = {"type": self.type_name, "path": path, **self.settings, **settings}
-        return StoreConfig.create(data).store(ProjectContext(place))
+        return StoreConfig.create(data)
+
+    def make_store(self, place: Path, **settings: object) -> Store:
+        """Return the store in `place`, with settings of its own."""
+        return self.configure(place, **settings).store(ProjectContext(place))
 
     def files(self, place: Path, name: str = "things") -> list[Path]:
         """Return the data files of an entity that readers see, in the order of their names."""
         folder = place / "lake" / name
         seen = [path for path in folder.rglob("*") if path.name[0] not in "._" and path.is_file()]
         return sorted(seen)
+
+    def change_a_row(self, place: Path, entity: str) -> None:
+        """Remove a data file."""
+        self.files(place, entity)[0].unlink()
 
     def read(self, place: Path, name: str, schema: pa.Schema) -> pa.Table:
         """Read the visible files under plain names, since many tools take a path for a glob."""

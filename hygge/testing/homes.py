@@ -3,9 +3,9 @@
 class TestLedgerHome(HomeSuite):
     exemptions = {"date64": "never: the ledger has no such type"}
 
-    def make_home(self, place, tables):
+    def configure(self, place, tables):
         ...write each table under its name...
-        return HomeConfig.create({"type": "ledger", ...}).home(ProjectContext(place))
+        return HomeConfig.create({"type": "ledger", ...})
 
     def spoil(self, place, entity):
         ...make the entity break while it is read...
@@ -14,7 +14,7 @@ class TestLedgerHome(HomeSuite):
 from __future__ import annotations
 
 import pickle
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,14 +23,14 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pytest
 
-from hygge.connector import Home, HomeConfig, ProjectContext, Purpose, ReadRequest, Source
+from hygge.connector import Home, HomeConfig, ProjectContext, Purpose, ReadRequest
 from hygge.errors import HomeError
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
-from hygge.testing.exemptions import expect_exempted
+from hygge.testing.home_options import HomeOptions
 from hygge.testing.moving import open_files
-from hygge.values.model import Split
+from hygge.testing.reading import read_entity, read_split
+from hygge.testing.suite import MANY
 
-MANY = 20_000
 AWKWARD_NAMES = (
     "with blank",
     "dotted.name",
@@ -46,60 +46,8 @@ AWKWARD_NAMES = (
 )
 
 
-def read_split(source: Source, split: Split) -> pa.Table:
-    """Return everything a split holds; asserts that the batches have the source's schema."""
-    with source.read(split) as batches:
-        assert batches.schema.equals(source.schema)
-        return batches.read_all()
-
-
-def read_entity(home: Home, entity: str, *, wanted: int = 1, batch_bytes: int = 2**20) -> pa.Table:
-    """Return an entity as one table, its splits one after the other."""
-    with home.open(ReadRequest(entity, batch_bytes=batch_bytes)) as source:
-        tables = [read_split(source, split) for split in source.splits(wanted)]
-    return pa.concat_tables(tables)
-
-
-class HomeSuite(ABC):
+class HomeSuite(HomeOptions, is_base=True):
     """What a home promises, as tests. Subclass it, name the class `Test…`, fill two methods."""
-
-    exemptions: ClassVar[Mapping[str, str]] = {}
-    """What the home cannot keep: the name of a case or of a test, and the reason.
-
-    A reason begins with `ours:` (not yet), `upstream:` (a library's fault) or `never:` (the
-    system cannot). The test is then expected to fail, and must.
-    """
-
-    comes_back_as: ClassVar[Mapping[str, pa.DataType]] = {}
-    """The cases whose type the system holds under another one, with the same values."""
-
-    @abstractmethod
-    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
-        """Return a home that holds exactly `tables`, each an entity of that name.
-
-        `place` is an empty directory for whatever the home needs.
-        """
-
-    @abstractmethod
-    def spoil(self, place: Path, entity: str) -> None:
-        """Damage what `make_home` made in `place`, so that reading `entity` must fail."""
-
-    def expected(self, case: str, table: pa.Table) -> pa.Table:
-        """Return how the table of a case comes back: as it is, or by `comes_back_as`."""
-        kind = self.comes_back_as.get(case)
-        if kind is None:
-            return table
-        return table.set_column(1, "value", table.column("value").cast(kind))
-
-    @pytest.fixture(autouse=True)
-    def exempt(self, request: pytest.FixtureRequest) -> None:
-        """Expect what `exemptions` names to fail."""
-        expect_exempted(request, self.exemptions)
-
-    @pytest.fixture
-    def many(self, tmp_path: Path) -> Home:
-        """A home with one entity, `things`, of enough rows for several batches."""
-        return self.make_home(tmp_path, {"things": plain_table(MANY)})
 
     @pytest.mark.parametrize("case", CASES)
     def test_a_type_comes_back_exactly(self, tmp_path: Path, case: str) -> None:
@@ -270,7 +218,7 @@ class HomeSuite(ABC):
         assert open_files() == before
 
 
-class FileHomeSuite(HomeSuite):
+class FileHomeSuite(HomeSuite, is_base=True):
     """What a home of files promises beyond that. Subclass it and fill `type_name` and `write`."""
 
     type_name: ClassVar[str]
@@ -282,10 +230,13 @@ class FileHomeSuite(HomeSuite):
     def write(self, table: pa.Table, path: Path) -> None:
         """Write `table` as one file."""
 
-    def home(self, place: Path, path: str = ".") -> Home:
-        """Return the home of `path` below `place`."""
-        data = {"type": self.type_name, "path": path, **self.settings}
-        return HomeConfig.create(data).home(ProjectContext(place))
+    def home(self, place: Path) -> Home:
+        """Return the home of what is in `place`."""
+        return self.config().home(ProjectContext(place))
+
+    def config(self) -> HomeConfig:
+        """Return the config of a home of the files in the project's root."""
+        return HomeConfig.create({"type": self.type_name, "path": ".", **self.settings})
 
     @property
     def extension(self) -> str:
@@ -293,17 +244,23 @@ class FileHomeSuite(HomeSuite):
         extensions: tuple[str, ...] = HomeConfig.registry.find(self.type_name).extensions  # type: ignore[attr-defined]
         return extensions[0]
 
-    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+    def configure(self, place: Path, tables: Mapping[str, pa.Table]) -> HomeConfig:
         """Write each table as one file."""
         for name, table in tables.items():
             self.write(table, place / f"{name}{self.extension}")
-        return self.home(place)
+        return self.config()
 
     def spoil(self, place: Path, entity: str) -> None:
         """Cut the file off in its middle."""
         path = place / f"{entity}{self.extension}"
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])
+
+    def append(self, place: Path, entity: str, table: pa.Table) -> None:
+        """Write a further file into the folder of an entity."""
+        folder = place / entity
+        folder.mkdir(exist_ok=True)
+        self.write(table, folder / f"part-{len(list(folder.iterdir()))}{self.extension}")
 
     @pytest.fixture
     def three(self, tmp_path: Path) -> Home:

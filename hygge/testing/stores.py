@@ -3,8 +3,8 @@
 class TestLedgerStore(StoreSuite):
     exemptions = {"date64": "never: the ledger has no such type"}
 
-    def make_store(self, place):
-        return StoreConfig.create({"type": "ledger", ...}).store(ProjectContext(place))
+    def configure(self, place):
+        return StoreConfig.create({"type": "ledger", ...})
 
     def read(self, place, name, schema):
         ...return the rows of entity `name` as another tool than the store reads them...
@@ -13,20 +13,17 @@ class TestLedgerStore(StoreSuite):
 from __future__ import annotations
 
 import pickle
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import pyarrow as pa
 import pytest
 
-from hygge.connector import Mode, Part, Split, Store
+from hygge.connector import Mode, Part, Split, Store, StoreConfig
 from hygge.errors import HyggeError, StoreError
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
-from hygge.testing.exemptions import expect_exempted
+from hygge.testing.merging import MergeCases
 from hygge.testing.moving import (
     SourceFailedError,
     accepted,
@@ -36,6 +33,7 @@ from hygge.testing.moving import (
     write,
     write_request,
 )
+from hygge.testing.store_options import StoreOptions
 
 AWKWARD_NAMES = (
     "with blank",
@@ -52,49 +50,8 @@ AWKWARD_NAMES = (
 )
 
 
-class StoreSuite(ABC):
+class StoreSuite(MergeCases, StoreOptions, is_base=True):
     """What a store promises, as tests. Subclass it, name the class `Test…`, fill two methods."""
-
-    exemptions: ClassVar[Mapping[str, str]] = {}
-    """What the store cannot keep: the name of a case or of a test, and the reason.
-
-    A reason begins with `ours:` (not yet), `upstream:` (a library's fault) or `never:` (the
-    system cannot). The test is then expected to fail, and must.
-    """
-    comes_back_as: ClassVar[Mapping[str, pa.DataType]] = {}
-    """The cases whose type the reading tool holds under another one, with the same values."""
-
-    @abstractmethod
-    def make_store(self, place: Path) -> Store:
-        """Return a store that keeps everything below `place`, an empty directory at first."""
-
-    @abstractmethod
-    def read(self, place: Path, name: str, schema: pa.Schema) -> pa.Table:
-        """Return all rows of entity `name` as a user's tool sees them, in the order written.
-
-        `schema` is the one the rows were staged with, for systems that keep no types.
-        """
-
-    def expected(self, case: str, table: pa.Table) -> pa.Table:
-        """Return how the reading tool shows a case's table: as staged, or by `comes_back_as`."""
-        kind = self.comes_back_as.get(case)
-        if kind is None:
-            return table
-        return table.set_column(1, "value", table.column("value").cast(kind))
-
-    @pytest.fixture(autouse=True)
-    def exempt(self, request: pytest.FixtureRequest) -> None:
-        """Expect what `exemptions` names to fail."""
-        expect_exempted(request, self.exemptions)
-
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Store:
-        """An empty store."""
-        return self.make_store(tmp_path)
-
-    def rows(self, place: Path, name: str = "things") -> pa.Table:
-        """Return the rows of an entity that holds a plain table."""
-        return self.read(place, name, plain_table(0).schema)
 
     @pytest.mark.parametrize("case", CASES)
     def test_a_type_comes_back_exactly(self, tmp_path: Path, store: Store, case: str) -> None:
@@ -314,8 +271,14 @@ class StoreSuite(ABC):
         assert_same(self.rows(tmp_path), plain_table(5))
 
     @pytest.mark.parametrize("name", AWKWARD_NAMES, ids=lambda name: name[:20])
-    def test_an_awkward_name_is_written(self, tmp_path: Path, store: Store, name: str) -> None:
+    def test_an_awkward_name_is_written_or_refused(
+        self, tmp_path: Path, store: Store, config: StoreConfig, name: str
+    ) -> None:
         table = plain_table(3)
+        if config.refuse_name(name) is not None:
+            with pytest.raises(StoreError), store.open(write_request(into=name)):
+                pass
+            return
         write(store, [table], write_request(into=name))
         write(store, [table], write_request(Mode.APPEND, into=name))
         assert_same(self.rows(tmp_path, name), pa.concat_tables([table, table]))

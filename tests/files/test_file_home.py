@@ -18,8 +18,8 @@ from hygge.connectors.files.reading.faults import BusyDiskError, disk_error
 from hygge.connectors.files.reading.pieces import FileFacts, Piece, pack, pieces_of
 from hygge.errors import HomeError
 from hygge.testing.cases import assert_same, plain_table
-from hygge.testing.homes import read_entity
 from hygge.testing.moving import open_files
+from hygge.testing.reading import read_entity
 
 _EXCHANGE = 2
 _HERE = -100

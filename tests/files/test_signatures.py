@@ -14,7 +14,7 @@ import pytest
 
 from hygge.connector import HomeConfig, ProjectContext
 from hygge.errors import HomeError
-from hygge.testing.homes import read_entity
+from hygge.testing.reading import read_entity
 
 ROWS = b"a,b\n1,x\n2,y\n"
 LINES = b'{"a":1,"b":"x"}\n{"a":2,"b":"y"}\n'

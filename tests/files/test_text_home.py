@@ -11,7 +11,7 @@ from projects import hygge, parquet_rows, write_project
 from pydantic import ValidationError
 
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest
-from hygge.testing.homes import read_entity
+from hygge.testing.reading import read_entity
 
 
 def test_an_entity_is_read_by_its_own_settings(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
 from hygge.errors import HomeError
 from hygge.testing import FileHomeSuite
 from hygge.testing.cases import assert_same, plain_table
-from hygge.testing.homes import read_entity
+from hygge.testing.reading import read_entity
 
 
 class TestArrowHome(FileHomeSuite):

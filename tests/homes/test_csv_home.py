@@ -5,7 +5,7 @@ import gzip
 import math
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
 from hygge.errors import HomeError, LateTypeError
 from hygge.testing import FileHomeSuite
-from hygge.testing.homes import read_entity
+from hygge.testing.reading import read_entity
 
 _NESTED = "never: delimited text holds no nested values"
 _OTHER = "never: a text does not say that it is of this type"
@@ -79,13 +79,12 @@ class TestCsvHomeWithTypes(TestCsvHome):
         "date64": pa.date32(),
     }
 
-    def make_home(self, place: Path, tables: dict[str, pa.Table]) -> Home:  # type: ignore[override]
+    def configure(self, place: Path, tables: Mapping[str, pa.Table]) -> HomeConfig:
         for name, table in tables.items():
             self.write(table, place / f"{name}.csv")
         schema = next(iter(tables.values())).schema
         types = {field.name: _type_name(field.type) for field in schema}
-        data = {"type": "csv", "path": ".", "types": types}
-        return HomeConfig.create(data).home(ProjectContext(place))
+        return HomeConfig.create({"type": "csv", "path": ".", "types": types})
 
 
 def _type_name(kind: pa.DataType) -> str:

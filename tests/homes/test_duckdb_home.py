@@ -7,8 +7,9 @@ from typing import ClassVar
 import duckdb
 import pyarrow as pa
 
-from hygge.connector import Home, HomeConfig, ProjectContext
+from hygge.connector import HomeConfig
 from hygge.testing import HomeSuite
+from hygge.testing.suite import BusyError
 
 
 def quoted(name: str) -> str:
@@ -34,7 +35,7 @@ class TestDuckdbHome(HomeSuite):
         "duration(us)": "never: intervals come as text, for months have no fixed length",
     }
 
-    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+    def configure(self, place: Path, tables: Mapping[str, pa.Table]) -> HomeConfig:
         with duckdb.connect(str(place / "app.duckdb")) as connection:
             for name, table in tables.items():
                 half = table.schema.get_field_index("value")
@@ -43,7 +44,10 @@ class TestDuckdbHome(HomeSuite):
                 connection.register("given", table)
                 connection.execute(f"CREATE TABLE {quoted(name)} AS SELECT * FROM given")
         data = {"type": "duckdb", "path": "app.duckdb"}
-        return HomeConfig.create(data).home(ProjectContext(place))
+        return HomeConfig.create(data)
+
+    def append(self, place: Path, entity: str, table: pa.Table) -> None:
+        raise BusyError("while the home has the file open, nobody else can write it")
 
     def spoil(self, place: Path, entity: str) -> None:
         path = place / "app.duckdb"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from hygge.connector import HomeConfig, ProjectContext
 from hygge.errors import HomeError
-from hygge.testing.homes import read_entity
+from hygge.testing.reading import read_entity
 
 
 def read_column(place: Path, kind: str, *values: str) -> pa.ChunkedArray:

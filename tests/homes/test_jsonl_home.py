@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
 from hygge.errors import HomeError, LateTypeError
 from hygge.testing import FileHomeSuite
-from hygge.testing.homes import read_entity
+from hygge.testing.reading import read_entity
 
 _OTHER = "never: JSON has no such type and its text does not say so"
 

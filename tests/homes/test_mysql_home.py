@@ -9,7 +9,7 @@ import pytest
 from maria_tables import load, quoted
 from servers import Mysql, schema_name
 
-from hygge.connector import Home, HomeConfig, ProjectContext
+from hygge.connector import HomeConfig
 from hygge.testing import HomeSuite
 
 MISSING = "never: MySQL has no such type"
@@ -52,12 +52,12 @@ class TestMysqlHome(HomeSuite):
         yield
         Mysql(schema_name(tmp_path)).drop()
 
-    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+    def configure(self, place: Path, tables: Mapping[str, pa.Table]) -> HomeConfig:
         server = Mysql(schema_name(place))
         server.make()
         for name, table in tables.items():
             load(server, name, table)
-        return HomeConfig.create(server.settings()).home(ProjectContext(place))
+        return HomeConfig.create(server.settings())
 
     def spoil(self, place: Path, entity: str) -> None:
         Mysql(schema_name(place)).run(f"DROP TABLE {quoted(entity)}")

@@ -25,7 +25,7 @@ from hygge.connectors.odbc.source import OdbcSource
 from hygge.connectors.sql.column_reading import UnsafeError
 from hygge.errors import HomeError
 from hygge.testing import HomeSuite
-from hygge.testing.homes import read_split
+from hygge.testing.reading import read_split
 
 DIGITS = "never: the database keeps microseconds"
 MISSING = "never: the database has no such type"
@@ -61,10 +61,14 @@ NO_PLACE = {
 }
 
 
+def odbc_config(connection: str, **settings: object) -> HomeConfig:
+    """Return the config of a home behind a connection string."""
+    return HomeConfig.create({"type": "odbc", "connection": connection, **settings})
+
+
 def odbc(connection: str, **settings: object) -> Home:
     """Return a home behind a connection string."""
-    data = {"type": "odbc", "connection": connection, **settings}
-    return HomeConfig.create(data).home(ProjectContext(Path("/")))
+    return odbc_config(connection, **settings).home(ProjectContext(Path("/")))
 
 
 def postgres_string() -> str:
@@ -95,12 +99,12 @@ class TestOdbcPostgres(HomeSuite):
         yield
         Postgres(schema_name(tmp_path)).drop()
 
-    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+    def configure(self, place: Path, tables: Mapping[str, pa.Table]) -> HomeConfig:
         server = Postgres(schema_name(place))
         server.make()
         for name, table in tables.items():
             load(server, name, table)
-        return odbc(postgres_string(), schema=server.schema)
+        return odbc_config(postgres_string(), schema=server.schema)
 
     def spoil(self, place: Path, entity: str) -> None:
         Postgres(schema_name(place)).run(f"DROP TABLE {quoted(entity)}")
@@ -129,12 +133,12 @@ class TestOdbcMariaDb(HomeSuite):
         yield
         MariaDb(tmp_path).drop()
 
-    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+    def configure(self, place: Path, tables: Mapping[str, pa.Table]) -> HomeConfig:
         server = MariaDb(place)
         server.make()
         for name, table in tables.items():
             server.load(name, table)
-        return odbc(server.connection())
+        return odbc_config(server.connection())
 
     def spoil(self, place: Path, entity: str) -> None:
         MariaDb(place).run(f"DROP TABLE {MariaDb(place).database}.`{entity}`")
@@ -157,15 +161,18 @@ class TestOdbcSqlite(HomeSuite):
         "float64": "never: SQLite keeps neither NaN nor the sign of a zero",
         "binary": "upstream: the driver takes blobs for 255 bytes long, and longer ones fail",
         "large binary": "upstream: the driver takes blobs for 255 bytes long",
+        "test_a_condition_and_a_query_of_its_own_choose_rows": (
+            "upstream: the driver has no type for the column of an expression"
+        ),
     }
 
-    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+    def configure(self, place: Path, tables: Mapping[str, pa.Table]) -> HomeConfig:
         file, types = Sqlite(place), {}
         for name, table in tables.items():
             file.load(name, table)
             if "value" in table.schema.names:
                 types = _declared(table.schema.field("value").type)
-        return odbc(file.connection(), types=types)
+        return odbc_config(file.connection(), types=types)
 
     def spoil(self, place: Path, entity: str) -> None:
         Sqlite(place).run(f'DROP TABLE "{entity}"')

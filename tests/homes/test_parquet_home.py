@@ -20,7 +20,7 @@ from pyarrow.parquet import encryption
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
 from hygge.errors import HomeError
 from hygge.testing import FileHomeSuite
-from hygge.testing.homes import read_entity
+from hygge.testing.reading import read_entity
 
 
 class TestParquetHome(FileHomeSuite):

@@ -9,7 +9,7 @@ import pytest
 from pg_tables import load, quoted
 from servers import Postgres, schema_name
 
-from hygge.connector import Home, HomeConfig, ProjectContext
+from hygge.connector import HomeConfig
 from hygge.testing import HomeSuite
 
 MISSING = "never: PostgreSQL has no such type"
@@ -55,12 +55,15 @@ class TestPostgresHome(HomeSuite):
         yield
         Postgres(schema_name(tmp_path)).drop()
 
-    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+    def configure(self, place: Path, tables: Mapping[str, pa.Table]) -> HomeConfig:
         server = Postgres(schema_name(place))
         server.make()
         for name, table in tables.items():
             load(server, name, table)
-        return HomeConfig.create(server.settings()).home(ProjectContext(place))
+        return HomeConfig.create(server.settings())
+
+    def append(self, place: Path, entity: str, table: pa.Table) -> None:
+        load(Postgres(schema_name(place)), entity, table)
 
     def spoil(self, place: Path, entity: str) -> None:
         Postgres(schema_name(place)).run(f"DROP TABLE {quoted(entity)}")

@@ -17,8 +17,9 @@ from threading import Thread
 import pyarrow as pa
 import pytest
 from projects import write_project
+from pydantic import PrivateAttr
 
-from hygge.connector import Commit, Home, ProjectContext, Purpose, ReadRequest, Source
+from hygge.connector import Commit, Home, HomeConfig, ProjectContext, Purpose, ReadRequest, Source
 from hygge.connectors.spool.spool import Spool, spooled
 from hygge.connectors.sql.table_names import nearest
 from hygge.engine.coordinator import Stop, run
@@ -26,7 +27,7 @@ from hygge.engine.plan import Selection, make_plan
 from hygge.errors import HomeError
 from hygge.project import Project
 from hygge.testing import HomeSuite
-from hygge.testing.homes import read_entity, read_split
+from hygge.testing.reading import read_entity, read_split
 
 
 class Outbox:
@@ -76,10 +77,25 @@ class OutboxHome(Home):
         self.outbox.kept.append((name, commit is not None))
 
 
+class OutboxHomeConfig(HomeConfig, type="testoutbox"):
+    """Reads an outbox."""
+
+    _outbox: Outbox = PrivateAttr()
+
+    @classmethod
+    def of(cls, outbox: Outbox) -> OutboxHomeConfig:
+        config = cls(type="testoutbox")
+        config._outbox = outbox
+        return config
+
+    def home(self, context: ProjectContext) -> Home:
+        return OutboxHome(self._outbox, context)
+
+
 class TestOutboxHome(HomeSuite):
-    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+    def configure(self, place: Path, tables: Mapping[str, pa.Table]) -> HomeConfig:
         self.outbox = Outbox(tables)
-        return OutboxHome(self.outbox, ProjectContext(place))
+        return OutboxHomeConfig.of(self.outbox)
 
     def spoil(self, place: Path, entity: str) -> None:
         self.outbox.is_broken = True

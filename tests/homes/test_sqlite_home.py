@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -7,9 +9,16 @@ from typing import ClassVar
 import pyarrow as pa
 from lite_tables import load, quoted, run
 
-from hygge.connector import Home, HomeConfig, ProjectContext
+from hygge.connector import HomeConfig
 from hygge.testing import HomeSuite
+from hygge.testing.suite import BusyError
 
+INSERT = """
+import ast, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=0)
+connection.executemany(f"INSERT INTO {sys.argv[2]} VALUES (?, ?)", ast.literal_eval(sys.argv[3]))
+connection.commit()
+"""
 MISSING = "never: SQLite has no such type"
 
 
@@ -36,11 +45,18 @@ class TestSqliteHome(HomeSuite):
         "list of struct": MISSING,
     }
 
-    def make_home(self, place: Path, tables: Mapping[str, pa.Table]) -> Home:
+    def configure(self, place: Path, tables: Mapping[str, pa.Table]) -> HomeConfig:
         for name, table in tables.items():
             load(place / "app.db", name, table)
         data = {"type": "sqlite", "path": "app.db"}
-        return HomeConfig.create(data).home(ProjectContext(place))
+        return HomeConfig.create(data)
+
+    def append(self, place: Path, entity: str, table: pa.Table) -> None:
+        """Insert from another process: locks of a file are those of a process."""
+        rows = [tuple(row.values()) for row in table.to_pylist()]
+        words = [sys.executable, "-c", INSERT, str(place / "app.db"), quoted(entity), repr(rows)]
+        if subprocess.run(words, capture_output=True, check=False).returncode:
+            raise BusyError
 
     def spoil(self, place: Path, entity: str) -> None:
         run(place / "app.db", f"DROP TABLE {quoted(entity)}")

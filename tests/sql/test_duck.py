@@ -24,8 +24,8 @@ from hygge.connectors.duckdb.config import DuckdbStoreConfig
 from hygge.connectors.duckdb.faults import Rows
 from hygge.errors import HomeError, StoreError
 from hygge.settings.move import SchemaContract
-from hygge.testing.homes import read_split
 from hygge.testing.moving import next_commit, write, write_request
+from hygge.testing.reading import read_split
 from hygge.transform.schema_contract import agree, typed
 from hygge.values.model import Span, Split
 

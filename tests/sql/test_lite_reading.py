@@ -21,7 +21,7 @@ from lite_tables import opened, run
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
 from hygge.errors import HomeError, LateTypeError
-from hygge.testing.homes import read_split
+from hygge.testing.reading import read_split
 
 
 @pytest.fixture

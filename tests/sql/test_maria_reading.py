@@ -19,8 +19,8 @@ from servers import Mysql
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, StoreConfig
 from hygge.errors import ConfigError, HomeError
 from hygge.testing.cases import assert_same
-from hygge.testing.homes import read_entity, read_split
 from hygge.testing.moving import write, write_request
+from hygge.testing.reading import read_entity, read_split
 
 
 def home_of(server: Mysql, **more: object) -> Home:

@@ -30,8 +30,8 @@ from hygge.connectors.mysql.faults import fault, is_passing
 from hygge.errors import HomeError, StoreError
 from hygge.runtime.processes import label
 from hygge.testing.cases import plain_table
-from hygge.testing.homes import read_split
 from hygge.testing.moving import write, write_request
+from hygge.testing.reading import read_split
 
 
 def home_of(server: Mysql, **more: object) -> Home:

@@ -33,7 +33,7 @@ from hygge.engine.coordinator import Stop, run
 from hygge.engine.plan import Move, Plan
 from hygge.errors import HomeError
 from hygge.settings.move import MoveSettings
-from hygge.testing.homes import read_split
+from hygge.testing.reading import read_split
 from hygge.values.model import Result, Span, Split
 
 ROWS = 20_000

@@ -10,7 +10,7 @@ from servers import Postgres
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
 from hygge.errors import HomeError
-from hygge.testing.homes import read_split
+from hygge.testing.reading import read_split
 
 MIB = 2**20
 NOISE = "(SELECT string_agg(md5(n::text), '') FROM generate_series(1, {}) AS n)"

@@ -16,7 +16,7 @@ from servers import Postgres
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
 from hygge.connectors.postgres import source
 from hygge.errors import HomeError
-from hygge.testing.homes import read_entity, read_split
+from hygge.testing.reading import read_entity, read_split
 
 
 def home_of(server: Postgres, **more: object) -> Home:

@@ -36,8 +36,8 @@ from hygge.connectors.sql.pool import close_all
 from hygge.errors import HomeError, StoreError
 from hygge.runtime.processes import label
 from hygge.testing.cases import plain_table
-from hygge.testing.homes import read_split
 from hygge.testing.moving import write, write_request
+from hygge.testing.reading import read_split
 
 
 def home_of(server: Postgres, **more: object) -> Home:

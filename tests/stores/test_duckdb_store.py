@@ -6,22 +6,21 @@ from typing import ClassVar
 import duckdb
 import pyarrow as pa
 
-from hygge.connector import ProjectContext, Store, StoreConfig
+from hygge.connector import StoreConfig
 from hygge.connectors.duckdb.instances import cursor_of_open
 from hygge.testing import StoreSuite
-from hygge.testing.merging import MergeCases
 
 
 def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-class TestDuckdbStore(MergeCases, StoreSuite):
+class TestDuckdbStore(StoreSuite):
     exemptions: ClassVar = {"decimal(76,30)": "never: DuckDB keeps 38 digits"}
 
-    def make_store(self, place: Path) -> Store:
+    def configure(self, place: Path) -> StoreConfig:
         data = {"type": "duckdb", "path": "data/app.duckdb"}
-        return StoreConfig.create(data).store(ProjectContext(place))
+        return StoreConfig.create(data)
 
     def read(self, place: Path, name: str, schema: pa.Schema) -> pa.Table:
         file = place / "data" / "app.duckdb"

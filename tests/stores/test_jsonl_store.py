@@ -10,9 +10,11 @@ import pyarrow as pa
 import pytest
 from duck import DECLARED_AS, read_text
 
+from hygge.connector import Store
 from hygge.errors import StoreError
 from hygge.testing import FileStoreSuite
 from hygge.testing.cases import TEXTS, assert_same, plain_table
+from hygge.testing.merging import merging
 from hygge.testing.moving import write, write_request
 
 BYTES = "never: JSON has no bytes"
@@ -105,3 +107,19 @@ class TestJsonlStore(FileStoreSuite):
         (path,) = self.files(tmp_path)
         assert path.suffixes == [".jsonl", {"gzip": ".gz", "zstd": ".zst"}[compression]]
         assert_same(self.rows(tmp_path), plain_table(1000))
+
+    def test_a_value_of_another_kind_far_down_is_read_all_the_same(
+        self, tmp_path: Path, store: Store
+    ) -> None:
+        schema = pa.schema([("id", pa.int64()), ("some", pa.float64()), ("late", pa.string())])
+        many = range(150_000)
+        values = [0.5 if n > 149_000 else float(n) for n in many]
+        late = ["x" if n > 149_000 else None for n in many]
+        write(store, [pa.table([list(many), values, late], schema=schema)], merging())
+        new = pa.table([[3], [-1.0], ["y"]], schema=schema)
+        write(store, [new], merging())
+        rows = {id: rest for id, *rest in self.held(tmp_path, schema)}
+        assert len(rows) == 150_000
+        assert rows[3] == [-1.0, "y"]
+        assert rows[4] == [4.0, None]
+        assert rows[149_999] == [0.5, "x"]

@@ -9,16 +9,15 @@ import pytest
 from maria_tables import fetch
 from servers import Mysql, schema_name
 
-from hygge.connector import ProjectContext, Store, StoreConfig
+from hygge.connector import StoreConfig
 from hygge.testing import StoreSuite
-from hygge.testing.merging import MergeCases
 
 MISSING = "never: MySQL has no such type"
 DIGITS = "never: MySQL keeps microseconds"
 NO_NAN = "never: MySQL holds no NaN and no infinity"
 
 
-class TestMysqlStore(MergeCases, StoreSuite):
+class TestMysqlStore(StoreSuite):
     exemptions: ClassVar = {
         "time(ns)": DIGITS,
         "timestamp(ns)": DIGITS,
@@ -34,7 +33,6 @@ class TestMysqlStore(MergeCases, StoreSuite):
         "struct": MISSING,
         "map": MISSING,
         "list of struct": MISSING,
-        f"test_an_awkward_name_is_written[{'x' * 20}]": "never: names have at most 64 characters",
     }
 
     @pytest.fixture(autouse=True)
@@ -42,10 +40,10 @@ class TestMysqlStore(MergeCases, StoreSuite):
         yield
         Mysql(schema_name(tmp_path)).drop()
 
-    def make_store(self, place: Path) -> Store:
+    def configure(self, place: Path) -> StoreConfig:
         server = Mysql(schema_name(place))
         server.make()
-        return StoreConfig.create(server.settings()).store(ProjectContext(place))
+        return StoreConfig.create(server.settings())
 
     def read(self, place: Path, name: str, schema: pa.Schema) -> pa.Table:
         if name == "public.users":

@@ -42,8 +42,16 @@ class TestOrcStore(FileStoreSuite):
         converters: dict[pyorc.TypeKind, type[ORCConverter]] = dict.fromkeys(
             (pyorc.TypeKind.TIMESTAMP, pyorc.TypeKind.TIMESTAMP_INSTANT), Nanoseconds
         )
+        schema = pa.schema([_in_nanoseconds(field) for field in schema])
         rows: list[dict[str, object]] = []
         for path in paths:
             with path.open("rb") as file:
                 rows += pyorc.Reader(file, struct_repr=pyorc.StructRepr.DICT, converters=converters)
         return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _in_nanoseconds(field: pa.Field) -> pa.Field:
+    """Return a field of times as this reader and the format know them."""
+    if not pa.types.is_timestamp(field.type):
+        return field
+    return field.with_type(pa.timestamp("ns", field.type.tz))

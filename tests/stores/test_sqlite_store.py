@@ -6,20 +6,19 @@ from typing import ClassVar
 import pyarrow as pa
 from lite_tables import fetch
 
-from hygge.connector import ProjectContext, Store, StoreConfig
+from hygge.connector import StoreConfig
 from hygge.testing import StoreSuite
-from hygge.testing.merging import MergeCases
 
 
-class TestSqliteStore(MergeCases, StoreSuite):
+class TestSqliteStore(StoreSuite):
     exemptions: ClassVar = {
         **dict.fromkeys(("float16", "float32", "float64"), "never: SQLite has no NaN and no -0.0"),
         "duration(us)": "never: SQLite has no such type",
     }
 
-    def make_store(self, place: Path) -> Store:
+    def configure(self, place: Path) -> StoreConfig:
         data = {"type": "sqlite", "path": "data/app.db"}
-        return StoreConfig.create(data).store(ProjectContext(place))
+        return StoreConfig.create(data)
 
     def read(self, place: Path, name: str, schema: pa.Schema) -> pa.Table:
         return fetch(place / "data" / "app.db", name, schema)
