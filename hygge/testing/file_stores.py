@@ -58,7 +58,7 @@ class FileStoreSuite(StoreSuite, is_base=True):
 
     def change_a_row(self, place: Path, entity: str) -> None:
         """Remove a data file."""
-        self.files(place, entity)[0].unlink()
+        self.files(place, entity)[-1].unlink()
 
     def read(self, place: Path, name: str, schema: pa.Schema) -> pa.Table:
         """Read the visible files under plain names, since many tools take a path for a glob."""

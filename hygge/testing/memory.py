@@ -504,6 +504,11 @@ class InMemory:
         """Return the store's `path`; see `FileStoreSuite`."""
         return f"memory://disk{quote(str(place))}/lake"
 
+    def change_a_row(self, place: Path, entity: str) -> None:
+        """Remove a data file; see `FileStoreSuite`."""
+        held = MemoryPlace(MemoryFiles("disk"), f"{place}/lake/{entity}")
+        del held.system.objects[f"{place}/lake/{entity}/{held.visible()[-1]}"]
+
     def files(self, place: Path, name: str = "things") -> list[Path]:
         """Return copies on the disk of the files that readers see; see `FileStoreSuite`."""
         entity = MemoryPlace(MemoryFiles("disk"), f"{place}/lake/{name}")
