@@ -8,13 +8,13 @@ from typing import ClassVar
 
 import pyarrow as pa
 import pytest
-from duck import DECLARED_AS, read_text
 
 from hygge.connector import StoreConfig
 from hygge.errors import StoreError
 from hygge.testing import FileStoreSuite
 from hygge.testing.cases import TEXTS, assert_same, plain_table
 from hygge.testing.moving import write, write_request
+from hygge.testing.text_reader import DECLARED_AS, read_text
 
 NESTED = "never: a line of separated text has no lists or structs"
 BYTES = "never: text has no bytes"

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import pyarrow as pa
 import pytest
-from duck import DECLARED_AS, read_text
 
 from hygge.connector import Store
 from hygge.errors import StoreError
@@ -16,6 +15,7 @@ from hygge.testing import FileStoreSuite
 from hygge.testing.cases import TEXTS, assert_same, plain_table
 from hygge.testing.merging import merging
 from hygge.testing.moving import write, write_request
+from hygge.testing.text_reader import DECLARED_AS, read_text
 
 BYTES = "never: JSON has no bytes"
 NAN = "never: JSON has no number for NaN and infinity"

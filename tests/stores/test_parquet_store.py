@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from duck import SHOWN_AS, duck
 
 from hygge.connector import Store, StoreConfig
 from hygge.connectors.files.writing.ranges import Range, ranges
@@ -17,6 +16,7 @@ from hygge.testing import FileStoreSuite
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
 from hygge.testing.merging import merging, things
 from hygge.testing.moving import accepted, write, write_request
+from hygge.testing.text_reader import SHOWN_AS, duck
 
 NUMBERED = pa.schema([("number", pa.int64()), ("text", pa.string()), ("at", pa.int64())])
 

@@ -1,4 +1,14 @@
-"""Reads what the stores wrote with DuckDB, which knows nothing of hygge."""
+"""Reads text files as tables with DuckDB, which knows nothing of hygge. Needs duckdb.
+
+A store of text states no types in its files, so its test declares them:
+
+    class TestLedgerStore(FileStoreSuite):
+        type_name = "ledger"
+        comes_back_as = DECLARED_AS
+
+        def read_files(self, paths, schema):
+            return read_text("read_csv", paths, schema, "header = true, delim = '|'")
+"""
 
 from __future__ import annotations
 
@@ -26,13 +36,13 @@ SHOWN_AS: dict[str, pa.DataType] = {
     "large list": pa.list_(pa.int64()),
     "fixed size list": pa.list_(pa.int64()),
 }
-"""How DuckDB shows the types of the cases that it has no own type for."""
+"""How DuckDB shows the types of `CASES` that it has no own type for, for `comes_back_as`."""
 DECLARED_AS = {
     name: kind
     for name, kind in SHOWN_AS.items()
     if name not in ("timestamp(s)", "timestamp(ms)", "fixed size list")
 } | {"null": pa.string()}
-"""How DuckDB shows columns that were declared to have the types of the cases."""
+"""How `read_text` shows the types of `CASES`, for `comes_back_as`."""
 
 
 def duck() -> duckdb.DuckDBPyConnection:
@@ -55,7 +65,11 @@ def columns_of(schema: pa.Schema) -> dict[str, str]:
 
 
 def read_text(function: str, paths: Sequence[Path], schema: pa.Schema, options: str) -> pa.Table:
-    """Return the rows of text files, their columns declared to be of DuckDB's types."""
+    """Return the rows of text files, one after the other, their columns declared by `schema`.
+
+    `function` is one of DuckDB, `read_csv` or `read_json`, and `options` are its named parameters,
+    as SQL. Raises `duckdb.Error` for a value that is not of its column's type.
+    """
     files = ", ".join(_literal(str(path)) for path in paths)
     columns = columns_of(schema)
     types = ", ".join(f"{_literal(name)}: {_literal(kind)}" for name, kind in columns.items())
