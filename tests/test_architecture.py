@@ -19,7 +19,7 @@ LAYERS = (
     {"connectors.files", "connectors.sql", "journal", "transform"},
     {"connectors.spool"},
     {"connectors", "incremental"},
-    {"engine", "project"},
+    {"engine", "files", "project"},
     {"operations"},
     {"console", "scaffold"},
     {"cli"},
@@ -28,7 +28,7 @@ LAYERS = (
 """The rooms from the ground up: an import points to a lower layer, or stays in its own room."""
 SHARED = {"files", "spool", "sql"}
 """Folders of `connectors` that hold what several of them share."""
-MODULES_AT_THE_TOP = {"__init__", "__main__", "connector", "errors", "registry"}
+MODULES_AT_THE_TOP = {"__init__", "__main__", "connector", "errors", "files", "registry"}
 OUTSIDE = {"testing"}
 """Imports what it needs; nothing in hygge imports it."""
 

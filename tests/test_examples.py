@@ -7,10 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import duckdb
 import pytest
+from projects import write_project
 from servers import postgres_url
 from test_readme import plain, steps
 
@@ -49,6 +51,8 @@ def rows(query: str) -> list[tuple[object, ...]]:
 
 def test_every_example_is_tested() -> None:
     names = {path.name for path in EXAMPLES.iterdir() if (path / "hygge.yml").is_file()}
+    packages = {path.name for path in EXAMPLES.iterdir() if (path / "pyproject.toml").is_file()}
+    assert packages == {"jsonarray"}, "its suites are in `testpaths`"
     assert names == {"quickstart", "flights", "warehouse", "incremental"}
 
 
@@ -131,3 +135,40 @@ def test_the_story_of_three_days_goes_as_its_readme_tells(tmp_path: Path) -> Non
 
 def timeless(lines: list[str]) -> list[str]:
     return [re.sub(r" of [0-9T:-]+\)", " of …)", line) for line in plain(lines)]
+
+
+def test_a_connector_of_a_package_of_its_own_is_found_and_moves_rows(tmp_path: Path) -> None:
+    package = tomllib.loads((EXAMPLES / "jsonarray" / "pyproject.toml").read_text("utf-8"))
+    project = package["project"]
+    installed = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
+    lines = [
+        f"[{group}]\n{name} = {place}\n"
+        for group, points in project["entry-points"].items()
+        for name, place in points.items()
+    ]
+    (installed / "entry_points.txt").write_text("".join(lines))
+    root = write_project(
+        tmp_path / "project",
+        {
+            "homes/api.yml": "type: jsonarray\npath: in\n",
+            "stores/lake.yml": "type: jsonarray\npath: lake\n",
+            "flows/users.yml": "home: api\nstore: lake\nmode: merge\nprimary_key: id\n",
+            "in/users.json": '[{"id": 1, "name": "ann"}, {"id": 2, "score": 1.50}]',
+        },
+    )
+    paths = os.pathsep.join(map(str, (ROOT, tmp_path, EXAMPLES / "jsonarray")))
+    for words in (["go"], ["go"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "hygge", *words],
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": paths, "COLUMNS": "120"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    (file,) = (root / "lake" / "users").glob("[!_]*.json")
+    lines = ['{"id":1,"name":"ann","score":null}', '{"id":2,"name":null,"score":1.5}']
+    assert file.read_text() == "[\n" + ",\n".join(lines) + "\n]\n"

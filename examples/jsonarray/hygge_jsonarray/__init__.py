@@ -1,0 +1,1 @@
+"""Files that hold one JSON array of objects."""
