@@ -24,7 +24,7 @@ from hygge.errors import HomeError
 from hygge.testing.cases import assert_same, plain_table
 from hygge.testing.moving import open_files
 from hygge.testing.reading import read_all, read_entity
-from hygge.testing.suite import BusyError, HomeCases
+from hygge.testing.suite import MANY, BusyError, HomeCases
 
 NUMBERS = pa.table({"id": range(40), "amount": [None if n % 5 == 4 else n for n in range(40)]})
 """Rows with a number that some lack."""
@@ -137,6 +137,25 @@ class HomeOptions(HomeCases, is_base=True):
         home = self.make_home(tmp_path, {"things": plain_table(3)})
         with home.open(ReadRequest("things")) as source:
             assert source.primary_key == self.primary_key
+
+    def test_rows_that_can_be_read_are_not_foreseen_to_fail(self, many: Home) -> None:
+        with many.open(ReadRequest("things")) as source:
+            assert source.estimated_rows is None or source.estimated_rows >= 0
+            source.narrow(["id"])
+            source.foresee()
+            assert read_all(source, 2)["id"].to_pylist() == list(range(MANY))
+
+    def test_the_share_that_was_read_grows_to_all(self, many: Home) -> None:
+        shares = []
+        with many.open(ReadRequest("things", batch_bytes=2**14)) as source:
+            for split in source.splits(2):
+                with source.read(split) as batches:
+                    shares += [source.share_read() for _ in batches]
+            shares.append(source.share_read())
+        told = [share for share in shares if share is not None]
+        assert told == sorted(told)
+        assert all(0 <= share <= 1 for share in told)
+        assert not told or told[-1] == 1
 
     def test_what_is_noted_are_sentences(self, tmp_path: Path) -> None:
         home = self.make_home(tmp_path, {"things": plain_table(3)})

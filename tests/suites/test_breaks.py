@@ -178,6 +178,13 @@ def with_other_rows(facts: list[EntityFacts]) -> list[EntityFacts]:
     return [replace(one, rows=(one.rows or 0) + 1) for one in facts]
 
 
+def raising(_: Method) -> Method:
+    def foresee(self: MemorySource) -> NoReturn:
+        raise HomeError("no right to read")
+
+    return foresee
+
+
 def put_aside(source: MemorySource, _: Split) -> None:
     if source.put_aside is not None:
         source.put_aside("row 1", b"0", "looks odd")
@@ -294,6 +301,15 @@ HOME = [
     Break("values are said to be proved and are not", MemorySource, "__init__",
           after(set_on("is_proved", True)),
           "test_a_home_that_proves_its_values_refuses_what_is_too_large"),
+    Break("what can be read is foreseen to fail", MemorySource, "foresee", raising,
+          "test_rows_that_can_be_read_are_not_foreseen_to_fail"),
+    Break("an estimate is of less than nothing", MemorySource, "__init__",
+          after(set_on("estimated_rows", -1)),
+          "test_rows_that_can_be_read_are_not_foreseen_to_fail"),
+    Break("more than all was read", MemorySource, "share_read", always(1.5),
+          "test_the_share_that_was_read_grows_to_all"),
+    Break("the share that was read never ends", MemorySource, "share_read", always(0.5),
+          "test_the_share_that_was_read_grows_to_all"),
     Break("a note is no sentence", MemorySource, "notes", always([None]),
           "test_what_is_noted_are_sentences"),
     Break("a condition is ignored", MemorySource, "select", always(None),
