@@ -68,8 +68,12 @@ class Postgres:
             return connection.info.host, connection.info.port
 
     def __init__(self, schema: str) -> None:
-        self.schema = schema
+        self.schema = self.place = schema
         self.url = postgres_url()
+
+    def through(self, port: int) -> dict[str, Any]:
+        """Return settings of a home or store that reaches the server through a proxy."""
+        return {"host": "127.0.0.1", "port": port}
 
     def url_with(self, option: str) -> str:
         """Return the URL with one more option, such as `application_name=x`."""
@@ -159,8 +163,18 @@ class Mysql:
     """A database of its own in a real server, for one test."""
 
     def __init__(self, database: str) -> None:
-        self.database = database
+        self.database = self.place = database
         self.url = mysql_url()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        url = urlsplit(self.url)
+        return url.hostname or "127.0.0.1", url.port or 3306
+
+    def through(self, port: int) -> dict[str, Any]:
+        """Return settings of a home or store that reaches the server through a proxy."""
+        return {"host": "127.0.0.1", "port": port, "ssl": "disable"}
 
     def settings(self, **more: object) -> dict[str, Any]:
         """Return what a home or store in this database says in YAML."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,6 @@ from hygge.connector import (
     Mode,
     ProjectContext,
     ReadRequest,
-    Split,
     Store,
     StoreConfig,
 )
@@ -124,34 +122,10 @@ def dead_label() -> str:
     return f"{machine}.{2**22 + 1}.{begin}"
 
 
-def test_a_place_that_a_dead_process_holds_is_taken_at_once(mysql: Mysql) -> None:
+def test_a_place_whose_holder_another_session_wrote_down_says_how_to_free_it(mysql: Mysql) -> None:
     write(store_of(mysql), [plain_table(1)], write_request())
-    with holding(mysql, lambda number: f"other-run {dead_label()} {number}"):
-        write(store_of(mysql), [plain_table(2)], write_request())
-    assert mysql.run("SELECT count(*) FROM things") == [(2,)]
-
-
-def test_a_place_that_an_earlier_attempt_of_the_run_holds_is_taken(mysql: Mysql) -> None:
-    write(store_of(mysql), [plain_table(1)], write_request())
-    request = write_request()
-    with holding(mysql, lambda number: f"{request.run_id} {label()} {number}"):
-        write(store_of(mysql), [plain_table(2)], request)
-    assert mysql.run("SELECT count(*) FROM things") == [(2,)]
-
-
-@pytest.mark.parametrize("who", ["alive", "elsewhere", "another session"])
-def test_a_place_that_a_run_holds_which_may_live_says_how_to_free_it(
-    mysql: Mysql, who: str
-) -> None:
-    write(store_of(mysql), [plain_table(1)], write_request())
-
-    def written(number: int) -> str:
-        if who == "another session":
-            return f"other-run {dead_label()} {number + 1}"
-        return f"other-run {label() if who == 'alive' else '0a0a0a0a0a0a.1.1'} {number}"
-
     with (
-        holding(mysql, written) as number,
+        holding(mysql, lambda number: f"other-run {dead_label()} {number + 1}") as number,
         pytest.raises(StoreError, match=f"run other-run .*connection {number}") as raised,
     ):
         write(store_of(mysql), [plain_table(2)], write_request())
@@ -181,52 +155,7 @@ def test_a_lock_that_is_not_free_names_the_open_transactions(
         assert f"connection {number} " in str(raised.value.__notes__)
 
 
-def test_staging_of_a_dead_run_that_somebody_reads_is_left_for_later(
-    mysql: Mysql, caplog: pytest.LogCaptureFixture
-) -> None:
-    store = store_of(mysql)
-    write(store, [plain_table(1)], write_request())
-    with pytest.raises(ZeroDivisionError), store.open(write_request()) as target:
-        target.stage(plain_table(1).to_reader(), Split(0, "all"))
-        raise ZeroDivisionError
-    ((left,),) = mysql.run("SHOW TABLES LIKE '%stg%'")
-    with mysql.connect(mysql.database) as other, other.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute(f"SELECT * FROM `{left}`")
-        write(store, [plain_table(2)], write_request())
-        assert "a later run drops it" in caplog.text
-    assert mysql.run("SELECT count(*) FROM things") == [(2,)]
-
-
 # Silence
-
-
-def test_a_network_that_swallows_packets_in_mid_read_ends_the_attempt(mysql: Mysql) -> None:
-    fill(mysql, 100_000)
-    with proxy(*address(mysql)) as wire:
-        far = {"host": "127.0.0.1", "port": wire.port, "ssl": "disable"}
-        home = home_of(mysql, read_timeout=1, connect_timeout=2, **far)
-        with (
-            pytest.raises(HomeError, match="has sent nothing for") as raised,
-            home.open(ReadRequest("t")) as source,
-            source.read(source.splits(1)[0]) as batches,
-        ):
-            for _ in batches:
-                wire.stall()
-        assert home.retry_after(raised.value) is not None
-
-
-def test_a_network_that_swallows_packets_in_mid_write_ends_the_attempt(mysql: Mysql) -> None:
-    with proxy(*address(mysql)) as wire:
-        far = {"host": "127.0.0.1", "port": wire.port, "ssl": "disable"}
-        store = store_of(mysql, read_timeout=1, connect_timeout=2, **far)
-        with (
-            pytest.raises(StoreError, match="has sent nothing for") as raised,
-            store.open(write_request()) as target,
-        ):
-            wire.stall()
-            target.stage(plain_table(10).to_reader(), Split(0, "all"))
-        assert store.retry_after(raised.value) is not None
 
 
 def test_a_server_that_accepts_and_says_nothing_is_given_up(mysql: Mysql) -> None:
@@ -237,11 +166,6 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up(mysql: Mysql) -> Non
         with pytest.raises(HomeError, match="cannot connect") as raised:
             home.check()
         assert home.retry_after(raised.value) is not None
-
-
-def test_a_statement_at_which_the_server_works_may_take_longer(mysql: Mysql) -> None:
-    mysql.run("CREATE VIEW slow AS SELECT 1 AS id, SLEEP(3) AS s")
-    assert read(home_of(mysql, read_timeout=0.5), "slow").num_rows == 1
 
 
 # Errors
@@ -273,49 +197,3 @@ def test_a_server_without_free_connections_says_what_to_lower() -> None:
 
 
 # Every place at which a connection can be lost
-
-
-def cutting_at(number: int, seen: list[int], keep: int) -> Callable[[bytes], str]:
-    def judge(data: bytes) -> str:
-        seen.append(len(data))
-        return f"cut after {keep}" if len(seen) == number else "pass"
-
-    return judge
-
-
-@pytest.mark.parametrize("keep", [0, 3, 7])
-@pytest.mark.parametrize("side", ["homes", "stores"])
-def test_a_connection_cut_at_any_answer_is_tried_again_and_loses_nothing(
-    mysql: Mysql, side: str, keep: int
-) -> None:
-    fill(mysql, 100)
-    number, is_over = 0, threading.Event()
-    while not is_over.is_set():
-        number += 1
-        seen: list[int] = []
-        mysql.run("DROP TABLE IF EXISTS copy, _hygge_commits, _hygge_pending")
-        with proxy(*address(mysql), answers=cutting_at(number, seen, keep)) as wire:
-            moved = moved_through(mysql, side, wire.port)
-        if len(seen) < number:
-            is_over.set()
-        assert moved == [100], f"cut at answer {number}"
-    assert number > 15
-
-
-def moved_through(server: Mysql, side: str, port: int) -> list[int]:
-    """Move a table until an attempt ends well, as a run does; return how many rows arrived."""
-    far = {"host": "127.0.0.1", "port": port, "ssl": "disable"}
-    home = home_of(server, **(far if side == "homes" else {}))
-    store = store_of(server, **(far if side == "stores" else {}))
-    request = write_request(Mode.REPLACE, into="copy")
-    for _ in range(4):
-        try:
-            table = read(home)
-            last = store.last_commit("copy")
-            if last is None or last.run_id != request.run_id:
-                write(store, [table], request)
-            return [row[0] for row in server.run("SELECT count(*) FROM copy")]
-        except (HomeError, StoreError) as error:
-            if not is_passing(error):
-                raise
-    return []

@@ -5,21 +5,17 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pytest
 from maria_tables import fetch
-from proxies import once, proxy
 from servers import Mysql
 
-from hygge.connector import Commit, Mode, ProjectContext, Split, Store, StoreConfig, WriteRequest
-from hygge.connectors.mysql import commit_outcome
+from hygge.connector import Mode, ProjectContext, Split, Store, StoreConfig, WriteRequest
 from hygge.connectors.mysql import target as mysql_target
-from hygge.errors import CommitUnknownError, StoreError
+from hygge.errors import StoreError
 from hygge.testing.cases import CASES, assert_same, case_table, plain_table
 from hygge.testing.moving import accepted, next_commit, write, write_request
 
@@ -166,31 +162,6 @@ def test_a_key_is_made_and_survives_a_swap(mysql: Mysql) -> None:
     assert mysql.run("SELECT n FROM texts WHERE `key` = 'A'") == [(2,)]
 
 
-def test_a_reader_in_a_transaction_keeps_its_rows_through_a_kept_replace(mysql: Mysql) -> None:
-    store = store_of(mysql, replace="keep")
-    write(store, [plain_table(5)], write_request())
-    with mysql.connect(mysql.database) as reader, reader.cursor() as cursor:
-        cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-        write(store, [plain_table(9)], write_request())
-        cursor.execute("SELECT count(*) FROM things")
-        assert cursor.fetchone() == (5,)
-        cursor.execute("COMMIT")
-        cursor.execute("SELECT count(*) FROM things")
-        assert cursor.fetchone() == (9,)
-
-
-def test_rows_of_others_are_not_replaced_without_being_told(mysql: Mysql) -> None:
-    mysql.run("CREATE TABLE things (id bigint, name text)")
-    mysql.run("INSERT INTO things VALUES (77, 'theirs')")
-    store = store_of(mysql)
-    with pytest.raises(StoreError, match="did not write") as raised:
-        write(store, [plain_table(5)], write_request())
-    assert raised.value.code == "HG534"
-    assert ids(mysql) == [77]
-    write(store, [plain_table(2)], write_request(adopt=True))
-    assert ids(mysql) == [0, 1]
-
-
 def test_rows_are_appended_to_a_table_of_others_by_name(mysql: Mysql) -> None:
     mysql.run(
         "CREATE TABLE things (at timestamp DEFAULT now(), name varchar(20) CHARACTER SET latin1, "
@@ -302,39 +273,6 @@ def test_a_table_without_transactions_is_no_place_for_rows(mysql: Mysql, engine:
     assert ids(mysql) == []
 
 
-def test_a_view_is_no_place_for_rows(mysql: Mysql) -> None:
-    mysql.run("CREATE VIEW things AS SELECT 1 AS id")
-    with pytest.raises(StoreError, match="view, which cannot be written"):
-        write(store_of(mysql), [plain_table(5)], write_request())
-
-
-def test_a_table_grows_columns_and_wider_types(mysql: Mysql) -> None:
-    store = store_of(mysql)
-    first = pa.table({"id": pa.array([1], pa.int32()), "n": pa.array([1], pa.uint16())})
-    required = pa.schema([pa.field("id", pa.int32(), nullable=False), first.schema.field("n")])
-    write(store, [first.cast(required)], write_request(Mode.APPEND))
-    wider = pa.table(
-        {
-            "id": pa.array([None, 2**40], pa.int64()),
-            "n": pa.array([2, -3], pa.int32()),
-            "new": pa.array(["x", None]),
-        }
-    )
-    write(store, [wider], write_request(Mode.APPEND))
-    rows = mysql.run("SELECT id, n, new FROM things ORDER BY n")
-    assert rows == [(2**40, -3, None), (1, 1, None), (None, 2, "x")]
-
-
-def test_a_replace_that_keeps_the_table_gives_it_the_new_columns(mysql: Mysql) -> None:
-    store = store_of(mysql, replace="keep")
-    old = pa.schema([pa.field("id", pa.int32()), pa.field("old", pa.string(), nullable=False)])
-    write(store, [pa.table({"id": [1], "old": ["x"]}).cast(old)], write_request())
-    mysql.run("ALTER TABLE things ADD COLUMN theirs int DEFAULT 5")
-    write(store, [pa.table({"id": [2], "new": [1.5]})], write_request())
-    assert mysql.run("SELECT id, new, theirs FROM things") == [(2, 1.5, 5)]
-    assert {row[0] for row in mysql.run("SHOW COLUMNS FROM things")} == {"id", "new", "theirs"}
-
-
 def test_a_type_that_cannot_change_in_place_is_refused_and_swapped(mysql: Mysql) -> None:
     write(store_of(mysql), [pa.table({"id": ["x", "y"]})], write_request())
     with pytest.raises(StoreError, match=r"'id'.*cannot be done in place") as raised:
@@ -343,51 +281,6 @@ def test_a_type_that_cannot_change_in_place_is_refused_and_swapped(mysql: Mysql)
     assert mysql.run("SELECT id FROM things ORDER BY id") == [("x",), ("y",)]
     write(store_of(mysql), [pa.table({"id": [1]})], write_request())
     assert ids(mysql) == [1]
-
-
-def test_a_table_that_is_gone_stops_an_append_and_not_a_replace(mysql: Mysql) -> None:
-    store = store_of(mysql)
-    write(store, [plain_table(5)], write_request(Mode.APPEND))
-    mysql.run("DROP TABLE things")
-    with (
-        pytest.raises(StoreError, match="is gone, but its history goes up to commit 1") as raised,
-        store.open(write_request(Mode.APPEND)) as target,
-    ):
-        target.schema()
-    assert "--full-refresh" in (raised.value.hint or "")
-    assert write(store, [plain_table(2)], write_request()).seq == 2
-    assert ids(mysql) == [0, 1]
-
-
-def test_a_doubled_key_is_refused_with_its_value(mysql: Mysql) -> None:
-    table = pa.concat_tables([plain_table(3), plain_table(1, start=2)])
-    with pytest.raises(StoreError, match="Duplicate entry '2'"):
-        write(store_of(mysql), [table], keyed(write_request(), "id"))
-    assert "things" not in tables(mysql)
-
-
-@pytest.mark.parametrize("evil", ["x`; drop table t; --", "x'; drop table t; #", "a?b\\"])
-def test_a_table_named_like_sql_is_written_and_drops_nothing(mysql: Mysql, evil: str) -> None:
-    mysql.run("CREATE TABLE t AS SELECT 1 AS id")
-    store = store_of(mysql)
-    for mode in (Mode.REPLACE, Mode.REPLACE, Mode.APPEND):
-        write(store, [pa.table({evil: [1, 2]})], write_request(mode, into=evil))
-    quoted = "`" + evil.replace("`", "``") + "`"
-    assert mysql.run(f"SELECT {quoted} FROM {quoted} ORDER BY 1") == [(1,), (1,), (2,), (2,)]
-    assert ids(mysql, "t") == [1]
-
-
-def test_what_dead_runs_staged_is_dropped(mysql: Mysql) -> None:
-    store = store_of(mysql)
-    with store.open(write_request()) as target:
-        target.stage(plain_table(5).to_reader(), Split(0, "all"))
-        name = target.staging.name  # type: ignore[attr-defined]
-        assert mysql.run(f"SELECT count(*) FROM {name}") == [(5,)]
-    for prefix in ("_hygge_stg_", "_hygge_old_"):
-        other = name.replace(name[-8:], "00000000").replace("_hygge_stg_", prefix)
-        mysql.run(f"CREATE TABLE {other} (id int)")
-    write(store, [plain_table(2)], write_request())
-    assert tables(mysql) == {"things", "_hygge_commits", "_hygge_pending"}
 
 
 def test_half_a_rename_is_taken_back(mysql: Mysql) -> None:
@@ -418,124 +311,6 @@ def test_a_lost_sign_of_zero_is_told(mysql: Mysql, caplog: pytest.LogCaptureFixt
     kept = str(mysql.run("SELECT * FROM things ORDER BY 1")[0][0])
     assert len(told) == (kept == "0.0")
     assert all("the column" in one for one in told)
-
-
-def address(server: Mysql) -> tuple[str, int]:
-    url = urlsplit(server.url)
-    return url.hostname or "127.0.0.1", url.port or 3306
-
-
-def at_the_commit(verdict: str, word: bytes) -> Callable[[bytes], str]:
-    """Return a judge of the statement that decides: COMMIT after the commit's row, or RENAME."""
-    at_end = once(word, verdict)
-    is_written = False
-
-    def judge(data: bytes) -> str:
-        nonlocal is_written
-        is_record = b"INSERT INTO" in data and (b"_hygge_commits" in data or b"_pending" in data)
-        is_written = is_written or is_record
-        return at_end(data) if is_written else "pass"
-
-    return judge
-
-
-def failing_commit(server: Mysql, verdict: str, mode: Mode) -> tuple[str | None, str]:
-    """Write through a proxy that spoils the commit; return who owns it then, and the run."""
-    key = ("id",) if mode is Mode.MERGE else ()
-    write(store_of(server), [plain_table(2)], keyed(write_request(mode), *key))
-    request = keyed(write_request(mode), *key)
-    word = b"RENAME TABLE" if mode is Mode.REPLACE else b"COMMIT"
-    with proxy(*address(server), at_the_commit(verdict, word)) as wire:
-        store = store_of(server, host="127.0.0.1", port=wire.port, ssl="disable")
-        with store.open(request) as target:
-            table = accepted(target, plain_table(3, start=100))
-            part = target.stage(table.to_reader(), Split(0, "all"))
-            commit = next_commit(target, request, [part], table.schema)
-            with pytest.raises(StoreError) as raised:
-                target.commit([part], commit)
-            assert store.retry_after(raised.value) is not None
-            owner = target.owner(2)
-            wire.release()
-            return owner, request.run_id
-
-
-@pytest.mark.parametrize("mode", list(Mode))
-def test_a_commit_whose_answer_was_lost_is_found(mysql: Mysql, mode: Mode) -> None:
-    owner, run = failing_commit(mysql, "mute", mode)
-    assert owner == run
-    old = [] if mode is Mode.REPLACE else [0, 1]
-    assert ids(mysql) == [*old, 100, 101, 102]
-    last = store_of(mysql).last_commit("things")
-    assert last is not None
-    assert (last.seq, last.run_id) == (2, run)
-    write(store_of(mysql), [plain_table(1, start=200)], write_request(Mode.APPEND))
-    assert ids(mysql) == [*old, 100, 101, 102, 200]
-    assert mysql.run("SELECT seq FROM _hygge_commits ORDER BY seq") == [(1,), (2,), (3,)]
-
-
-@pytest.mark.parametrize("mode", list(Mode))
-def test_a_commit_that_arrives_once_it_was_asked_for_comes_too_late(
-    mysql: Mysql, mode: Mode
-) -> None:
-    """Whoever hears that a commit is nobody's moves the rows again, so it must never land."""
-    owner, _ = failing_commit(mysql, "hold", mode)
-    assert owner is None
-    write(store_of(mysql), [plain_table(1, start=200)], write_request(Mode.APPEND))
-    assert ids(mysql) == [0, 1, 200]
-    assert mysql.run("SELECT seq FROM _hygge_commits ORDER BY seq") == [(1,), (2,)]
-
-
-@pytest.mark.parametrize("mode", list(Mode))
-def test_a_commit_that_never_arrived_is_known_to_be_nobodys(mysql: Mysql, mode: Mode) -> None:
-    owner, _ = failing_commit(mysql, "cut", mode)
-    assert owner is None
-    assert ids(mysql) == [0, 1]
-    write(store_of(mysql), [plain_table(3, start=100)], write_request(Mode.APPEND))
-    assert ids(mysql) == [0, 1, 100, 101, 102]
-    assert mysql.run("SELECT seq FROM _hygge_commits ORDER BY seq") == [(1,), (2,)]
-
-
-def test_a_commit_that_nobody_can_ask_for_is_unknown(
-    mysql: Mysql, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(commit_outcome, "_OUTCOME_SECONDS", 0.5)
-    request = write_request(Mode.APPEND)
-    with proxy(*address(mysql)) as wire:
-        store = store_of(mysql, host="127.0.0.1", port=wire.port, ssl="disable", connect_timeout=2)
-        with store.open(request) as target:
-            part = target.stage(plain_table(3).to_reader(), Split(0, "all"))
-            commit = next_commit(target, request, [part], plain_table(3).schema)
-            wire.judge = at_the_commit("cut", b"RENAME TABLE")
-            with pytest.raises(StoreError):
-                target.commit([part], commit)
-            wire.close()
-            with pytest.raises(CommitUnknownError, match="cannot be asked"):
-                target.owner(1)
-
-
-def test_two_runs_that_see_no_lock_cannot_both_append(
-    mysql: Mysql, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mysql_target.MysqlTarget, "_take_lock", lambda self: None)
-    store = store_of(mysql)
-    write(store, [plain_table(0)], write_request(Mode.APPEND))
-    one, two = write_request(Mode.APPEND), write_request(Mode.APPEND)
-    with store.open(one) as first, store.open(two) as second:
-        parts = {}
-        for target, request, start in ((first, one, 0), (second, two, 100)):
-            part = target.stage(plain_table(2, start=start).to_reader(), Split(0, "all"))
-            parts[request.run_id] = part
-        commits: dict[str, Commit] = {
-            request.run_id: next_commit(
-                target, request, [parts[request.run_id]], plain_table(0).schema
-            )
-            for target, request in ((first, one), (second, two))
-        }
-        first.commit([parts[one.run_id]], commits[one.run_id])
-        with pytest.raises(StoreError) as raised:
-            second.commit([parts[two.run_id]], commits[two.run_id])
-        assert raised.value.code == "HG514"
-    assert ids(mysql) == [0, 1]
 
 
 def test_a_store_that_may_not_be_written_says_what_to_grant(mysql: Mysql) -> None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pyarrow as pa
 import pytest
 from poolers import pgbouncer
 from projects import HYGGE, hygge, write_project
-from proxies import proxy
 from servers import Postgres
 
 from hygge.connector import (
@@ -25,16 +22,12 @@ from hygge.connector import (
     Mode,
     ProjectContext,
     ReadRequest,
-    Split,
     Store,
     StoreConfig,
-    Target,
 )
 from hygge.connectors.postgres import sessions
-from hygge.connectors.postgres.faults import is_passing
 from hygge.connectors.sql.pool import close_all
 from hygge.errors import HomeError, StoreError
-from hygge.runtime.processes import label
 from hygge.testing.cases import plain_table
 from hygge.testing.moving import write, write_request
 from hygge.testing.reading import read_split
@@ -190,51 +183,6 @@ def test_a_server_without_free_connections_says_what_to_lower(
 # Locks of the dead and of others
 
 
-@contextmanager
-def holding(server: Postgres, name: str, table: str = "things") -> Iterator[int]:
-    """Hold the lock of a place as a session that calls itself `name`; yield its number."""
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute("SELECT set_config('application_name', %s, false)", (name,))
-        key = f"hygge:{server.schema}.{table}"
-        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (key,))
-        yield connection.info.backend_pid
-
-
-def dead_label() -> str:
-    """Return the label of a process that has ended."""
-    words = label().split(".")
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    return f"{words[0]}.{ended.pid}.{words[2]}"
-
-
-def test_a_place_that_a_dead_process_holds_is_taken_at_once(postgres: Postgres) -> None:
-    with holding(postgres, f"hygge 0123456789abcdef {dead_label()}"):
-        write(store_of(postgres), [plain_table(2)], write_request(Mode.REPLACE))
-    assert postgres.run("SELECT count(*) FROM things") == [(2,)]
-
-
-def test_a_place_that_an_earlier_attempt_of_the_run_holds_is_taken(postgres: Postgres) -> None:
-    request = write_request(Mode.REPLACE)
-    with holding(postgres, f"hygge {request.run_id} {label()}"):
-        write(store_of(postgres), [plain_table(2)], request)
-    assert postgres.run("SELECT count(*) FROM things") == [(2,)]
-
-
-@pytest.mark.parametrize("who", ["this process", "hygge other-run 0a0a0a0a0a0a.1.1"])
-def test_a_place_that_a_run_holds_which_may_live_says_how_to_free_it(
-    postgres: Postgres, who: str
-) -> None:
-    name = f"hygge other-run {label()}" if who == "this process" else who
-    with (
-        holding(postgres, name) as pid,
-        pytest.raises(StoreError, match=f"run other-run .*process {pid}") as raised,
-    ):
-        write(store_of(postgres), [plain_table(2)], write_request(Mode.REPLACE))
-    assert raised.value.code == "HG543"
-    assert f"pg_terminate_backend({pid})" in (raised.value.hint or "")
-
-
 def test_a_killed_run_lets_the_next_one_in(postgres: Postgres, tmp_path: Path) -> None:
     postgres.run("CREATE TABLE t AS SELECT g AS id FROM generate_series(1, 50) g")
     postgres.run("CREATE TABLE pause AS SELECT 0.2 AS seconds")
@@ -260,25 +208,6 @@ def test_a_killed_run_lets_the_next_one_in(postgres: Postgres, tmp_path: Path) -
     done = hygge(root, "go")
     assert done.returncode == 0, done.stdout + done.stderr
     assert postgres.run("SELECT count(*) FROM copy") == [(50,)]
-
-
-def test_staging_of_a_dead_run_that_somebody_reads_is_left_for_later(
-    postgres: Postgres, caplog: pytest.LogCaptureFixture
-) -> None:
-    store = store_of(postgres)
-    write(store, [plain_table(1)], write_request(Mode.REPLACE))
-    with pytest.raises(ZeroDivisionError), store.open(write_request(Mode.REPLACE)) as target:
-        target.stage(plain_table(1).to_reader(), Split(0, "all"))
-        raise ZeroDivisionError
-    ((left,),) = postgres.run(
-        "SELECT tablename FROM pg_tables WHERE tablename LIKE '%stg%' "
-        f"AND schemaname = '{postgres.schema}'"
-    )
-    with postgres.connect() as other, other.transaction():
-        other.execute(f"SELECT * FROM {left}".encode())
-        write(store, [plain_table(2)], write_request(Mode.REPLACE))
-        assert f"session {other.info.backend_pid}" in caplog.text
-    assert postgres.run("SELECT count(*) FROM things") == [(2,)]
 
 
 @pytest.fixture
@@ -328,44 +257,6 @@ def with_rows(server: Postgres) -> None:
     server.run(f"CREATE TABLE t AS {rows}")
 
 
-def test_a_network_that_swallows_packets_in_mid_read_ends_the_attempt(postgres: Postgres) -> None:
-    with_rows(postgres)
-    with proxy(*postgres.address) as wire:
-        quick = {"read_timeout": 1, "connect_timeout": 2}
-        home = home_of(postgres, host="127.0.0.1", port=wire.port, **quick)
-        with (
-            pytest.raises(HomeError, match="has sent nothing for") as raised,
-            home.open(ReadRequest("t")) as source,
-            source.read(source.splits(1)[0]) as batches,
-        ):
-            for _ in batches:
-                wire.stall()
-        assert home.retry_after(raised.value) is not None
-
-
-def test_a_network_that_swallows_packets_in_mid_write_ends_the_attempt(postgres: Postgres) -> None:
-    with proxy(*postgres.address) as wire:
-        quick = {"read_timeout": 1, "connect_timeout": 2}
-        store = store_of(postgres, host="127.0.0.1", port=wire.port, **quick)
-        with (
-            pytest.raises(StoreError, match="has sent nothing for") as raised,
-            store.open(write_request(Mode.REPLACE)) as target,
-        ):
-            wire.stall()
-            target.last_commit()
-            write_more(target)
-        assert store.retry_after(raised.value) is not None
-
-
-def write_more(target: Target) -> None:
-    target.stage(plain_table(10).to_reader(), Split(0, "all"))
-
-
-def test_a_statement_at_which_the_server_works_may_take_longer(postgres: Postgres) -> None:
-    postgres.run("CREATE VIEW slow AS SELECT 1 AS id WHERE pg_sleep(3) IS NOT NULL")
-    assert read(home_of(postgres, read_timeout=0.5), "slow").num_rows == 1
-
-
 def test_a_server_process_that_is_stopped_ends_the_attempt(postgres: Postgres) -> None:
     with_rows(postgres)
     home = home_of(postgres, read_timeout=0.2)
@@ -397,48 +288,3 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 # Every place at which a connection can be lost
-
-
-def cutting_at(number: int, seen: list[int]) -> Callable[[bytes], str]:
-    def judge(data: bytes) -> str:
-        seen.append(len(data))
-        return "cut" if len(seen) == number else "pass"
-
-    return judge
-
-
-@pytest.mark.parametrize("side", ["homes", "stores"])
-def test_a_connection_cut_at_any_answer_is_tried_again_and_loses_nothing(
-    postgres: Postgres, tmp_path: Path, side: str
-) -> None:
-    postgres.run("CREATE TABLE t AS SELECT g AS id FROM generate_series(1, 100) g")
-    number, is_over = 0, threading.Event()
-    while not is_over.is_set():
-        number += 1
-        seen: list[int] = []
-        postgres.run("DROP TABLE IF EXISTS copy, _hygge_commits")
-        with proxy(*postgres.address, answers=cutting_at(number, seen)) as wire:
-            moved = moved_through(postgres, side, wire.port)
-        if len(seen) < number:
-            is_over.set()
-        assert moved == [100], f"cut at answer {number}"
-    assert number > 15
-
-
-def moved_through(server: Postgres, side: str, port: int) -> list[int]:
-    """Move a table until an attempt ends well, as a run does; return how many rows arrived."""
-    far = {"host": "127.0.0.1", "port": port}
-    home = home_of(server, **(far if side == "homes" else {}))
-    store = store_of(server, **(far if side == "stores" else {}))
-    request = write_request(Mode.REPLACE, into="copy")
-    for _ in range(4):
-        try:
-            table = read(home)
-            last = store.last_commit("copy")
-            if last is None or last.run_id != request.run_id:
-                write(store, [table], request)
-            return [row[0] for row in server.run("SELECT count(*) FROM copy")]
-        except (HomeError, StoreError) as error:
-            if not is_passing(error):
-                raise
-    return []
