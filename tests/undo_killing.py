@@ -23,8 +23,8 @@ import yaml
 sys.path.extend(str(Path(__file__).parent / name) for name in (".", "sql", "files"))
 
 import killing
-import maria_killing
-import pg_killing
+import mysql_killing
+import postgres_killing
 from undo_places import Place, open_place
 
 from hygge.connector import Commit, Mode, ProjectContext, Split, Store, StoreConfig, WriteRequest
@@ -35,8 +35,8 @@ DAYS = [[(1, "a"), (2, "b")], [(2, "B"), (3, "c")]]
 KILLERS: dict[str, Callable[[int], None]] = {
     "exchange": killing.kill_before_call,
     "swap": killing.kill_before_call,
-    "postgres": pg_killing.kill_at,
-    "mysql": maria_killing.kill_at,
+    "postgres": postgres_killing.kill_at,
+    "mysql": mysql_killing.kill_at,
 }
 _runs = itertools.count(1)
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 import pytest
-from maria_tables import load, quoted
+from mysql_tables import load, quoted
 from servers import Mysql, schema_name
 
 from hygge.connector import HomeConfig

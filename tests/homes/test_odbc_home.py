@@ -12,7 +12,7 @@ from typing import ClassVar
 import pyarrow as pa
 import pytest
 from odbc_tables import MariaDb, Sqlite, driver
-from pg_tables import load, quoted
+from postgres_tables import load, quoted
 from pydantic import ValidationError
 from servers import Postgres, schema_name
 

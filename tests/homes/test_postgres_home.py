@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 import pytest
-from pg_tables import load, quoted
+from postgres_tables import load, quoted
 from servers import Postgres, schema_name
 
 from hygge.connector import HomeConfig

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pyarrow as pa
-from lite_tables import load, quoted, run
+from sqlite_tables import load, quoted, run
 
 from hygge.connector import HomeConfig
 from hygge.testing import HomeSuite

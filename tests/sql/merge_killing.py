@@ -22,7 +22,7 @@ import yaml
 
 sys.path.extend(str(Path(__file__).parents[n]) for n in (0, 1))
 
-import pg_killing
+import postgres_killing
 from servers import postgres_url
 from undo_places import Place, open_place
 
@@ -158,7 +158,7 @@ def dies(store: Store, kind: str, act: str, number: int) -> bool:
 
     A merge is counted from its beginning, the others from their commit: staging is the same.
     """
-    kill = partial(pg_killing.kill_at if kind == "postgres" else kill_at, number)
+    kill = partial(postgres_killing.kill_at if kind == "postgres" else kill_at, number)
     close_all()
     child = os.fork()
     if child == 0:

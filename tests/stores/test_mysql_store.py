@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 import pytest
-from maria_tables import fetch
+from mysql_tables import fetch
 from servers import Mysql, schema_name
 
 from hygge.connector import StoreConfig

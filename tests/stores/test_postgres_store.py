@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 import pytest
-from pg_tables import fetch, quoted
+from postgres_tables import fetch, quoted
 from servers import Postgres, schema_name
 
 from hygge.connector import StoreConfig

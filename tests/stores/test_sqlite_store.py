@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pyarrow as pa
-from lite_tables import fetch
+from sqlite_tables import fetch
 
 from hygge.connector import StoreConfig
 from hygge.testing import StoreSuite

@@ -45,7 +45,7 @@ def keyed(request: WriteRequest, *key: str) -> WriteRequest:
 def test_a_kill_at_any_statement_leaves_the_old_rows_or_the_new(
     tmp_path: Path, mode: str, replacing: str
 ) -> None:
-    command = [sys.executable, str(HERE / "pg_killing.py"), str(tmp_path), mode, replacing]
+    command = [sys.executable, str(HERE / "postgres_killing.py"), str(tmp_path), mode, replacing]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     kills = [int(line.split()[0]) for line in done.stdout.splitlines()]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from maria_tables import fetch
+from mysql_tables import fetch
 from servers import Mysql
 
 from hygge.connector import Mode, ProjectContext, Split, Store, StoreConfig, WriteRequest
@@ -47,7 +47,7 @@ WAYS = ["append", "merge", "soft", "hard", "clears"]
 def test_a_kill_at_any_statement_leaves_the_old_rows_or_the_new(
     tmp_path: Path, way: str, replacing: str
 ) -> None:
-    command = [sys.executable, str(HERE / "maria_killing.py"), str(tmp_path), way, replacing]
+    command = [sys.executable, str(HERE / "mysql_killing.py"), str(tmp_path), way, replacing]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     kills = [int(line.split()[0]) for line in done.stdout.splitlines()]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from lite_tables import opened, run
+from sqlite_tables import opened, run
 
 from hygge.connector import Mode, ProjectContext, Store, StoreConfig
 from hygge.errors import StoreError

@@ -1,6 +1,6 @@
 """Kills a move into MySQL at each of its statements in turn, and tries whether it recovers.
 
-As a script, `maria_killing.py DIRECTORY WAY REPLACING` prints the number of kills, or fails. WAY is
+As a script, `mysql_killing.py DIRECTORY WAY REPLACING` prints the number of kills, or fails. WAY is
 a mode, `soft` or `hard` for a merge that misses rows, or `clears` for a range that is moved again.
 """
 

@@ -22,7 +22,7 @@ import pyarrow.feather as feather
 import pytest
 from proxies import once, proxy
 from servers import Mysql
-from test_maria_reading import home_of
+from test_mysql_reading import home_of
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Source, StoreConfig
 from hygge.connectors.mysql import shared_snapshot, source

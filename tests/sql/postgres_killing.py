@@ -1,6 +1,7 @@
 """Kills a move into PostgreSQL at each of its statements in turn, and tries whether it recovers.
 
-As a script: `python pg_killing.py DIRECTORY MODE REPLACING` prints the number of kills, or fails.
+As a script: `python postgres_killing.py DIRECTORY MODE REPLACING` prints the number of kills, or
+fails.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def test_every_type_comes_back_the_same_by_way_of_files_and_straight(
 ) -> None:
     with postgres.connect() as connection:
         connection.execute(TORTURE.encode())
-    # Infinite times are refused by name: see test_pg_reading.
+    # Infinite times are refused by name: see test_postgres_reading.
     result = hygge(project(tmp_path, postgres), "go")
     assert result.returncode == 0, result.stdout + result.stderr
     postgres.run("ALTER TABLE torture ALTER m TYPE numeric(21,2), ALTER o TYPE bigint")

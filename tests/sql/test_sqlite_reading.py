@@ -17,7 +17,7 @@ from uuid import UUID
 
 import pyarrow as pa
 import pytest
-from lite_tables import opened, run
+from sqlite_tables import opened, run
 
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest
 from hygge.errors import HomeError, LateTypeError
