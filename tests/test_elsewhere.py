@@ -22,7 +22,7 @@ from hygge.connector import (
     StoreConfig,
 )
 from hygge.testing.cases import assert_same, plain_table
-from hygge.testing.moving import write, write_request
+from hygge.testing.moving import accepted, next_commit, write, write_request
 from hygge.values.model import Mode
 
 FILES = ("arrow", "csv", "jsonl", "orc", "parquet")
@@ -60,6 +60,8 @@ def test_only_these_types_say_that_they_can() -> None:
     homes = {name: HomeConfig.registry.find(name) for name in HomeConfig.registry.built_in()}
     found = {name for name, config in homes.items() if config.reads_elsewhere}
     assert found == {*FILES, "postgres"}
+    stores = {name: StoreConfig.registry.find(name) for name in StoreConfig.registry.built_in()}
+    assert {name for name, config in stores.items() if config.stages_elsewhere} == set(FILES)
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -82,6 +84,31 @@ def test_files_are_read_elsewhere(tmp_path: Path, kind: str) -> None:
             read_elsewhere(settings, source.reader(), splits).select(["name"]),
             rows.select(["name"]),
         )
+
+
+STAGE = """
+import pickle, sys
+writer, table, split = pickle.load(sys.stdin.buffer)
+sys.stdout.buffer.write(pickle.dumps(writer.stage(table.to_reader(), split)))
+"""
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_files_are_staged_elsewhere_and_what_nobody_told_of_is_not_published(
+    tmp_path: Path, kind: str
+) -> None:
+    config = StoreConfig.create({"type": kind, "path": "lake", "partition_by": ["name"]})
+    request, table = write_request(), plain_table(30)
+    with config.store(ProjectContext(tmp_path)).open(request) as target:
+        ready = accepted(target, table)
+        writer = target.writer(ready.schema)
+        told, silent = (elsewhere(STAGE, (writer, ready, Split(0, "all"))) for _ in range(2))
+        assert {one.name for one in told.detail}.isdisjoint(one.name for one in silent.detail)
+        target.receive(told)
+        target.commit([told], next_commit(target, request, [told], table.schema))
+    live = tmp_path / "lake" / "things"
+    found = {path.relative_to(live).as_posix() for path in live.rglob("*") if path.is_file()}
+    assert found == {"_hygge.json", *(one.name for one in told.detail)}
 
 
 def test_tables_of_postgres_are_read_elsewhere_under_the_same_snapshot(

@@ -98,9 +98,10 @@ class Generation(Protocol):
     def publish(self, record: Record) -> None:
         """Make this generation the live one, in one atomic act; durable when it returns.
 
-        The record lists every file of it, those that were kept and those that were staged. Raises
-        `StoreError` (HG514) when another run has the number, and when a staged file is no longer
-        what it was when its rows were counted; `CommitUnknownError` when nobody can tell.
+        The record lists every file of it, those that were kept and those that were staged; what
+        else was staged is removed. Raises `StoreError` when another run has the number (HG514),
+        and when a staged file is no longer what it was when its rows were counted (HG531);
+        `CommitUnknownError` when nobody can tell.
         """
 
     @property

@@ -8,6 +8,7 @@ before the power goes.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2s
@@ -163,6 +164,9 @@ class LocalGeneration:
         for name, path in staged.items():
             if path.name.endswith(ASIDE):
                 path.rename(self.path / name)
+        for folder, _, names in os.walk(self.path):
+            for left in (Path(folder, name) for name in names if name.endswith(ASIDE)):
+                left.unlink()
 
     def _claim(self, seq: int) -> Path:
         claim = self.place.claims / str(seq)

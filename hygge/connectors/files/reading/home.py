@@ -132,7 +132,7 @@ class FileHome(Home, ABC):
         found = self.layout.find(
             request.entity, may_be_gone=bool(request.positions), siblings=request.siblings
         )
-        base, grows = str(self.layout.pattern.fixed), self.grows(request)
+        base, grows = self.layout.pattern.fixed, self.grows(request)
         listing = Listing.of(found, request.positions, base, grows=grows)
         if not listing.new and request.positions:
             yield NothingNew(request.positions)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from hygge.connector import Writer
 from hygge.connectors.files.formats import BUFFER_BYTES, FileFormat, Sink, store_errors
 from hygge.connectors.files.generations import Staging
 from hygge.connectors.files.reading.partitions import empty_folder, partitions
 from hygge.connectors.files.records import PartFile
 from hygge.errors import StoreError
+from hygge.values.model import Part, Split
 from hygge.values.plurals import plural
 
 if TYPE_CHECKING:
@@ -171,6 +174,43 @@ class SplitWriter:
         self._open.clear()
         for name in self._begun:
             self._staging.remove(name)
+
+
+@dataclass(frozen=True)
+class FileWriter(Writer):
+    """Stages splits of one move, also in another process; see `Target.writer`.
+
+    What several processes stage of one split has names of its own each time.
+    """
+
+    staging: Staging
+    stem: str
+    layout: Layout
+    schema: pa.Schema
+    is_elsewhere: bool = False
+
+    def __reduce__(self) -> tuple[type[FileWriter], tuple[object, ...]]:
+        return FileWriter, (self.staging, self.stem, self.layout, self.schema, True)
+
+    def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
+        """Write a split into files; see `Writer.stage`."""
+        if not batches.schema.equals(self.schema):
+            raise StoreError(
+                f"split {split.number} of {self.staging} comes with another schema than the "
+                f"first one:\n{batches.schema}\nand\n{self.schema}"
+            )
+        stem = f"{self.stem}-{split.number:05d}"
+        stem = f"{stem}-{token_hex(4)}" if self.is_elsewhere else stem
+        writer = SplitWriter(self.staging, stem, self.layout, batches.schema)
+        try:
+            for batch in batches:
+                writer.write(batch)
+            files = writer.close()
+        except BaseException:
+            writer.abort()
+            raise
+        rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)
+        return Part(split.number, rows, size, files)
 
 
 def _schema(fields: list[pa.Field], schema: pa.Schema) -> pa.Schema:

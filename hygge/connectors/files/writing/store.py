@@ -50,6 +50,7 @@ class FileStoreConfig(StoreConfig):
     """Columns whose values become directories, `country=NO/`, instead of columns in the files."""
 
     modes: ClassVar[frozenset[Mode]] = frozenset(Mode)
+    stages_elsewhere: ClassVar = True
     suffixes: ClassVar[tuple[str, ...]] = ()
     """How names of single files of this format end."""
 

@@ -18,7 +18,7 @@ from hygge.connectors.files.writing.adoption import adopted_parts
 from hygge.connectors.files.writing.merging import first_double
 from hygge.connectors.files.writing.rereading import PartReader
 from hygge.connectors.files.writing.settling import Settling
-from hygge.connectors.files.writing.splits import Layout, SplitWriter
+from hygge.connectors.files.writing.splits import FileWriter, Layout
 from hygge.errors import HomeError, StoreError
 from hygge.types.unfit import fit_schema
 from hygge.types.widening import MAX_WHOLE_DOUBLE
@@ -71,7 +71,9 @@ class FileTarget(Target):
 
     def _adopted_schemas(self) -> Iterator[tuple[str, pa.Schema]]:
         file_format = self._layout.format
-        for name, file in self._generation.foreign().items():
+        with store_errors(f"read {self._generation}"):
+            foreign = self._generation.foreign()
+        for name, file in foreign.items():
             if file is None or not name.endswith(file_format.suffix):
                 continue
             with store_errors(f"read {file}"):
@@ -110,23 +112,20 @@ class FileTarget(Target):
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         """Write a split into files of the next generation; see `Target.stage`."""
         self._forget(split)
-        self._check_schema(batches.schema)
-        writer = self._writer(split, batches.schema)
-        try:
-            for batch in batches:
-                writer.write(batch)
-            files = writer.close()
-        except BaseException:
-            writer.abort()
-            raise
-        with self._lock:
-            self._staged[split.number] = files
-        rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)
-        return Part(split.number, rows, size, files)
+        part = self.writer(batches.schema).stage(batches, split)
+        self.receive(part)
+        return part
 
-    def _writer(self, split: Split, schema: pa.Schema) -> SplitWriter:
-        stem = f"{self._generation.stem}-{split.number:05d}"
-        return SplitWriter(self._generation.staging, stem, self._layout, schema)
+    def writer(self, schema: pa.Schema) -> FileWriter:
+        """Return what writes splits into files of the next generation; see `Target.writer`."""
+        with self._lock:
+            known = self._schema = self._schema or schema
+        return FileWriter(self._generation.staging, self._generation.stem, self._layout, known)
+
+    def receive(self, part: Part) -> None:
+        """Learn which files a split is; see `Target.receive`."""
+        with self._lock:
+            self._staged[part.split] = part.detail
 
     def _forget(self, split: Split) -> None:
         with self._lock:
@@ -135,14 +134,6 @@ class FileTarget(Target):
         with store_errors(f"write to {staging}"):
             for file in files:
                 staging.remove(file.name)
-
-    def _check_schema(self, schema: pa.Schema) -> None:
-        with self._lock:
-            known = self._schema = self._schema or schema
-        if not known.equals(schema):
-            raise StoreError(
-                f"splits of {self._generation} come with different schemas:\n{known}\nand\n{schema}"
-            )
 
     def commit(self, parts: Sequence[Part], commit: Commit) -> None:
         """Publish the parts as the next generation; see `Target.commit`."""
@@ -161,7 +152,6 @@ class FileTarget(Target):
                 kept, new = settling.settle(kept, new, self._gone)
                 self.changes = settling.changes
             files = [file for file in (*kept, *new) if file.rows] or [*kept, *new][:1]
-            self._drop_others(files)
             names = {file.name for file in kept}
             self._generation.keep([file for file in files if file.name in names])
             total = sum(file.rows for file in files)
@@ -209,13 +199,6 @@ class FileTarget(Target):
         generation = self._generation
         own = () if generation.live is None else generation.live.parts
         return [*own, *adopted_parts(generation, self._layout.format)]
-
-    def _drop_others(self, files: Sequence[PartFile]) -> None:
-        names = {file.name for file in files}
-        for staged in self._staged.values():
-            for file in staged:
-                if file.name not in names:
-                    self._generation.staging.remove(file.name)
 
     def previous(self) -> Commit | None:
         """Return the commit of the newest generation that is kept; see `Target.previous`.
