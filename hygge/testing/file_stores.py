@@ -63,7 +63,7 @@ class FileStoreSuite(StoreSuite, is_base=True):
     def read(self, place: Path, name: str, schema: pa.Schema) -> pa.Table:
         """Read the visible files under plain names, since many tools take a path for a glob."""
         plain = place / f"seen-{uuid4().hex}"
-        plain.mkdir()
+        plain.mkdir(parents=True)
         paths = []
         for number, path in enumerate(self.files(place, name)):
             paths.append(plain / f"{number:05d}-{path.name}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from projects import write_project
 
 from hygge.connector import (
     HomeConfig,
@@ -21,10 +22,15 @@ from hygge.connector import (
 from hygge.connectors.files import systems
 from hygge.connectors.files.reading.home import FileHome
 from hygge.connectors.files.systems import CLASSES, file_system
+from hygge.engine.coordinator import Stop, run
+from hygge.engine.plan import Selection, make_plan
 from hygge.errors import HomeError, StoreError
+from hygge.operations import undo as undoing
+from hygge.project import Project, check
 from hygge.testing.cases import assert_same, plain_table
 from hygge.testing.memory import MemoryFiles
 from hygge.testing.moving import accepted, next_commit, write, write_request
+from hygge.values.model import Result
 
 
 @pytest.fixture
@@ -132,6 +138,44 @@ def test_a_package_adds_a_file_system_by_an_entry_point(monkeypatch: pytest.Monk
         assert HomeConfig.create({"type": "csv", "path": "cloud://disk/x"})
     finally:
         systems.entry_points_by_scheme.cache_clear()
+
+
+def go(root: Path, flow: str) -> None:
+    finished = run(make_plan(Project.load(root), Selection((flow,))), stop=Stop(), listen=print)
+    assert all(one.result is Result.OK for one in finished.outcomes), finished.outcomes
+
+
+def test_rows_go_to_memory_and_back_by_way_of_every_step_of_a_run(
+    lake: str, tmp_path: Path
+) -> None:
+    root = write_project(
+        tmp_path / "project",
+        {
+            "homes/disk.yml": f"type: csv\npath: file://{tmp_path}/project/in\n",
+            "homes/memory.yml": f"type: parquet\npath: {lake}\n",
+            "stores/memory.yml": f"type: parquet\npath: {lake}\n",
+            "stores/disk.yml": f"type: parquet\npath: file://{tmp_path}/project/out\n",
+            "flows/there.yml": "home: disk\nstore: memory\nentities: users\nmode: merge\n"
+            "primary_key: id\n",
+            "flows/back.yml": "home: memory\nstore: disk\nentities: users\nmode: append\n"
+            "incremental: files\n",
+            "in/users.csv": "id,name\n1,a\n2,b\n",
+        },
+    )
+    assert check(root).diagnostics == ()
+    go(root, "there")
+    go(root, "back")
+    (root / "in/users.csv").write_text("id,name\n2,broken\n3,c\n")
+    go(root, "there")
+    assert rows_of(home_in(lake), "users").sort_by("id")["name"].to_pylist() == ["a", "broken", "c"]
+    plan = make_plan(Project.load(root), Selection(("there",)))
+    (outcome,) = undoing.undo(plan, stop=Stop(), listen=print).outcomes
+    assert outcome.failure is None
+    assert rows_of(home_in(lake), "users").sort_by("id")["name"].to_pylist() == ["a", "b"]
+    go(root, "back")  # the very file that was moved before is live again
+    last = store_in(f"{root}/out").last_commit("users")
+    assert last is not None
+    assert last.total_rows == 2
 
 
 def test_a_file_can_be_handed_to_another_process(lake: str) -> None:
