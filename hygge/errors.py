@@ -21,7 +21,7 @@ from typing import ClassVar
 
 
 class HyggeError(Exception):
-    """An error a person can act on: what failed, and in `hint` the next thing to type."""
+    """An error that a user can act on: what failed, and in `hint` the next step."""
 
     code: str = "HG500"
     exit_code: ClassVar[int] = 1
@@ -43,21 +43,21 @@ def _rebuild(kind: type[HyggeError], message: str, hint: str | None, code: str) 
 
 
 class ConfigError(HyggeError):
-    """Something in the project, the environment or the installation is not as it must be."""
+    """The project, the environment or the installation is invalid."""
 
     code = "HG200"
     exit_code = 3
 
 
 class UsageError(ConfigError):
-    """The command line asks for something that is not there."""
+    """Invalid arguments, or no project here."""
 
     code = "HG220"
     exit_code = 2
 
 
 class HomeError(HyggeError):
-    """The home failed, or holds something that cannot be read exactly."""
+    """The home failed, or has a value that cannot be read exactly."""
 
     code = "HG501"
 
@@ -65,34 +65,34 @@ class HomeError(HyggeError):
 class LateTypeError(HomeError):
     """A value contradicts the type that a sample suggested.
 
-    Not a failure: the flow throws away what it staged and opens the home again with
-    `ReadRequest.thorough`, so that types are taken from the whole input.
+    Not a failure: the move discards what it staged and opens the home again with
+    `ReadRequest.thorough`, so that types are inferred from the whole input.
     """
 
     code = "HG502"
 
 
 class StoreError(HyggeError):
-    """The store failed, or cannot hold what it was given."""
+    """The store failed, or cannot hold the rows."""
 
     code = "HG511"
 
 
 class FlowError(HyggeError):
-    """Home and store work, but hygge refuses to move one into the other."""
+    """Home and store work, but the flow's rules refuse the move."""
 
     code = "HG521"
 
 
 class BadRowError(FlowError):
-    """A row cannot be moved as it is; `on_bad_row: quarantine` puts it aside."""
+    """A row cannot be moved; `on_bad_row: quarantine` quarantines it."""
 
     column: str = ""
-    """The column that it fails by, by its name in the store."""
+    """The column that fails, by its name in the store."""
 
     @classmethod
     def by(cls, column: str, message: str, *, hint: str, code: str) -> BadRowError:
-        """Return the error of a row that fails by a column."""
+        """Return the error for a row that fails in a column."""
         error = cls(message, hint=hint, code=code)
         error.column = column
         return error
@@ -111,6 +111,6 @@ class Cancelled(FlowError):
 
 
 class CommitUnknownError(HyggeError):
-    """A commit was sent and its answer was lost; the next run finds out who owns the number."""
+    """A commit was sent and its reply was lost; the next run finds out who owns the number."""
 
     code = "HG551"

@@ -60,8 +60,8 @@ class Registry(Generic[T]):
     def find(self, type_name: str) -> type[T]:
         """Return the config class of a type.
 
-        Raises `ConfigError` for a type nobody knows, with the nearest name, and for one whose
-        module cannot be imported.
+        Raises `ConfigError` for an unknown type, with the nearest name, and for one whose module
+        cannot be imported.
         """
         if type_name not in self._classes:
             self._load(type_name)
@@ -70,7 +70,7 @@ class Registry(Generic[T]):
         return self._classes[type_name]
 
     def nearest(self, type_name: str) -> str | None:
-        """Return the type that people also call `type_name`, or one of a similar name."""
+        """Return the type with the alias `type_name`, or one with a similar name."""
         folded = type_name.strip().lower()
         for name in self.names():
             with suppress(ConfigError):
@@ -131,6 +131,6 @@ def built_in_types(kind: str) -> set[str]:
 
 
 def _allow_numpy() -> None:
-    """Let numpy be imported; the command line hides it, for pyarrow would import it unasked."""
+    """Allow importing numpy, which the command line hides because pyarrow imports it if it can."""
     if sys.modules.get("numpy", sys) is None:
         del sys.modules["numpy"]

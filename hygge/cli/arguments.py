@@ -1,4 +1,4 @@
-"""Global options may stand anywhere on the command line, as people type them."""
+"""Global options are accepted anywhere on the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _WITH_VALUE = frozenset({"-C", "--env", "--env-file", "--color"})
 
 
 def apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the global options, and the command with all that is its own; `--` ends the search."""
+    """Return the global options, and the command with its own arguments; `--` ends the search."""
     first: list[str] = []
     rest: list[str] = []
     waiting = list(arguments)

@@ -1,4 +1,4 @@
-"""The options by which `go` and `plan` choose what to move, and how."""
+"""The options of `go` and `plan` that select what to move."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def selection(
     exclude: Iterable[str] | None,
     entities: Iterable[str] | None,
 ) -> Selection:
-    """Return what the options pick."""
+    """Return the selection of the options."""
     from hygge.engine.plan import Selection
 
     return Selection(
@@ -61,5 +61,5 @@ def selection(
 
 
 def _split(texts: Iterable[str] | None) -> tuple[str, ...]:
-    """Return the names in options that may be repeated and may hold commas."""
+    """Return the names in repeatable, comma-separated options."""
     return tuple(name for text in texts or () for name in text.split(",") if name)

@@ -18,15 +18,15 @@ class Parameter:
     """An option or an argument."""
 
     name: str
-    """Of the function's parameter."""
+    """Name of the function's parameter."""
     flags: tuple[str, ...]
-    """How an option is written, `--flow` and `-f`; empty for an argument."""
+    """Flags of an option, `--flow` and `-f`; empty for an argument."""
     help: str
     takes_value: bool
     is_many: bool
-    """Whether an argument takes all the words that follow."""
+    """Whether an argument takes all following words."""
     choices: tuple[str, ...]
-    """The words it may be, where these are known."""
+    """Its possible values, where they are known."""
     is_path: bool
 
 
@@ -45,7 +45,7 @@ class Command:
 
     @property
     def arguments(self) -> tuple[Parameter, ...]:
-        """Those of its parameters that are no options, in order."""
+        """Its positional parameters, in order."""
         return tuple(one for one in self.parameters if not one.flags)
 
 

@@ -1,7 +1,7 @@
-"""What may follow on a command line that is still being typed.
+"""Candidates for completing a command line.
 
-A shell asks with every press of a key, so nothing here reads a YAML file or imports what does:
-names are those of files.
+A shell calls this on every key press, so nothing here reads YAML or imports modules that do: names
+are taken from file names.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from hygge.console.output import standard_output
 COMMAND = "__complete"
 """The hidden command that the scripts of `hygge completion` call."""
 FILES = ":files"
-"""The answer that leaves it to the shell to complete names of files."""
+"""Answer that leaves the completion of file names to the shell."""
 Candidate = tuple[str, str]
-"""A word, and what it does."""
+"""A word and its description."""
 
 _HELP = ("--help", "Show what a command does.")
 
 
 def answer(words: Sequence[str]) -> None:
-    """Print what may stand in place of the last word: a line each, word, tab, description."""
+    """Print the candidates for the last word: one per line, word, tab, description."""
     output = standard_output("never")
     for word, about in candidates(words):
         output.line(f"{word}\t{about}" if about else word)
 
 
 def candidates(words: Sequence[str]) -> list[Candidate]:
-    """Return what may stand in place of the last of `words`, which follow the name `hygge`."""
+    """Return the candidates for the last of `words`, the arguments of `hygge`."""
     from hygge.cli.app import app
 
     words = [_unquoted(word) for word in words] or [""]
@@ -51,7 +51,7 @@ def _unquoted(word: str) -> str:
 
 @dataclass(slots=True)
 class _Line:
-    """A command line up to the word that is being typed."""
+    """A command line up to the word being typed."""
 
     root: Command
     path: list[Command] = field(default_factory=list)
@@ -67,7 +67,7 @@ class _Line:
         return self.path[-1] if self.path else self.root
 
     def read(self, words: Iterable[str]) -> None:
-        """Take the words that are complete."""
+        """Parse the complete words."""
         for word in words:
             if self.waiting is not None:
                 self._take_value(word)
@@ -98,7 +98,7 @@ class _Line:
         return self.command.option(flag) or self.root.option(flag)
 
     def ends(self, typed: str) -> Iterable[Candidate]:
-        """Yield what may stand where `typed` is."""
+        """Yield the candidates for `typed`."""
         flag, sign, value = typed.partition("=")
         option = self._option(flag) if sign else None
         if self.waiting is not None:
@@ -126,7 +126,7 @@ class _Line:
             yield from self._values(arguments[position], typed)
 
     def _values(self, parameter: Parameter, typed: str) -> Iterable[Candidate]:
-        """Yield the values of a parameter; after a comma the next one of several begins."""
+        """Yield the values of a parameter; a comma begins the next value."""
         if parameter.is_path:
             return [(FILES, "")]
         first, comma, last = typed.rpartition(",")
@@ -219,4 +219,4 @@ SOURCES: dict[tuple[str, str], Callable[[Path, Sequence[str]], list[str]]] = {
     ("destroy", "name"): _removable,
     ("rename", "old"): _stems("flows"),
 }
-"""Where the values of a parameter are listed, by command and parameter."""
+"""Functions that list the values of a parameter, by command and parameter."""

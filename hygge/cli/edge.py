@@ -1,4 +1,4 @@
-"""Where every error of the command line ends: as a message and an exit code, never a traceback."""
+"""The entry point of the command line: every error becomes a message and an exit code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def run() -> int:
         app_of(words[0] if words else None)(args=options + words, obj=chosen)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        if isinstance(end.__context__, BrokenPipeError):  # nobody wanted the rest of a help page
+        if isinstance(
+            end.__context__, BrokenPipeError
+        ):  # the reader closed the pipe of a help page
             code = 0
     except HyggeError as error:
         code = _show_error(error, chosen)
@@ -53,7 +55,7 @@ def run() -> int:
 
 
 def _check_directory() -> None:
-    """Raise `UsageError` where this process stands in a directory that is gone."""
+    """Raise `UsageError` when the working directory does not exist."""
     from hygge.errors import UsageError
 
     try:
@@ -65,11 +67,11 @@ def _check_directory() -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process, also while threads of an abandoned move are still inside native code.
+    """End the process, also while threads of an abandoned move run native code.
 
-    Python would end such threads in the middle of a call, and abort: that call may hold its lock.
+    Python would kill such threads inside a call that may hold a lock, and abort.
     """
-    gc.freeze()  # Python would look through all that is there once more: a tenth of a short command
+    gc.freeze()  # skips Python's final garbage collection: a tenth of a short command
     if threading.active_count() == 1:
         sys.exit(code)
     logging.shutdown()
@@ -105,7 +107,7 @@ def _show_bug(error: Exception, chosen: list[Globals]) -> int:
 
 
 def show_crash(what: str, trace: str, root: Path | None, notes: Output) -> None:
-    """Write the report file of a bug and tell the person where it is."""
+    """Write the crash report and print its path."""
     from hygge.console.text import clean
     from hygge.runtime.crash import write_report
     from hygge.values.redact import redact
@@ -129,7 +131,7 @@ def _root(chosen: list[Globals]) -> Path | None:
 
 
 def _flushed(code: int) -> int:
-    """Write out what is buffered; a reader that went away is no error of ours."""
+    """Flush the output; a closed pipe is no error."""
     from hygge.console.output import Output
 
     for stream in (sys.stdout, sys.stderr):

@@ -1,4 +1,4 @@
-"""The options that stand before a command, as every command finds them."""
+"""The global options, as commands receive them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Globals:
-    """What was said before the command, or anywhere; it is in `ctx.obj`."""
+    """The global options; stored in `ctx.obj`."""
 
     directory: Path
     env: str | None

@@ -1,4 +1,4 @@
-"""One `hygge go`, from its options to its exit code."""
+"""The run of `hygge go`, from its options to its exit code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WELL = (Result.OK, Result.KEPT)
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """Where log lines go."""
+    """Destination of log lines."""
 
     level: str | None
     file: Path | None
@@ -46,7 +46,7 @@ class Logs:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Whether the first failure stops everything, and whether only those of before run again."""
+    """Options on failures: stop at the first, or run only earlier failures again."""
 
     are_fatal: bool
     are_retried: bool
@@ -54,20 +54,20 @@ class Failures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What `hygge go` was told, apart from what to move."""
+    """Options of `hygge go` except the selection."""
 
     env: str | None
     concurrency: int | None
     manner: Manner
     is_allowed: bool
-    """Whether stores may be replaced where that is protected, too."""
+    """Whether stores of a protected project may be replaced."""
     failures: Failures
     progress: str
     logs: Logs
 
 
 class Going:
-    """One `hygge go`, and the two things it can do. Made only inside a project without errors."""
+    """A call of `hygge go`, which moves or only shows. The project must have no errors."""
 
     def __init__(self, settings: Globals, options: Options) -> None:
         self._options = options
@@ -86,7 +86,7 @@ class Going:
         self._project = Project.load(self._root, env=env, env_file=settings.env_file)
 
     def show(self, selection: Selection) -> int:
-        """Print what would be moved, and move nothing."""
+        """Print what would be moved."""
         from hygge.console.plans import show_plan, write_plan
 
         plan = self._plan(selection)
@@ -138,11 +138,11 @@ class Going:
 
     @property
     def _tells_events(self) -> bool:
-        """Whether a person reads of each move anyway, so that log lines would say it twice."""
+        """Whether each move is shown anyway, so that log lines would repeat it."""
         return self._is_quiet or self._progress in (Progress.PLAIN, Progress.RICH)
 
     def _plan(self, selection: Selection) -> Plan | None:
-        """Return what to move; None, and a note, when nothing is left to run again."""
+        """Return the plan; None, after a note, when nothing is left to run again."""
         from hygge.operations.recall import without_committed
 
         failed = self._failed
@@ -162,7 +162,7 @@ class Going:
         return plan if plan.moves or plan.unplanned else None
 
     def _choose_failed(self, settings: Globals) -> Failed | None:
-        """Return the moves to run again; None, and a note, when every move ended well."""
+        """Return the moves to run again; None, after a note, when every move succeeded."""
         from hygge.journal.failures import choose, failed_moves
 
         found = failed_moves(recent_reports(self._root))
@@ -186,9 +186,9 @@ class Going:
         return self._options.manner if self._failed is None else self._failed.manner
 
     def _retry_command(self, outcomes: Sequence[Outcome]) -> str:
-        """Return the command that runs again what failed; it names what is not clear by itself.
+        """Return the command that runs failed moves again, with all options it needs.
 
-        What a limit would make smaller is refused each time, so it goes to a place for tries.
+        A move with a limit that was refused would be refused again, so it goes to a scratch place.
         """
         from hygge.journal.failures import failed_moves, is_ambiguous, retry_command
 
@@ -262,7 +262,7 @@ class Going:
 
 
 def check_protected(project: Project, manner: Manner, flows: Sequence[str]) -> None:
-    """Raise `UsageError` where stores are changed in a way that must be allowed."""
+    """Raise `UsageError` for a change of a protected project's stores that was not allowed."""
     if manner.into_scratch or not project.protected:
         return
     where = f"environment '{project.env}'" if project.env else "this project"
@@ -285,7 +285,7 @@ def check_protected(project: Project, manner: Manner, flows: Sequence[str]) -> N
 
 
 def exit_code(outcomes: Sequence[Outcome], stop: Stop) -> int:
-    """Return 128 + the signal that stopped moves, 70 for a bug, 1 when a move did not end well."""
+    """Return 128 + the signal that stopped moves, 70 for a bug, 1 for a failed move."""
     is_well = all(outcome.result in _WELL for outcome in outcomes)
     if stop.signal is not None and not is_well:
         return 128 + stop.signal

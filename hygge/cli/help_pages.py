@@ -1,4 +1,4 @@
-"""What `--help` shows: commands grouped by what they are for, options as argparse writes them."""
+"""Help pages: commands grouped by purpose, options formatted as in argparse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import typer
 
 HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
-"""For `context_settings`; commands of a group have those of the group."""
+"""Value of `context_settings`; commands of a group inherit it."""
 
 PANELS = {
     "Start": ("init", "new", "destroy", "schema", "completion"),
@@ -19,14 +19,14 @@ PANELS = {
     "Look": ("status", "history", "list", "show", "types", "verify"),
     "Repair": ("undo", "state", "quarantine", "rename"),
 }
-"""The commands of each group, in the order in which a person comes to need them."""
+"""The commands of each panel, in the order of use."""
 
 
 class HelpfulCommand(TyperCommand):
-    """A command whose options name their value, and whose flags name none."""
+    """A command whose help shows value names of options, but not of flags."""
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401
-        """Return the parameters, each with the words that stand for its value in a help page."""
+        """Return the parameters with their metavars set for the help page."""
         return [_named(parameter) for parameter in super().get_params(ctx)]
 
 
@@ -34,7 +34,7 @@ class HelpfulGroup(TyperGroup):
     """A group of commands, in the order of `PANELS`."""
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401
-        """Return the parameters, each with the words that stand for its value in a help page."""
+        """Return the parameters with their metavars set for the help page."""
         return [_named(parameter) for parameter in super().get_params(ctx)]
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401
@@ -47,7 +47,7 @@ _ORDER = {name: number for number, name in enumerate(_PANEL_OF)}
 
 
 def _named(parameter: Any) -> Any:  # noqa: ANN401
-    """Show what a value stands for, not its type in Python; a choice shows its words."""
+    """Set a metavar by meaning, not by Python type; a choice shows its values."""
     if parameter.metavar is not None or parameter.type_descriptor.is_choice:
         word = parameter.metavar
     elif isinstance(parameter, TyperOption):
@@ -68,11 +68,11 @@ def _word(option: TyperOption) -> str:
 
 
 def _no_type(ctx: Any) -> None:  # noqa: ANN401
-    """Show nothing behind the name of an argument: it says what it is."""
+    """Show no type behind the name of an argument."""
 
 
 def arrange(app: typer.Typer) -> None:
-    """Give each command of `app` its panel, and all of them the same kind of help page."""
+    """Assign each command of `app` its panel and its help class."""
     for command in app.registered_commands:
         command.cls, command.rich_help_panel = HelpfulCommand, _PANEL_OF[_name(command)]
     for group in app.registered_groups:

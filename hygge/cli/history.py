@@ -64,7 +64,7 @@ def history(
 
 
 def _instant(text: str) -> str:
-    """Return a time that a person wrote, or a length of time back from now, as ISO 8601 in UTC."""
+    """Return a time, or a duration before now, as ISO 8601 in UTC."""
     from datetime import UTC, datetime, timedelta
 
     from hygge.errors import UsageError
@@ -83,7 +83,7 @@ def _instant(text: str) -> str:
 
 
 def _ask_stores(journal: Journal, settings: Globals, notes: Output) -> None:
-    """Add what the stores remember; a project that cannot be resolved still has its journal."""
+    """Add the stores' commits to the journal; errors of the project are ignored."""
     from hygge.console.errors import show_note
     from hygge.errors import HyggeError
     from hygge.operations.recall import fill_journal

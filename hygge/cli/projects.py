@@ -1,4 +1,4 @@
-"""The project that a command works in, and what is wrong with the rest of it."""
+"""Loading of the project for a command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_FILES = 3
 
 
 def load_project(given: Globals) -> Project:
-    """Return the project that the global options name, in its environment."""
+    """Return the project of the global options, in its environment."""
     from hygge.project import Project, find_root
 
     root = find_root(given.directory)
@@ -21,7 +21,7 @@ def load_project(given: Globals) -> Project:
 
 
 def tell_elsewhere(project: Project, notes: Output) -> None:
-    """Say in one line what is wrong with files that the command did not need."""
+    """Print one line on errors in files that the command did not need."""
     from hygge.console.errors import show_note
     from hygge.values.plurals import plural
 

@@ -66,7 +66,7 @@ def _hand_over(given: Globals, old: str, new: str) -> int:
 
 
 def _show(handed: Handed, old: str, new: str, notes: Output) -> bool:
-    """Print what became of the places of one environment; return whether all are handed over."""
+    """Print the outcome for the places of one environment; return whether all succeeded."""
     from hygge.console.errors import show_note, show_warning
 
     env = handed.env

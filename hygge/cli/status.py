@@ -70,7 +70,7 @@ def status(
 
 
 def _commits(project: Project, names: Sequence[str], notes: Output) -> dict[tuple[str, str], str]:
-    """Return when each entity of some flows was last committed, as the stores know it."""
+    """Return the time of each entity's newest commit, read from the stores."""
     from hygge.console.errors import show_warning
     from hygge.engine.plan import Selection, make_plan
     from hygge.errors import HyggeError

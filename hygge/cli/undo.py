@@ -101,7 +101,7 @@ def _planned(
 
 
 def _last_run(settings: Globals) -> tuple[Plan, Made]:
-    """Return what the newest run was to move, and what it has committed."""
+    """Return the plan of the newest run, and its commits."""
     from hygge.cli.projects import load_project
     from hygge.engine.plan import Selection
     from hygge.errors import UsageError
@@ -156,7 +156,7 @@ def _only(plan: Plan, made: Made, outlooks: Sequence[Outlook]) -> tuple[Plan, Ma
             code="HG233",
         )
     moves = tuple(one.move for one in outlooks)
-    # Whatever is committed from here on is not the run's.
+    # Later commits are not the run's.
     reached = {(move.flow, move.entity): 0 for move in moves}
     return replace(plan, moves=moves), replace(made, reached=reached)
 
@@ -169,9 +169,9 @@ def _agreed(
     *,
     yes: bool,
 ) -> bool:
-    """Show what is about to be undone and ask; raises `UsageError` where nobody can answer.
+    """Show what will be undone and ask; raises `UsageError` without a terminal.
 
-    With `yes` only what cannot be seen is shown.
+    With `yes` only undetectable losses are shown.
     """
     from hygge.console.undone import show_outlooks, show_unseen
     from hygge.errors import UsageError

@@ -1,4 +1,4 @@
-"""What the commands that write files share: their flags, the question, the lines they print."""
+"""The shared part of commands that write files: flags, questions, output."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _COLOURS = {
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """How a command writes, as its flags say."""
+    """The flags of a command that writes files."""
 
     dry_run: bool = False
     force: bool = False
@@ -45,17 +45,17 @@ class Writing:
 
     @property
     def always(self) -> Choice | None:
-        """The answer to every conflict, when a flag gives it."""
+        """The answer to every conflict, if a flag gives one."""
         if self.force and self.skip:
             raise typer.BadParameter("--force and --skip contradict each other")
         return "overwrite" if self.force else "skip" if self.skip else None
 
 
 def write(settings: Globals, root: Path, changes: Sequence[Change], writing: Writing) -> None:
-    """Settle conflicts, make the changes and print a line for each of them.
+    """Resolve conflicts, make the changes and print a line for each.
 
-    Raises `HyggeError` when a conflict is left without an answer; nothing is written then. A dry
-    run asks nobody, so it ends as the same command would where no terminal is.
+    Raises `HyggeError` when a conflict has no answer; nothing is written then. A dry run asks no
+    questions and ends like the command without a terminal.
     """
     from hygge.console.output import standard_output
     from hygge.errors import HyggeError
@@ -79,7 +79,7 @@ def write(settings: Globals, root: Path, changes: Sequence[Change], writing: Wri
 def _answer_with(
     output: Output, root: Path, changes: Sequence[Change], writing: Writing, *, written: bool
 ) -> None:
-    """Print what became of the files, or would."""
+    """Print the outcome for the files, or the planned one."""
     if writing.json:
         files = [{"status": str(change.status), "path": change.path} for change in changes]
         output.line(json.dumps({"root": str(root), "written": written, "files": files}))
@@ -96,7 +96,7 @@ def _show(output: Output, changes: Sequence[Change]) -> None:
 
 
 def _asker(settings: Globals) -> Callable[[Change], Choice | None] | None:
-    """Return a function that asks about a conflict; None where nobody can answer."""
+    """Return a function that asks about a conflict; None without a terminal."""
     if settings.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
     for_all: list[Choice] = []
@@ -113,7 +113,7 @@ def _asker(settings: Globals) -> Callable[[Change], Choice | None] | None:
 
 
 def _answer(change: Change) -> tuple[Choice | None, bool]:
-    """Ask until there is an answer; the end of the input is the answer to stop."""
+    """Ask until there is a valid answer; the end of the input means stop."""
     from hygge.values.redact import redact
 
     while True:
@@ -121,7 +121,10 @@ def _answer(change: Change) -> tuple[Choice | None, bool]:
         sys.stderr.flush()
         line = sys.stdin.readline()
         word = line.strip().lower() or "n"
-        if not line.endswith("\n") or word in ("q", "quit"):  # a "y" that ends the input is none
+        if not line.endswith("\n") or word in (
+            "q",
+            "quit",
+        ):  # a "y" without a line end is no answer
             return None, False
         if word in ("y", "yes", "a", "all"):
             return "overwrite", word[0] == "a"

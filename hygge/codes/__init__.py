@@ -1,4 +1,4 @@
-"""Every code that hygge tells, with a title and the text that explains it at length.
+"""Every code of an error or warning, with its title and explanation.
 
 HG0xx YAML · HG1xx schema · HG2xx project · HG3xx environment · HG4xx security · HG5xx run ·
 HG6xx scaffolding. One number has one meaning, wherever it is raised.
@@ -16,7 +16,7 @@ GROUPS: dict[str, tuple[Code, ...]] = {
     "Run": running.CODES,
     "Scaffolding": scaffolding.CODES,
 }
-"""The codes by what they are about, in the order of their numbers."""
+"""The codes by subject, ordered by number."""
 
 CODES: dict[str, Code] = {one.code: one for group in GROUPS.values() for one in group}
 

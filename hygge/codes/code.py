@@ -1,4 +1,4 @@
-"""What a code is: a number that people search for, and the text that they find."""
+"""The class of codes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A kind of mistake or failure. Its number never changes its meaning and is never reused."""
+    """A kind of error or warning. Its number never changes its meaning and is never reused."""
 
     code: str
     title: str
     text: str
-    """Why it is wrong and how to mend it: paragraphs, divided by empty lines."""
+    """Why it is wrong and how to fix it: paragraphs, separated by empty lines."""
     wrong: str = ""
-    """Lines of a file with the mistake; the first is a comment that names the file."""
+    """Lines of a file with the error; the first is a comment with the file's name."""
     right: str = ""
-    """The same lines without it."""
+    """The same lines without the error."""
     is_warning: bool = False
-    """Whether a project with it can run all the same."""
+    """Whether it is a warning."""

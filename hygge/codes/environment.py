@@ -1,4 +1,4 @@
-"""HG3xx: variables, env files, environments and drivers: what differs between machines."""
+"""HG3xx: variables, env files, environments and drivers."""
 
 from __future__ import annotations
 

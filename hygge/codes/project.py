@@ -1,4 +1,4 @@
-"""HG2xx: how the files of a project hang together."""
+"""HG2xx: relations between the files of a project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HG5xx: what ends a run, or one of its moves."""
+"""HG5xx: errors of runs and moves."""
 
 from __future__ import annotations
 

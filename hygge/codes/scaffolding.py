@@ -1,4 +1,4 @@
-"""HG6xx: what keeps `init`, `new` and `destroy` from writing."""
+"""HG6xx: errors of `init`, `new` and `destroy`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HG1xx: keys and values that mean nothing, each file by itself."""
+"""HG1xx: unknown keys and invalid values of a single file."""
 
 from __future__ import annotations
 

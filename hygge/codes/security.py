@@ -1,4 +1,4 @@
-"""HG4xx: what would let others read a secret."""
+"""HG4xx: secrets that others could read."""
 
 from __future__ import annotations
 

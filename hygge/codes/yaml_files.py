@@ -1,4 +1,4 @@
-"""HG0xx: what keeps a file from being read at all."""
+"""HG0xx: YAML files that cannot be read."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a person sees: renderers of events, tables, diagnostics and errors."""
+"""Output for people and programs: events, tables, diagnostics and errors."""

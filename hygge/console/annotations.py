@@ -1,4 +1,4 @@
-"""Diagnostics as GitHub shows them beside the lines of a change.
+"""Diagnostics as GitHub annotations.
 
 See https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
 """
@@ -28,7 +28,7 @@ def show_annotations(diagnostics: Iterable[Diagnostic], output: Output) -> None:
 
 
 def _data(text: str) -> str:
-    """Escape what would end or change a command; the percent sign first."""
+    """Escape characters with a meaning in workflow commands; the percent sign first."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

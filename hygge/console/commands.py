@@ -1,4 +1,4 @@
-"""Commands that a person is told to type, in the project and the environment of this one."""
+"""Suggested commands, with the global options of the current one."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _env: list[str] = []
 
 
 def repeat(place: Sequence[str], env: str | None) -> None:
-    """Write these global options, and `--env`, into the commands that are printed from now on."""
+    """Set the global options and `--env` that are added to suggested commands."""
     _place[:] = place
     _env[:] = ["--env", env] if env else []
 
 
 def repeat_env(env: str | None) -> None:
-    """Write another environment into the commands that are printed from now on."""
+    """Set another environment for suggested commands."""
     repeat(list(_place), env)
 
 
 def with_options(text: str) -> str:
-    """Return a text with the options of `repeat` in each `hygge …` command it holds.
+    """Return a text with the options of `repeat` added to each `hygge …` command in it.
 
-    Typed as printed, a command would otherwise work in another environment, or find no project.
+    Without them a copied command would use another environment, or find no project.
     """
 
     def complete(match: re.Match[str]) -> str:

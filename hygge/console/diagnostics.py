@@ -1,4 +1,4 @@
-"""Diagnostics as a person, a script or a program reads them."""
+"""Output of diagnostics: full, concise or JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLORS = {True: "red", False: "yellow"}
 
 
 def show_full(diagnostics: Iterable[Diagnostic], output: Output) -> None:
-    """Print each diagnostic with its line of the file, a caret below the place, and its help."""
+    """Print each diagnostic with its source line, carets and help."""
     for one in diagnostics:
         _head(one, output)
         for line in _excerpt(one, output):
@@ -36,7 +36,7 @@ def show_concise(diagnostics: Iterable[Diagnostic], output: Output) -> None:
 
 
 def show_verdict(reports: Sequence[Report], seconds: float, output: Output) -> None:
-    """Print what was checked and how many mistakes there are."""
+    """Print what was checked and the number of errors and warnings."""
     errors = sum(len(report.errors) for report in reports)
     warnings = sum(len(report.warnings) for report in reports)
     what = ", ".join(
@@ -51,7 +51,7 @@ def show_verdict(reports: Sequence[Report], seconds: float, output: Output) -> N
 
 
 def show_json(reports: Sequence[Report], output: Output) -> None:
-    """Print one JSON object: every diagnostic, and the numbers of what was checked."""
+    """Print one JSON object: every diagnostic, and what was checked."""
     answer = {
         "diagnostics": [_fields(one) for report in reports for one in report.diagnostics],
         "errors": sum(len(report.errors) for report in reports),
@@ -83,7 +83,7 @@ def _head(one: Diagnostic, output: Output) -> None:
 
 
 def _excerpt(one: Diagnostic, output: Output) -> list[str]:
-    """Return the line that holds the mistake, with carets below it; a long one is cut."""
+    """Return the source line with carets below it; a long line is truncated."""
     if one.excerpt is None:
         return []
     start, end = one.column - 1, one.end_column - 1

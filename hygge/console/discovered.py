@@ -1,4 +1,4 @@
-"""What a home holds: its entities as a table, and their columns."""
+"""Output of `hygge discover`: entities and their columns."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _show_columns(facts: EntityFacts, output: Output) -> None:
 
 
 def _note(facts: EntityFacts, name: str) -> str:
-    """Return what is to be said of a column beside its type."""
+    """Return the remarks on a column beside its type."""
     field = facts.schema.field(name)
     native = _native(facts, name)
     said = ["key"] if name in facts.primary_key else []
@@ -87,7 +87,7 @@ def _native(facts: EntityFacts, name: str) -> str | None:
 
 
 def write_survey(found: Survey, home: str, output: Output) -> None:
-    """Write the same as one JSON object, always with the columns."""
+    """Write the same as one JSON object, always with columns."""
     entities = [_fields(one) for one in found.facts]
     entities += [{"name": name, "error": redact(why)} for name, why in found.unread.items()]
     entities.sort(key=lambda one: str(one["name"]))

@@ -1,4 +1,4 @@
-"""An error as a person reads it: what failed, and what to type next."""
+"""Output of errors, notes and warnings."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def show_error(error: HyggeError, output: Output) -> None:
 
 
 def show_note(text: str, output: Output) -> None:
-    """Print something worth knowing although nothing failed."""
+    """Print a note."""
     output.line(f"{output.paint('note:', 'cyan')} {clean_lines(with_options(redact(text)))}")
 
 
 def show_warning(text: str, output: Output) -> None:
-    """Print something that should be seen to, although the run goes on."""
+    """Print a warning."""
     output.line(f"{output.paint('warning:', 'yellow')} {clean_lines(with_options(redact(text)))}")

@@ -1,4 +1,4 @@
-"""The long text of a code, as a person or a program reads it."""
+"""Output of `hygge validate --explain`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WIDEST = 88
 def find_code(text: str) -> Code:
     """Return a code by its number; `hg102` and `102` mean HG102.
 
-    Raises `UsageError` with the nearest codes for one that does not exist.
+    Raises `UsageError` with similar codes for an unknown one.
     """
     name = text.strip().upper()
     name = name if name.startswith("HG") else f"HG{name}"
@@ -27,7 +27,7 @@ def find_code(text: str) -> Code:
 
 
 def show_code(code: Code, output: Output) -> None:
-    """Print what a code means, why it is wrong and how to mend it."""
+    """Print what a code means, why it is wrong and how to fix it."""
     kind = "warning" if code.is_warning else "error"
     color = "yellow" if code.is_warning else "red"
     output.line(f"{output.paint(f'{kind}[{code.code}]:', color, 'bold')} {code.title}")
@@ -43,7 +43,7 @@ def show_code(code: Code, output: Output) -> None:
 
 
 def show_code_json(code: Code, output: Output) -> None:
-    """Print one JSON object with all that is known of a code."""
+    """Print a code as one JSON object."""
     answer = {
         "code": code.code,
         "title": code.title,

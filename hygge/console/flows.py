@@ -1,4 +1,4 @@
-"""What a project holds, and a resolved flow with the origin of each value."""
+"""Output of `hygge list` and `hygge show`: a project, and a resolved flow with origins."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _connector_fields(outlines: Mapping[str, ConnectorOutline]) -> list[dict[str
 
 
 def show_settings(settings: Sequence[Shown], output: Output) -> None:
-    """Print a resolved flow as YAML, each line followed by where its value comes from."""
+    """Print a resolved flow as YAML, each line followed by the origin of its value."""
     lines = [_line(one) for one in settings]
     width = min(max(map(len, lines), default=0), _WIDEST)
     for line, one in zip(lines, settings, strict=True):
@@ -98,7 +98,7 @@ def _line(one: Shown) -> str:
 
 
 def _yaml(value: object) -> str:
-    """Write a value on one line so that YAML reads it back as what it is."""
+    """Return a value as YAML on one line that parses to the same value."""
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, list | tuple):

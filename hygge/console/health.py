@@ -1,4 +1,4 @@
-"""What `hygge doctor` found, as lines for a person and as JSON for a program."""
+"""Output of `hygge doctor`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WIDTH = max(map(len, _STYLES))
 
 
 def show_findings(title: str, findings: Iterable[Finding], output: Output) -> None:
-    """Print a line for each finding below a title, with what to do about it."""
+    """Print a line for each finding below a title, with its hint."""
     output.line(output.paint(clean(title), "bold"))
     indent = " " * (_WIDTH + 4)
     for one in findings:
@@ -34,13 +34,13 @@ def show_findings(title: str, findings: Iterable[Finding], output: Output) -> No
 
 
 def show_examined(one: Examined, output: Output) -> None:
-    """Print what was found of a home or a store."""
+    """Print the findings on a home or a store."""
     outline = one.outline
     show_findings(f"{one.kind} {outline.name} ({outline.type})", one.findings, output)
 
 
 def show_verdict(findings: Sequence[Finding], output: Output) -> None:
-    """Print how many errors and warnings there are."""
+    """Print the number of errors and warnings."""
     errors, warnings = counted(findings)
     output.line()
     if not errors and not warnings:

@@ -1,4 +1,4 @@
-"""Events as JSON, one object a line, for programs."""
+"""Events as JSON Lines."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class JsonLines(Renderer):
         self._answer = answer
 
     def listen(self, event: Event) -> None:
-        """Write one line of ASCII, so that no terminal and no encoding can misread it."""
+        """Write one line in ASCII, independent of encodings."""
         self._answer.line(json.dumps(redact_values(event_fields(event)), ensure_ascii=True))
 
 
 def event_fields(event: Event) -> dict[str, object]:
     """Return an event as plain values: `event` is its name (`move_finished`), `at` is now.
 
-    Receipts hold values of rows, which logs are no place for: they are left out.
+    Receipts are left out, because they contain values of rows.
     """
     event = without_receipts(event)
     name = _WORD_START.sub("_", type(event).__name__).lower()

@@ -1,4 +1,4 @@
-"""Everybody who listens to a run: none of them can stop it."""
+"""The listeners of a run; an error in one cannot stop it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress on a terminal: a few lines that are redrawn, and gone before the summary."""
+"""Progress on a terminal: lines that are redrawn and removed before the summary."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from hygge.values.redact import redact
 
 _PER_SECOND = 8
 _WINDOW = 64
-"""Progress events that the speed is taken from."""
+"""Number of progress events for computing the speed."""
 _BAR = 16
 _NARROW, _WIDE = 72, 96
 
@@ -73,7 +73,7 @@ class _Active:
         return self.total is not None or self.share is not None
 
     def remaining(self, now: float) -> float | None:
-        """Seconds until the end; None where the share or the speed is not known."""
+        """Estimated seconds left; None where the share or the speed is unknown."""
         speed = self.speed(now)
         if not self.share or speed <= 0:
             return None
@@ -123,7 +123,7 @@ class Live(Renderer):
         self._screen.stop()
 
     def listen(self, event: Event) -> None:
-        """Take one event in; the display is redrawn on its own."""
+        """Record an event; the display is redrawn at intervals."""
         with self._lock:
             line = self._take(event)
         if line is not None:
@@ -164,7 +164,7 @@ class Live(Renderer):
         active.seen.append((now, event.rows))
 
     def _finished(self, outcome: Outcome) -> str | None:
-        """Say at once what failed; what went well is in the summary."""
+        """Print a failure at once; successes are in the summary."""
         if outcome.result is not Result.FAILED or outcome.failure is None:
             return None
         name = move_name(outcome.flow, outcome.entity)
@@ -176,7 +176,7 @@ class Live(Renderer):
         self._console.print(line, soft_wrap=True)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the display as it is now, within the height of the terminal."""
+        """Draw the current display, within the height of the terminal."""
         now = time.monotonic()
         with self._lock:
             room = max(console.height - 3, 1)

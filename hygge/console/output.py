@@ -1,4 +1,4 @@
-"""A stream for people: its width, its colours, and lines that never end a run."""
+"""An output stream: its width, its colors, and writes that never fail a run."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _STYLES = {
 
 
 class Output:
-    """Writes to one stream in what that stream can show.
+    """Writes to one stream within its encoding and colors.
 
-    A reader that went away (`| head`) or a full disk closes the output: later lines are dropped
-    and `error` says why, because no message is worth a commit. Lines may come from any thread.
+    A closed pipe (`| head`) or a full disk closes the output: later lines are dropped, and `error`
+    keeps the reason, because output must not prevent a commit. Safe for use from any thread.
     """
 
     def __init__(self, stream: TextIO, *, color: str = "auto") -> None:
@@ -40,7 +40,7 @@ class Output:
 
     @property
     def width(self) -> int | None:
-        """Columns of the terminal; None where lines may be as long as they like."""
+        """Columns of the terminal; None where lines are not limited."""
         columns = os.environ.get("COLUMNS", "")
         if columns.isdigit() and int(columns) > 0:
             return int(columns)
@@ -48,7 +48,7 @@ class Output:
 
     @property
     def can_animate(self) -> bool:
-        """Whether a display may be redrawn here: a terminal that moves its cursor, and no CI."""
+        """Whether output can be redrawn: a terminal with cursor control, outside of CI."""
         is_dumb = os.environ.get("TERM", "") in ("", "dumb", "unknown")
         is_ci = os.environ.get("CI", "") not in ("", "0", "false")
         return self.is_terminal and not is_dumb and not is_ci
@@ -72,16 +72,16 @@ class Output:
         return f"\x1b[{';'.join(_STYLES[style] for style in styles)}m{text}\x1b[0m"
 
     def write(self, text: str) -> int:
-        """Write `text`, secrets masked; do nothing once the stream has failed."""
+        """Write `text` with secrets masked; do nothing after the stream has failed."""
         self._attempt(lambda: self.stream.write(mask(text)))
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what the stream still holds; do nothing once it has failed."""
+        """Flush the stream; do nothing after it has failed."""
         self._attempt(self.stream.flush)
 
     def raise_if_lost(self) -> None:
-        """Raise `HyggeError` when the answer could not be written; a reader may go away."""
+        """Raise `HyggeError` when the output could not be written, unless the pipe was closed."""
         error = self.error
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             reason = (error.strerror or str(error)).lower()
@@ -109,7 +109,7 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 def _wants_color(color: str, is_terminal: bool) -> bool:
-    """Decide colours: the option, then NO_COLOR, then FORCE_COLOR, then what the stream is."""
+    """Return whether to use colors: by the option, NO_COLOR, FORCE_COLOR, then the stream."""
     if color != "auto":
         return color == "always"
     if os.environ.get("NO_COLOR"):
@@ -120,7 +120,7 @@ def _wants_color(color: str, is_terminal: bool) -> bool:
 
 
 def _silence(stream: TextIO) -> None:
-    """Point the stream's descriptor at nothing, or the interpreter complains when it ends."""
+    """Redirect the stream to /dev/null, so that the interpreter exits without an error."""
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError):

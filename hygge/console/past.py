@@ -1,4 +1,4 @@
-"""Runs as the journal remembers them."""
+"""Output of `hygge history`."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def show_runs(
     is_full: bool = False,
     is_chosen: bool = False,
 ) -> None:
-    """Print each run with its moves, the newest first.
+    """Print each run with its moves, newest first.
 
-    With `receipts` what each move has staged, with `is_full` also its notes and its hint;
-    `is_chosen` says that there may be others.
+    With `receipts` also each move's receipt; with `is_full` also its notes and hint. `is_chosen`
+    means that there may be other runs.
     """
     if not runs:
         output.line(f"no {'such ' if is_chosen else ''}run is remembered here")

@@ -36,7 +36,7 @@ from hygge.values.plurals import plural
 from hygge.values.redact import redact
 
 HEARTBEAT = 30.0
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeat lines."""
 _MOST_LINES = 5
 
 
@@ -62,7 +62,7 @@ class _Active:
 
 
 class Plain(Renderer):
-    """Writes one line when a move starts, is tried again and ends, and a heartbeat between."""
+    """Writes one line when a move starts, is retried and ends, and heartbeat lines between."""
 
     def __init__(self, notes: Output, heartbeat: float = HEARTBEAT) -> None:
         self._notes = notes

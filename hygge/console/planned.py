@@ -1,4 +1,4 @@
-"""What a run would do to each entity, for `hygge plan`."""
+"""Output of `hygge plan`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hygge.values.redact import redact, redact_values
 
 
 def show_preview(preview: Preview, output: Output) -> None:
-    """Print what would become of one entity."""
+    """Print the preview of one entity."""
     move = preview.move
     name = output.paint(clean(f"{move.flow}/{move.entity}"), "bold")
     way = f"{move.home_name} → {move.store_name}, as {move.into}"
@@ -80,7 +80,7 @@ def _show_columns(columns: Sequence[ColumnPath], output: Output) -> None:
 
 
 def _way(one: ColumnPath) -> str:
-    """Return what becomes of a column: how it is held, its name in the home, its mask."""
+    """Return how a column is moved: its cast, its name in the home, its mask."""
     words = [f"masked by {one.mask}" if one.mask else one.how]
     if one.source not in (None, one.name):
         words.append(f"from {clean(str(one.source))}")
@@ -88,7 +88,7 @@ def _way(one: ColumnPath) -> str:
 
 
 def show_rest(plan: Plan, found: Sequence[Preview], output: Output) -> None:
-    """Print what could not be planned, and how many moves there would be."""
+    """Print what could not be planned, and the number of moves."""
     for unplanned in plan.unplanned:
         name = f"{clean(unplanned.flow)}/{clean(unplanned.pattern)}"
         head = output.paint(f"{name} [{unplanned.error.code}]:", "red", "bold")

@@ -1,4 +1,4 @@
-"""What a run would move, for `--dry-run`."""
+"""Output of `hygge go --dry-run`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The four ways to watch a run, and the choice among them."""
+"""The four formats of `--progress`, and the choice among them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hygge.values.model import Event
 
 
 class Progress(StrEnum):
-    """What `--progress` may say."""
+    """Values of `--progress`."""
 
     AUTO = "auto"
     RICH = "rich"
@@ -22,7 +22,7 @@ class Progress(StrEnum):
 
 
 class Renderer(ABC):
-    """Shows events while a run goes on. `listen` is called from one thread at a time."""
+    """Shows the events of a run. `listen` is called from one thread at a time."""
 
     def __enter__(self) -> Self:
         return self
@@ -44,11 +44,11 @@ class Silent(Renderer):
     """Shows nothing."""
 
     def listen(self, event: Event) -> None:
-        """Pass the event by."""
+        """Ignore the event."""
 
 
 def choose(progress: Progress, notes: Output, *, quiet: bool = False) -> Progress:
-    """Return what `auto` means here: rich where a display can be redrawn, else plain lines."""
+    """Return the format for `auto`: rich where output can be redrawn, else plain lines."""
     if progress is not Progress.AUTO:
         return progress
     if quiet:
@@ -59,7 +59,7 @@ def choose(progress: Progress, notes: Output, *, quiet: bool = False) -> Progres
 def open_renderer(progress: Progress, answer: Output, notes: Output) -> Renderer:
     """Return the renderer of a choice that `choose` made; enter it before the run starts.
 
-    JSON lines go to `answer`, for they are the answer; everything else goes to `notes`.
+    JSON Lines go to `answer`; everything else goes to `notes`.
     """
     match progress:
         case Progress.RICH:

@@ -1,4 +1,4 @@
-"""What flows have put aside, and why."""
+"""Output of `hygge quarantine`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_REASONS = 10
 
 
 def show_put_aside(found: Sequence[PutAside], root: Path, output: Output) -> None:
-    """Print what lies in each file and why, and how the rows are moved again."""
+    """Print the rows and reasons of each file, and how to move the rows again."""
     for one in found:
         output.line(f"{output.paint(move_name(one.flow, one.entity), 'bold')}  {_run(one)}")
         for text in _lines(one):
@@ -55,7 +55,7 @@ def _lines(one: PutAside) -> Iterator[str]:
 
 
 def write_put_aside(found: Sequence[PutAside], root: Path, output: Output) -> None:
-    """Write what was put aside as one JSON object."""
+    """Write the quarantine as one JSON object."""
     files = [_fields(one, root) for one in found]
     rows = sum(one.rows for one in found)
     output.line(json.dumps(redact_values({"rows": rows, "files": files}), indent=1))

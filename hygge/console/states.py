@@ -1,4 +1,4 @@
-"""Up to where flows have moved, and what was set by hand."""
+"""Output of `hygge state`."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _fields(move: Move, commit: Commit | None) -> dict[str, object]:
 def show_changes(
     positions: Sequence[Position], outcomes: Sequence[Outcome], output: Output
 ) -> None:
-    """Print what changed, or, without outcomes, what would."""
+    """Print the changes made, or, without outcomes, the planned ones."""
     for number, one in enumerate(positions):
         outcome = outcomes[number] if outcomes else None
         name = move_name(one.move.flow, one.move.entity)
@@ -95,7 +95,7 @@ def _became(outcome: Outcome | None) -> str:
 def write_changes(
     positions: Sequence[Position], outcomes: Sequence[Outcome], output: Output
 ) -> None:
-    """Write what changed, or would, as one JSON object."""
+    """Write the changes, made or planned, as one JSON object."""
     entities = []
     for number, one in enumerate(positions):
         outcome = outcomes[number] if outcomes else None

@@ -1,4 +1,4 @@
-"""How flows stand: a line a flow, and below what is stale or failed."""
+"""Output of `hygge status`: a line per flow, then what is stale or failed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _STYLES = {
     "failed": ("red", "bold"),
 }
 _NOTABLE = 1.5
-"""How many times longer or shorter than usual is shown."""
+"""Minimum factor of a deviation from the usual that is shown."""
 _SHOWN_TROUBLES = 5
 
 
 def show_status(found: Sequence[FlowStatus], output: Output) -> None:
-    """Print a table of the flows, then each failure with its help, then how many are well."""
+    """Print a table of the flows, each failure with its hint, and the number of healthy flows."""
     if not found:
         output.line("the project has no enabled flow")
         return
@@ -107,7 +107,7 @@ def _number(value: int | None) -> str:
 
 
 def _trend(status: FlowStatus) -> str:
-    """Return what differs from the usual, as `2.4 × slower`; empty when nothing much does."""
+    """Return the deviation from the usual, as `2.4 × slower`; empty without a notable one."""
     parts = []
     if status.seconds and status.usual_seconds and status.seconds > 1:
         ratio = status.seconds / status.usual_seconds

@@ -1,4 +1,4 @@
-"""The end of a run: a table of its moves, what failed and why, and one line of totals."""
+"""The summary of a run: a table of its moves, failures, and one line of totals."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def show_summary(
     *,
     quiet: bool = False,
 ) -> None:
-    """Print the answer of `hygge go`; when `quiet`, only what did not end well and warnings.
+    """Print the summary of `hygge go`; when `quiet`, only failures and warnings.
 
-    `again` is the command that runs again what failed.
+    `again` is the command that runs failed moves again.
     """
     outcomes = finished.outcomes
     if quiet:

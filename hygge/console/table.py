@@ -1,4 +1,4 @@
-"""Tables of plain text, as wide as their words and no wider than the terminal."""
+"""Plain text tables, fitted to the terminal's width."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _NARROWEST = 12
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its heading, its cells, and what may be done when there is no room."""
+    """One column: heading, cells, and how it may be shortened."""
 
     title: str
     cells: Sequence[str]
     right: bool = False
-    """Whether cells end at the right edge, as figures do."""
+    """Whether cells are right-aligned, like numbers."""
     shrinks: bool = False
-    """Whether long cells may be cut to make room."""
+    """Whether long cells may be truncated."""
     drop: int = 0
-    """Leave the column out when room is still short; the highest number goes first, 0 never."""
+    """Priority for dropping the column when space is short: the highest first, 0 never."""
     paint: Callable[[str], tuple[str, ...]] | None = None
-    """Gives the styles of a cell."""
+    """Returns the styles of a cell."""
 
 
 _Fitted = tuple[Column, int]
@@ -35,7 +35,7 @@ _Styled = tuple[str, tuple[str, ...]]
 
 
 def show_table(columns: Sequence[Column], output: Output, indent: str = "  ") -> None:
-    """Print `columns` below their titles; cells are taken as they are, so clean them first."""
+    """Print `columns` below their titles; cells must be cleaned before."""
     room = None if output.width is None else output.width - cell_len(indent)
     fitted = _fit([_folded(column, output) for column in columns], room)
     titles = [(column.title, ("dim",)) for column, _ in fitted]
@@ -51,7 +51,7 @@ def _folded(column: Column, output: Output) -> Column:
 
 
 def _fit(columns: list[Column], room: int | None) -> list[_Fitted]:
-    """Return the columns that are shown with their widths, at most `room` together."""
+    """Return the shown columns with their widths, at most `room` in total."""
     widths = [max(map(cell_len, (column.title, *column.cells))) for column in columns]
     fitted = list(zip(columns, widths, strict=True))
     if room is None:
@@ -74,7 +74,7 @@ def _total(fitted: Sequence[_Fitted]) -> int:
 
 
 def _shrink(fitted: Sequence[_Fitted], excess: int) -> list[_Fitted]:
-    """Take up to `excess` from the columns that may shrink, always from the widest."""
+    """Reduce shrinkable columns by up to `excess` in total, always the widest."""
     widths = [width for _, width in fitted]
     able = [number for number, (column, _) in enumerate(fitted) if column.shrinks]
     for _ in range(excess if able else 0):

@@ -1,4 +1,4 @@
-"""Words and figures as a person reads them, and text from elsewhere made harmless."""
+"""Formatting of words and numbers, and escaping of foreign text."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def clean(text: str) -> str:
 
 
 def clean_lines(text: str, indent: str = "  ") -> str:
-    """Return `text` made harmless like `clean`, with its line ends kept; later lines indented."""
+    """Return `text` escaped like `clean`, with line ends kept and later lines indented."""
     return f"\n{indent}".join(clean(line) for line in text.rstrip().splitlines())
 
 
 def fold(text: str, encoding: str) -> str:
-    """Return `text` as `encoding` can write it: typographic signs as ASCII, the rest escaped."""
+    """Return `text` within `encoding`: typographic characters as ASCII, others escaped."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -80,7 +80,7 @@ def size(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in at most two units: `0.1 s`, `1m 02s`, `3h 05m`."""
+    """Return a duration in at most two units: `0.1 s`, `1m 02s`, `3h 05m`."""
     if seconds < 59.95:
         return f"{max(seconds, 0):.1f} s"
     whole = round(seconds)
@@ -103,11 +103,11 @@ def time_left(share: float, seconds: float) -> float | None:
 
 
 def waiting(wait: float, left: float) -> str:
-    """Return after which time something is tried again, and for how long it may go on after."""
+    """Return the wait before a retry, and the time left for retries."""
     more = f" (for {duration(left)} more)" if left > 0 else ""
     return f"trying again in {duration(wait)}{more}"
 
 
 def move_name(flow: str, entity: str) -> str:
-    """Return what a person calls a move: the flow, with the entity where that says more."""
+    """Return the name of a move: the flow, with the entity where it differs."""
     return clean(flow) if flow == entity else f"{clean(flow)}/{clean(entity)}"

@@ -1,4 +1,4 @@
-"""The connector types and their options, listed."""
+"""Output of `hygge types`."""
 
 from __future__ import annotations
 

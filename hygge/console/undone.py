@@ -1,4 +1,4 @@
-"""What undo would do, and what it did."""
+"""Output of `hygge undo`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hygge.values.redact import redact
 
 
 def show_outlooks(outlooks: Sequence[Outlook], output: Output) -> None:
-    """Print what undo would do with each entity, and why it cannot."""
+    """Print what undo would do to each entity, or why it cannot."""
     _show_table(outlooks, output)
     for one in outlooks:
         if one.failure is not None:
@@ -31,7 +31,7 @@ def show_outlooks(outlooks: Sequence[Outlook], output: Output) -> None:
 
 
 def show_unseen(outlooks: Sequence[Outlook], output: Output) -> None:
-    """Print of which entities nobody can tell what else would be lost."""
+    """Print the entities for which changes by others cannot be detected."""
     for one in outlooks:
         if one.is_blind and one.back is not None:
             name = move_name(one.move.flow, one.move.entity)
@@ -82,7 +82,7 @@ def _show_failure(name: str, failure: Failure, output: Output) -> None:
 
 
 def show_undone(finished: RunFinished, outlooks: Sequence[Outlook], output: Output) -> None:
-    """Print what became of each entity."""
+    """Print the outcome of each entity."""
     done = {(o.flow, o.entity) for o in finished.outcomes if o.result is Result.OK}
     _show_table([o for o in outlooks if (o.move.flow, o.move.entity) in done], output)
     for outcome in finished.outcomes:
@@ -101,7 +101,7 @@ def write_outlooks(outlooks: Sequence[Outlook], output: Output) -> None:
 
 
 def write_undone(finished: RunFinished, outlooks: Sequence[Outlook], output: Output) -> None:
-    """Write what was undone as one JSON object."""
+    """Write the outcome of undo as one JSON object."""
     known = {(one.move.flow, one.move.entity): one for one in outlooks}
     entities = [
         {

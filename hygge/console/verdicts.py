@@ -1,4 +1,4 @@
-"""What comparing homes with stores found, for people and as JSON."""
+"""Output of `hygge verify`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hygge.values.redact import redact
 
 _STYLES = {"equal": ("green",), "different": ("red", "bold"), "failed": ("red", "bold")}
 _SHOWN = 60
-"""Characters of a value that are shown."""
+"""Maximum characters shown of a value."""
 
 
 def show_verdict(verdict: Verdict, output: Output) -> None:
-    """Print a line for the entity, and below it what differs."""
+    """Print a line for the entity, and its differences below it."""
     name = move_name(verdict.flow, verdict.entity)
     state = output.paint(verdict.state, *_STYLES[verdict.state])
     output.line(f"{name}: {state}{_figures(verdict)}")
@@ -83,7 +83,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _first_difference(one: str | None, other: str | None) -> int:
-    """Return where to begin to show two values, so that their difference is seen."""
+    """Return the offset at which to show two values so that their difference is visible."""
     one, other = one or "", other or ""
     same = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
     place = min(len(one), len(other)) if same is None else same
@@ -99,7 +99,7 @@ def _shown(value: str | None, start: int = 0) -> str:
 
 
 def show_unplanned(unplanned: Sequence[Unplanned], output: Output) -> None:
-    """Print the entities that could not be looked for."""
+    """Print the patterns that could not be resolved."""
     for one in unplanned:
         state = output.paint("failed", *_STYLES["failed"])
         message = clean_lines(redact(one.error.message))

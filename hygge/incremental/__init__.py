@@ -1,1 +1,1 @@
-"""What is new since the last commit, and what a flow guarantees of its rows."""
+"""New rows since the last commit, and what a flow guarantees."""

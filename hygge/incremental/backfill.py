@@ -1,8 +1,8 @@
 """`hygge go --from A --to B`: a range of the watermark column moved again, in one commit.
 
-The watermark stays where it is. A merge brings the range's rows in by their keys; an append first
-takes the range's rows out of the store, and leaves alone what lies at or above the watermark: the
-next move brings that, and would otherwise bring it a second time.
+The watermark does not change. A merge updates the range's rows by their keys. An append first
+deletes the range's rows from the store, and ignores rows at or above the watermark, which the next
+move appends.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Ends = tuple[str | None, str | None]
-"""Where a range begins and before what it ends, as a person wrote it; None is no end."""
+"""Lower bound (inclusive) and upper bound (exclusive) as written; None is unbounded."""
 
 
 class Backfill(Increment):
-    """The rows of one read that lie in a range, whether they were moved before or not."""
+    """Selects the rows of a range, whether they were moved before or not."""
 
     def over(self, ends: Ends) -> Backfill:
-        """Take the range; raise `FlowError` when it is none."""
+        """Set the range; raise `FlowError` when it is invalid."""
         self.span = span_of(self._wanted.column, ends, self._ordering)
         if self._mode is Mode.APPEND and self._reached is not None:
             self.span = capped(self.span, self._reached, self._ordering)
@@ -49,16 +49,16 @@ class Backfill(Increment):
         return batch
 
     def watermark(self) -> Watermark | None:
-        """Return the watermark as it was."""
+        """Return the unchanged watermark."""
         return self._last
 
     def notes(self) -> Iterator[str]:
-        """Yield which range was moved."""
+        """Yield a note on the range."""
         yield f"moved {shown(self.span)} again; the watermark stays"
 
 
 def span_of(column: str, ends: Ends, ordering: Ordering) -> Span:
-    """Return a range that a person wrote, in values of a column. Raises `FlowError`."""
+    """Return a written range as values of a column. Raises `FlowError`."""
     try:
         low, high = (None if end is None else ordering.value_of(end) for end in ends)
     except ValueError as error:
@@ -88,7 +88,7 @@ def capped(span: Span, limit: pa.Scalar, ordering: Ordering) -> Span:
 
 
 def clearing(settings: MoveSettings, ends: Ends, last: Commit | None) -> Span | None:
-    """Return the range of the store's rows that an append takes out first; None for others."""
+    """Return the range of the store's rows that an append deletes first; None for other modes."""
     wanted = settings.incremental
     if last is None or settings.mode is not Mode.APPEND or not isinstance(wanted, Incremental):
         return None
@@ -113,7 +113,7 @@ def _check_stored(name: str, last: Commit, column: str) -> None:
 
 
 def shown(span: Span) -> str:
-    """Return a range for people."""
+    """Return a range as text for messages."""
     low = "the beginning" if span.low is None else str(span.low)
     high = "the end" if span.high is None else f"before {span.high}"
     return f"'{span.column}' from {low} to {high}"

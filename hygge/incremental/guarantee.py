@@ -1,7 +1,7 @@
-"""What a flow promises of its rows when a run is repeated or dies, and what it is asked for.
+"""The guarantee that a flow gives when a run is repeated or killed, and the one it requires.
 
-Every store publishes a commit as a whole or not at all, with the place to go on from in it; what
-differs is whether a flow has such a place, and what it does with rows that come twice.
+Every store publishes a commit atomically, together with the watermark or positions. Flows differ in
+whether they have such a state, and in what happens to rows that are moved twice.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from hygge.values.model import Mode
 from hygge.values.plurals import listed
 
 _LEVELS: tuple[Guarantee, ...] = get_args(Guarantee)
-"""From the strongest to the weakest."""
+"""From strongest to weakest."""
 _TOLD_APART = "incremental: COLUMN, or incremental: files where the home has files"
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """How often a row of the home lands, and on what that rests."""
+    """A guarantee and its reason."""
 
     level: Guarantee
     """`effectively-once`: rows may be moved again, with the same result."""
     why: str
 
     def is_less_than(self, wanted: Guarantee | None) -> bool:
-        """Return whether a flow that is asked for `wanted` must not have this promise."""
+        """Return whether this guarantee is weaker than `wanted`."""
         return wanted is not None and _LEVELS.index(self.level) > _LEVELS.index(wanted)
 
 
 def promise_of(settings: MoveSettings) -> Promise:
-    """Return what a flow with these settings promises."""
+    """Return the guarantee of a flow with these settings."""
     wanted = settings.incremental
     if settings.mode is Mode.REPLACE:
         return Promise("exactly-once", "each commit holds all rows of the home and no others")
@@ -53,7 +53,7 @@ def promise_of(settings: MoveSettings) -> Promise:
 
 
 def way_to(wanted: Guarantee, settings: MoveSettings) -> str:
-    """Return what to change so that a flow gives at least `wanted`, which it does not give."""
+    """Return the hint on how to reach at least `wanted`."""
     if settings.mode is Mode.APPEND:
         key = ", or  mode: merge  with a  primary_key" if wanted != "exactly-once" else ""
         return f"{_TOLD_APART}{key}"
@@ -64,9 +64,9 @@ def way_to(wanted: Guarantee, settings: MoveSettings) -> str:
 
 
 def check_promise(settings: MoveSettings, *, limit: int | None, again: Sequence[str]) -> None:
-    """Raise `FlowError` when a move would give less than its flow is asked for.
+    """Raise `FlowError` when a move would give a weaker guarantee than its flow requires.
 
-    `again` are changed files, whose rows an append would add once more.
+    `again` are changed files, whose rows would be appended again.
     """
     wanted, promise = settings.guarantee, promise_of(settings)
     if promise.is_less_than(wanted) and wanted is not None:
@@ -87,7 +87,7 @@ def check_promise(settings: MoveSettings, *, limit: int | None, again: Sequence[
 
 
 def _repeats(wanted: Incremental) -> str:
-    """Return the key by which a merge moves rows again that it has moved; empty when none does."""
+    """Return the key by which a merge updates rows that it moves again; empty without one."""
     if wanted.lookback is not None:
         return "lookback"
     if wanted.nulls == "include":

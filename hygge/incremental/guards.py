@@ -1,4 +1,4 @@
-"""Whether rows that were staged may take the place of what a store holds."""
+"""Guards of a replace: whether staged rows may replace those of the store."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NOT_ADOPTED = (
 
 
 LARGE_SHRINK = 0.5
-"""A replace that loses a larger share of the rows is warned of."""
+"""A replace that loses a larger share of rows causes a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Nothing is published, and that is well."""
+    """Nothing is published; this is not an error."""
 
     result: Result
     note: str
@@ -40,10 +40,9 @@ def reason_to_keep(
 ) -> Kept | None:
     """Return why `rows` staged rows are not published after `last`; None when they may be.
 
-    A place that is adopted may hold rows of others that nobody has counted; with `again` the rows
-    of a range were to take the place of others. With `is_news` all rows of an increment were put
-    aside, and the commit tells that they are not new any more. Raises `FlowError` when `on_empty`
-    or `max_shrink` forbids it.
+    An adopted place may have uncounted rows of others. With `again` the rows of a range were to
+    replace others. With `is_news` all rows of an increment were quarantined, and the commit records
+    that they are no longer new. Raises `FlowError` when `on_empty` or `max_shrink` forbids it.
     """
     entity = request.entity
     if settings.mode is Mode.REPLACE:
@@ -62,7 +61,7 @@ def reason_to_keep(
 def check_limit(
     settings: MoveSettings, limit: int | None, last: Commit | None, *, flow: str, into: str
 ) -> None:
-    """Raise `FlowError` where a replace by `limit` rows would leave fewer rows than stand there."""
+    """Raise `FlowError` where a replace by `limit` rows would leave fewer rows than there are."""
     if limit is None or last is None or settings.mode is not Mode.REPLACE:
         return
     if limit < last.total_rows:
@@ -78,10 +77,10 @@ def check_limit(
 def shrinkage(
     settings: MoveSettings, rows: int, last: Commit | None, *, undo: str, where: str
 ) -> str | None:
-    """Return how much smaller a replace by `rows` rows makes a place; None where it does not.
+    """Return the warning for a replace that shrinks a place to `rows` rows; None without one.
 
-    Beyond half it is a warning, unless the flow says with `max_shrink` how much it may be. `undo`
-    is the command that reverts it.
+    It is a warning above half, unless the flow sets `max_shrink`. `undo` is the command that
+    reverts it.
     """
     if last is None or settings.mode is not Mode.REPLACE or rows >= last.total_rows:
         return None

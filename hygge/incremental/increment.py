@@ -1,7 +1,7 @@
-"""What is new: the rows of one read that a flow with `incremental` has not moved yet.
+"""The increment: rows of the home that a flow with `incremental` has not moved yet.
 
-The home leaves out what it can (`Source.within`); what remains is left out here, so that every
-home, files too, keeps the same promise: neither a lost row at the watermark nor a doubled one.
+The home excludes what it can (`Source.within`); the rest is excluded here. So every home, also of
+files, gives the same guarantee: no row at the watermark is lost or duplicated.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_TIES = 10_000
-"""Rows with the highest value that a commit remembers one by one."""
+"""Maximum rows with the highest value that a commit records individually."""
 
 
 class Increment:
-    """Which rows of one read are new, by a column. Several threads may sort batches at once."""
+    """Selects the new rows by a column; safe for concurrent batches."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Increment:
         now: datetime,
         home_key: Sequence[str] = (),
     ) -> None:
-        """`home_key` are the columns that identify a row by what the home itself declares."""
+        """`home_key` is the primary key declared in the home."""
         _check_mode(wanted, settings.mode)
         self._wanted = wanted
         self._mode = settings.mode
@@ -70,7 +70,7 @@ class Increment:
         self._tied = self._key(self._reached)
 
     def _key(self, value: pa.Scalar | None) -> pa.Scalar | None:
-        """Return what keys of rows are compared with; see `Ordering.keys`."""
+        """Return the key of a value; see `Ordering.keys`."""
         return None if value is None else self._ordering.key(value)
 
     def _keys(self, values: pa.Array) -> pa.Array:
@@ -101,22 +101,23 @@ class Increment:
             ) from error
 
     def until(self, upper: pa.Scalar | None) -> None:
-        """Hear the home's own bound: rows above it wait for the next move.
+        """Receive the home's upper bound; rows above it wait for the next move.
 
-        With `lookback` they are moved, and are no watermark: the next move reads them again.
+        With `lookback` they are moved but do not raise the watermark: the next move reads them
+        again.
         """
         self._upper = None if upper is None else upper.cast(self._kind)
 
     def cut_short(self) -> None:
-        """Hear that not all rows will be read, so that none is taken for the last.
+        """Note that not all rows will be read, so that the watermark is not the last row's.
 
-        Raises `FlowError` for an append, which could not go on from there.
+        Raises `FlowError` for an append, which could not continue from there.
         """
         _check_whole(self._mode)
         self._is_cut = True
 
     def new(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the rows of a batch that are to be moved. Raises `FlowError` by the policies."""
+        """Return the new rows of a batch. Raises `FlowError` as the settings demand."""
         import pyarrow.compute as pc
 
         values = self._values(batch)
@@ -187,7 +188,7 @@ class Increment:
         return self._wanted.ties == "closed" and self._wanted.lookback is None
 
     def _without_ties(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return a batch without the rows that were moved before, and remember its highest."""
+        """Return a batch without rows that were moved before, and update the maximum."""
         import pyarrow.compute as pc
 
         keys = self._keys(self._values(batch))
@@ -202,7 +203,7 @@ class Increment:
             return _filtered(batch, pc.invert(self._old.moved(rows, tied)))
 
     def _settled(self, keys: pa.Array) -> pa.Array:
-        """Return the keys that may be the watermark's: a merge moves some rows again."""
+        """Return the keys that count for the watermark; a merge moves some rows again."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -231,9 +232,9 @@ class Increment:
         self._at_top += [] if self._too_many else digests(rows)
 
     def watermark(self) -> Watermark | None:
-        """Return how far the column has been moved, once all rows were sorted.
+        """Return the watermark, after all batches were processed.
 
-        Raises `FlowError` when an append could not tell the rows at the watermark apart later.
+        Raises `FlowError` when an append could not recognize the rows at the watermark later.
         """
         import pyarrow.compute as pc
 
@@ -251,7 +252,7 @@ class Increment:
         return Watermark(self._wanted.column, text_of(value), str(value.type), ties, columns)
 
     def notes(self) -> Iterator[str]:
-        """Yield what a person should know of rows without a usable value."""
+        """Yield notes on rows without a usable value."""
         column = self._wanted.column
         for policy, what in (("nulls", "no value"), ("future", "a value ahead of the clock")):
             if count := self._counts[policy]:
@@ -268,7 +269,7 @@ class Increment:
             yield f"{fate}, since {self._cause()} may add rows below them"
 
     def _cause(self) -> str:
-        """Return who may add rows with a value that was passed over."""
+        """Return a hint on the cause of rows with a value below the watermark."""
         import pyarrow as pa
 
         kind, is_ = self._kind, pa.types
@@ -281,7 +282,7 @@ class Increment:
 
 
 def _filtered(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:
-    """Return the wanted rows; Arrow filters no views, so these come as what they are views of."""
+    """Return the selected rows; view types, which Arrow cannot filter, are cast first."""
     import pyarrow as pa
 
     plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
@@ -311,7 +312,7 @@ class _Ties:
             _check_comparable(mode)
 
     def moved(self, rows: pa.RecordBatch, tied: pa.Array) -> pa.Array:
-        """Return which of a batch's tied rows have been moved; each stands for one moved row."""
+        """Return which of a batch's tied rows were moved; each digest matches one row."""
         import pyarrow as pa
 
         mask = tied.to_pylist()
@@ -325,7 +326,7 @@ class _Ties:
 
 
 def _ordering(column: str, offered: pa.Schema) -> Ordering:
-    """Return how values of the column are compared. Raises `FlowError` where nobody knows."""
+    """Return the ordering of the column. Raises `FlowError` where it is unknown."""
     try:
         return Ordering.of(offered.field(column))
     except ValueError as error:
@@ -335,10 +336,9 @@ def _ordering(column: str, offered: pa.Schema) -> Ordering:
 def identity_of(
     wanted: Incremental, settings: MoveSettings, home_key: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return the columns by which an append knows a row again; none where it is the whole row.
+    """Return the columns by which an append recognizes a row; empty for the whole row.
 
-    Raises `FlowError` where updates are to be ignored and no key is known, or to be appended and
-    a key rules that out.
+    Raises `FlowError` where `updates: ignore` has no key, or a key rules out `updates: append`.
     """
     if settings.mode is not Mode.APPEND:
         return ()
@@ -363,13 +363,13 @@ def identity_of(
 
 
 def _is_told(name: str, settings: MoveSettings) -> bool:
-    """Return whether rows that are moved show a column as it is, or as a hash."""
+    """Return whether moved rows contain a column unmasked or hashed."""
     one = settings.columns.get(name)
     return one is None or one.mask in (None, "hash")
 
 
 def _check_mode(wanted: Incremental, mode: Mode) -> None:
-    """Raise for what reads rows again, which an append would double."""
+    """Raise for settings that read rows again, which an append would duplicate."""
     again = "lookback" if wanted.lookback is not None else ""
     again = "nulls: include" if wanted.nulls == "include" else again
     if again and mode is Mode.APPEND:
@@ -420,7 +420,7 @@ def _unfit(column: str, reason: str) -> FlowError:
 
 
 def _known(last: Watermark | None, ordering: Ordering, column: str) -> pa.Scalar | None:
-    """Return the watermark as a value of the column's type today."""
+    """Return the watermark as a value of the column's current type."""
     if last is None:
         return None
     try:

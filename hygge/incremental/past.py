@@ -1,4 +1,4 @@
-"""What a flow has moved before, as its store's newest commit tells, and whether it can go on."""
+"""What a flow has moved before, from its store's newest commit, and whether it can continue."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Where a move goes on."""
+    """The state from which a move continues."""
 
     settings: MoveSettings
     watermark: Watermark | None = None
     positions: Mapping[str, str] | None = None
-    """How far the home was read, for `incremental: files`; empty when nothing was moved yet."""
+    """Positions for `incremental: files`; empty when nothing was moved yet."""
 
     @classmethod
     def of(cls, settings: MoveSettings, last: Commit | None, *, fills: bool = False) -> Past:
-        """Return where to go on after `last`; a replace always begins anew.
+        """Return the state after `last`; a replace always starts from the beginning.
 
-        With `fills` what was moved before is moved again.
+        With `fills` moved rows are moved again.
 
         Raises `FlowError` with the choices when the flow is not the one that wrote `last`.
         """
@@ -54,7 +54,7 @@ class Past:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The column of the home that tells what is new, if there is one."""
+        """The watermark column, if any."""
         wanted = self.settings.incremental
         return (wanted.column,) if isinstance(wanted, Incremental) else ()
 
@@ -65,17 +65,17 @@ class Past:
         return isinstance(wanted, Incremental) and wanted.lookback is not None
 
     def knows(self, positions: Mapping[str, str] | None) -> bool:
-        """Return whether a source reaches no further than what was moved before."""
+        """Return whether a source has nothing beyond what was moved before."""
         if not self.positions or positions is None:
             return False
         return positions.items() <= self.positions.items()
 
     def again(self, source: Source) -> tuple[str, ...]:
-        """Return what of a source was moved before and is appended once more, row by row."""
+        """Return the changed files of a source, whose rows are appended again."""
         return source.repeats if self.positions and self.settings.mode is Mode.APPEND else ()
 
     def notes(self, source: Source) -> Iterator[str]:
-        """Tell what is moved again, where that doubles rows: a merge only updates them."""
+        """Yield notes on what is moved again, where that duplicates rows; a merge updates them."""
         again = self.again(source)
         if again:
             yield (
@@ -92,9 +92,9 @@ class Past:
         *,
         home_key: tuple[str, ...] = (),
     ) -> Increment | None:
-        """Return what sorts out the rows that are not wanted; None when no column tells.
+        """Return the selection of rows to move; None without a watermark column.
 
-        Wanted is what was not moved before, or, with `again`, a range.
+        It selects rows that were not moved before, or, with `again`, a range.
         """
         wanted = self.settings.incremental
         if not isinstance(wanted, Incremental):
@@ -125,7 +125,7 @@ def next_commit(
     shape: ShapeRecord | None = None,
     masked: tuple[str, ...] = (),
 ) -> Commit:
-    """Return the record of staged rows that follow `last`, all of them new."""
+    """Return the commit of staged rows that follows `last`."""
     kept = last.total_rows if last is not None and request.mode is not Mode.REPLACE else 0
     return Commit(
         flow=request.flow,
@@ -147,7 +147,7 @@ def next_commit(
 
 
 def newly_masked(settings: MoveSettings, last: Commit | None) -> tuple[str, ...]:
-    """Return the masked columns of which the store may still hold plain values, since `last`."""
+    """Return the masked columns for which the store may still hold plain values from `last`."""
     if last is None or not last.total_rows:
         return ()
     held = set(last.schema.names) - set(last.masked)
@@ -155,7 +155,7 @@ def newly_masked(settings: MoveSettings, last: Commit | None) -> tuple[str, ...]
 
 
 def mask_notes(request: WriteRequest, names: tuple[str, ...]) -> Iterator[str]:
-    """Tell what became of the plain values of columns that are newly masked."""
+    """Yield notes on the plain values of newly masked columns."""
     if names and request.mode is Mode.REPLACE:
         yield f"masked for the first time: {listed(names)}; nothing older was kept for undo"
     elif names:
@@ -176,7 +176,7 @@ def _check_key(settings: MoveSettings, last: Commit) -> None:
 
 
 def _check_increment(settings: MoveSettings, last: Commit) -> None:
-    """Raise unless `last` tells what was moved; an append would double it."""
+    """Raise unless `last` records what was moved; an append would duplicate it."""
     wanted = settings.incremental
     mark = last.watermark
     if isinstance(wanted, Incremental):

@@ -1,1 +1,1 @@
-"""What this machine remembers of runs: a cache of the stores' commits, never an authority."""
+"""The journal of runs on this machine: a cache of the stores' commits, never authoritative."""

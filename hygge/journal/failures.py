@@ -1,4 +1,4 @@
-"""The moves that did not end well when they were last run, by environment and by options."""
+"""The moves whose last run failed, by environment and options."""
 
 from __future__ import annotations
 
@@ -15,33 +15,32 @@ from hygge.values.plurals import plural
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Moves that did not end well in runs of one environment with the same options."""
+    """Failed moves of one environment and the same options."""
 
     env: str | None
     manner: Manner
     runs: dict[tuple[str, str], str] = field(default_factory=dict)
-    """For each flow and entity (or glob), the newest run that moved it."""
+    """By flow and entity (or glob): the newest run that moved it."""
 
     def command(self, *, names_base: bool = False) -> str:
-        """Return what a person types to run these moves again."""
+        """Return the command that runs these moves again."""
         return retry_command(self.env, self.manner.words(), names_base=names_base)
 
 
 def retry_command(env: str | None, options: Sequence[str], *, names_base: bool = False) -> str:
     """Return `hygge go --retry-failed` for an environment.
 
-    With `names_base` also the lack of one is written: `--env ''`.
+    With `names_base` the base environment is written too: `--env ''`.
     """
     words = [*options, *(["--env", env or ""] if env or names_base else [])]
     return shlex.join(["hygge", "go", "--retry-failed", *words])
 
 
 def failed_moves(reports: Iterable[Report]) -> list[Failed]:
-    """Return what did not end well when it was last run; `reports` come newest first.
+    """Return the moves whose last run failed; `reports` are sorted newest first.
 
-    A run of a part of the rows (`--limit`, `--from`, `--to`, `--into-scratch`) says nothing of
-    other runs. A run of a whole flow takes the place of all its earlier runs. Moves of a process
-    that still runs are left out.
+    A partial run (`--limit`, `--from`, `--to`, `--into-scratch`) does not supersede other runs. A
+    run of a whole flow supersedes all its earlier runs. Moves of a live process are left out.
     """
     found: dict[tuple[str | None, Manner], Failed] = {}
     seen: set[tuple[object, ...]] = set()
@@ -67,8 +66,8 @@ def choose(
 ) -> Failed | None:
     """Return the moves that `--retry-failed` runs again; None when none are left.
 
-    Raises `UsageError` with the commands to choose from when the environment, or how the moves
-    were run, is not clear.
+    Raises `UsageError` with the commands to choose from when the environment or the options are
+    ambiguous.
     """
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""What hygge remembers of its runs on this machine: a cache in `.hygge/journal.db`, never a truth.
+"""The journal of runs on this machine: a cache in `.hygge/journal.db`, never authoritative.
 
 The stores' own commits decide what was moved. So the journal may be deleted, corrupted or
 unwritable: the worst that happens is a shorter `hygge history`.
@@ -59,9 +59,9 @@ _SINCE = {
     1: ("ALTER TABLE moves ADD COLUMN receipt TEXT",),
     2: ("ALTER TABLE runs ADD COLUMN env TEXT", "ALTER TABLE runs ADD COLUMN options TEXT"),
 }
-"""What a journal of each older version lacks."""
+"""Statements that migrate from each older version."""
 WELL = frozenset({"committed", "kept"})
-"""The states of moves that ended well."""
+"""States of successful moves."""
 _STATES = {
     Result.OK: "committed",
     Result.KEPT: "kept",
@@ -73,7 +73,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class MoveRow:
-    """What is remembered of one move."""
+    """The row of one move."""
 
     flow: str
     entity: str
@@ -97,7 +97,7 @@ class MoveRow:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """What is remembered of one run."""
+    """The row of one run."""
 
     run_id: str
     state: str
@@ -113,7 +113,7 @@ class RunRow:
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
-    """Open a journal with every table in it; None makes one in memory.
+    """Open a journal and create its tables; None opens one in memory.
 
     Raises `ConfigError` when a newer hygge wrote it.
     """
@@ -140,7 +140,7 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
         )
     if version < VERSION:
         with db:
-            # Another process may do the same now, and this one may be killed in the middle of it.
+            # Another process may do the same concurrently, and this one may be killed in between.
             db.execute("BEGIN IMMEDIATE")
             (version,) = db.execute("PRAGMA user_version").fetchone()
             missing = [_SINCE[known] for known in _SINCE if 0 < version <= known]
@@ -150,15 +150,15 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which runs are looked for; empty fields leave the choice open."""
+    """A filter of runs; empty fields do not restrict."""
 
     flow: str | None = None
     run_id: str | None = None
-    """The run, or how its id begins."""
+    """Run id, or its prefix."""
     since: str | None = None
     """Runs that began then or later (UTC, ISO 8601)."""
     is_failed: bool = False
-    """Only runs with a move that did not end well, and only these moves."""
+    """Only runs with a failed move, and only these moves."""
     limit: int = 20
 
 
@@ -169,7 +169,7 @@ _OF_MOVES = (
 
 
 def read_runs(db: sqlite3.Connection, wanted: Wanted) -> list[RunRow]:
-    """Return the newest runs first, with those of their moves that are wanted."""
+    """Return the matching runs, newest first, with their matching moves."""
     query = (
         "SELECT * FROM runs WHERE (:flow IS NULL AND NOT :is_failed"
         f" OR run_id IN (SELECT run_id FROM moves WHERE {_OF_MOVES}))"
@@ -220,7 +220,7 @@ def _move_row(row: sqlite3.Row) -> MoveRow:
 
 @dataclass(frozen=True, slots=True)
 class PastMove:
-    """A move of one flow as `hygge status` judges it."""
+    """A move of one flow, for `hygge status`."""
 
     run_id: str
     started_at: str
@@ -270,7 +270,7 @@ def _past_move(row: sqlite3.Row) -> PastMove:
 
 
 def insert_run(db: sqlite3.Connection, event: RunStarted) -> None:
-    """Remember that a run of this process began."""
+    """Insert a run that this process began."""
     db.execute(
         "INSERT OR REPLACE INTO runs (run_id, state, started_at, process, env, options)"
         " VALUES (?, 'running', ?, ?, ?, ?)",
@@ -283,7 +283,7 @@ def _options(manner: Manner) -> str:
 
 
 def insert_move(db: sqlite3.Connection, event: MoveStarted) -> None:
-    """Remember that an attempt of a move began."""
+    """Insert an attempt of a move that began."""
     db.execute(
         "INSERT INTO moves (run_id, flow, entity, state, attempts) VALUES (?, ?, ?, 'running', ?)"
         " ON CONFLICT DO UPDATE SET state = 'running', attempts = excluded.attempts",
@@ -294,7 +294,7 @@ def insert_move(db: sqlite3.Connection, event: MoveStarted) -> None:
 def save_outcome(
     db: sqlite3.Connection, run_id: str, outcome: Outcome, ended_at: str | None = None
 ) -> None:
-    """Remember how a move ended, in place of what was known of it."""
+    """Save the outcome of a move over what was known of it."""
     failure = outcome.failure
     values: dict[str, object] = {
         "run_id": run_id,
@@ -324,7 +324,7 @@ def save_outcome(
 
 
 def _mode(outcome: Outcome) -> str:
-    """Return how a move met what was there, or what it was instead of a move."""
+    """Return the mode of a move, or the kind of operation that it was."""
     if outcome.undoes is not None:
         return "undo"
     is_by_hand = any(note.startswith(BY_HAND) for note in outcome.notes)
@@ -342,7 +342,7 @@ def _state(outcome: Outcome) -> str:
 
 
 def finish_run(db: sqlite3.Connection, event: RunFinished) -> None:
-    """Remember how a run ended."""
+    """Save the end of a run."""
     db.execute(
         "UPDATE runs SET state = ?, finished_at = ?, seconds = ? WHERE run_id = ?",
         (_run_state(event.outcomes), event.finished_at, event.seconds, event.run_id),
@@ -357,7 +357,7 @@ def _run_state(outcomes: Iterable[Outcome]) -> str:
 
 
 def insert_report(db: sqlite3.Connection, report: Report) -> None:
-    """Remember a run from its report, in place of what was known of it."""
+    """Insert a run from its report over what was known of it."""
     state = _run_state(report.outcomes) if report.finished_at else "running"
     seconds = report.seconds if report.finished_at else None
     db.execute(
@@ -376,7 +376,7 @@ def insert_report(db: sqlite3.Connection, report: Report) -> None:
 def insert_commit(
     db: sqlite3.Connection, flow: str, entity: str, *, into: str, commit: Commit
 ) -> None:
-    """Remember a commit that a store told of, where its run, or its receipt, is not known yet."""
+    """Insert a commit reported by a store, where its run or receipt is unknown."""
     at, mode = commit.committed_at, commit.mode.value if commit.undoes is None else "undo"
     db.execute(
         "INSERT OR IGNORE INTO runs (run_id, state, started_at, finished_at)"
@@ -396,7 +396,7 @@ def insert_commit(
 
 
 def mark_crashed(db: sqlite3.Connection, run_ids: Iterable[str]) -> None:
-    """Remember that the processes of these runs are gone."""
+    """Mark runs whose processes have ended."""
     for run_id in run_ids:
         db.execute("UPDATE runs SET state = 'crashed' WHERE run_id = ?", (run_id,))
         db.execute(
@@ -412,7 +412,7 @@ _SIDE_FILES = ("-journal", "-wal", "-shm")
 
 
 class Journal:
-    """The journal while it is open; made by `Journal.open`, used from any thread."""
+    """The open journal, created by `Journal.open`; safe for use from any thread."""
 
     def __init__(self, root: Path, warn: Callable[[str], None]) -> None:
         self._root = root
@@ -425,11 +425,11 @@ class Journal:
     @classmethod
     @contextmanager
     def open(cls, root: Path, warn: Callable[[str], None]) -> Iterator[Journal]:
-        """Open the journal of the project at `root`, making or mending it where needed.
+        """Open the journal of the project at `root`; create or repair it where needed.
 
-        A corrupt file is moved aside and rebuilt from the reports of runs; one that cannot be
-        written is replaced by one in memory; `warn` is told of both. Runs of dead processes
-        become `crashed`. Raises `ConfigError` when a newer hygge wrote the file.
+        A corrupt file is moved aside and rebuilt from the reports of runs. One that cannot be
+        written is replaced by one in memory. `warn` receives a message in both cases. Runs of dead
+        processes become `crashed`. Raises `ConfigError` when a newer hygge wrote the file.
         """
         journal = cls(root, warn)
         try:
@@ -439,7 +439,7 @@ class Journal:
             journal._db.close()
 
     def listen(self, event: Event) -> None:
-        """Remember an event. A failure is only a warning: what was committed stays committed."""
+        """Record an event. A failure is only a warning: commits are not affected."""
         match event:
             case RunStarted():
                 self._write(lambda db: insert_run(db, event))
@@ -451,7 +451,7 @@ class Journal:
                 self._write(lambda db: finish_run(db, event))
 
     def runs(self, wanted: Wanted = Wanted()) -> list[RunRow]:
-        """Return the runs that are wanted, newest first."""
+        """Return the matching runs, newest first."""
         return self._read(lambda db: read_runs(db, wanted))
 
     def past_moves(self, flow: str, env: str | None, most: int = 2000) -> list[PastMove]:
@@ -459,24 +459,24 @@ class Journal:
         return self._read(lambda db: read_past_moves(db, flow, env, most))
 
     def rename_flow(self, old: str, new: str) -> None:
-        """Remember the moves of a flow under its new name."""
+        """Move the rows of a flow to its new name."""
         query = "UPDATE OR REPLACE moves SET flow = ? WHERE flow = ?"
         self._write(lambda db: db.execute(query, (new, old)))
 
     def rebuild(self, commits: Iterable[tuple[str, str, str, Commit]]) -> None:
-        """Add what stores remember: flow, entity, name in the store, and the last commit."""
+        """Add the stores' newest commits: flow, entity, name in the store, commit."""
         for flow, entity, into, commit in commits:
             save = partial(insert_commit, flow=flow, entity=entity, into=into, commit=commit)
             self._write(save)
 
     @property
     def is_rebuilt(self) -> bool:
-        """Whether every store of the project was already asked what it remembers."""
+        """Whether the journal was already rebuilt from every store of the project."""
         query = "SELECT 1 FROM facts WHERE name = 'rebuilt'"
         return self._read(lambda db: db.execute(query).fetchone()) is not None
 
     def mark_rebuilt(self) -> None:
-        """Remember that the stores need not be asked again."""
+        """Record that the journal was rebuilt from the stores."""
         self._write(lambda db: db.execute("INSERT OR REPLACE INTO facts VALUES ('rebuilt', '1')"))
 
     @property
@@ -535,7 +535,7 @@ class Journal:
         return db
 
     def _made_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
-        """Move a corrupt journal aside and start another from the reports of runs."""
+        """Move a corrupt journal aside and create one from the reports of runs."""
         now = datetime.now(UTC)
         aside = self._path.with_name(f"journal.db.corrupt-{now:%Y%m%dT%H%M%S}")
         try:

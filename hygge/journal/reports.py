@@ -33,27 +33,27 @@ from hygge.values.redact import redact_values
 FORMAT = 1
 KEPT_REPORTS = 100
 _PAUSE = 1.0
-"""Seconds between two reports of one run, at least."""
+"""Minimum seconds between two reports of one run."""
 _SHARE = 0.05
-"""How much of a run's time its report may take."""
+"""Maximum share of a run's time for writing its report."""
 _SAFE_NAME = re.compile(r"[\w.-]{1,120}")
 _WELL = (Result.OK, Result.KEPT)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is known of one run; `finished_at` is None while it goes on, or when it was killed."""
+    """The report of one run; `finished_at` is None while it runs, or when it was killed."""
 
     run_id: str
     started_at: str
     planned: tuple[tuple[str, str], ...]
     """Flow and entity of every move, in order."""
     outcomes: tuple[Outcome, ...] = ()
-    """Of the moves that ended, in the order they did."""
+    """Outcomes of ended moves, in order of their end."""
     finished_at: str | None = None
     seconds: float = 0.0
     process: str | None = None
-    """What the process that ran it calls itself (see `hygge.runtime.processes`)."""
+    """Id of the process that ran it (see `hygge.runtime.processes`)."""
     env: str | None = None
     """The environment that it worked in."""
     manner: Manner = PLAIN
@@ -62,13 +62,13 @@ class Report:
     """Whether entities of its flows were left out on purpose."""
 
     def pairs(self) -> dict[tuple[str, str], bool]:
-        """Return each pair of flow and entity, and whether it ended well."""
+        """Return each pair of flow and entity, and whether it succeeded."""
         bad = self.unfinished()
         known = (*self.planned, *((o.flow, o.entity) for o in self.outcomes))
         return {pair: pair not in bad for pair in known}
 
     def unfinished(self) -> frozenset[tuple[str, str]]:
-        """Return the pairs of flow and entity that did not end well, or not at all."""
+        """Return the pairs of flow and entity that failed or did not end."""
         well = {(o.flow, o.entity) for o in self.outcomes if o.result in _WELL}
         known = set(self.planned) | {(o.flow, o.entity) for o in self.outcomes}
         return frozenset(known - well)
@@ -76,10 +76,10 @@ class Report:
 
 @dataclass(slots=True)
 class ReportWriter:
-    """Keeps `<run>.json` and `latest.json` up to date while a run goes on.
+    """Keeps `<run>.json` and `latest.json` up to date during a run.
 
-    A report that cannot be written never stops the run: `error` says why. Receipts hold values of
-    rows, which are not for everyone who reads a report: they are left out.
+    A report that cannot be written never stops the run; `error` keeps the reason. Receipts are left
+    out, because they contain values of rows.
     """
 
     root: Path
@@ -88,9 +88,9 @@ class ReportWriter:
     _due: float = 0.0
 
     def listen(self, event: Event) -> None:
-        """Take an event in; the files are written at the start, at the end and when moves ended.
+        """Record an event; files are written at the start, at the end and when moves ended.
 
-        Not more often than each second, and with a large report as seldom as `_SHARE` demands.
+        Files are written at most once a second, and a large report as rarely as `_SHARE` demands.
         """
         event = without_receipts(event)
         match event:
@@ -151,21 +151,21 @@ def _file_name(run_id: str) -> str:
 
 
 def _files(root: Path) -> list[Path]:
-    """Return the reports that are there, newest first."""
+    """Return the existing reports, newest first."""
     paths = [p for p in (root / ".hygge" / "runs").glob("*.json") if p.name[0] != "."]
     dated = [(path.stat().st_mtime_ns, path) for path in paths if path.name != "latest.json"]
     return [path for _, path in sorted(dated, reverse=True)]
 
 
 def to_json(report: Report) -> dict[str, object]:
-    """Return a report as JSON has it, secrets masked."""
+    """Return a report as JSON values, with secrets masked."""
     state = "running" if report.finished_at is None else "finished"
     fields = {"format": FORMAT, "state": state, **asdict(report)}
     return {name: redact_values(value) for name, value in fields.items()}
 
 
 def from_json(data: Mapping[str, Any]) -> Report:
-    """Return the report that `to_json` wrote; raises `ValueError` when it is none."""
+    """Return the report of `to_json`; raises `ValueError` for an invalid one."""
     try:
         return Report(
             run_id=data["run_id"],

@@ -1,1 +1,1 @@
-"""What the commands beside `go` do: plan, undo, state, discover, doctor, verify."""
+"""The operations of the commands other than `go`: plan, undo, state, discover, doctor, verify."""

@@ -1,4 +1,4 @@
-"""The connector types and their options, as their classes describe them."""
+"""The catalog of connector types and their options, read from their classes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _WRITTEN: Mapping[object, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One key that the YAML of a type may have."""
+    """One YAML key of a type."""
 
     name: str
     type: str
-    """As a person says it: `text`, `number`, `a | b`, `list of text`."""
+    """Type for messages: `text`, `number`, `a | b`, `list of text`."""
     default: str | None
-    """As it is written in YAML; None when the key is required."""
+    """Default as written in YAML; None when the key is required."""
     description: str
 
 
@@ -47,14 +47,14 @@ class ConnectorType:
     description: str
     """The first sentence of its class, or why it cannot be used."""
     notes: str = ""
-    """What its class says after that, in Markdown."""
+    """The rest of its docstring, in Markdown."""
     options: tuple[Option, ...] = ()
     missing: tuple[str, ...] = ()
     """Drivers that are not installed."""
     extra: str | None = None
     """The extra that installs them."""
     can: tuple[str, ...] = ()
-    """The modes of a store; of a home the keys of a flow that not every home understands."""
+    """Modes of a store; for a home the optional keys of a flow that it supports."""
     is_broken: bool = False
     """Whether its package cannot be imported."""
 
@@ -68,7 +68,7 @@ class ConnectorType:
 
 
 def connector_types() -> list[ConnectorType]:
-    """Return every type, homes first; one whose package is broken says so in its description."""
+    """Return every type, homes first; the description of a broken package gives the reason."""
     homes = [_read(HomeConfig.registry, "home", name) for name in HomeConfig.registry.names()]
     stores = [_read(StoreConfig.registry, "store", name) for name in StoreConfig.registry.names()]
     return [*homes, *stores]

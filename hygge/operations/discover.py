@@ -1,4 +1,4 @@
-"""A look into a home: what is there, and what could not be looked into."""
+"""Discovery of a home: its entities, and those that could not be read."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _MOST_NAMES = 20
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a home tells of its entities."""
+    """The facts of a home's entities."""
 
     facts: tuple[EntityFacts, ...]
     unread: Mapping[str, str]
-    """Why an entity could not be looked into, by its name."""
+    """Reason why an entity could not be read, by its name."""
 
     @property
     def names(self) -> list[str]:
@@ -34,10 +34,10 @@ class Survey:
 
 
 def survey(home: Home, name: str, pattern: str = "*") -> Survey:
-    """Look into the entities of home `name` that match a glob.
+    """Return the facts of the entities of home `name` that match a glob.
 
-    One that cannot be looked into keeps nobody from seeing the others. Raises `UsageError` with
-    the nearest names when nothing matches, and the home's own error when it cannot be listed.
+    An entity that cannot be read does not hide the others. Raises `UsageError` with similar names
+    when nothing matches, and the home's error when it cannot be listed.
     """
     unread: dict[str, str] = {}
     try:
@@ -77,15 +77,15 @@ _STEMS = (
     re.compile(r"updat|modif|(?<![a-z])(?:chang|touch|mtime)"),
     re.compile(r"creat|insert|(?<![a-z])(?:add|ingest|load|receiv|regist|record|log|ctime)"),
 )
-"""What the names of such columns hold: first of those that change with the row, then of others."""
+"""Name patterns of watermark candidates: first columns that change with the row, then others."""
 
 
 def watermark_candidates(facts: EntityFacts) -> tuple[str, ...]:
-    """Return the columns by which later rows may be told from earlier ones, likeliest first.
+    """Return candidates for the watermark column, most likely first.
 
-    Times and dates whose names say that a row was changed, then those that say that it was made,
-    then a primary key that is one whole number. A guess from the schema alone, for a person to
-    confirm: nothing says that these columns only grow.
+    First times and dates named like an update, then those named like a creation, then a primary key
+    of one integer. They are guesses from the schema alone, for the user to confirm: the columns
+    need not be increasing.
     """
     import pyarrow as pa
 
@@ -98,7 +98,7 @@ def watermark_candidates(facts: EntityFacts) -> tuple[str, ...]:
 
 
 def _rank(field: pa.Field) -> tuple[int, bool] | None:
-    """Return how likely a column is, the lowest first; None when it is no candidate."""
+    """Return the rank of a column, lowest first; None when it is no candidate."""
     import pyarrow as pa
 
     is_date = pa.types.is_date(field.type)

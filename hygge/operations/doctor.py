@@ -1,4 +1,4 @@
-"""What may keep a project from running: its folder, its homes and its stores, each looked at."""
+"""The checks of `hygge doctor`: the project's folder, its homes and its stores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MB = 10**6
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What was found of one home or store."""
+    """The findings on one home or store."""
 
     kind: str
     """`home` or `store`."""
@@ -33,7 +33,7 @@ class Examined:
 
 
 def examine_project(root: Path) -> Iterator[Finding]:
-    """Yield what is to be said of the project's own folder and of this machine's clock."""
+    """Yield findings on the project's folder and this machine's clock."""
     try:
         folder = private_folder(root)
         probe = folder / f".doctor.{token_hex(4)}"
@@ -68,11 +68,11 @@ def _clock(root: Path, now: float, written: float) -> Iterator[Finding]:
 
 
 def examine(project: Project, names: Sequence[str], *, seconds: float) -> Iterator[Examined]:
-    """Yield what is found of the homes and stores called like that, of all when none is named.
+    """Yield the findings on the named homes and stores, or on all without names.
 
-    Those that lack a driver or a variable come first. All others are looked at side by side; one
-    that has not answered after so many seconds is told as that, and its thread left behind.
-    Raises `UsageError` for a name that nothing has.
+    Those without a driver or a variable come first. All others are examined in parallel; one that
+    does not respond in time is reported, and its thread is abandoned. Raises `UsageError` for an
+    unknown name.
     """
     running = []
     for kind, outline in _chosen(project, names):
@@ -101,7 +101,7 @@ def _chosen(project: Project, names: Sequence[str]) -> list[tuple[str, Connector
 
 
 def _look_of(project: Project, kind: str, name: str) -> Callable[[], Iterator[Finding]]:
-    """Return how a home or store is looked at; raise `ProjectError` for what it lacks."""
+    """Return the function that examines a home or store; raise `ProjectError` for what it lacks."""
     context = project.context
     if kind == "home":
         home = project.home(name)
@@ -116,7 +116,7 @@ def _unready(error: ProjectError) -> Iterator[Finding]:
 
 
 class _Examination:
-    """One home or store while it is looked at, by a thread of its own."""
+    """The examination of one home or store in its own thread."""
 
     def __init__(
         self, kind: str, outline: ConnectorOutline, look: Callable[[], Iterator[Finding]]
@@ -131,7 +131,7 @@ class _Examination:
         self._thread.start()
 
     def result(self, latest: float, seconds: float) -> Examined:
-        """Return what was found until then."""
+        """Return the findings so far."""
         self._thread.join(max(latest - time.monotonic(), 0.0))
         is_late = self._thread.is_alive()
         found = list(self._found)
@@ -147,5 +147,5 @@ class _Examination:
         except HyggeError as error:
             self._found.append(Finding(error.message, "error", error.hint))
         except BaseException as error:
-            # A driver's panic is no Exception; in a thread nobody would ever hear of it.
+            # A driver's panic is no Exception; in a thread it would be lost.
             self._found.append(Finding(f"{type(error).__name__}: {error}", "error"))

@@ -1,4 +1,4 @@
-"""What lock files of flows are to say: the columns that homes offer now."""
+"""The contents of lock files: the columns that homes offer now."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def locked(project: Project, selection: Selection) -> dict[str, dict[str, dict[str, str]]]:
-    """Return for each flow that is selected its entities and their columns, as a move reads them.
+    """Return the entities of each selected flow with their columns, as a move reads them.
 
-    Reads no rows beyond those by which a home knows its types. Raises `HomeError` where a home
-    cannot be read: half a lock would let the other half through.
+    Reads only the rows from which a home infers its types. Raises `HomeError` where a home cannot
+    be read, because an incomplete lock would not check the rest.
     """
     plan = make_plan(project, selection)
     for unplanned in plan.unplanned:

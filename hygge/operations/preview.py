@@ -1,7 +1,7 @@
-"""What `go` would do to each entity, without reading rows, taking locks or writing anything.
+"""Preview of what `go` would do to each entity, without reading rows, locking or writing.
 
-The home is opened as a move opens it and asked for its columns only; the store shows its place as
-it is. All checks are those that a move makes before its first row (`preparing`).
+The home is opened to read its columns only, and the store is inspected. All checks are those that a
+move makes before its first row (`preparing`).
 """
 
 from __future__ import annotations
@@ -37,53 +37,53 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPath:
-    """The way of one column, type by type."""
+    """The types of one column from home to store."""
 
     name: str
-    """In the store."""
+    """Name in the store."""
     home: str
-    """Its type in the home; `-` for a column that the flow adds."""
+    """Type in the home; `-` for a column that the flow adds."""
     moved: str
-    """The type that is staged."""
+    """Staged type."""
     store: str
-    """What the store calls the type in which it lies there; `-` where it has none."""
+    """The store's own type; `-` where there is none."""
     how: str
     """`exact`, `widened`, `refused`, `added` by the flow, or `cast`: by the flow or its mask."""
     source: str | None = None
-    """Its name in the home; None for a column that the flow adds."""
+    """Name in the home; None for a column that the flow adds."""
     mask: str | None = None
-    """What the flow leaves of its values."""
+    """Its mask."""
 
 
 @dataclass(slots=True)
 class Preview:
-    """What a run would do to one entity."""
+    """The preview of one entity."""
 
     move: Move
     promise: Promise
     last: Commit | None = None
     rows: int | None = None
-    """Rows of the entity, where the home tells that for nothing."""
+    """Rows of the entity, where the home knows them at no cost."""
     estimate: int | None = None
-    """About how many rows it has, by the home's catalog."""
+    """Estimated rows, from the home's catalog."""
     window: str | None = None
-    """From where rows are read, for a flow that is incremental."""
+    """Where reading begins, for an incremental flow."""
     columns: list[ColumnPath] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     """Columns of the home that are not moved."""
     changes: list[Difference] = field(default_factory=list)
-    """How the home's columns differ from the store's."""
+    """Differences between the home's columns and the store's."""
     destroys: list[str] = field(default_factory=list)
-    """What would be gone from the store afterwards."""
+    """What would be deleted from the store."""
     notes: tuple[str, ...] = ()
-    """What the home says of how it reads its data."""
+    """Notes of the home on how it reads its data."""
     is_locked: bool = False
     failure: Failure | None = None
     """Why the move would fail."""
 
 
 def previews(plan: Plan) -> Iterator[Preview]:
-    """Yield what each move of a plan would do, one after the other."""
+    """Yield the preview of each move of a plan."""
     run_id, now = secrets.token_hex(8), datetime.now(UTC)
     for move in plan.moves:
         terms = terms_of(
@@ -100,7 +100,7 @@ def previews(plan: Plan) -> Iterator[Preview]:
 
 
 def _look(preview: Preview, plan: Plan, terms: Terms) -> None:
-    """Do what a move does before its first row, with a place that is only looked at."""
+    """Run the steps of a move before its first row, with an inspected target."""
     move = preview.move
     refuse_moving(plan.context.root, move.place(plan.context), move.name)
     store = move.store.store(plan.context)
@@ -172,7 +172,7 @@ def _window(prepared: Prepared) -> str | None:
 
 
 def _updates(move: Move, increment: Increment) -> str:
-    """Return what becomes of rows that were appended and change later."""
+    """Return what happens to appended rows that change later."""
     if move.settings.mode is not Mode.APPEND:
         return ""
     if increment.identity:

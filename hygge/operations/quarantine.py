@@ -1,7 +1,7 @@
-"""Rows that flows have put aside: what lies there and why, and how they are moved again.
+"""Quarantined rows of flows: listing them, and moving them again.
 
-A file holds rows as the home had them, masked where the flow masks. They are moved again from the
-home, through the flow's rules as they are now, never from the file.
+A file contains rows as read from the home, with the flow's masks applied. They are moved again from
+the home with the flow's current settings, never from the file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LINES = ".lines.parquet"
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why some rows were put aside."""
+    """A reason for quarantining rows."""
 
     column: str | None
     """None for lines that could not be read as rows."""
@@ -38,7 +38,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class PutAside:
-    """The rows of one entity that one run put aside, in one file."""
+    """The rows of one entity that one run quarantined, in one file."""
 
     flow: str
     entity: str
@@ -47,20 +47,20 @@ class PutAside:
     reasons: tuple[Reason, ...] = ()
     """The most frequent first."""
     problem: str | None = None
-    """Why the file cannot be read; a run that was killed leaves such a file."""
+    """Why the file cannot be read; a killed run leaves such a file."""
     run: RunRow | None = None
-    """What is remembered of the run; None where nothing is."""
+    """The run in the journal; None for an unknown one."""
 
     @property
     def rows(self) -> int:
-        """How many rows lie in the file."""
+        """Number of rows in the file."""
         return sum(one.rows for one in self.reasons)
 
 
 def put_aside(root: Path, runs: Mapping[str, RunRow], flow: str | None = None) -> list[PutAside]:
-    """Return what lies in quarantine, by flow and entity, the newest run first.
+    """Return the quarantine files by flow and entity, newest run first.
 
-    `runs` are those that are remembered, by their id.
+    `runs` are the runs of the journal, by id.
     """
     paths = (root / ".hygge" / "quarantine").glob("*/*/*.parquet")
     found = [_of_file(path, runs) for path in paths if flow in (None, path.parts[-3])]
@@ -91,12 +91,12 @@ def _reasons(path: Path) -> Iterator[Reason]:
 
 
 def of_environment(found: Iterable[PutAside], env: str | None) -> list[PutAside]:
-    """Return what runs of an environment put aside, and what no known run did."""
+    """Return the files of an environment's runs and of unknown runs."""
     return [one for one in found if one.run is None or one.run.env == env]
 
 
 def manner_of(moves: Sequence[Move]) -> Manner:
-    """Return how moves must run so that rows below their watermark are read again.
+    """Return the options under which moves read rows below their watermark again.
 
     Raises `UsageError` for an append, which would add the rows of its home a second time, with
     the way in which such a flow takes corrected rows.
@@ -144,7 +144,7 @@ def _way_of_append(move: Move) -> str:
 
 
 def keep_as_retried(root: Path, files: Iterable[PutAside]) -> None:
-    """Move files out of sight into `retried` beside them: their rows were moved again."""
+    """Move files into the folder `retried` beside them, after their rows were moved again."""
     for one in files:
         folder = private_folder(root, "quarantine", *folder_names(one.flow, one.entity), _RETRIED)
         one.path.rename(folder / one.path.name)

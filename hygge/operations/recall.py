@@ -1,4 +1,4 @@
-"""What the stores themselves remember: the truth that the journal and the reports only cache."""
+"""Reading the stores' newest commits, which the journal and the reports only cache."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 
 def last_commits(plan: Plan) -> Iterator[tuple[str, str, str, Commit]]:
-    """Yield flow, entity, name in the store and last commit of each move that ever published.
+    """Yield flow, entity, name in the store and newest commit of each move with a commit.
 
-    Asks every store; one that cannot answer is logged and left out.
+    Queries every store; one that fails is logged and left out.
     """
     for move in plan.moves:
         try:
@@ -41,10 +41,10 @@ def _last_commit(move: Move, plan: Plan) -> Commit | None:
 
 
 def without_committed(plan: Plan, failed: Failed) -> tuple[Plan, list[tuple[Move, str]]]:
-    """Return `plan` without the moves that were committed after all, and these with their runs.
+    """Return `plan` without the moves that did commit, and those moves with their runs.
 
-    A run that was killed, or whose last answer was lost, may have published more than its report
-    says; appending that again would repeat its rows.
+    A run that was killed, or whose last reply was lost, may have published more than its report
+    says. Appending again would duplicate those rows.
     """
     runs = set(failed.runs.values())
     done = {
@@ -62,9 +62,9 @@ def without_committed(plan: Plan, failed: Failed) -> tuple[Plan, list[tuple[Move
 
 
 def fill_journal(journal: Journal, project: Project) -> None:
-    """Ask the stores of all enabled flows, once in a journal's life, what they remember.
+    """Fill the journal from the stores of all enabled flows, once in its life.
 
-    Raises `HyggeError` when the flows cannot be resolved; the journal is as it was then.
+    Raises `HyggeError` when the flows cannot be resolved; the journal is then unchanged.
     """
     if journal.is_rebuilt:
         return

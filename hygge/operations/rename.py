@@ -1,4 +1,4 @@
-"""What a flow has moved, handed over to its new name: a commit of no rows in each of its places."""
+"""Transfer of a flow's places to its new name, by an empty commit in each."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from hygge.values.model import Event, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What became of a flow's places in one environment."""
+    """The outcome for a flow's places in one environment."""
 
     env: str | None
     outcomes: tuple[Outcome, ...] = ()
-    """Of each place that the old name had written."""
+    """Outcomes of the places that the old name had written."""
     error: HyggeError | None = None
-    """Why the places could not be looked at."""
+    """Why the places could not be read."""
 
 
 def hand_over(
     root: Path, old: str, new: str, env_file: Path | None, listen: Callable[[Event], None]
 ) -> Iterator[Handed]:
-    """Give every place that flow `old` wrote to flow `new`, with its watermark and its files.
+    """Transfer every place that flow `old` wrote to flow `new`, with its watermark and positions.
 
-    Yields what became of it in each environment; one that cannot be reached from this machine
-    keeps no other from being handed over. The flow's file must have its new name.
+    Yields the outcome for each environment; an unreachable one does not prevent the others. The
+    flow's file must have its new name.
     """
     folder = root / "environments"
     envs = sorted({file.stem for ending in ("yml", "yaml") for file in folder.glob(f"*.{ending}")})

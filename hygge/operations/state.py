@@ -1,7 +1,7 @@
-"""Setting by hand up to where a flow has moved: a commit of no rows with another watermark.
+"""Setting a flow's watermark by hand: an empty commit with another watermark.
 
-The store's chain is what the next move believes, so the change is one commit more of it, appended
-and published like any other; `hygge history` tells who made it.
+The next move reads the store's chain of commits, so the change is another commit, published like
+any other. `hygge history` shows who made it.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Up to where one entity was moved, and where it is to go on from."""
+    """The present and the new watermark of one entity."""
 
     move: Move
     last: Commit
     new: Watermark | None = None
     positions: Mapping[str, str] = field(default_factory=dict)
-    """How far the home counts as read, where the flow goes on by positions."""
+    """The new positions, for a flow with positions."""
 
     @property
     def told(self) -> str:
-        """What changes, in a few words."""
+        """The change in a few words."""
         if self.last.flow != self.move.flow:
             return f"flow {self.last.flow} -> {self.move.flow}"
         old, files = self.last.watermark, len(self.last.positions)
@@ -80,11 +80,11 @@ def last_commit(move: Move, context: ProjectContext) -> Commit | None:
 def position(
     move: Move, context: ProjectContext, value: str | None, back: str | None = None
 ) -> Position:
-    """Return what setting `value`, or going `back` from the present one, would change.
+    """Return the change by setting `value`, or by going `back` from the present value.
 
-    With neither the flow forgets what it moved. `back` is a length of time for times (`1d`) and a
-    number for numbers. Asks the home for the column's type. Raises `FlowError` for a value or
-    distance that does not fit it.
+    Without both the flow's state is cleared. `back` is a duration for times (`1d`) and a number for
+    numbers. Reads the column's type from the home. Raises `FlowError` for a value or distance that
+    does not fit it.
     """
     wanted = move.settings.incremental
     is_forgotten = value is None and back is None
@@ -124,7 +124,7 @@ def _field(move: Move, context: ProjectContext, column: str) -> pa.Field:
 
 
 def _earlier(known: Watermark | None, field: pa.Field, back: str) -> str:
-    """Return the value so far before the present one, as text."""
+    """Return the value at a distance before the present one, as text."""
     import pyarrow as pa
 
     if known is None:
@@ -183,7 +183,7 @@ def _refused(what: str, hint: str | None) -> FlowError:
 def publish(
     positions: list[Position], plan: Plan, listen: Callable[[Event], None]
 ) -> tuple[Outcome, ...]:
-    """Write the commit of each position; `listen` hears the events of a run."""
+    """Write the commit of each position; `listen` receives the events of a run."""
     started, run_id = time.monotonic(), secrets.token_hex(8)
     names = tuple((one.move.flow, one.move.entity) for one in positions)
     listen(RunStarted(run_id, names, datetime.now(UTC).isoformat(), env=plan.env))
@@ -215,7 +215,7 @@ def _outcome(one: Position, plan: Plan, run_id: str) -> Outcome:
 
 @contextmanager
 def _opened(move: Move, plan: Plan, run_id: str) -> Iterator[Target]:
-    # Only `hygge rename` comes to a place of another name, and that is the old one of the flow.
+    # Only `hygge rename` opens a place of another flow: that of the old name.
     request = WriteRequest(
         adopt=True,
         flow=move.flow,
@@ -237,7 +237,7 @@ def _opened(move: Move, plan: Plan, run_id: str) -> Iterator[Target]:
 
 
 def _commit(one: Position, target: Target, run_id: str) -> int:
-    """Append no rows, with the new state; return the commit's number, also if a reply is lost."""
+    """Append no rows, with the new state; return the commit's number, also after a lost reply."""
     import pyarrow as pa
 
     last = target.last_commit()

@@ -1,7 +1,7 @@
-"""How the flows of a project stand: last success, freshness, failures and the usual duration.
+"""The status of a project's flows: last success, freshness, failures, usual duration.
 
-Everything comes from the journal of this machine; with the newest commits of the stores, when a
-caller has asked them, a success of another machine counts as well.
+The data comes from the journal of this machine. If the caller has read the stores' newest commits,
+a success on another machine counts too.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _GLOB = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An entity whose newest move did not end well."""
+    """An entity whose newest move failed."""
 
     entity: str
     state: str
     """failed, skipped, cancelled, crashed or unknown; as in `MoveRow.state`."""
     since: str
-    """When the first of the runs in a row began that did not end well (UTC, ISO 8601)."""
+    """Start of the first of the consecutive failed runs (UTC, ISO 8601)."""
     runs: int
-    """How many runs in a row these are."""
+    """Number of consecutive failed runs."""
     run_id: str
-    """The newest of them."""
+    """Id of the newest of them."""
     code: str | None
     message: str | None
     hint: str | None
@@ -48,13 +48,13 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class FlowStatus:
-    """How one flow stands."""
+    """The status of one flow."""
 
     flow: str
     state: str
     """ok, stale, failed, running, or `never run`."""
     last_success: str | None
-    """When every entity had last succeeded: the oldest of their last successes (UTC, ISO 8601)."""
+    """The oldest of its entities' last successes (UTC, ISO 8601)."""
     age: float | None
     """Seconds since `last_success`."""
     freshness: float | None
@@ -78,7 +78,7 @@ class FlowStatus:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What one run did of a flow."""
+    """The moves of one run of a flow."""
 
     rows: int
     seconds: float
@@ -91,10 +91,10 @@ def status_of(
     now: datetime,
     commits: Mapping[str, str] | None = None,
 ) -> FlowStatus:
-    """Return how a flow stands at `now`.
+    """Return the status of a flow at `now`.
 
-    `moves` are those of the flow in one environment, the newest first. `commits` gives the time of
-    the newest commit in the store, by entity, where the stores were asked.
+    `moves` are those of the flow in one environment, newest first. `commits` maps entities to the
+    time of their newest commit, where the stores were read.
     """
     commits = commits or {}
     whole = [move for move in moves if _is_judged(move)]
@@ -156,7 +156,7 @@ def _entities(flow: FlowOutline, moved: Iterable[str], commits: Mapping[str, str
 
 @dataclass(frozen=True, slots=True)
 class _Entity:
-    """What is known of one entity of a flow."""
+    """The history of one entity of a flow."""
 
     name: str
     freshness: float | None
@@ -189,7 +189,7 @@ class _Entity:
 
 
 def _trouble(entity: str, moves: Sequence[PastMove]) -> Trouble | None:
-    """Return what is wrong with an entity; None when its newest move ended well."""
+    """Return the trouble of an entity; None when its newest move succeeded."""
     failed = list(takewhile(lambda move: move.state not in WELL, moves))
     if not failed:
         return None
@@ -207,7 +207,7 @@ def _trouble(entity: str, moves: Sequence[PastMove]) -> Trouble | None:
 
 
 def _runs(moves: Sequence[PastMove]) -> list[_Run]:
-    """Return what each run did of the flow, the newest first."""
+    """Return the flow's moves by run, newest first."""
     by_run: dict[str, list[PastMove]] = {}
     for move in moves:
         by_run.setdefault(move.run_id, []).append(move)
@@ -228,6 +228,6 @@ def _run(moves: Sequence[PastMove]) -> _Run:
 
 
 def _instant(text: str) -> datetime:
-    """Return a time of the journal or of a commit, which are in UTC."""
+    """Return a time of the journal or of a commit as a datetime in UTC."""
     at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=UTC)

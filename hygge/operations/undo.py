@@ -1,7 +1,7 @@
-"""Taking back the newest commit of each entity of a flow: all of them, or none when one cannot be.
+"""Reverting the newest commit of each entity of a flow: all of them, or none.
 
-Each is one commit more of its chain, with the rows and the state (watermark, positions, key) of the
-commit before the one that is taken back.
+Each revert is another commit of the chain, with the rows and the state (watermark, positions, key)
+of the commit before the reverted one.
 """
 
 from __future__ import annotations
@@ -37,36 +37,36 @@ _IMPOSSIBLE = "HG529"
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What undo would do with one entity."""
+    """What undo would do to one entity."""
 
     move: Move
     last: Commit | None = None
     """The newest commit."""
     back: Commit | None = None
-    """The commit whose rows and state come back."""
+    """The commit whose rows and state are restored."""
     failure: Failure | None = None
     """Why it cannot be undone."""
     is_blind: bool = False
-    """Whether the store cannot tell what others have changed in the rows that would go."""
+    """Whether the store cannot detect changes by others in the rows that would be deleted."""
 
     @property
     def undoes(self) -> int | None:
-        """The number of the commit that would be taken back."""
+        """Number of the commit that would be reverted."""
         return None if self.back is None else self.back.seq + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What one run has made, as far as its report knows."""
+    """The commits of one run, from its report."""
 
     run_id: str
     reached: Mapping[tuple[str, str], int]
-    """By flow and entity, the newest commit of each place when the run was done with it."""
+    """By flow and entity: number of the newest commit of each place after the run's move."""
 
     def among(self, outlooks: list[Outlook]) -> list[Outlook]:
-        """Return those of the places that the run committed, as the stores say it.
+        """Return the places that the run committed, according to the stores.
 
-        One that another run, or an undo, has committed since cannot be undone.
+        A place with a later commit of another run, or of an undo, cannot be undone.
         """
         found = []
         for one in outlooks:
@@ -87,9 +87,9 @@ class Made:
 
 
 def look(plan: Plan, made: Made | None = None, run_id: str | None = None) -> list[Outlook]:
-    """Return what undo would do with each entity of a plan; changes no rows.
+    """Return what undo would do to each entity of a plan; changes no rows.
 
-    With `made` only with what that run has committed.
+    With `made` only the commits of that run count.
     """
     named = run_id or secrets.token_hex(8)
     outlooks = [_look_at(move, plan, named) for move in plan.moves]
@@ -101,8 +101,7 @@ def undo(
 ) -> RunFinished:
     """Revert the newest commit of every entity of `plan`, or nothing when one cannot be.
 
-    With `made` each must be a commit of that run. `listen` hears the same events as of a run that
-    moves.
+    With `made` each must be a commit of that run. `listen` receives the events of a run.
     """
     started, run_id = time.monotonic(), secrets.token_hex(8)
     names = tuple((move.flow, move.entity) for move in plan.moves)
@@ -147,7 +146,7 @@ def _outcomes(
 
 
 def _locked_look(plan: Plan, run_id: str, locks: ExitStack, made: Made | None) -> list[Outlook]:
-    """Take the lock of every move, then look at each."""
+    """Lock every move, then look at each."""
     for move in plan.moves:
         try:
             locks.enter_context(move.lock(plan.context, run_id))
@@ -193,7 +192,7 @@ def _opened(move: Move, plan: Plan, run_id: str) -> Iterator[Target]:
 
 
 def _back(move: Move, target: Target) -> Commit:
-    """Return the commit to bring back; raises `StoreError` when there is none."""
+    """Return the commit to restore; raises `StoreError` when there is none."""
     back = target.previous()
     if back is not None:
         return back
@@ -238,9 +237,9 @@ def _undo_one(outlook: Outlook, plan: Plan, run_id: str) -> Outcome:
 
 
 def _commit_of(move: Move, target: Target, run_id: str) -> Commit:
-    """Return the record of the commit that takes the newest one back."""
+    """Return the record of the commit that reverts the newest one."""
     back, last = _back(move, target), target.last_commit()
-    # Before the flow took the place over, the same entity was moved under another name.
+    # Before the flow took over the place, the entity was moved by another flow.
     is_own = back.flow == move.flow or (
         back.entity == move.entity and last is not None and last.flow == move.flow
     )
@@ -260,7 +259,7 @@ def _commit_of(move: Move, target: Target, run_id: str) -> Commit:
 
 
 def _publish(target: Target, commit: Commit) -> tuple[str, ...]:
-    """Have the commit made, also where its reply is lost; return what a person should know."""
+    """Make the commit, also where its reply is lost; return the notes."""
     notes = (told(commit),)
     try:
         target.undo(commit)
@@ -278,7 +277,7 @@ def _publish(target: Target, commit: Commit) -> tuple[str, ...]:
 
 
 def told(commit: Commit) -> str:
-    """Return what an undo has done, as a sentence."""
+    """Return the result of an undo as a sentence."""
     mark = commit.watermark
     on = "" if mark is None else f"; the next run goes on from {mark.column} = {mark.value}"
     return f"commit {commit.undoes} is taken back, by commit {commit.seq}{on}"

@@ -1,4 +1,4 @@
-"""From nodes to configs: one flow with its home, its store and the settings of its entities."""
+"""Builds configs from nodes: a flow with its home, its store and its entities' settings."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ class EntityDraft:
 
     pattern: str
     named: Node | None
-    """Its name in the store, where the flow gives it one with `into`."""
+    """The node of `into`, if the flow sets it."""
     settings: MoveSettings | None
-    """None when a value is wrong or not known yet."""
+    """None when a value is wrong or unknown."""
     span: Span
     settings_nodes: Mapping[str, Node]
-    """Where each of its settings is written: in the entity, the flow or `defaults`."""
+    """The node of each setting: in the entity, the flow or `defaults`."""
 
     @property
     def is_glob(self) -> bool:
-        """Whether the pattern stands for entities that only the home can list."""
+        """Whether the pattern is a glob, which only the home can resolve."""
         return bool(_GLOB & set(self.pattern))
 
     @property
     def into(self) -> str | None:
-        """The name that the flow gives it in the store."""
+        """The value of `into`."""
         return self.named.text if self.named else None
 
     @property
@@ -58,9 +58,9 @@ class Side:
     """The home or the store of a flow."""
 
     name: str | None
-    """The name of its file; `(type)` when it is written in the flow; None when unknown."""
+    """Name of its file; `(type)` when it is defined inline; None when unknown."""
     span: Span
-    """Where the flow names it."""
+    """Position of the reference in the flow."""
     config: ConnectorConfig | None
     node: Node | None = None
     is_inline: bool = False
@@ -68,7 +68,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A flow as far as it can be known."""
+    """A flow as far as its values are known."""
 
     name: str
     file: str
@@ -82,15 +82,15 @@ class Draft:
     tags: tuple[str, ...]
     enabled: bool
     settings_nodes: Mapping[str, Node]
-    """Where each setting that all its entities begin with is written."""
+    """The node of each setting that its entities inherit."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """What a flow's file and `defaults` say, whatever home and store the flow has."""
+    """The parsed settings of a flow and `defaults`, independent of its home and store."""
 
     written: tuple[Node, Node | None]
-    """Kept, so that no other node can take their identities."""
+    """References that keep the ids of these nodes unique."""
     node: Node
     misspelt: str
     enabled: bool
@@ -103,22 +103,22 @@ Bodies = dict[tuple[int, int], _Body]
 
 @dataclass(slots=True)
 class Assembly:
-    """Builds the configs of a project, each once, and gathers what is wrong on the way."""
+    """Builds the configs of a project, each once, and collects diagnostics."""
 
     layers: Layers
     variables: Variables
     found: list[Diagnostic] = field(default_factory=list)
     secrets: list[Span] = field(default_factory=list)
-    """Places of values that must not be printed."""
+    """Positions of values that must not be printed."""
     configs: dict[int, tuple[Node, ConnectorConfig | None]] = field(default_factory=dict)
-    """The configs made so far, by node: assemblies with the same variables may share them."""
+    """The configs built so far, by node; shared by assemblies with the same variables."""
     bodies: Bodies = field(default_factory=dict)
-    """The flows read so far, by their node and that of `defaults`: shared in the same way."""
+    """The flows built so far, by their node and that of `defaults`; shared in the same way."""
     _settings: ProjectSettings | None = None
     _defaults: Node | None = None
 
     def settings(self) -> ProjectSettings:
-        """Return what hygge.yml and the environment say of the whole run."""
+        """Return the project settings, with the environment applied."""
         if self._settings is None:
             self._note_secrets(ProjectSettings, self.layers.settings)
             node = self.variables.fill(self.layers.settings, forbidden=frozenset())
@@ -131,15 +131,15 @@ class Assembly:
 
     @property
     def has_salt(self) -> bool:
-        """Whether the project has a secret for masks by hash, known or not."""
+        """Whether the project sets `mask_salt`, even to an unknown variable."""
         return "mask_salt" in self.layers.settings.entries
 
     def home(self, name: str) -> ConnectorConfig | None:
-        """Return the config of a home; None when something in it is wrong or not known yet."""
+        """Return the config of a home; None when a value is wrong or unknown."""
         return self._connector("home", self.layers.homes[name])
 
     def store(self, name: str) -> ConnectorConfig | None:
-        """Return the config of a store; None when something in it is wrong or not known yet."""
+        """Return the config of a store; None when a value is wrong or unknown."""
         return self._connector("store", self.layers.stores[name])
 
     def _connector(self, kind: str, described: Described) -> ConnectorConfig | None:
@@ -151,7 +151,7 @@ class Assembly:
         return self.configs[id(node)][1]
 
     def config(self, kind: str, node: Node) -> ConnectorConfig | None:
-        """Return the config that a mapping with a `type` describes."""
+        """Return the config of a mapping with a `type`."""
         registry = HomeConfig.registry if kind == "home" else StoreConfig.registry
         model = self._model(kind, registry, node)
         if model is None:
@@ -193,7 +193,7 @@ class Assembly:
             return None
 
     def _note_secrets(self, model: type[BaseModel], node: Node) -> None:
-        """Note where secrets stand, so that none is printed, and tell those that are literal."""
+        """Record the positions of secrets, and report literal ones."""
         for path, leaf in walk(node):
             text = leaf.text
             if text and is_misplaced(model, path):
@@ -209,7 +209,7 @@ class Assembly:
                 self.found.append(_written_out(key, leaf, is_url=holds_password(text)))
 
     def draft(self, name: str) -> Draft | None:
-        """Return a flow as far as it can be known; None when its file cannot be read."""
+        """Return a flow as far as its values are known; None when its file cannot be read."""
         described = self.layers.flows[name]
         if described.node is None:
             return None
@@ -250,7 +250,7 @@ class Assembly:
         return bodies[key]
 
     def _side(self, kind: str, node: Node, described: Described, misspelt: str) -> Side:
-        """Return the home or store of a flow: named, written in place, or the only one."""
+        """Return the home or store of a flow: named, inline, or the only one."""
         known = self.layers.folder(f"{kind}s")
         child = node.entries.get(kind)
         if child is None:
@@ -288,7 +288,7 @@ class Assembly:
         return Side(None, flow.start, None)
 
     def _shared(self, node: Node) -> dict[str, Node]:
-        """Return the settings of `defaults`, those of the flow over them."""
+        """Return the settings of `defaults` and the flow, which overrides them."""
         written = self._defaults.entries if self._defaults else {}
         known = DefaultSettings.model_fields
         return {k: one for k, one in written.items() if k in known} | _move_keys(node)
@@ -329,7 +329,7 @@ def _written_out(key: str, leaf: Node, *, is_url: bool) -> Diagnostic:
 
 
 def _learn(model: type[BaseModel], node: Node) -> None:
-    """Have secrets masked wherever this process prints, logs or stores text."""
+    """Register secrets for masking."""
     for path, leaf in walk(node):
         if leaf.text and not is_marked(leaf.text) and secrets_at(model, path):
             learn(leaf.text)
@@ -341,9 +341,9 @@ def _move_keys(node: Node) -> dict[str, Node]:
 
 
 def _settings(nodes: Mapping[str, Node]) -> MoveSettings | None:
-    """Return the settings that keys of several files make together.
+    """Return the settings merged from several files.
 
-    None when one of them is wrong, which is told where it is written.
+    None when one of them is wrong, which is reported at its position.
     """
     try:
         return MoveSettings.model_validate({key: plain(node) for key, node in nodes.items()})
@@ -352,7 +352,7 @@ def _settings(nodes: Mapping[str, Node]) -> MoveSettings | None:
 
 
 def _enabled(node: Node) -> bool:
-    """Return whether a flow of which something else is not known yet is enabled."""
+    """Return whether a flow with unknown values is enabled."""
     child = node.entries.get("enabled")
     if child is None:
         return True

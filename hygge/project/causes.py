@@ -1,4 +1,4 @@
-"""What a person did when the YAML parser gives up: its words, turned into a cause and a way out."""
+"""Diagnostics for YAML syntax errors: the likely cause and a fix."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hygge.project.diagnostics import Diagnostic, diagnostic, is_sensitive
 from hygge.project.tree import Span
 
 MAX_DEPTH = 50
-"""Levels of lists and mappings in one file."""
+"""Maximum nesting of lists and mappings in one file."""
 
 _NO_SPACE = re.compile(r"\s*(?:- +)?(?P<key>[A-Za-z_][\w.-]*):(?P<value>[^\s:/].*)$")
 _KEY = re.compile(r"\s*(?:- +)?[A-Za-z_][\w.-]*:(\s|$)")
@@ -18,7 +18,7 @@ _KEY = re.compile(r"\s*(?:- +)?[A-Za-z_][\w.-]*:(\s|$)")
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """What the parser said, with places counted from 0."""
+    """The parser's error, with positions from 0."""
 
     text: str
     context: str
@@ -48,7 +48,7 @@ class _Problem:
 
 
 def too_deep(place: Span) -> Diagnostic:
-    """Return the diagnostic for brackets or dashes without end."""
+    """Return the diagnostic for too deep nesting."""
     hint = "nothing in a project is that deep: remove the brackets that are too many"
     return diagnostic("HG006", f"more than {MAX_DEPTH} levels", place, hint)
 
@@ -80,7 +80,7 @@ def _problem(error: Exception, text: str, file: str) -> _Problem:
 
 
 def _depth(problem: _Problem) -> Diagnostic | None:
-    # The parser of libyaml 0.2.6 gives up on a line by itself before it tells what is in it.
+    # libyaml 0.2.6 rejects such a line before it reports its content.
     return too_deep(problem.here) if "maximum nesting depth" in problem.text else None
 
 
@@ -169,7 +169,7 @@ def _after_value(problem: _Problem) -> Diagnostic | None:
 
 
 def _opened_above(problem: _Problem, before: str) -> Span | None:
-    """Return where a value was opened in a line above, if a quote in this line has closed it."""
+    """Return where a quote was opened in a line above, if this line closes it."""
     quote = before[-1:]
     if quote not in ("'", '"') or quote in before[:-1]:
         return None

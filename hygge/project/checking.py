@@ -1,4 +1,4 @@
-"""The check of a whole project: every file, every environment, offline and without variables."""
+"""The check of a whole project: every file and environment, offline, without variables."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def check(
     env_file: Path | None = None,
     with_variables: bool = False,
 ) -> Report:
-    """Return everything that is wrong with the project in `root`, told once each.
+    """Return the report on the project in `root`, each error once.
 
-    Reads every file and every environment. Needs no variable, no driver and no network; with
-    `with_variables` it also tells what is missing or wrong among the variables of `env`.
-    Raises `UsageError` for an environment that has no file.
+    Reads every file and every environment. Needs no variable, driver or network. With
+    `with_variables` it also reports missing and invalid variables of `env`. Raises `UsageError` for
+    an environment that has no file.
     """
     root = root.resolve()
     files = read_files(root)
@@ -60,7 +60,7 @@ def check(
 
 
 def within(report: Report, root: Path, places: Sequence[Path]) -> Report:
-    """Return the report without what concerns no file in `places`."""
+    """Return the report restricted to files in `places`."""
     kept = [
         one
         for one in report.diagnostics
@@ -70,7 +70,7 @@ def within(report: Report, root: Path, places: Sequence[Path]) -> Report:
 
 
 def known_env(files: Files, env: str | None) -> None:
-    """Raise `UsageError` with the nearest name for an environment that has no file."""
+    """Raise `UsageError` with a similar name for an unknown environment."""
     if env is None or env in files.folders["environments"]:
         return
     known = sorted(files.folders["environments"])
@@ -84,7 +84,7 @@ def known_env(files: Files, env: str | None) -> None:
 def _variables(
     root: Path, files: Files, env: str | None, env_file: Path | None
 ) -> list[Diagnostic]:
-    """Return which variables are not set, and which have values that do not fit."""
+    """Return diagnostics for variables that are unset or have invalid values."""
     layers, _ = layers_of(files, env)
     env_layers, wrong = dotenv.read_layers(root, env, env_file)
     assembly = Assembly(layers, Variables.of(root, env_layers))
@@ -93,7 +93,7 @@ def _variables(
 
 
 def _build(assembly: Assembly) -> list[Draft | None]:
-    """Build everything of a project; return its flows."""
+    """Build all configs of a project; return its flows."""
     assembly.settings()
     for name in assembly.layers.homes:
         assembly.home(name)
@@ -103,7 +103,7 @@ def _build(assembly: Assembly) -> list[Draft | None]:
 
 
 def layers_of(files: Files, env: str | None) -> tuple[Layers, list[Diagnostic]]:
-    """Return the project with an environment laid over it, which must be there."""
+    """Return the project with an existing environment applied."""
     layers, found = base(files)
     if env is None:
         return layers, found
@@ -112,7 +112,7 @@ def layers_of(files: Files, env: str | None) -> tuple[Layers, list[Diagnostic]]:
 
 
 class Shared:
-    """What the checks of a project's environments have in common."""
+    """State shared by the checks of a project's environments."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -123,7 +123,7 @@ class Shared:
 
 
 def check_layers(layers: Layers, shared: Shared) -> tuple[Assembly, list[Diagnostic]]:
-    """Return what is wrong with a project in one environment, with the assembly that found it."""
+    """Return the diagnostics of a project in one environment, and the assembly."""
     assembly = Assembly(
         layers, Variables(shared.root), configs=shared.configs, bodies=shared.bodies
     )

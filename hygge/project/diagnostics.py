@@ -1,4 +1,4 @@
-"""What is wrong with a project: one value for each mistake, and the report that gathers them."""
+"""Diagnostics of a project, and the report that collects them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SENSITIVE = re.compile(
 
 
 class Severity(StrEnum):
-    """Whether a project with this can run."""
+    """Severity: whether a project with this diagnostic can run."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -30,16 +30,18 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One mistake, told once, with its place and the way out."""
+    """One error or warning, with its position and help."""
 
     code: str
     severity: Severity
     message: str
     span: Span
     help: tuple[str, ...] = ()
-    """Lines that tell what would be right, or what to type next."""
+    """Help lines: what would be right, or the next command."""
     excerpt: str | None = None
-    """The line of the file, secrets masked; None when it may hold another or does not exist."""
+    """The source line with secrets masked; None when it may contain other secrets or does not
+    exist.
+    """
 
     @property
     def file(self) -> str:
@@ -63,7 +65,7 @@ class Diagnostic:
 
     @property
     def is_error(self) -> bool:
-        """Whether a project with this cannot run."""
+        """Whether it is an error."""
         return self.severity is Severity.ERROR
 
     @property
@@ -76,30 +78,30 @@ class Diagnostic:
 
 
 GUESSES = 50
-"""Wrong names in one place for which a right one is looked for; who has more made them."""
+"""Maximum wrong names in one place for which a suggestion is searched."""
 _LONGEST_NAME = 100
 _LONGEST_TEXT = 2000
 
 
 def is_sensitive(text: str) -> bool:
-    """Return whether a line of YAML, or a key, looks as if it held a secret."""
+    """Return whether a line of YAML, or a key, may contain a secret."""
     return _SENSITIVE.search(text) is not None
 
 
 def diagnostic(code: str, message: str, span: Span, *help: str) -> Diagnostic:
-    """Return a diagnostic whose severity is the one of its code; no text of it holds a login."""
+    """Return a diagnostic with the severity of its code and logins masked."""
     severity = Severity.WARNING if CODES[code].is_warning else Severity.ERROR
     lines = tuple(without_logins(_bounded(line)) for line in help if line)
     return Diagnostic(code, severity, without_logins(_bounded(message)), span, lines)
 
 
 def _bounded(text: str) -> str:
-    """Return a text without the middle of what no person would read to its end."""
+    """Return a text with the middle cut out if it is very long."""
     return text if len(text) <= _LONGEST_TEXT else f"{text[:400]} … {text[-200:]}"
 
 
 def near(wrong: str, known: Iterable[str]) -> str | None:
-    """Return the known name that `wrong` most likely means."""
+    """Return the known name most similar to `wrong`."""
     if len(wrong) > _LONGEST_NAME:
         return None
     names = {name.casefold(): name for name in known}
@@ -108,14 +110,14 @@ def near(wrong: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?`, or nothing when no name is near."""
+    """Return `; did you mean 'x'?`, or an empty string."""
     guess = near(wrong, known)
     return f"; did you mean '{guess}'?" if guess else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a check found, in order of file, line and column."""
+    """All diagnostics of a check, ordered by file, line and column."""
 
     diagnostics: tuple[Diagnostic, ...]
     homes: int = 0
@@ -125,12 +127,12 @@ class Report:
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
-        """Those that keep the project from running."""
+        """The errors."""
         return tuple(d for d in self.diagnostics if d.is_error)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """Those that a person should know although the project runs."""
+        """The warnings."""
         return tuple(d for d in self.diagnostics if not d.is_error)
 
 
@@ -142,7 +144,7 @@ def _listed(diagnostics: Sequence[Diagnostic]) -> str:
 
 
 class ProjectError(ConfigError):
-    """The project cannot run as it is; `diagnostics` tells every reason at once."""
+    """The project cannot run; `diagnostics` has all reasons."""
 
     code = "HG200"
 

@@ -1,4 +1,4 @@
-"""The projects below a directory, and what was found in them as seen from another place."""
+"""Finding projects below a directory, and reports relative to another directory."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hygge.project.diagnostics import Diagnostic, Report
 from hygge.project.layout import ROOT_FILE, root_above
 
 _MAX_DEPTH = 100
-"""Levels of folders below which nobody keeps a project, and no walk needs to go."""
+"""Maximum depth of folders that is searched."""
 _OTHERS = frozenset({"node_modules", "__pycache__", "site-packages"})
 
 
 def find_projects(start: Path) -> list[Path]:
     """Return the project that `start` lies in and every one below it, sorted.
 
-    Looks into no hidden folder, no virtual environment and through no link. Raises `UsageError`
-    (HG201) when there is none: a check that checked nothing has not passed.
+    Skips hidden folders, virtual environments and links. Raises `UsageError` (HG201) when there is
+    none.
     """
     here = start.resolve()
     above = root_above(here)
@@ -47,9 +47,9 @@ def _below(start: Path) -> Iterator[Path]:
 
 
 def seen_from(report: Report, root: Path, here: Path) -> Report:
-    """Return the report of the project in `root` with its files as a person in `here` names them.
+    """Return the report of the project in `root` with file names relative to `here`.
 
-    Relative where one lies in the other, else absolute.
+    Relative where one contains the other, else absolute.
     """
     prefix = _way(root.resolve(), here.resolve())
     if prefix == ".":
@@ -69,7 +69,7 @@ def _moved(one: Diagnostic, prefix: str) -> Diagnostic:
 
 
 def repository_of(here: Path) -> Path:
-    """Return what a code host calls the root: the checkout that `here` lies in, else `here`."""
+    """Return the root of the checkout that contains `here`, else `here`."""
     here = here.resolve()
     given = os.environ.get("GITHUB_WORKSPACE")
     workspace = Path(given).resolve() if given else None

@@ -1,4 +1,4 @@
-"""Env files: `NAME=value` lines, read strictly and expanded never."""
+"""Env files: `NAME=value` lines, parsed strictly, never expanded."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _SHAPE = "write NAME=value, with quotes around a value that holds blanks or #"
 def read_layers(
     root: Path, env: str | None, env_file: Path | None
 ) -> tuple[tuple[Layer, ...], list[Diagnostic]]:
-    """Return the variables of the project's env files, strongest first, and their mistakes.
+    """Return the variables of the project's env files by precedence, and diagnostics.
 
-    `.env.<env>` beats `.env`; an explicit file takes the place of both. Raises `UsageError` when
-    that one is not there.
+    `.env.<env>` overrides `.env`; an explicit file replaces both. Raises `UsageError` when it does
+    not exist.
     """
     if env_file is not None:
         if not env_file.is_file():
@@ -47,7 +47,7 @@ def read_layers(
 
 
 def read(path: Path, file: str) -> tuple[dict[str, str], list[Diagnostic]]:
-    """Return the variables of one env file and what is wrong with it; values are never quoted."""
+    """Return the variables of one env file, and diagnostics without values."""
     start = Span(file, 1, 1, 1)
     try:
         with path.open("rb") as stream:
@@ -65,7 +65,7 @@ def read(path: Path, file: str) -> tuple[dict[str, str], list[Diagnostic]]:
 
 
 def parse(text: str, file: str) -> tuple[dict[str, str], list[Diagnostic]]:
-    """Return the variables that the text of an env file sets; the last of one name counts."""
+    """Return the variables of an env file's text; the last of a name wins."""
     values: dict[str, str] = {}
     found: list[Diagnostic] = []
     position = 0

@@ -1,8 +1,8 @@
-"""Pydantic models as JSON Schema draft 7, which editors know: as wide as the models, no wider.
+"""Pydantic models as JSON Schema draft 7 for editors, which accepts what the models accept.
 
-Whatever a model accepts from YAML its schema accepts, and a value may be a variable wherever one is
-filled in. A validator that takes other values than its annotation says (a `BeforeValidator`) names
-them by `json_schema_input_type`; one that names none may take anything, and so does its schema.
+A schema accepts every YAML value that its model accepts, and a variable wherever variables are
+replaced. A `BeforeValidator` declares its input by `json_schema_input_type`; without it, the schema
+accepts anything.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEFINITIONS: JsonSchemaValue = {
         "pattern": r"(^|[^$])\$\{[^{}]+\}",
     },
 }
-"""What every schema defines, besides its models."""
+"""Definitions of every schema, besides its models."""
 
 _WHOLE = r"^\s*[-+]?[0-9]+(_[0-9]+)*(\.0+)?\s*$"
 _NUMBER = (
@@ -54,7 +54,7 @@ _DROPPED = frozenset({"title", "uniqueItems", "discriminator", "propertyNames", 
     "lt",
     "le",
 }
-"""What editors show badly, and what a model does not hold its input to."""
+"""Keywords that editors show badly, or that models do not enforce."""
 
 
 def schemas_of(models: Sequence[type[BaseModel]]) -> tuple[list[str], JsonSchemaValue]:
@@ -74,7 +74,7 @@ def reference(name: str) -> JsonSchemaValue:
 
 
 def finished(schema: Mapping[str, Any]) -> JsonSchemaValue:
-    """Return what pydantic made as draft 7 writes it, with a variable wherever a value is."""
+    """Return pydantic's schema converted to draft 7, with variables allowed for values."""
     kept = {key: part for key, part in schema.items() if key not in _DROPPED}
     if "prefixItems" in kept:
         kept["items"] = [value(finished(item)) for item in kept.pop("prefixItems")]
@@ -96,7 +96,7 @@ def finished(schema: Mapping[str, Any]) -> JsonSchemaValue:
 
 
 def value(schema: JsonSchemaValue) -> JsonSchemaValue:
-    """Return the schema of a value that may be a variable instead."""
+    """Return the schema of a value or a variable."""
     notes = {key: part for key, part in schema.items() if key in _ANNOTATIONS}
     core_part = {key: part for key, part in schema.items() if key not in _ANNOTATIONS}
     choices = core_part["anyOf"] if list(core_part) == ["anyOf"] else [core_part]
@@ -111,7 +111,7 @@ def _takes_any_text(schema: JsonSchemaValue) -> bool:
 
 
 class _Draft7(GenerateJsonSchema):
-    """Says what models accept in pydantic's lax mode, in which numbers may be written as text."""
+    """Generates the schemas of pydantic's lax mode, in which numbers may be written as text."""
 
     schema_dialect = DIALECT
     ignored_warning_kinds: set[JsonSchemaWarningKind] = set(  # noqa: RUF012
@@ -119,15 +119,15 @@ class _Draft7(GenerateJsonSchema):
     )
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401
-        """Leave titles out: the key says it."""
+        """Leave out titles."""
         return False
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:  # noqa: ANN401
-        """Accept anything where a schema cannot tell what a connector accepts."""
+        """Accept anything for types without a schema."""
         return {}
 
     def int_schema(self, schema: core.IntSchema) -> JsonSchemaValue:
-        """A whole number, also as text."""
+        """An integer, also as text."""
         exact = super().int_schema(schema)
         return exact if schema.get("strict") else _also_as_text(exact, _WHOLE)
 
@@ -137,7 +137,7 @@ class _Draft7(GenerateJsonSchema):
         return exact if schema.get("strict") else _also_as_text(exact, _NUMBER)
 
     def bool_schema(self, schema: core.BoolSchema) -> JsonSchemaValue:
-        """True or false, also as 1 and 0 and as the words that YAML once had."""
+        """True or false, also as 1 and 0 and the words of YAML 1.1."""
         return super().bool_schema(schema) if schema.get("strict") else _FLAG
 
     def enum_schema(self, schema: core.EnumSchema) -> JsonSchemaValue:
@@ -148,46 +148,46 @@ class _Draft7(GenerateJsonSchema):
         return exact if is_text else _also_as_text({"enum": exact["enum"]}, _NUMBER)
 
     def tagged_union_schema(self, schema: core.TaggedUnionSchema) -> JsonSchemaValue:
-        """Any of the choices: their tags tell them apart."""
+        """Any of the tagged choices."""
         return {"anyOf": super().tagged_union_schema(schema)["oneOf"]}
 
     def decimal_schema(self, schema: core.DecimalSchema) -> JsonSchemaValue:
-        """A number, or any text: which digits fit is the model's to tell."""
+        """A number, or any text; the model checks the digits."""
         return {"type": ["number", "string"]}
 
     def timedelta_schema(self, schema: core.TimedeltaSchema) -> JsonSchemaValue:
-        """Seconds, or one of many ways to write a length of time."""
+        """Seconds, or any text; the model checks the duration."""
         return {"type": ["number", "string"]}
 
     def datetime_schema(self, schema: core.DatetimeSchema) -> JsonSchemaValue:
-        """Seconds since 1970, or one of many ways to write a time."""
+        """Seconds since 1970, or any text; the model checks the time."""
         return {"type": ["number", "string"]}
 
     def date_schema(self, schema: core.DateSchema) -> JsonSchemaValue:
-        """Seconds since 1970, or one of many ways to write a day."""
+        """Seconds since 1970, or any text; the model checks the date."""
         return {"type": ["number", "string"]}
 
     def time_schema(self, schema: core.TimeSchema) -> JsonSchemaValue:
-        """Seconds of the day, or one of many ways to write them."""
+        """Seconds of the day, or any text; the model checks the time."""
         return {"type": ["number", "string"]}
 
     def dict_schema(self, schema: core.DictSchema) -> JsonSchemaValue:
-        """A mapping; which keys it may have is the model's to tell."""
+        """A mapping; the model checks the keys."""
         mapping = super().dict_schema(schema)
         if "patternProperties" in mapping:
             mapping["additionalProperties"] = next(iter(mapping.pop("patternProperties").values()))
         return mapping
 
     def function_before_schema(self, schema: core.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
-        """What the validator says it takes; anything when it says nothing."""
+        """The validator's declared input; anything without one."""
         return super().function_before_schema(schema) if _names_its_input(schema) else {}
 
     def function_wrap_schema(self, schema: core.WrapValidatorFunctionSchema) -> JsonSchemaValue:
-        """What the validator says it takes; anything when it says nothing."""
+        """The validator's declared input; anything without one."""
         return super().function_wrap_schema(schema) if _names_its_input(schema) else {}
 
     def model_schema(self, schema: core.ModelSchema) -> JsonSchemaValue:
-        """The model's keys; a field that has an alias may be written by either name."""
+        """The model's keys; a field with an alias accepts both names."""
         result = super().model_schema(schema)
         cls: type[BaseModel] = schema["cls"]
         if cls.model_config.get("populate_by_name") or cls.model_config.get("validate_by_name"):
@@ -207,7 +207,7 @@ def _names_its_input(schema: Mapping[str, Any]) -> bool:
 
 
 def _add_names(schema: JsonSchemaValue, model: type[BaseModel]) -> None:
-    """Let fields be written by their own name, too, where they have an alias."""
+    """Accept fields with an alias by their own name too."""
     properties, required = schema.get("properties", {}), schema.get("required", [])
     for name, info in model.model_fields.items():
         alias = info.validation_alias if isinstance(info.validation_alias, str) else name

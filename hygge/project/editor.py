@@ -20,11 +20,11 @@ from hygge.settings.move import DefaultSettings
 
 SCHEMA_FOLDER = ".hygge/schema"
 _NAMES_ONLY = {"type": "string", "not": VARIABLE}
-"""A text that says how a project hangs together, in which a variable is refused."""
+"""A text that must not contain a variable, because it defines the project's structure."""
 
 
 def schema_line(file: str) -> str:
-    """Return the comment that ties a file of a project to its schema; nothing for other files.
+    """Return the comment that links a file to its schema; an empty string for other files.
 
     `file` is relative to the project's root, with `/` between names.
     """
@@ -37,7 +37,7 @@ def schema_line(file: str) -> str:
 
 
 def schema_texts() -> dict[str, str]:
-    """Return the text of every schema by its file's name, types of third parties included."""
+    """Return the text of every schema by file name, including third-party types."""
     return {f"{kind}.json": _text(schema) for kind, schema in schemas().items()}
 
 
@@ -67,7 +67,7 @@ def _whole(
 
 
 class _Connectors:
-    """The types of homes, or of stores; one that cannot be imported has a name and no options."""
+    """The types of homes, or of stores; one that cannot be imported has no options."""
 
     def __init__(self, registry: Registry[Any]) -> None:
         self.kind = registry.kind
@@ -77,7 +77,7 @@ class _Connectors:
         self.by_type = dict(zip(models, names, strict=True))
 
     def schema(self) -> JsonSchemaValue:
-        """Return the schema of a mapping that names its type and has the keys of that type."""
+        """Return the schema of a mapping with a `type` and the keys of that type."""
         return {
             "type": "object",
             "required": ["type"],
@@ -86,9 +86,9 @@ class _Connectors:
         }
 
     def partial(self) -> tuple[JsonSchemaValue, JsonSchemaValue]:
-        """Return the schema of a mapping that is laid over another one, and its definitions.
+        """Return the schema of a mapping that overrides another one, and its definitions.
 
-        Nothing is required; without a type it may have the keys of any type.
+        No key is required; without a type it may have the keys of any type.
         """
         definitions = {
             name: {key: part for key, part in one.items() if key != "required"}
@@ -128,7 +128,7 @@ def _is_open(schema: JsonSchemaValue) -> bool:
 
 
 def _united(schemas: Iterable[JsonSchemaValue]) -> dict[str, JsonSchemaValue]:
-    """Return the keys of several mappings, each with every value that one of them may have."""
+    """Return the union of the keys of several mappings and of their values."""
     found: dict[str, list[JsonSchemaValue]] = {}
     for schema in schemas:
         for key, one in schema.get("properties", {}).items():

@@ -1,4 +1,4 @@
-"""Diagnostics in their order, each with the line it speaks of, and no secret in any line."""
+"""Sorted diagnostics with their source lines, secrets masked."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from hygge.project.tree import Span
 
 _MASK = "***"
 _LONGEST = 2000
-"""A line longer than this is quoted nowhere: no person wrote it."""
+"""Characters; a longer line is not quoted."""
 _FAR = 1000
-"""Lines above a place among which its key is looked for."""
-# A key whose value is masked, or nothing but a variable without a default.
+"""Lines above a position in which its key is searched."""
+# A key whose value is masked, or a variable without a default.
 _HARMLESS = re.compile(
     r"""[\w"'-]+\s*:\s*(?:\*\*\*|(["']?)\$\{(?:file:[^}]*|[A-Za-z_]\w*(?::\?[^}]*)?)\}\1)"""
     r"""(?=\s*(?:[,}\]#]|$))"""
 )
 
 _KEY = re.compile(r"""\s*(?:- +)*(?:[\w.-]+|'[^']*'|"[^"]*")\s*:(?:\s|$)""")
-"""The beginning of a line that holds a key."""
+"""Matches the beginning of a line with a key."""
 
 
 def gathered(
     found: Iterable[Diagnostic], texts: Mapping[str, str], secrets: Iterable[Span] = ()
 ) -> tuple[Diagnostic, ...]:
-    """Return each diagnostic once, sorted, with the line of the file it speaks of.
+    """Return each diagnostic once, sorted, with its source line.
 
-    `secrets` are the places of values that must not be shown. A line that looks as if it held
-    another one is not quoted at all.
+    `secrets` are the positions of values that must not be shown. A line that may contain other
+    secrets is not quoted.
     """
     hidden: dict[tuple[str, int], set[Span]] = {}
     for span in secrets:
@@ -56,7 +56,7 @@ def _order(one: Diagnostic) -> tuple[str, int, int, str, str]:
 
 
 def _excerpt(one: Diagnostic, lines: Sequence[str], secrets: set[Span]) -> str | None:
-    """Return the line of a diagnostic as it may be shown, or None."""
+    """Return the masked source line of a diagnostic, or None."""
     if not 1 <= one.line <= len(lines):
         return None
     line = lines[one.line - 1]
@@ -72,10 +72,10 @@ def _excerpt(one: Diagnostic, lines: Sequence[str], secrets: set[Span]) -> str |
 
 
 def _inside_secrets(lines: Sequence[str], numbers: Sequence[int]) -> set[int]:
-    """Return which lines go on with the value of a key above them that looks like a secret's.
+    """Return which lines continue the value of a secret-like key above them.
 
-    `numbers`, which rise, are the lines that matter. Each line is looked at once, and none that
-    lies far above all of them.
+    `numbers` are the relevant lines in ascending order. Each line is read once, and none far above
+    all of them.
     """
     inside: set[int] = set()
     owners: list[tuple[int, bool]] = []
@@ -91,13 +91,13 @@ def _inside_secrets(lines: Sequence[str], numbers: Sequence[int]) -> set[int]:
 
 
 def _is_owned(line: str, owners: list[tuple[int, bool]]) -> bool:
-    """Return whether a line lies in a secret's value.
+    """Return whether a line belongs to a secret's value.
 
-    `owners` are the keys it may belong to, by indentation, each with whether it or one around it
-    is a secret's; the line's own key joins them.
+    `owners` are the enclosing keys by indentation, each with whether it or a parent is secret-like;
+    the line's own key is added.
     """
     is_key = _KEY.match(line) is not None
-    # A line without a key goes on with the key before it, however it is indented.
+    # A line without a key continues the key before it, whatever its indentation.
     indent = _indent(line) if is_key else _indent(line) + 1
     while owners and owners[-1][0] >= indent:
         owners.pop()

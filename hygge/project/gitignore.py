@@ -1,6 +1,7 @@
-"""Whether git leaves a file out of the repository, by the .gitignore files that everybody has.
+"""Whether a file is ignored by git, from the .gitignore files of the repository.
 
-What one person excludes for themselves (`.git/info/exclude`, a global file) protects nobody else.
+Personal excludes (`.git/info/exclude`, a global file) do not count, because they protect no other
+user.
 """
 
 from __future__ import annotations
@@ -12,35 +13,35 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 _LARGEST = 2**16
-"""Bytes of a .gitignore that are read; no person wrote a larger one."""
+"""Maximum bytes of a .gitignore that are read."""
 _LONGEST = 1000
-"""Characters of a rule."""
+"""Maximum characters of a rule."""
 _ESCAPED = re.compile(r"\\(.)")
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
     folder: Path
-    """Where the .gitignore lies that holds it."""
+    """Folder of its .gitignore."""
     parts: tuple[str, ...]
     is_kept: bool
     folders_only: bool
 
 
 def top_of_repository(folder: Path) -> Path | None:
-    """Return the folder of the repository that `folder` lies in, if it lies in one."""
+    """Return the root of the repository that contains `folder`; None without one."""
     return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), None)
 
 
 def is_ignored(path: Path, top: Path) -> bool:
-    """Return whether git ignores a file of the repository in `top`, or a folder it lies in."""
+    """Return whether git ignores a file of the repository in `top`, or a parent folder."""
     folders = [one for one in reversed(path.parents) if one == top or top in one.parents]
     rules = [rule for folder in folders for rule in _rules(folder)]
     return any(_last_word(one, rules, is_folder=one != path) for one in (*folders[1:], path))
 
 
 def _last_word(path: Path, rules: Sequence[_Rule], *, is_folder: bool) -> bool:
-    """Return whether the last rule that fits ignores `path`."""
+    """Return whether the last matching rule ignores `path`."""
     for rule in reversed(rules):
         is_meant = rule.folder in path.parents and (is_folder or not rule.folders_only)
         if is_meant and _fits(path.relative_to(rule.folder).parts, rule.parts):
@@ -49,7 +50,7 @@ def _last_word(path: Path, rules: Sequence[_Rule], *, is_folder: bool) -> bool:
 
 
 def _fits(names: Sequence[str], parts: Sequence[str]) -> bool:
-    """Return whether the names of a path fit a rule's parts; `**` is any number of names."""
+    """Return whether a path matches a rule's parts; `**` matches any number of names."""
     ends = {0}
     for number, part in enumerate(parts):
         if part == "**":
@@ -75,15 +76,15 @@ def _rules(folder: Path) -> Iterator[_Rule]:
 
 
 def _plain(part: str) -> str:
-    """Return a part of a rule as Python's own globs write it: no backslashes, `[!a]` for `[^a]`."""
+    """Return a part of a rule as a Python glob: no backslashes, `[!a]` for `[^a]`."""
     if len(part) > 1 and not part.strip("*"):
         return "**"
     return _ESCAPED.sub(r"[\1]", part).replace("[^", "[!")
 
 
 def _lines(path: Path) -> list[str]:
-    """Return the lines of a .gitignore; none where git, too, could read none."""
-    if not path.is_file():  # a pipe in its place never ends
+    """Return the lines of a .gitignore; empty where git could not read it either."""
+    if not path.is_file():  # reading a pipe would never end
         return []
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Env files that would leak: not ignored by git, or readable by other users."""
+"""Check of env files: not ignored by git, or readable by other users."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EXAMPLES = re.compile(r"\.(example|sample|template|dist)$")
 
 
 def check_env_files(root: Path) -> Iterator[Diagnostic]:
-    """Yield what is wrong with the project's env files; their values are never told."""
+    """Yield diagnostics on the project's env files, without their values."""
     top = top_of_repository(root)
     for path in sorted(root.glob(".env*")):
         if not path.is_file() or _EXAMPLES.search(path.name):
@@ -40,7 +40,7 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def _is_open(path: Path) -> bool:
-    """Return whether every user can read a file: it, and the way to it, are open to others."""
+    """Return whether other users can read a file, given the modes of it and its parents."""
     if not path.stat().st_mode & stat.S_IROTH:
         return False
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in path.parents)

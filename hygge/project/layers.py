@@ -1,4 +1,4 @@
-"""The project's files as one tree, and an environment laid over it."""
+"""The project's files as one tree, with an environment's overrides."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _OVERLAID = ("homes", "stores", "flows")
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A home, store or flow as its file and the environment describe it."""
+    """A home, store or flow, from its file and the environment."""
 
     name: str
     file: str
     node: Node | None
-    """None when the file cannot be read; that is told elsewhere."""
+    """None when the file cannot be read, which is reported elsewhere."""
 
     @property
     def start(self) -> Span:
-        """The first character of the file."""
+        """Position of the first character of the file."""
         return Span(self.file, 1, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """All files of the project, an environment's changes included."""
+    """All files of the project, with an environment's overrides."""
 
     settings: Node
     homes: Mapping[str, Described]
@@ -44,7 +44,7 @@ class Layers:
     """The lock files of flows, by the flow's name."""
 
     def folder(self, name: str) -> Mapping[str, Described]:
-        """Return the homes, stores or flows by the name of their folder."""
+        """Return the homes, stores or flows, by folder name."""
         return {"homes": self.homes, "stores": self.stores, "flows": self.flows}[name]
 
 
@@ -69,7 +69,7 @@ def base(files: Files) -> tuple[Layers, list[Diagnostic]]:
 
 
 def _mapping(file: Found, kind: str, found: list[Diagnostic]) -> Node | None:
-    """Return the mapping that a file holds, or None and why it does not."""
+    """Return the mapping of a file, or None and a diagnostic."""
     node = file.parsed.node
     if node is None or isinstance(node.value, dict):
         return node
@@ -86,7 +86,7 @@ def _mapping(file: Found, kind: str, found: list[Diagnostic]) -> Node | None:
 
 
 def overlaid(layers: Layers, environment: Found) -> tuple[Layers, list[Diagnostic]]:
-    """Return the project with an environment laid over it, and what is wrong with that."""
+    """Return the project with an environment's overrides, and diagnostics."""
     found: list[Diagnostic] = []
     node = _mapping(environment, "environment", found)
     if node is None:
@@ -105,7 +105,7 @@ def overlaid(layers: Layers, environment: Found) -> tuple[Layers, list[Diagnosti
 
 
 def _known(overlay: Node) -> Node:
-    """Return an environment with its variables marked, except in what it lays over files."""
+    """Return an environment with its variables marked, except in overrides of files."""
     fill = Variables(Path()).fill
     entries = overlay.entries.items()
     return replace(overlay, value={k: c if k in _OVERLAID else fill(c) for k, c in entries})

@@ -1,4 +1,4 @@
-"""Which files make a project, and where its root is."""
+"""The files of a project, and its root."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from hygge.project.tree import Span
 ROOT_FILE = "hygge.yml"
 ENDINGS = frozenset({".yml", ".yaml"})
 LOCK_ENDING = ".lock.yml"
-"""How the names of lock files end: `flows/users.lock.yml`, beside `flows/users.yml`."""
+"""Extension of lock files: `flows/users.lock.yml`, beside `flows/users.yml`."""
 FOLDERS = {"homes": "home", "stores": "store", "flows": "flow", "environments": "environment"}
-"""The folders of a project, each with what one of its files is."""
+"""The folders of a project, each with the kind of its files."""
 
 
 def find_root(start: Path) -> Path:
-    """Return the nearest directory, from `start` upward, that holds a `hygge.yml`.
+    """Return the nearest directory, from `start` upward, with a `hygge.yml`.
 
     Raises `UsageError` (HG201) when there is none.
     """
@@ -40,9 +40,9 @@ def find_root(start: Path) -> Path:
 
 
 def root_above(start: Path) -> Path | None:
-    """Return the nearest directory, from `start` upward, that holds a `hygge.yml`.
+    """Return the nearest directory, from `start` upward, with a `hygge.yml`.
 
-    One that is no file counts, too: that is told when it is read, and not as no project.
+    A `hygge.yml` that is no file counts too; it is reported when it is read.
     """
     return next((one for one in (start, *start.parents) if _is_root(one)), None)
 
@@ -71,7 +71,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The parsed files of a project, by kind and name, and what was wrong with them."""
+    """The parsed files of a project, by kind and name, and their diagnostics."""
 
     settings: Found | None
     folders: dict[str, dict[str, Found]]
@@ -82,7 +82,7 @@ class Files:
 
 
 def read_files(root: Path) -> Files:
-    """Read and parse every file of the project below `root`, each on its own."""
+    """Read and parse every file of the project below `root`."""
     found: list[Diagnostic] = []
     texts: dict[str, str] = {}
     roots = [root / name for name in (ROOT_FILE, "hygge.yaml") if os.path.lexists(root / name)]
@@ -105,12 +105,12 @@ def read_files(root: Path) -> Files:
 
 
 def is_lock(path: Path) -> bool:
-    """Return whether a file in `flows/` is no flow but the lock of one."""
+    """Return whether a file in `flows/` is a lock file."""
     return path.name.endswith(LOCK_ENDING)
 
 
 def _lock_files(root: Path, paths: list[Path]) -> dict[str, Found]:
-    """Return those of `paths` that are lock files, by the flow's name; of two the first."""
+    """Return the lock files among `paths`, by the flow's name; the first of duplicates."""
     found: dict[str, Found] = {}
     for path in filter(is_lock, paths):
         name, file = path.name.removesuffix(LOCK_ENDING), path.relative_to(root).as_posix()
@@ -164,7 +164,7 @@ def _unreadable(file: str, reason: str | None) -> Diagnostic:
 def _one_each(
     root: Path, paths: list[Path], kind: str, found: list[Diagnostic]
 ) -> dict[str, Found]:
-    """Return the files by name; a second file of one name, and a bad name, are told."""
+    """Return the files by name; reports duplicate and invalid names."""
     files: dict[str, Found] = {}
     for path in paths:
         file, name = path.relative_to(root).as_posix(), path.stem
@@ -200,7 +200,7 @@ def _not_a_file(path: Path) -> str:
 
 
 def _strays(root: Path) -> Iterator[Diagnostic]:
-    """Warn of folders and files whose names are nearly those that hygge reads."""
+    """Warn of folders and files with names similar to those that hygge reads."""
     try:
         paths = sorted(root.iterdir())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`flows/NAME.lock.yml`: the columns that a flow's home offered when a person agreed to them."""
+"""`flows/NAME.lock.yml`: the columns of a flow's home, as accepted by a user."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class LockSettings(Settings):
     """What a lock file says; written by `hygge schema lock`."""
 
     entities: dict[str, dict[str, str]] = Field(default_factory=dict)
-    """For each entity, by its name in the home, its columns and their types."""
+    """By entity name in the home: its columns and their types."""
 
 
 Lock = Mapping[str, Mapping[str, str]]
-"""For each entity, its columns and their types."""
+"""By entity: its columns and their types."""
 
 
 def lock_of(described: Described | None) -> Lock | None:
-    """Return what a lock file says; None without one, or with one that is told to be wrong."""
+    """Return a lock file's content; None without one, or with an invalid one."""
     if described is None or described.node is None:
         return None
     model, _ = validate(LockSettings, described.node, "a lock file")
@@ -38,7 +38,7 @@ def lock_of(described: Described | None) -> Lock | None:
 
 
 def check_locks(drafts: Sequence[Draft], locks: Mapping[str, Described]) -> Iterator[Diagnostic]:
-    """Yield what is wrong with lock files, and the columns of flows that these do not know."""
+    """Yield diagnostics of lock files, and columns of flows that they lack."""
     flows = {draft.name: draft for draft in drafts}
     for name, described in locks.items():
         if described.node is None:
@@ -53,7 +53,7 @@ def check_locks(drafts: Sequence[Draft], locks: Mapping[str, Described]) -> Iter
 
 
 def check_lonely(locks: Mapping[str, Described], flows: Mapping[str, object]) -> list[Diagnostic]:
-    """Return which lock files belong to no flow."""
+    """Return diagnostics for lock files without a flow."""
     return [
         diagnostic(
             "HG215", f"there is no flow '{name}' to lock", one.start, f"remove it: rm {one.file}"
@@ -80,7 +80,7 @@ def _is_of(draft: Draft, entity: EntityDraft, name: str) -> bool:
 
 
 def _unknown_columns(draft: Draft, entity: EntityDraft, lock: Lock) -> Iterator[Diagnostic]:
-    """Yield the columns that an entity names and its lock does not: what a run would stop at."""
+    """Yield the columns that an entity names and its lock lacks, at which a run would stop."""
     named = {one.pattern for one in draft.entities if not one.is_glob}
     added = _added(entity)
     for name, columns in lock.items():
@@ -99,14 +99,14 @@ def _unknown_columns(draft: Draft, entity: EntityDraft, lock: Lock) -> Iterator[
 
 
 def _added(entity: EntityDraft) -> set[str]:
-    """Return the columns that an entity adds: the home need not have them."""
+    """Return the columns that an entity adds, which the home need not have."""
     columns = entity.settings_nodes.get("columns")
     entries = columns.entries if columns else {}
     return {name for name, node in entries.items() if {"value", "compute"} & node.entries.keys()}
 
 
 def _named_columns(entity: EntityDraft) -> Iterator[tuple[str, Node]]:
-    """Yield each column of the home that a setting of an entity names, and where."""
+    """Yield each column of the home that a setting of an entity names, with its node."""
     nodes = entity.settings_nodes
     for key in ("select", "primary_key", "dedupe_by"):
         node = nodes.get(key)

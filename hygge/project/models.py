@@ -1,4 +1,4 @@
-"""What `hygge.yml`, a flow and an environment may say."""
+"""The models of `hygge.yml`, flows and environments."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _reference(value: object) -> object:
 
 
 def _named(value: object) -> object:
-    """Turn names into mappings, so that every item of `entities` has one shape."""
+    """Convert names to mappings, so that every item of `entities` has one shape."""
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list | tuple):
@@ -39,7 +39,7 @@ EntityName = Annotated[
 ]
 """The name of an entity: any printable text."""
 Reference = Annotated[Any, BeforeValidator(_reference, json_schema_input_type=str | dict[str, Any])]
-"""The name of a home or store, or a mapping that describes one in place."""
+"""The name of a home or store, or an inline mapping of one."""
 
 
 def is_entity_name(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Rules of `mode` and of the keys that belong to some modes only, such as `incremental`."""
+"""Rules of `mode` and of keys for some modes only, such as `incremental`."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class _Clash:
 
 
 def check_modes(draft: Draft) -> Iterator[Diagnostic]:
-    """Yield modes that the store does not have, and keys that cannot be had together."""
+    """Yield modes that the store lacks, and conflicting keys."""
     yield from _modes(draft)
     yield from _clashing(draft)
     yield from _promised(draft)
 
 
 def _promised(draft: Draft) -> Iterator[Diagnostic]:
-    """Yield guarantees that are more than a flow gives."""
+    """Yield guarantees that a flow does not give."""
     told: set[tuple[int, Promise]] = set()
     for entity in draft.entities:
         settings, node = entity.settings, entity.settings_nodes.get("guarantee")
@@ -53,7 +53,7 @@ def _clashing(draft: Draft) -> Iterator[Diagnostic]:
     for entity in draft.entities:
         for clash in _clashes(entity.settings) if entity.settings else ():
             node = _node(entity, clash)
-            # Entities of one flow share its nodes: one mistake, one message.
+            # Entities of one flow share its nodes, so an error is reported once.
             if node is not None and (id(node), clash.message) not in told:
                 told.add((id(node), clash.message))
                 yield diagnostic("HG222", clash.message, node.key or node.span, clash.hint)
@@ -92,7 +92,7 @@ def _clashes(settings: MoveSettings) -> Iterator[_Clash]:
 
 
 def called(side: Side, config: ConnectorConfig) -> str:
-    """Return a home or store by its name and type; one written in the flow has a type only."""
+    """Return name and type of a home or store; an inline one has only a type."""
     return f"({config.type_name})" if side.is_inline else f"{side.name} ({config.type_name})"
 
 

@@ -1,4 +1,4 @@
-"""Which names homes, stores, flows and environments may have."""
+"""Rules for names of homes, stores, flows and environments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DEVICES = frozenset(
 
 
 def why_refused(name: str) -> str | None:
-    """Return what is wrong with a name; None when nothing is."""
+    """Return why a name is invalid; None when it is valid."""
     if name in _YAML_WORDS:
         return f"'{name}' means something else in YAML"
     if name in _DEVICES:
@@ -26,7 +26,7 @@ def why_refused(name: str) -> str | None:
 
 
 def suggest(name: str) -> str:
-    """Return a name that is allowed and near to `name`."""
+    """Return a valid name similar to `name`."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     text = re.sub(r"[^a-z0-9]+", "_", words).strip("_").lstrip("0123456789_")[:58] or "data"
     return text if why_refused(text) is None else f"{text}_data"

@@ -1,4 +1,4 @@
-"""The order of flows: every `after:` leads to a flow, and none leads back to where it began."""
+"""Check of `after:`: every name is a flow, and there are no dependency cycles."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from hygge.project.tree import Node, Span
 from hygge.project.variables import is_marked
 
 _Waits = dict[str, list[str]]
-"""The flows that each flow waits for."""
+"""By flow: the flows that it waits for."""
 _MOST_NAMES = 40
-"""A longer circle is told without its middle."""
+"""Maximum names of a cycle in a message; a longer one is shortened."""
 
 
 def check_order(drafts: Sequence[Draft], known: Mapping[str, object]) -> Iterator[Diagnostic]:
-    """Yield every `after:` that leads nowhere, and circles of them."""
+    """Yield every `after:` with an unknown flow, and dependency cycles."""
     for draft in drafts:
         nodes = [node for node in _after_nodes(draft) if node.text not in known]
         for number, node in enumerate(n for n in nodes if not is_marked(n.text)):
@@ -35,7 +35,7 @@ def _after_nodes(draft: Draft) -> list[Node]:
 
 
 def _circles(drafts: Mapping[str, Draft]) -> Iterator[Diagnostic]:
-    """Yield circles until each `after:` that lies on any is told with one of them."""
+    """Yield cycles until each `after:` on a cycle is reported with one of them."""
     waits = {name: [a for a in drafts[name].after if a in drafts] for name in sorted(drafts)}
     for name, others in waits.items():
         if name in others:
@@ -59,9 +59,9 @@ def _shortened(way: list[str]) -> list[str]:
 
 
 def _cover(waits: _Waits) -> Iterator[list[str]]:
-    """Yield short circles, from a flow back to it, that together hold each step of every circle.
+    """Yield short cycles that together contain every edge of all cycles.
 
-    There may be more circles than anybody can count; of these there are at most as many as steps.
+    The number of all cycles may be exponential; these are at most as many as edges.
     """
     told: set[tuple[str, str]] = set()
     before = _turned(waits)
@@ -76,7 +76,7 @@ def _cover(waits: _Waits) -> Iterator[list[str]]:
 
 
 def _along(steps: Mapping[str, str], name: str) -> Iterator[str]:
-    """Yield the flows of a way to its end; none when no way begins here."""
+    """Yield the flows of a path to its end; nothing when no path begins here."""
     while name in steps:
         yield name
         if steps[name] == name:
@@ -85,7 +85,7 @@ def _along(steps: Mapping[str, str], name: str) -> Iterator[str]:
 
 
 def _ways_to(end: str, before: _Waits) -> dict[str, str]:
-    """Return the next step of the shortest way to a flow, from each flow that has one."""
+    """Return the next step of the shortest path to a flow, from each flow with one."""
     step = {end: end}
     reached = [end]
     for name in reached:
@@ -97,7 +97,7 @@ def _ways_to(end: str, before: _Waits) -> dict[str, str]:
 
 
 def _turned(waits: _Waits) -> _Waits:
-    """Return the same steps in the other direction, flows in their order."""
+    """Return the reversed edges, flows in order."""
     turned: _Waits = {name: [] for name in waits}
     for name, others in waits.items():
         for other in others:
@@ -106,7 +106,7 @@ def _turned(waits: _Waits) -> _Waits:
 
 
 def _endless(waits: _Waits) -> _Waits:
-    """Return the flows from which one can go on for ever, and their steps among each other."""
+    """Return the flows that lie on or lead to cycles, and the edges among them."""
     before = _turned(waits)
     left = {name: len(others) for name, others in waits.items()}
     ended = [name for name, count in left.items() if not count]

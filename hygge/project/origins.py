@@ -27,24 +27,24 @@ class Shown:
     """One line of a resolved flow."""
 
     path: str
-    """The way to the value: `store.path`, `entities[2].mode`."""
+    """Path of the value: `store.path`, `entities[2].mode`."""
     key: str
     value: Plain
-    """As JSON knows it; secrets are `***`."""
+    """JSON value; secrets are `***`."""
     origin: str
-    """`file:line`, a variable, or why it is so without being written."""
+    """`file:line`, a variable, or the reason for a value that is not written."""
     level: int = 0
     is_heading: bool = False
-    """The value follows in deeper lines."""
+    """Whether the value follows in deeper lines."""
     opens_item: bool = False
-    """The first line of an item of a list."""
+    """Whether it is the first line of a list item."""
 
 
 def show_flow(project: Project, name: str) -> list[Shown]:
-    """Return every value that decides what a flow does, with its origin.
+    """Return every setting of a flow, with its origin.
 
-    Variables need not be set; one that is not shows as it is written. Raises `UsageError` for a
-    flow that is not there.
+    Variables need not be set; an unset one is shown as written. Raises `UsageError` for an unknown
+    flow.
     """
     assembly = project.assembly()
     draft = project.drafts([name], assembly)[0]
@@ -129,7 +129,7 @@ class _Showing:
                 yield Shown(f"{path}.{key}", key, _plain(node), _place(node), level=2)
 
     def _shared(self) -> Mapping[str, Node]:
-        """Return the settings of `defaults` and the flow, which every entity begins with."""
+        """Return the settings of `defaults` and the flow, which every entity inherits."""
         return self.draft.settings_nodes
 
     def _written_or_default(
@@ -173,7 +173,7 @@ def _plain(node: Node, path: tuple[int | str, ...] = ()) -> Plain:
 
 
 def _without_secrets(node: Node) -> Node:
-    """Return a value with stars in place of texts that come from variables named like secrets."""
+    """Return a value with stars for texts from variables with secret-like names."""
     if isinstance(node.value, dict):
         entries = {key: _without_secrets(one) for key, one in node.value.items()}
         return replace(node, value=entries)
@@ -184,13 +184,13 @@ def _without_secrets(node: Node) -> Node:
 
 
 def _masked(filled: Node, raw: Node) -> str:
-    """Return stars for a secret that is known, and the variable for one that is not."""
+    """Return stars for a known secret, and the variable for an unknown one."""
     text = filled.text or ""
     return unmarked(text) if raw.text and text and unmarked(text) == raw.text else _MASK
 
 
 def _json(value: Plain) -> Plain:
-    """Return a value as JSON knows it, without secrets."""
+    """Return a value as JSON, without secrets."""
     if isinstance(value, SecretStr | SecretBytes):
         return _MASK
     if isinstance(value, BaseModel):

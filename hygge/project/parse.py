@@ -1,7 +1,7 @@
-"""YAML text to nodes with positions: strict, bounded, and with every mistake that it can find.
+"""Parsing of YAML to nodes with positions: strict, bounded, with all errors reported.
 
-The parser's events are read one by one, so depth and size are bounded while reading and a file
-built to exhaust memory or the stack never gets far.
+The parser's events are read one by one, so depth and size are limited while reading, also for
+malicious files.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from hygge.project.tree import Node, Span
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_Event = Any  # the parser's events share no type that knows their marks
+_Event = Any  # the parser's events have no common type with marks
 MAX_BYTES = 1_000_000
 MAX_NODES = 10_000
 
 _ODD = re.compile("[^\t\n\r\x20-\x7e]")
-"""What may be unprintable: most files hold none of it, and need not the pattern below."""
+"""Possibly unprintable characters; most files have none and skip the pattern below."""
 
 
 @cache
@@ -39,7 +39,7 @@ def _unprintable() -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a file says; `node` is None when it cannot be known."""
+    """A parsed file; `node` is None when it cannot be parsed."""
 
     node: Node | None
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -47,7 +47,7 @@ class Parsed:
 
 
 class _Refused(Exception):
-    """Reading this file ends here."""
+    """Ends the parsing of a file."""
 
     def __init__(self, found: Diagnostic) -> None:
         super().__init__(found.message)
@@ -119,7 +119,7 @@ class _Frame:
     items: list[Node] = field(default_factory=list)
     merged: list[Node] = field(default_factory=list)
     key: tuple[str, Span, bool] | None = None
-    """A key that waits for its value, and whether it is the merge key."""
+    """A key without its value yet, and whether it is the merge key."""
     size: int = 1
     height: int = 1
 
@@ -132,7 +132,7 @@ class _Anchor:
 
 
 class _Builder:
-    """Turns events into nodes."""
+    """Builds nodes from events."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -144,7 +144,7 @@ class _Builder:
         self.documents = 0
 
     def add(self, event: yaml.Event) -> None:
-        """Take the next event."""
+        """Process the next event."""
         take = _TAKES.get(type(event))
         if take is not None:
             take(self, event)
@@ -222,7 +222,7 @@ class _Builder:
         self._attach(anchor.node, anchor.size, anchor.height, event)
 
     def _attach(self, node: Node, size: int, height: int, alias: _Event = None) -> None:
-        """Put a finished value where it belongs; count it, and count an alias in full."""
+        """Attach a complete value to its parent; count it, and an alias in full."""
         self.total += size if alias else 1
         if self.total > MAX_NODES:
             span = self._span(alias) if alias else node.span
@@ -268,7 +268,7 @@ class _Builder:
         self._refuse("HG007", f"the tag '{tag}' is refused", event, hint)
 
     def _is_secret(self) -> bool:
-        """Whether the value that comes next belongs to a key that looks like a secret's."""
+        """Whether the next value belongs to a secret-like key."""
         return any(frame.key is not None and is_sensitive(frame.key[0]) for frame in self.stack)
 
     def _span(self, event: _Event) -> Span:
@@ -292,7 +292,7 @@ _TAKES: Mapping[type, Callable[[_Builder, _Event], None]] = {
     yaml.AliasEvent: _Builder._alias,
     yaml.DocumentStartEvent: _Builder._document,
 }
-"""What is done with an event; the others say nothing."""
+"""Handlers of events; other events are ignored."""
 
 _PAIR = "write key: value"
 _QUOTE_BRACES = 'a value that begins with { or [ has to be written in quotes: "{entity}.csv"'

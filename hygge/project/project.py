@@ -1,4 +1,4 @@
-"""A project that was found sound, and the flows that a command takes from it."""
+"""A validated project, and the flows that a command resolves from it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from hygge.project.variables import Layer, Variables, unmarked
 from hygge.settings.move import MoveSettings
 
 _OF_TWO = "HG211"
-"""The mistake that is one only where two flows are asked for."""
+"""Code of an error that exists only where both flows are requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntitySpec:
-    """What a flow moves: an entity, or all that match a glob."""
+    """An item of a flow: an entity, or all that match a glob."""
 
     pattern: str
     into: str | None
@@ -39,7 +39,7 @@ class EntitySpec:
 
 @dataclass(frozen=True, slots=True)
 class FlowSpec:
-    """A flow with everything decided: variables, environment, defaults."""
+    """A resolved flow: variables, environment and defaults applied."""
 
     name: str
     file: str
@@ -51,17 +51,17 @@ class FlowSpec:
     entities: tuple[EntitySpec, ...]
     exclude: tuple[str, ...]
     shares_snapshot: bool
-    """Whether all its entities are read at one instant."""
+    """Whether all its entities are read from one snapshot."""
     after: tuple[str, ...]
     tags: tuple[str, ...]
     enabled: bool
     lock: Lock | None = None
-    """The columns of each entity that its lock file holds fast."""
+    """The columns of each entity in its lock file."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowOutline:
-    """What can be told of a flow without its variables; unknown ones read `${NAME}`."""
+    """A flow without its variables; unknown ones read `${NAME}`."""
 
     name: str
     file: str
@@ -79,7 +79,7 @@ class FlowOutline:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorOutline:
-    """What can be told of a home or a store without its variables."""
+    """A home or store without its variables."""
 
     name: str
     file: str
@@ -112,9 +112,9 @@ class Project:
     ) -> Project:
         """Read and check the project; raise `ProjectError` where no flow of it could run.
 
-        What is wrong with a home, a store or a flow is raised when that is asked for, and is else
-        among `problems_elsewhere`. `allows` are codes of errors that what is to be done removes.
-        Needs no variable and no driver. Raises `UsageError` for an environment that has no file.
+        Errors in a home, a store or a flow are raised when it is requested, and are otherwise among
+        `problems_elsewhere`. `allows` are codes of errors that the command will fix. Needs no
+        variable and no driver. Raises `UsageError` for an unknown environment.
         """
         root = root.resolve()
         files = read_files(root)
@@ -136,16 +136,16 @@ class Project:
 
     @property
     def problems_elsewhere(self) -> list[Diagnostic]:
-        """What is wrong with files that nobody has asked for so far."""
+        """Diagnostics of files that were not requested so far."""
         return [one for one in self._problems if one.code == _OF_TWO or self._is_unused(one)]
 
     def _is_unused(self, one: Diagnostic) -> bool:
         return _owner(one.file) not in self._used
 
     def _use(self, owners: Iterable[tuple[str, str]]) -> None:
-        """Raise `ProjectError` with all that is wrong with these: each its folder and its name.
+        """Raise `ProjectError` with all errors of these files, given by folder and name.
 
-        Two flows that write one place are told by `resolve`, where both are asked for.
+        Two flows that write one place are reported by `resolve`, if both are requested.
         """
         used = set(owners)
         self._used |= used
@@ -201,7 +201,7 @@ class Project:
     def flows(self) -> Mapping[str, FlowOutline]:
         """The flows by name, sorted. No variable has to be set.
 
-        Of one whose file cannot be read only the name is known; to resolve it tells why.
+        For an unreadable file only the name is known; `resolve` reports the reason.
         """
         drafts = {name: self._lenient.draft(name) for name in sorted(self.layers.flows)}
         return {
@@ -210,11 +210,11 @@ class Project:
         }
 
     def require(self, names: Iterable[str]) -> None:
-        """Raise `ProjectError` with all that is wrong with these flows, their homes and stores."""
+        """Raise `ProjectError` with all errors of these flows, their homes and stores."""
         self._use(owner for name in names for owner in self._owners(name))
 
     def _owners(self, name: str) -> list[tuple[str, str]]:
-        """Return a flow, its home and its store, each as its folder and its name."""
+        """Return a flow, its home and its store, each by folder and name."""
         if name not in self.layers.flows:
             return []
         flow = self.flows[name]
@@ -225,7 +225,7 @@ class Project:
         ]
 
     def drafts(self, names: Sequence[str], assembly: Assembly) -> list[Draft]:
-        """Return flows by name; raise `UsageError` for one that is not there."""
+        """Return flows by name; raise `UsageError` for an unknown one."""
         for name in names:
             if name not in self.layers.flows:
                 known = sorted(self.layers.flows)
@@ -239,15 +239,15 @@ class Project:
     def home(self, name: str) -> HomeConfig:
         """Return a home with its variables replaced, ready to be opened.
 
-        Raises `UsageError` for one that is not there, and one `ProjectError` with every missing
-        variable, missing driver and wrong value.
+        Raises `UsageError` for an unknown one, and one `ProjectError` with every missing variable,
+        missing driver and wrong value.
         """
         config = self._connector("home", name)
         assert isinstance(config, HomeConfig)
         return config
 
     def store(self, name: str) -> StoreConfig:
-        """Return a store with its variables replaced; raises as `home` does."""
+        """Return a store with its variables replaced; raises like `home`."""
         config = self._connector("store", name)
         assert isinstance(config, StoreConfig)
         return config
@@ -273,10 +273,10 @@ class Project:
         return config
 
     def resolve(self, names: Sequence[str]) -> list[FlowSpec]:
-        """Return flows with their variables replaced, ready to run, in the order asked for.
+        """Return flows with their variables replaced, ready to run, in the given order.
 
-        Raises one `ProjectError` with every missing variable, every missing driver and every
-        value that is wrong, of all these flows.
+        Raises one `ProjectError` with every missing variable, missing driver and wrong value of all
+        these flows.
         """
         self.require(names)
         assembly = self.assembly()
@@ -292,7 +292,7 @@ class Project:
 
 
 def _owner(file: str) -> tuple[str, str] | None:
-    """Return which home, store or flow a file belongs to, as its folder and its name."""
+    """Return the home, store or flow that a file belongs to, by folder and name."""
     path = PurePosixPath(file)
     if path.parts[0] not in ("homes", "stores", "flows") or len(path.parts) == 1:
         return None
@@ -336,7 +336,7 @@ def _missing_drivers(drafts: Sequence[Draft]) -> list[Diagnostic]:
 
 
 def _missing_of(side: Side, config: ConnectorConfig) -> Iterator[Diagnostic]:
-    """Yield what a connector needs and this machine does not have."""
+    """Yield what a connector needs and this machine lacks."""
     type_node = side.node.entries.get("type") if side.node else None
     span: Span = type_node.span if type_node else side.span
     needs = f"type {config.type_name} needs"

@@ -1,4 +1,4 @@
-"""What no single file can know: rules between a flow, its home, its store and other flows."""
+"""Rules across files: between a flow, its home, its store and other flows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GLOB = frozenset("*?[")
 
 
 class Places:
-    """Where entities lie, asked of each config once."""
+    """The places of entities, computed once for each config."""
 
     def __init__(self, context: ProjectContext) -> None:
         self.root = realpath(context.root)
@@ -55,12 +55,12 @@ class Places:
         return realpath(path) if name in ("", ".", "..") or islink(path) else path  # noqa: PTH114  (no object for each of 100,000)
 
     def shown(self, place: str) -> str:
-        """Return a place as a person writes it: relative to the root."""
+        """Return a place relative to the project's root, for messages."""
         return unmarked(place).removeprefix(self.root + "/")
 
 
 def check_flows(drafts: Sequence[Draft], places: Places, *, has_salt: bool) -> Iterator[Diagnostic]:
-    """Yield what is wrong with flows that are fine by themselves."""
+    """Yield errors of flows that are valid by themselves."""
     for draft in drafts:
         yield from _entities(draft)
         yield from _queries(draft)
@@ -95,7 +95,7 @@ def _entities(draft: Draft) -> Iterator[Diagnostic]:
 
 
 def _queries(draft: Draft) -> Iterator[Diagnostic]:
-    """Yield queries that would have to give the rows of several entities."""
+    """Yield queries on flows with several entities."""
     entries = draft.node.entries
     for_all = entries.get("query") if "entities" in entries else None
     if for_all is not None:
@@ -117,7 +117,7 @@ _CANNOT = {
 
 
 def _abilities(draft: Draft) -> Iterator[Diagnostic]:
-    """Yield what a flow asks of a home that its type cannot do."""
+    """Yield keys of a flow that its home does not support."""
     home = draft.home.config
     if not isinstance(home, HomeConfig):
         return
@@ -135,7 +135,7 @@ def _abilities(draft: Draft) -> Iterator[Diagnostic]:
 
 
 def _by_files(draft: Draft) -> Iterator[Node]:
-    """Yield where entities tell new rows by files."""
+    """Yield errors of `incremental: files`."""
     for entity in draft.entities:
         node = entity.settings_nodes.get("incremental")
         if node is not None and node.text == FILES:
@@ -143,14 +143,14 @@ def _by_files(draft: Draft) -> Iterator[Node]:
 
 
 def _names(draft: Draft) -> Iterator[Diagnostic]:
-    """Yield names that the store cannot give to what it holds."""
+    """Yield names that the store does not allow."""
     store = draft.store.config
     if not isinstance(store, StoreConfig):
         return
     for entity in draft.entities:
         name = entity.target
         if entity.is_glob or is_marked(name) or not is_entity_name(name):
-            continue  # told elsewhere, or not known yet
+            continue  # reported elsewhere, or unknown
         reason = store.refuse_name(name)
         if reason is not None:
             message = f"'{name}' cannot be a name in store {called(draft.store, store)}: {reason}"
@@ -190,7 +190,7 @@ def _overlap(draft: Draft, places: Places) -> Iterator[Diagnostic]:
 
 
 def _inside(inner: str, outer: str) -> bool:
-    """Return whether a place lies in another, as far as the values that are known can tell."""
+    """Return whether a place is inside another, as far as its values are known."""
     lies_in = inner == outer or inner.startswith(outer.rstrip("/") + "/")
     return lies_in and is_marked(inner) == is_marked(outer)
 
@@ -203,7 +203,7 @@ class _Writer:
 
 
 def _two_writers(drafts: Sequence[Draft], places: Places) -> Iterator[Diagnostic]:
-    """Yield the second writer of each place, told with the first."""
+    """Yield an error for the second writer of each place."""
     first: dict[str, _Writer] = {}
     globs: list[_Writer] = []
     for draft in drafts:
@@ -235,10 +235,11 @@ def _target_places(draft: Draft, entity: EntityDraft, places: Places) -> list[st
 def _caught(
     globs: Sequence[_Writer], named: Iterable[_Writer]
 ) -> Iterator[tuple[_Writer, _Writer]]:
-    """Yield each glob with each entity that it moves, too, to the place another flow moves it to.
+    """Yield an error for each entity that a glob moves to the same place as another flow.
 
-    Entities of different homes may be others, so only those of one home are told here; and a
-    glob lands each entity under its own name, so one that lands under another is not its twin.
+    Only entities of one home are compared, since equal names in different homes may be different
+    entities. A glob writes each entity under its own name, so one with another `into` is no
+    conflict.
     """
     by_home: dict[str | None, dict[str, list[_Writer]]] = {}
     for writer in sorted(named if globs else (), key=_pattern_of):
@@ -257,7 +258,7 @@ def _pattern_of(writer: _Writer) -> str:
 
 
 def _beginning_like(glob: _Writer, writers: list[_Writer]) -> Iterator[_Writer]:
-    """Yield those of `writers`, sorted, whose entities begin as the glob does."""
+    """Yield those of the sorted `writers` whose entities have the glob's prefix."""
     start = "".join(takewhile(lambda letter: letter not in _GLOB, glob.entity.pattern))
     for position in range(bisect_left(writers, start, key=_pattern_of), len(writers)):
         if not _pattern_of(writers[position]).startswith(start):
@@ -266,7 +267,7 @@ def _beginning_like(glob: _Writer, writers: list[_Writer]) -> Iterator[_Writer]:
 
 
 def _takes_in(glob: _Writer, other: _Writer) -> bool:
-    """Return whether a glob moves an entity to the place that the other writer means."""
+    """Return whether a glob moves an entity to the other writer's place."""
     return (
         fnmatchcase(other.entity.pattern, glob.entity.pattern)
         and fnmatchcase(other.place, glob.place)
@@ -287,14 +288,14 @@ def _second(writer: _Writer, other: _Writer) -> Diagnostic:
 
 @dataclass(slots=True)
 class Uses:
-    """Which homes and stores the flows of a project use, in any environment."""
+    """The homes and stores that flows use, in any environment."""
 
     used: set[tuple[str, str]] = field(default_factory=set)
     doubtful: set[str] = field(default_factory=set)
-    """Kinds of which some flow does not say which one it uses; that is told elsewhere."""
+    """Kinds for which a flow's reference is unknown, which is reported elsewhere."""
 
     def add(self, drafts: Sequence[Draft | None]) -> None:
-        """Note what flows use."""
+        """Add the homes and stores of flows."""
         for draft in drafts:
             for kind in ("home", "store"):
                 side = None if draft is None else draft.home if kind == "home" else draft.store

@@ -1,4 +1,4 @@
-"""What a plain YAML scalar means: the core schema of YAML 1.2, and nothing beyond it.
+"""Values of plain YAML scalars, by the core schema of YAML 1.2.
 
 See https://yaml.org/spec/1.2.2/#103-core-schema. `no`, `on` and `12:30` are text; `017` is 17.
 """
@@ -27,7 +27,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 
 
 def resolve(text: str) -> Scalar:
-    """Return the value of a scalar written without quotes; a number too long stays text."""
+    """Return the value of an unquoted scalar; a too long number stays text."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in _FIRST:

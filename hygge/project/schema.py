@@ -1,4 +1,4 @@
-"""Nodes against pydantic models: what a model refuses, told at the place where it is written."""
+"""Validation of nodes by pydantic models, with errors at their positions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hygge.values.plurals import plural
 from hygge.values.redact import redact
 
 Annotation = Any
-_Error = Any  # the mappings that ValidationError.errors() returns
+_Error = Any  # the mappings of ValidationError.errors()
 M = TypeVar("M", bound=BaseModel)
 
 _OTHER_WORDS = {
@@ -58,10 +58,10 @@ _OTHER_WORDS = {
 
 
 def validate(model: type[M], node: Node, subject: str) -> tuple[M | None, list[Diagnostic]]:
-    """Return the model that `node` describes, or None and what is wrong.
+    """Return the model for `node`, or None and diagnostics.
 
-    `subject` completes "keys of …". Values that are not known yet are never wrong; when one of
-    them keeps the model from being made, both results are empty.
+    `subject` completes "keys of …". Unknown values are never wrong; when one of them prevents
+    building the model, both results are empty.
     """
     findings = _Findings(model, node, subject)
     flags = findings.flags_for_numbers()
@@ -83,16 +83,16 @@ def secret_keys(model: type[BaseModel]) -> frozenset[str]:
 
 
 def secrets_at(model: type[BaseModel], loc: Sequence[int | str]) -> frozenset[str]:
-    """Return which of the keys on the way `loc` hold secrets."""
+    """Return which keys on the path `loc` contain secrets."""
     inner = _model_at(model, loc[:-1])
     keys = secret_keys(model) | (secret_keys(inner) if inner else frozenset())
     return keys & {str(step) for step in loc}
 
 
 def is_misplaced(model: type[BaseModel], loc: Sequence[int | str]) -> bool:
-    """Return whether `loc` passes a key that nobody knows beside keys that hold secrets.
+    """Return whether `loc` contains an unknown key beside keys with secrets.
 
-    Such a key may be a secret's, misspelt.
+    It may be a misspelled secret.
     """
     for position, step in enumerate(loc):
         owner = _model_at(model, loc[:position]) if isinstance(step, str) else None
@@ -106,7 +106,7 @@ def is_misplaced(model: type[BaseModel], loc: Sequence[int | str]) -> bool:
 
 @cache
 def keys_of(model: type[BaseModel]) -> list[str]:
-    """Return the keys a model has: `type`, its own, then those it shares with others."""
+    """Return the keys of a model: `type`, its own, then inherited ones."""
     own = model.__annotations__
     rank = {name: (name != "type", name not in own) for name in model.model_fields}
     fields = sorted(model.model_fields.items(), key=lambda item: rank[item[0]])
@@ -125,7 +125,7 @@ def _parts(annotation: Annotation) -> Iterable[Annotation]:
 
 
 def _model_at(model: type[BaseModel], loc: Iterable[int | str]) -> type[BaseModel] | None:
-    """Return the model of the mapping that `loc` leads to, as far as types tell."""
+    """Return the model of the mapping at `loc`, as far as types determine it."""
     current: type[BaseModel] | None = model
     for step in loc:
         if not isinstance(step, str) or current is None:
@@ -140,7 +140,7 @@ def _model_at(model: type[BaseModel], loc: Iterable[int | str]) -> type[BaseMode
 
 
 def _types_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[Annotation]:
-    """Return the types that a value may have, of unions all; nothing where it is not known."""
+    """Return the possible types of a value, all of a union; empty where unknown."""
     owner = _model_at(model, loc[:-1])
     fields = owner.model_fields.items() if owner else ()
     infos = [info for name, info in fields if loc[-1] in (name, info.alias)]
@@ -149,7 +149,7 @@ def _types_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[Annotat
 
 @dataclass(slots=True)
 class _Wrong:
-    """All that pydantic says about one value."""
+    """All pydantic errors of one value."""
 
     node: Node
     key: str
@@ -159,7 +159,7 @@ class _Wrong:
 
 
 class _Findings:
-    """Turns the errors of one validation into diagnostics: one mistake, one message."""
+    """Converts the errors of one validation to diagnostics, one per error."""
 
     def __init__(self, model: type[BaseModel], node: Node, subject: str) -> None:
         self.model = model
@@ -190,17 +190,17 @@ class _Findings:
         return found + [self._value(wrong) for wrong in self._grouped(others)]
 
     def _place(self, loc: tuple[int | str, ...]) -> tuple[tuple[int | str, ...], bool]:
-        """Return where in the file an error is, and whether it is of one type of several only."""
+        """Return an error's node, and whether it concerns only one of several types."""
         _, rest = find(self.node, loc)
         return loc[: len(loc) - len(rest)], bool(rest)
 
     def _is_open(self, loc: tuple[int | str, ...], hidden: Sequence[tuple[int | str, ...]]) -> bool:
-        """Return whether another type may fit, once a variable inside of the value is known."""
+        """Return whether another type may match once a variable inside the value is known."""
         place, is_one_of_several = self._place(loc)
         return is_one_of_several and any(inner[: len(place)] == place for inner in hidden)
 
     def flags_for_numbers(self) -> list[Diagnostic]:
-        """Refuse `true` and `false` where a number belongs, which pydantic takes for 1 and 0."""
+        """Reject `true` and `false` for numbers, which pydantic accepts as 1 and 0."""
         found: list[Diagnostic] = []
         if bool not in map(type, scalars(self.node)):
             return found
@@ -237,7 +237,7 @@ class _Findings:
         return diagnostic("HG105", message, node.anchor, self._about(loc) or f"{loc[-1]}: …")
 
     def _about(self, loc: tuple[int | str, ...]) -> str:
-        """Return what the key that `loc` leads to means; nothing when that is not known."""
+        """Return the description of the key at `loc`, or an empty string."""
         names = [step for step in loc if isinstance(step, str)]
         while names:
             model = _model_at(self.model, names[:-1])
@@ -250,7 +250,7 @@ class _Findings:
         return ""
 
     def _grouped(self, errors: list[_Error]) -> list[_Wrong]:
-        """Gather what pydantic says of one value, which may be once for each type it could be."""
+        """Group pydantic's errors by value; there may be one for each possible type."""
         groups: dict[Span, _Wrong] = {}
         for error in _of_the_right_shape(errors):
             node, rest = find(self.node, error["loc"])
@@ -285,7 +285,7 @@ class _Findings:
 
 
 def _of_the_right_shape(errors: Sequence[_Error]) -> list[_Error]:
-    """Return errors without those that only say what else a value of this shape could have been."""
+    """Return errors without those of types that do not match the value's shape."""
     own = {e["loc"][:1] for e in errors if e["type"] in ("value_error", *_LENGTHS)}
     return [e for e in errors if e["loc"][:1] not in own or not _is_of_shape(e["type"])]
 
@@ -295,7 +295,7 @@ def _is_of_shape(kind: str) -> bool:
 
 
 def _one_reason(wrong: _Wrong) -> str:
-    """Return all that is said of a value in one clause, without a value that nobody may see."""
+    """Return all errors of a value as one clause, without secret values."""
     first, *more = wrong.reasons
     reason = " or ".join([first, *(other.removeprefix("must be ") for other in more)])
     text = wrong.node.text
@@ -303,10 +303,10 @@ def _one_reason(wrong: _Wrong) -> str:
 
 
 def _is_unknown(error: _Error) -> bool:
-    """Return whether a variable nobody knows yet may be all that is wrong.
+    """Return whether an unknown variable may be the only cause.
 
-    A list or mapping that holds one has its shape already; only what a connector's own code says
-    of it may come from the variable.
+    The shape of a list or mapping with a variable is known; only errors of a connector's validators
+    may come from the variable.
     """
     is_text = isinstance(error["input"], str)
     is_own = error["type"] in ("value_error", "assertion_error")
@@ -321,7 +321,7 @@ def _short(text: str) -> str:
 
 
 def _words(loc: Iterable[int | str]) -> str:
-    """Write a way like a person would: `entities[2].mode`."""
+    """Format a path: `entities[2].mode`."""
     text = ""
     for step in loc:
         text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else step
@@ -390,7 +390,7 @@ def _reason(error: _Error) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return pydantic's own words as the end of a sentence of ours."""
+    """Return pydantic's message as the end of a sentence."""
     text = re.sub(r"^(?:Input|Value|String|List|Tuple|Set|Dictionary) should ", "must ", text)
     return text[:1].lower() + text[1:]
 

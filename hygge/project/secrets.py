@@ -1,4 +1,4 @@
-"""Which texts of a project file give a secret away."""
+"""Detection of literal secrets in project files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _PASSWORD = re.compile(r"://[^/\s:@]*:(?P<password>[^/\s@]+)@")
 
 
 def is_variable(text: str) -> bool:
-    """Return whether a text is made of variables only, and gives nothing away."""
+    """Return whether a text consists of variables only."""
     return not _EXPRESSION.sub(lambda match: match["default"] or "", text)
 
 
 def is_literal_secret(text: str) -> bool:
-    """Return whether a secret, or the password in a URL, is written out.
+    """Return whether a secret, or the password in a URL, is a literal.
 
-    Also as the default of a variable. Letters around a variable are no secret of their own.
+    Defaults of variables count; text around a variable does not.
     """
     password = _PASSWORD.search(text)
     told = password["password"] if password else text
@@ -27,5 +27,5 @@ def is_literal_secret(text: str) -> bool:
 
 
 def holds_password(text: str) -> bool:
-    """Return whether a text is a URL with something in the place of a password."""
+    """Return whether a text is a URL with a password."""
     return _PASSWORD.search(text) is not None

@@ -1,4 +1,4 @@
-"""Rules of columns that are added or masked, and of conditions that hygge itself holds."""
+"""Rules of added and masked columns, and of conditions that hygge evaluates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO_SALT = "mask_salt: ${MASK_SALT}   in hygge.yml, and a long random MASK_SALT=
 
 
 def check_shaping(draft: Draft, *, has_salt: bool) -> Iterator[Diagnostic]:
-    """Yield what cannot be done to a flow's columns and rows."""
+    """Yield errors of a flow's columns, conditions and checks."""
     told: set[int] = set()
     for entity in draft.entities:
         settings, nodes = entity.settings, entity.settings_nodes
@@ -26,7 +26,7 @@ def check_shaping(draft: Draft, *, has_salt: bool) -> Iterator[Diagnostic]:
         found += _condition(settings, nodes.get("where"), draft.home.config)
         found += _asked(settings, nodes.get("checks"), draft.store.config)
         for node, one in found:
-            # Entities of one flow share its nodes: one mistake, one message.
+            # Entities of one flow share its nodes, so an error is reported once.
             if id(node) not in told:
                 told.add(id(node))
                 yield one
@@ -51,7 +51,7 @@ def _columns(
 def _wrong(
     name: str, wanted: ColumnSettings, settings: MoveSettings
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield key, message and hint of what one column cannot be at once."""
+    """Yield key, message and hint of conflicting settings of one column."""
     if wanted.value is not None and wanted.compute is not None:
         yield "compute", f"'{name}' has a value and is computed", "keep one of them"
     if wanted.is_added:
@@ -82,7 +82,7 @@ def _telling(settings: MoveSettings) -> set[str]:
 def _asked(
     settings: MoveSettings, node: Node | None, store: object
 ) -> Iterator[tuple[Node, Diagnostic]]:
-    """Yield checks by SQL that the store cannot answer."""
+    """Yield SQL checks that the store does not support."""
     if node is None or not isinstance(store, StoreConfig) or store.answers_sql:
         return
     for item, check in zip(node.items or (node,), settings.checks, strict=False):
@@ -96,7 +96,7 @@ def _asked(
 def _condition(
     settings: MoveSettings, node: Node | None, home: object
 ) -> Iterator[tuple[Node, Diagnostic]]:
-    """Yield a condition that hygge cannot hold, for a home that speaks no SQL."""
+    """Yield a condition that hygge cannot evaluate, for a home without SQL."""
     if node is None or settings.where is None or is_marked(settings.where):
         return
     if not isinstance(home, HomeConfig) or Ability.WHERE in home.can:

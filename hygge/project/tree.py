@@ -1,4 +1,4 @@
-"""Parsed YAML as plain values that remember where they were written."""
+"""Nodes: parsed YAML values with their positions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOTHING: Mapping[str, Node] = MappingProxyType({})
 
 
 class Span(NamedTuple):
-    """Where something is written: a file (posix, relative to the root) and a place in a line."""
+    """A position: a file (posix, relative to the root) and a range of a line."""
 
     file: str
     line: int
@@ -33,9 +33,9 @@ class Node:
     value: Scalar | tuple[Node, ...] | dict[str, Node]
     span: Span
     key: Span | None = None
-    """Where the key of this value is written, for a value in a mapping."""
+    """Position of the key, for a value in a mapping."""
     written: str | None = None
-    """What the file says in place of this value, when it came from a variable of this machine."""
+    """The text in the file, when the value came from a variable of this machine."""
 
     @property
     def entries(self) -> Mapping[str, Node]:
@@ -54,9 +54,9 @@ class Node:
 
     @property
     def anchor(self) -> Span:
-        """The place to point at when something is wrong with this value.
+        """The position to report for an error in this value.
 
-        An empty value and a block that begins on a later line are found by their key.
+        For an empty value and a block on later lines, the position of the key.
         """
         is_block = isinstance(self.value, dict | tuple) and self.span.end_column == 0
         if self.key and (self.span.column == self.span.end_column or is_block):
@@ -75,7 +75,7 @@ def plain(node: Node) -> Plain:
 
 
 def scalars(node: Node) -> list[Scalar]:
-    """Return the value of every scalar below `node`, in no order: quicker than `walk`."""
+    """Return the value of every scalar below `node`, unordered; faster than `walk`."""
     found: list[Any] = []
     left = [node]
     while left:
@@ -90,7 +90,7 @@ def scalars(node: Node) -> list[Scalar]:
 
 
 def find(node: Node, loc: Loc) -> tuple[Node, list[int | str]]:
-    """Follow `loc` as far as it goes; return the node reached and what remains."""
+    """Follow `loc` as far as it exists; return the last node and the rest of `loc`."""
     for position, step in enumerate(loc):
         child = _child(node, step)
         if child is None:
@@ -106,7 +106,7 @@ def _child(node: Node, step: int | str) -> Node | None:
 
 
 def walk(node: Node) -> Iterator[tuple[tuple[int | str, ...], Node]]:
-    """Yield every scalar below `node` with the way to it."""
+    """Yield every scalar below `node` with its path."""
     left: list[tuple[tuple[int | str, ...], Node]] = [((), node)]
     while left:
         path, one = left.pop()
@@ -119,10 +119,10 @@ def walk(node: Node) -> Iterator[tuple[tuple[int | str, ...], Node]]:
 
 
 def merge(base: Node, overlay: Node) -> Node:
-    """Lay `overlay` over `base`: mappings meet key by key, anything else is replaced.
+    """Merge `overlay` into `base`: mappings key by key; anything else is replaced.
 
-    A mapping that names another `type` replaces the whole mapping: the settings of one connector
-    mean nothing to another.
+    A mapping with another `type` replaces the whole mapping, because settings of one connector have
+    no meaning for another.
     """
     if not isinstance(base.value, dict) or not isinstance(overlay.value, dict):
         return overlay

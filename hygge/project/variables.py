@@ -1,7 +1,7 @@
-"""`${NAME}` in values: where variables come from, and what replaces them.
+"""Variables in values, `${NAME}`: their sources and their replacement.
 
-Values are replaced after parsing and never expanded again, so a password may hold `$`, `#`
-and `:`.
+Values are replaced after parsing and never expanded again, so a password may contain `$`, `#` and
+`:`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hygge.project.tree import Node, Span, scalars
 from hygge.values.redact import is_secret_name, learn
 
 FORBIDDEN = frozenset({"type", "home", "store", "after"})
-"""Keys whose values say how a project hangs together and so hold no variable."""
+"""Keys that define the project's structure and must not contain variables."""
 
 _INNER = frozenset({"type"})
 _PATTERN = re.compile(r"\$\$\{|\$\{(?P<body>[^{}]*)\}|\$\{")
@@ -30,16 +30,16 @@ _OPEN, _CLOSE = "⦃hygge:", "⦄"
 _MARKER = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 _FILE_LIMIT = 1_000_000
 _MOST = 1000
-"""Variables that one value may hold."""
+"""Maximum variables in one value."""
 
 
 def marker(name: str) -> str:
-    """Return the text that stands for a value nobody knows yet."""
+    """Return the placeholder of an unknown value."""
     return f"{_OPEN}{name}{_CLOSE}"
 
 
 def is_marked(value: object) -> bool:
-    """Return whether a value, or anything in it, is not known yet."""
+    """Return whether a value contains a placeholder."""
     if isinstance(value, str):
         return _OPEN in value
     if isinstance(value, Mapping):
@@ -50,12 +50,12 @@ def is_marked(value: object) -> bool:
 
 
 def unmarked(text: str) -> str:
-    """Return `text` with every unknown value written as its variable again."""
+    """Return `text` with every placeholder replaced by its variable."""
     return _MARKER.sub(lambda match: "${" + match[1] + "}", text)
 
 
 def mentions(text: str) -> bool:
-    """Return whether `text` holds a variable."""
+    """Return whether `text` contains a variable."""
     return any(match[0] != "$${" for match in _PATTERN.finditer(text))
 
 
@@ -67,7 +67,7 @@ def named_in(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Variables of one origin."""
+    """The variables of one source."""
 
     origin: str
     """`environment`, or the env file's name."""
@@ -76,22 +76,22 @@ class Layer:
 
 @dataclass(slots=True)
 class Variables:
-    """Looks variables up, layer by layer, and remembers what was wrong or missing.
+    """Looks up variables layer by layer, and collects invalid and missing ones.
 
-    Without layers nothing is known but defaults: that is how a project is checked.
+    Without layers only defaults are known, as in the check of a project.
     """
 
     root: Path
     layers: tuple[Layer, ...] = ()
     reads_files: bool = False
     found: list[Diagnostic] = field(default_factory=list)
-    """Expressions that are written wrongly."""
+    """Diagnostics of invalid expressions."""
     missing: list[Diagnostic] = field(default_factory=list)
-    """Variables and files that are not there."""
+    """Diagnostics of missing variables and files."""
 
     @classmethod
     def of(cls, root: Path, files: tuple[Layer, ...]) -> Variables:
-        """Return the variables of this process over those of env files."""
+        """Return the variables of this process, which override those of env files."""
         return cls(root, (Layer("environment", dict(os.environ)), *files), reads_files=True)
 
     def lookup(self, name: str) -> str | None:
@@ -104,11 +104,11 @@ class Variables:
         return None
 
     def origin(self, name: str) -> str | None:
-        """Return where a variable comes from."""
+        """Return the source of a variable."""
         return next((layer.origin for layer in self.layers if name in layer.values), None)
 
     def fill(self, node: Node, *, forbidden: frozenset[str] = FORBIDDEN) -> Node:
-        """Return `node` with every variable replaced, or marked where it is not known."""
+        """Return `node` with every variable replaced, or by a placeholder where unknown."""
         is_plain = "${" not in "\n".join(map(str, scalars(node)))
         return node if is_plain else self._filled(node, forbidden)
 
@@ -134,7 +134,7 @@ class Variables:
         return node if is_same else replace(node, value=filled)
 
     def _refuse(self, key: str, child: Node) -> bool:
-        """Refuse variables in a key that holds names: one text, or a list of texts."""
+        """Reject variables in a key that contains names: a text or a list of texts."""
         wrong = [n for n in (child, *child.items) if n.text is not None and mentions(n.text)]
         for node in wrong:
             hint = "write the name; what differs between machines goes into environments/"
@@ -156,7 +156,7 @@ class Variables:
         return replace(node, value=filled, written=text if self._is_from_outside(text) else None)
 
     def _is_from_outside(self, text: str) -> bool:
-        """Return whether a value comes from this machine, so that nobody may see it."""
+        """Return whether a value comes from this machine and must not be shown."""
         return self.reads_files and (
             "${file:" in text or any(self.lookup(name) for name in named_in(text))
         )

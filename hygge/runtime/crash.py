@@ -1,4 +1,4 @@
-"""The report file of a bug: enough to find it, and nothing of anybody's data or secrets."""
+"""The crash report: enough to find the bug, without data or secrets."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from hygge.values.redact import redact
 def write_report(trace: str, root: Path | None) -> Path | None:
     """Write a traceback to `.hygge/crash-<time>.txt`, or to the temporary folder without a project.
 
-    The command's options are left out, for they may hold secrets. Returns None when neither place
-    can be written.
+    The command's options are left out, because they may contain secrets. Returns None when neither
+    folder can be written.
     """
     text = _text(trace)
     name = f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.txt"

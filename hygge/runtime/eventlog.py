@@ -18,7 +18,7 @@ from hygge.values.model import (
 )
 
 LOGGER = "hygge.run"
-"""The logger's name; a terminal that shows progress hides its lines, for it says the same."""
+"""Name of the logger; its lines are hidden on a terminal that shows progress."""
 
 log = logging.getLogger(LOGGER)
 

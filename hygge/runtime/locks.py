@@ -1,4 +1,4 @@
-"""Locks that say "this is already running" to a second run on the same machine."""
+"""File locks that stop a second run of a move on the same machine."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from hygge.runtime.system import NO_LOCKS, explain, way_out
 
 _LONGEST_NAME = 100
 _LOOK_SECONDS = 0.02
-"""Longer than `holder_of` holds a lock."""
+"""Seconds; longer than `holder_of` holds a lock."""
 
 
 class LockHeldError(Exception):
-    """Another process has the lock; `note` is what it wrote into the file."""
+    """Another process has the lock; `note` is its text in the file."""
 
     def __init__(self, note: bytes) -> None:
         super().__init__("the lock is held")
@@ -32,18 +32,18 @@ class LockHeldError(Exception):
 
 
 def lock_note(run_id: str) -> bytes:
-    """Return what a lock file says of this process and its run."""
+    """Return the note of this process and run for a lock file."""
     return json.dumps({"pid": os.getpid(), "run": run_id, "process": identity()}).encode()
 
 
 @contextmanager
 def lock_file(path: Path) -> Iterator[int]:
-    """Hold the flock of a file, made when it is not there; yield its descriptor.
+    """Hold the flock of a file, which is created if needed; yield its descriptor.
 
-    Waits for nobody but `holder_of`. Raises `LockHeldError` when another process holds it, also
-    where the system gives the lock to two of them, as some network disks do: the note of a living
-    process tells. Raises `ConfigError` where the file system has no locks, and `OSError` when the
-    file cannot be opened or is a link. The note is cleared when the `with` ends.
+    Waits only for `holder_of`. Raises `LockHeldError` when another process holds it, also on
+    network file systems that grant the lock twice: the note then names a live process. Raises
+    `ConfigError` where the file system has no locks, and `OSError` when the file cannot be opened
+    or is a link. The note is cleared when the `with` ends.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -63,7 +63,7 @@ def lock_file(path: Path) -> Iterator[int]:
 
 
 def _rival(path: Path, descriptor: int, kind: int) -> bytes | None:
-    """Take a lock, and return None; where another process has it, return its note instead."""
+    """Take a lock and return None; where another process has it, return its note."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -77,7 +77,7 @@ def _rival(path: Path, descriptor: int, kind: int) -> bytes | None:
 
 
 def _is_of_another(note: bytes) -> bool:
-    """Return whether a note names a process of this machine that still runs, and is not this."""
+    """Return whether a note names another live process of this machine."""
     try:
         said = json.loads(note)
         process = said.get("process") or f"{said['boot_id']} {said['pid']} {said['started']}"
@@ -96,24 +96,24 @@ def _unsupported(path: Path, error: OSError) -> ConfigError:
 
 
 def holder_of(path: Path) -> bytes | None:
-    """Return what the holder of a lock file wrote into it; None when nobody holds it.
+    """Return the note of a lock file's holder; None when it is free.
 
-    Makes no file. Raises `OSError` when there is one that cannot be read, and `ConfigError` where
-    the file system has no locks.
+    Creates no file. Raises `OSError` when the file cannot be read, and `ConfigError` where the file
+    system has no locks.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        # Shared, so that two who look do not see each other; it is let go at once.
+        # A shared lock, so that two callers do not see each other; it is released at once.
         return _rival(path, descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 
 
 def write_note(descriptor: int, note: bytes) -> None:
-    """Say in a lock file who holds it. For people only: the lock is what counts."""
+    """Write the holder's note into a lock file. It is informative; the lock decides."""
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, note, 0)
 
@@ -122,10 +122,9 @@ def write_note(descriptor: int, note: bytes) -> None:
 def move_lock(root: Path, place: str, what: str, run_id: str) -> Iterator[None]:
     """Hold a lock file in `.hygge/locks/` for the length of a move of `what` into `place`.
 
-    Moves into other places, as in another environment, do not wait for each other. Politeness only:
-    it saves the work of a second run; the store's own numbered commits are what keeps two runs
-    apart. Raises `FlowError` when another process holds it and `ConfigError` when
-    it cannot be written.
+    Moves into different places, as in another environment, do not block each other. The lock is
+    advisory and saves the work of a second run; the store's numbered commits keep two runs apart.
+    Raises `FlowError` when another process holds it and `ConfigError` when it cannot be written.
     """
     with ExitStack() as stack:
         try:
@@ -140,7 +139,7 @@ def move_lock(root: Path, place: str, what: str, run_id: str) -> Iterator[None]:
 
 
 def refuse_moving(root: Path, place: str, what: str) -> None:
-    """Raise what `move_lock` would raise, and take nothing."""
+    """Raise what `move_lock` would raise, without taking the lock."""
     folder = root / ".hygge"
     try:
         note = holder_of(folder / "locks" / _file_name(place))
@@ -177,6 +176,6 @@ def _described(note: bytes) -> str:
 
 
 def _file_name(place: str) -> str:
-    """Return a name that a person can tell the place from, and no other place has."""
+    """Return a readable file name that is unique to the place."""
     name = quote(place.rpartition("/")[2], safe=" ")[:_LONGEST_NAME]
     return f"{name}-{hashlib.sha256(place.encode()).hexdigest()[:32]}.lock"

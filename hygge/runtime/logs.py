@@ -1,4 +1,4 @@
-"""Logs: the standard library's, with the run, the flow, the entity and the attempt on every line.
+"""Logging of the standard library, with run, flow, entity and attempt on every line.
 
 Any module logs to `logging.getLogger(__name__)`; nothing is written until `setup` is called.
 """
@@ -23,7 +23,7 @@ _COLORS = {"DEBUG": "2", "INFO": "36", "WARNING": "33", "ERROR": "31", "CRITICAL
 
 
 class Format(StrEnum):
-    """What `--log-format` may say."""
+    """Values of `--log-format`."""
 
     TEXT = "text"
     JSON = "json"
@@ -76,11 +76,11 @@ def _file_handler(path: Path) -> logging.Handler:
 
 
 def _drop(record: logging.LogRecord) -> None:
-    """Lose a line that cannot be written: a full disk must not end a run over its log."""
+    """Drop a line that cannot be written: a full disk must not end a run because of its log."""
 
 
 class _Writing(logging.Handler):
-    """Gives finished lines to a function, which knows what else is on the terminal."""
+    """Passes formatted lines to a function, which coordinates them with other terminal output."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 class _Json(logging.Formatter):
-    """One object a line; fields that are not known are null."""
+    """One JSON object per line; unknown fields are null."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -148,5 +148,5 @@ def _word(value: str | int | None) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Escape control characters: a name from elsewhere must not forge a line or move the cursor."""
+    """Escape control characters, so that a foreign name cannot forge a line or move the cursor."""
     return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape", "replace").decode(), text)

@@ -12,10 +12,10 @@ from hygge.errors import ConfigError
 
 
 def private_folder(root: Path, *names: str) -> Path:
-    """Return `<root>/.hygge/<names…>`, made with mode 0700 where it is not there yet.
+    """Return `<root>/.hygge/<names…>`, created with mode 0700 if needed.
 
-    Raises `OSError` when it cannot be made, and `ConfigError` where `.hygge`, a name directly in
-    it or one of `names` is a link: hygge would write wherever the link leads.
+    Raises `OSError` when it cannot be created, and `ConfigError` where `.hygge`, a name directly in
+    it or one of `names` is a link, which would lead writes elsewhere.
     """
     folder = root / ".hygge"
     _make(folder)
@@ -49,7 +49,7 @@ def _is_link(path: Path) -> ConfigError:
 
 
 def private_file(path: Path) -> None:
-    """Make sure `path` exists and only its owner may read it; never follows a link."""
+    """Create `path` if needed and make it readable by its owner only; never follows a link."""
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o600)
     try:
@@ -60,7 +60,7 @@ def private_file(path: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Put `text` in place of `path`, with mode 0600: a reader sees the old text or the new one."""
+    """Replace `path` atomically by `text`, with mode 0600."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(temporary, flags, 0o600)

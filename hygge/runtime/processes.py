@@ -1,4 +1,4 @@
-"""Which process this is, and whether another one still lives, told apart from a reused number."""
+"""Identity of processes: whether one still lives, despite reused pids."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def identity() -> str:
-    """Return what only this process is called: the machine's boot, the number, the start."""
+    """Return an id of this process: boot id, pid, start time."""
     return f"{boot_id()} {os.getpid()} {started(os.getpid())}"
 
 
 def is_alive(process: str | None) -> bool:
-    """Return whether the process that called itself `process` still runs on this machine."""
+    """Return whether the process with the id `process` still runs on this machine."""
     words = (process or "").split(" ")
     if len(words) != 3 or not words[1].isdigit() or words[0] != boot_id():
         return False
@@ -33,7 +33,7 @@ def is_alive(process: str | None) -> bool:
 
 
 def boot_id() -> str:
-    """Return what tells this start of the machine from others; `-` where the system does not."""
+    """Return the id of this boot of the machine; `-` where the system has none."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
@@ -41,29 +41,29 @@ def boot_id() -> str:
 
 
 def started(number: int) -> str:
-    """Return when a process began, in clock ticks since boot; `-` when there is none to ask.
+    """Return the start time of a process in clock ticks since boot; `-` when it does not exist.
 
-    A process that has ended and that its parent has not asked after yet is none: it cannot act.
+    A zombie process counts as ended.
     """
     try:
         stat = Path(f"/proc/{number}/stat").read_text(errors="replace")
     except OSError:
         return "-"
-    # The name in parentheses may hold blanks; the state and the start are fields 1 and 20 after it.
+    # The name in parentheses may contain spaces; state and start are fields 1 and 20 after it.
     fields = stat.rpartition(")")[2].split()
     return "-" if fields[0] in "ZX" else fields[19]
 
 
 def label() -> str:
-    """Return 12 to 40 characters by which another process of this machine knows this process."""
+    """Return a label of this process for other processes of this machine, 12 to 40 characters."""
     return f"{_machine()}.{os.getpid()}.{started(os.getpid())}"
 
 
 def is_gone(label: str) -> bool:
-    """Return whether `label` is of a process of this machine that has ended.
+    """Return whether `label` belongs to a process of this machine that has ended.
 
-    False for what is no label, and for processes of other machines and other containers: nobody
-    here can see whether those are alive.
+    False for an invalid label, and for processes of other machines and containers, whose state is
+    not visible here.
     """
     machine, _, rest = label.partition(".")
     number, _, begin = rest.partition(".")
@@ -73,7 +73,7 @@ def is_gone(label: str) -> bool:
 
 
 def described(number: int) -> str:
-    """Return a process of this machine in words: its number, its command, whether it is stopped."""
+    """Return a description of a process of this machine: pid, command, whether it is stopped."""
     try:
         name = Path(f"/proc/{number}/comm").read_text(errors="replace").strip()
         state = Path(f"/proc/{number}/stat").read_text(errors="replace").rpartition(")")[2].split()
@@ -84,7 +84,7 @@ def described(number: int) -> str:
 
 
 def holders(files: Iterable[Path]) -> list[int]:
-    """Return the other processes that hold a lock on one of some files, where the system tells."""
+    """Return the other processes that hold a lock on one of the files, as `/proc` lists them."""
     inodes = set()
     for file in files:
         with suppress(OSError):
@@ -103,7 +103,7 @@ def holders(files: Iterable[Path]) -> list[int]:
 
 
 def _has_open(number: int, inodes: Collection[str]) -> bool:
-    """Return whether a process has a file of these open: other disks have the same numbers."""
+    """Return whether a process has one of these files open; inode numbers repeat on other disks."""
     with suppress(OSError):
         for link in Path(f"/proc/{number}/fd").iterdir():
             with suppress(OSError):
@@ -114,7 +114,7 @@ def _has_open(number: int, inodes: Collection[str]) -> bool:
 
 @cache
 def _machine() -> str:
-    """Return what tells the machine's boot, and the container, in which numbers are unique."""
+    """Return an id of the boot and the container, within which pids are unique."""
     try:
         space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115
     except OSError:

@@ -17,7 +17,7 @@ _SHOW_CURSOR = b"\x1b[?25h"
 def watch_signals(first: Callable[[int], None], *, restores_cursor: bool = False) -> Iterator[None]:
     """Call `first` with the first signal's number, and end the process at the second.
 
-    A thread of its own reads the signals from a pipe that Python's C handler writes: it acts while
+    A separate thread reads the signals from a pipe that Python's C handler writes. It acts while
     the main thread is inside a native call, and `first` may take locks and print, which a handler
     must not. Only the main thread may enter.
     """
@@ -41,7 +41,7 @@ def watch_signals(first: Callable[[int], None], *, restores_cursor: bool = False
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
-    """Keep Python's own handler from raising; the number is in the pipe already."""
+    """Ignore the signal in Python's handler; its number is in the pipe already."""
 
 
 def _watch(reading: int, first: Callable[[int], None], restores_cursor: bool) -> None:

@@ -1,4 +1,4 @@
-"""Folders below `.hygge/spool/` that live as long as their process, and never longer."""
+"""Folders below `.hygge/spool/` that are removed when their process ends."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _LOCK = ".lock"
 def spool_folder(root: Path) -> Iterator[Path]:
     """Yield an empty folder `.hygge/spool/<run>-<token>/` of mode 0700; it is removed afterwards.
 
-    First removes those of processes that died. Raises `OSError` when it cannot be made, and
-    `ConfigError` where a link leads elsewhere; see `private_folder`.
+    Removes the folders of dead processes first. Raises `OSError` when it cannot be created, and
+    `ConfigError` for a link; see `private_folder`.
     """
     above = private_folder(root, "spool")
     name = f"{fields().get('run', 'look')}-{secrets.token_hex(4)}"
@@ -42,7 +42,7 @@ def spool_folder(root: Path) -> Iterator[Path]:
 
 
 def sweep_spools(root: Path) -> None:
-    """Remove the folders of processes that died; their rows are nobody's any more."""
+    """Remove the folders of dead processes."""
     above = root / ".hygge" / "spool"
     if above.is_dir() and not above.is_symlink():
         with _turn(above):
@@ -51,7 +51,7 @@ def sweep_spools(root: Path) -> None:
 
 @contextmanager
 def _turn(above: Path) -> Iterator[None]:
-    """Keep others from looking at folders that are being made."""
+    """Lock out other processes while folders are created or removed."""
     descriptor = _opened(above / _TURN)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -71,7 +71,7 @@ def _opened(path: Path) -> int:
 
 
 def _sweep(above: Path) -> None:
-    """Remove each folder whose lock nobody holds: the system lets go of it when a process dies."""
+    """Remove each folder whose lock is free; the system releases it when a process dies."""
     for folder in above.iterdir():
         if folder.name.endswith(_LOCK) or folder.is_symlink() or not folder.is_dir():
             continue
@@ -88,7 +88,7 @@ def _sweep(above: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder, then its lock: without a lock a folder counts as left behind."""
+    """Remove a folder, then its lock: a folder without a lock counts as abandoned."""
     try:
         shutil.rmtree(folder)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a refusal of the operating system means, in words: the reason, the path, the way out."""
+"""Messages for errors of the operating system: the reason, the path, a hint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from hygge.errors import HyggeError
 
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
-"""What a file system answers that cannot lock a file."""
+"""Errors of a file system without locks."""
 
 _HINTS = {
     errno.ENOSPC: "free some space there, then run again; what was staged is removed",
@@ -36,13 +36,13 @@ _HINTS = {
 
 
 class SystemRefusalError(HyggeError):
-    """The operating system refused a call, outside of what a home or a store does."""
+    """The operating system refused a call outside of homes and stores."""
 
     code = "HG546"
 
     @classmethod
     def of(cls, error: OSError) -> SystemRefusalError:
-        """Return the error that a person can act on."""
+        """Return the error with a message and a hint."""
         return cls(f"the system refused: {explain(error)}", hint=way_out(error))
 
 
@@ -59,5 +59,5 @@ def explain(error: OSError, known: str = "") -> str:
 
 
 def way_out(error: OSError) -> str:
-    """Return what to do about a refusal."""
+    """Return the hint for an error."""
     return _HINTS.get(error.errno or 0, "check the path and its disk, then run again")

@@ -1,1 +1,1 @@
-"""Writes projects and their files: what `init`, `new` and `destroy` do, without the talking."""
+"""Creates and changes project files, for `init`, `new`, `rename` and `destroy`."""

@@ -1,7 +1,7 @@
-"""Files to write, compared with what is there; written all or not at all.
+"""Changes of files: compared with the existing ones, then written all or not at all.
 
-Two phases: `compare` looks and changes nothing, `apply` writes each file under a temporary name
-and renames it.
+Two phases: `compare` changes nothing, `apply` writes each file under a temporary name and renames
+it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hygge.errors import HyggeError, UsageError
 
 
 class Status(StrEnum):
-    """What becomes of a file."""
+    """The outcome for a file."""
 
     CREATE = "create"
     IDENTICAL = "identical"
@@ -33,20 +33,20 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file as it should be."""
+    """The wanted content of a file."""
 
     path: str
-    """Relative to the root, with `/` between names."""
+    """Path relative to the root, with `/` separators."""
     text: str
     adds: bool = False
-    """Lines to add to what the file holds, instead of the whole file."""
+    """Whether `text` is added to the file instead of replacing it."""
     is_generated: bool = False
-    """Nobody writes in it by hand, so it is overwritten without asking."""
+    """Whether the file is generated, and so overwritten without asking."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file, what it holds, and what it will hold."""
+    """A file with its old and new content."""
 
     path: str
     status: Status
@@ -54,7 +54,7 @@ class Change:
     after: str | None = None
 
     def diff(self) -> str:
-        """Return what would change, as a unified diff."""
+        """Return the change as a unified diff."""
         lines = difflib.unified_diff(
             (self.before or "").splitlines(keepends=True),
             (self.after or "").splitlines(keepends=True),
@@ -68,9 +68,9 @@ Choice = Literal["overwrite", "skip"]
 
 
 def compare(root: Path, wanted: Iterable[Wanted]) -> list[Change]:
-    """Return what writing `wanted` under `root` would do; nothing is written.
+    """Return the changes of writing `wanted` under `root`; writes nothing.
 
-    Raises `UsageError` for a path that leads out of `root`, or is a link or a directory.
+    Raises `UsageError` for a path outside of `root`, a link or a directory.
     """
     return [_compare_one(root, one) for one in wanted]
 
@@ -93,14 +93,14 @@ def _compare_one(root: Path, wanted: Wanted) -> Change:
 
 
 def _meeting(wanted: Wanted) -> Status:
-    """Return what becomes of a file that is there and differs."""
+    """Return the status of an existing file that differs."""
     if wanted.is_generated:
         return Status.OVERWRITE
     return Status.APPEND if wanted.adds else Status.CONFLICT
 
 
 def _with_lines(before: str, lines: str) -> str:
-    """Add the lines whose variable is not named yet, commented out or not."""
+    """Add the lines of variables that the file does not contain, even in comments."""
     named = {line.lstrip("# ").partition("=")[0].strip() for line in before.splitlines()}
     new = [line for line in lines.splitlines() if line.partition("=")[0].strip() not in named]
     joint = "" if not before or before.endswith("\n") else "\n"
@@ -121,7 +121,7 @@ def _read(root: Path, path: str) -> str | None:
 
 @contextmanager
 def _told(verb: str, path: str) -> Iterator[None]:
-    """Turn what the system refuses into an error that a person can act on."""
+    """Convert errors of the operating system to `HyggeError`."""
     try:
         yield
     except OSError as error:
@@ -148,9 +148,9 @@ def settle(
     always: Choice | None,
     ask: Callable[[Change], Choice | None] | None,
 ) -> list[Change]:
-    """Return the changes without conflicts: by `always`, or by asking about each of them.
+    """Return the changes with conflicts resolved: by `always`, or by asking about each.
 
-    Raises `HyggeError` when a conflict has no answer: nothing may be written then.
+    Raises `HyggeError` when a conflict has no answer; nothing may be written then.
     """
     return [_settled(c, always, ask) if c.status is Status.CONFLICT else c for c in changes]
 
@@ -172,7 +172,7 @@ _WRITTEN = frozenset({Status.CREATE, Status.OVERWRITE, Status.APPEND})
 
 
 def apply(root: Path, changes: Sequence[Change]) -> None:
-    """Make the changes: every new file is complete on the disk before the first one is renamed."""
+    """Make the changes: every new file is complete on disk before the first rename."""
     ready: list[tuple[str, str]] = []
     try:
         for change in changes:
@@ -192,7 +192,7 @@ def apply(root: Path, changes: Sequence[Change]) -> None:
 
 
 def _prepared(root: Path, path: str, text: str) -> tuple[str, str]:
-    """Write the text beside its place; return the temporary file, and the path it is for."""
+    """Write the text to a temporary file beside its path; return both paths."""
     with _told("write", path):
         target = _inside(root, path)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What was rendered, read back by the project's own rules before any of it is written."""
+"""Validation of rendered files before they are written."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from hygge.scaffold.changes import Wanted
 
 
 def check_yaml(files: Iterable[Wanted]) -> None:
-    """Raise `ConfigError` naming file and line when a rendered YAML file does not parse."""
+    """Raise `ConfigError` with file and line when a rendered YAML file does not parse."""
     for file in files:
         if file.path.endswith((".yml", ".yaml")):
             parsed_node(file)
 
 
 def parsed_node(file: Wanted) -> Node:
-    """Return what a rendered file says; raise `ConfigError` when it is not YAML."""
+    """Return the parsed content of a rendered file; raise `ConfigError` when it is not YAML."""
     parsed = parse(file.text, file.path)
     if parsed.node is None or parsed.diagnostics:
         raise ConfigError(
@@ -36,9 +36,9 @@ def parsed_node(file: Wanted) -> Node:
 
 
 def check_settings(model: type[BaseModel], file: Wanted, subject: str, example: str) -> None:
-    """Raise `UsageError` with every key and value of `file` that `model` refuses.
+    """Raise `UsageError` with every key and value of `file` that `model` rejects.
 
-    Variables nobody knows yet are never wrong. `example` is the hint when nothing better is known.
+    Unknown variables are never wrong. `example` is the fallback hint.
     """
     variables = Variables(Path())
     node = variables.fill(parsed_node(file))

@@ -1,4 +1,4 @@
-"""A new home or store: `key=value` words, the connector's template, and a checked file."""
+"""New homes and stores: from `key=value` words and the type's template to a checked file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)")
 
 @dataclass(frozen=True, slots=True)
 class NewConnector:
-    """What `hygge new home` or `hygge new store` was asked for."""
+    """Parameters of `hygge new home` and `hygge new store`."""
 
     kind: Literal["home", "store"]
     name: str
@@ -47,7 +47,7 @@ class NewConnector:
 def connector_files(project: Path, wanted: NewConnector) -> list[Wanted]:
     """Return the connector's file, and the variables it adds to `.env.example`.
 
-    Raises `UsageError` for a name, a type, a key or a value that will not do.
+    Raises `UsageError` for an invalid name, type, key or value.
     """
     check_path(wanted.kind, wanted.name)
     registry = HomeConfig.registry if wanted.kind == "home" else StoreConfig.registry
@@ -76,7 +76,7 @@ def _model(registry: Registry[Any], type_name: str) -> type[BaseModel]:
 
 
 def _refuse_secrets(model: type[BaseModel], wanted: NewConnector, given: Mapping[str, Any]) -> None:
-    """Refuse a secret in the clear: the file goes into a repository, and so would the secret."""
+    """Reject a literal secret, because the file belongs in a repository."""
     for loc, value in _leaves(given, ()):
         if not isinstance(value, str) or not value:
             continue
@@ -99,7 +99,7 @@ def _refuse_secrets(model: type[BaseModel], wanted: NewConnector, given: Mapping
 
 
 def _leaves(value: object, loc: _Loc) -> Iterator[tuple[_Loc, object]]:
-    """Yield the values in a value that may be a list or a mapping, each with the way to it."""
+    """Yield the scalars in a value, each with its path."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _leaves(item, (*loc, key))
@@ -111,7 +111,7 @@ def _leaves(value: object, loc: _Loc) -> Iterator[tuple[_Loc, object]]:
 
 
 def _values(model: type[BaseModel], wanted: NewConnector) -> dict[str, Any]:
-    """Return the values as the config class takes them: typed where it does, text elsewhere."""
+    """Return the values typed as the config class accepts them, else as text."""
     texts: dict[str, str] = {}
     for key, text in (_pair(word, wanted) for word in wanted.fields):
         if key in texts or key == "type":
@@ -146,7 +146,7 @@ def _pair(word: str, wanted: NewConnector) -> tuple[str, str]:
 
 
 def _typed(text: str) -> object:
-    """Return the value that YAML sees in `text`; what is no YAML is text, like `{entity}/x`."""
+    """Return `text` parsed as YAML; invalid YAML is text, like `{entity}/x`."""
     if not text.startswith(("[", "{")):
         return resolve(text)
     parsed = parse(text, "value")
@@ -167,7 +167,7 @@ def _text(
 
 
 def _described(model: type[BaseModel], key: str) -> dict[str, object]:
-    """Return what a template may know of a field."""
+    """Return the template variables of a field."""
     info = model.model_fields[key]
     default = None if info.is_required() else info.get_default(call_default_factory=True)
     sentence = " ".join((description_of(model, key) or "").split("\n\n")[0].split())
@@ -187,7 +187,7 @@ def _in_yaml(default: object) -> str:
 
 
 def _functions(given: Mapping[str, Any]) -> dict[str, Callable[..., str]]:
-    """Return `option(key, example)` and `others()`: together they write every given value once."""
+    """Return the template functions `option(key, example)` and `others()`."""
     written: set[str] = {"type"}
 
     def option(key: str, example: str, about: str = "") -> str:
@@ -203,7 +203,7 @@ def _functions(given: Mapping[str, Any]) -> dict[str, Callable[..., str]]:
 
 
 def _check_said(file: Wanted, given: Mapping[str, Any]) -> None:
-    """Raise when a template of the project left out a value that was given."""
+    """Raise when a template of the project omits a given value."""
     node = parse(file.text, file.path).node
     said = plain(node) if node else {}
     lost = [key for key, value in given.items() if said.get(key) != value]

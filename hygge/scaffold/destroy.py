@@ -1,4 +1,4 @@
-"""Removing a file of the project, unless another one still refers to it."""
+"""Removal of a project file, unless another one refers to it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hygge.scaffold.changes import Change, removal
 def removals(project: Path, kind: str, name: str, *, force: bool = False) -> list[Change]:
     """Return the change that removes the file of a home, store, flow or template.
 
-    Raises `UsageError` when there is none, and `HyggeError` naming file and line of whatever
-    refers to it, unless `force` is set.
+    Raises `UsageError` when there is none, and `HyggeError` with file and line of references to it,
+    unless `force` is set.
     """
     if kind == "template":
         return [_template(project, name)]
@@ -24,7 +24,7 @@ def removals(project: Path, kind: str, name: str, *, force: bool = False) -> lis
     known = files.folders[f"{kind}s"]
     way, _, last = name.rpartition("/")
     if way and last in known and known[last].file.startswith(f"{kind}s/{name}."):
-        name = last  # as `new` takes it: with the folder it lies in
+        name = last  # like `new`: with the folder it lies in
     if name not in known:
         raise UsageError(
             f"the project has no {kind} '{name}'{did_you_mean(name, known)}", hint="hygge list"

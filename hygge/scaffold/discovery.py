@@ -1,4 +1,4 @@
-"""New flows from a look into a home: one for each entity that it lists."""
+"""New flows from the entities of a home."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 _MOST_COLUMNS = 200
 _LONGEST = 60
 _LONGEST_STEM = 50
-"""Of a name that gets a number."""
+"""Maximum length of a name before a number is appended."""
 _MERGE = "merge"
 
 
 @dataclass(frozen=True, slots=True)
 class NewFlows:
-    """What `hygge new flows` was asked for."""
+    """Parameters of `hygge new flows`."""
 
     home: str
     pattern: str = "*"
     store: str | None = None
     mode: str | None = None
     exclude: tuple[str, ...] = ()
-    """Globs of entities that get no flow."""
+    """Globs of excluded entities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,15 @@ class Discovered:
 
     files: list[Wanted]
     notes: list[str]
-    """What a person should know: entities that could not be read, and flows with another name."""
+    """Notes: entities that could not be read, and flows with another name."""
 
 
 def discovered_flows(project: Project, wanted: NewFlows) -> Discovered:
-    """Return one flow for each entity of a home, with the columns found there in a comment.
+    """Return one flow for each entity of a home, with its columns in a comment.
 
-    A flow is called like its entity, in lower case, without accents, and with `_` for whatever a
-    name cannot hold; where two entities would get one name, a number is added to the later one.
-    Raises `UsageError` when nothing matches; the home's own error when it cannot be read.
+    A flow is named like its entity, in lower case, without accents, and with `_` for characters
+    that a name cannot contain. A number makes duplicate names unique. Raises `UsageError` when
+    nothing matches; the home's own error when it cannot be read.
     """
     home = project.home(wanted.home).home(project.context)
     found = survey(home, wanted.home, wanted.pattern)
@@ -69,7 +69,7 @@ def discovered_flows(project: Project, wanted: NewFlows) -> Discovered:
     places: set[str] = set()
     for flow, entity in _named(names).items():
         new = _flow(flow, entity, facts.get(entity), wanted)
-        if entity.casefold() in places:  # many stores do not tell upper from lower case
+        if entity.casefold() in places:  # many stores are case-insensitive
             new = replace(new, into=flow)
         places.add(entity.casefold())
         if flow != lawful_name(entity):

@@ -1,4 +1,4 @@
-"""A new flow between a home and a store that the project has."""
+"""New flows between an existing home and store."""
 
 from __future__ import annotations
 
@@ -20,30 +20,29 @@ from hygge.scaffold.templates import find_template, render
 
 @dataclass(frozen=True, slots=True)
 class NewFlow:
-    """What `hygge new flow` was asked for."""
+    """Parameters of `hygge new flow`."""
 
     name: str
     home: str | None = None
     store: str | None = None
     entities: tuple[str, ...] = ()
     into: str | None = None
-    """The name in the store of the only entity."""
+    """Name in the store of the only entity."""
     mode: str | None = None
     primary_key: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
-    """Lines that tell what was found at home, for a comment."""
+    """Lines about the entity in the home, for a comment."""
     key: tuple[str, ...] = ()
-    """The columns that identify a row as the home says, to be offered in a comment."""
+    """The home's primary key, for a comment."""
     watermarks: tuple[str, ...] = ()
-    """Columns that may tell new rows, likeliest first, for a comment."""
+    """Candidates for the watermark column, most likely first, for a comment."""
 
 
 def flow_files(project: Path, wanted: NewFlow) -> list[Wanted]:
     """Return the flow's file.
 
-    Its name may begin with folders, like `sales/daily`. Raises `UsageError` for a name that will
-    not do, a home or store that the project lacks, and settings that a flow, or the store, cannot
-    have.
+    Its name may begin with folders, like `sales/daily`. Raises `UsageError` for an invalid name, an
+    unknown home or store, and invalid settings.
     """
     flow = check_path("flow", wanted.name)
     files = read_files(project)
@@ -70,7 +69,7 @@ def flow_files(project: Path, wanted: NewFlow) -> list[Wanted]:
 
 
 def _check_said(file: Wanted, values: Mapping[str, object]) -> None:
-    """Raise when a template of the project left out what was asked for."""
+    """Raise when a template of the project omits a given setting."""
     said = parsed_node(file).entries
     entities = values["entities"]
     keys = {key: values[key] for key in ("home", "store", "into", "mode", "primary_key")}
@@ -85,7 +84,7 @@ def _check_said(file: Wanted, values: Mapping[str, object]) -> None:
 
 
 def chosen(files: Files, kind: str, name: str | None) -> str:
-    """Return the home or store that was named, or the only one there is."""
+    """Return the named home or store, or the only one."""
     known = sorted(files.folders[f"{kind}s"])
     make = f"hygge new {kind} NAME --type TYPE key=value"
     if name is None and len(known) == 1:
@@ -106,7 +105,7 @@ def chosen(files: Files, kind: str, name: str | None) -> str:
 
 
 def _check_mode(files: Files, store: str, mode: str | None) -> None:
-    """Refuse a mode that the store lacks; a store that is broken is `validate`'s to tell."""
+    """Reject a mode that the store lacks; a broken store is reported by `validate`."""
     node = files.folders["stores"][store].parsed.node
     type_name = node.entries["type"].text if node and "type" in node.entries else None
     if mode is None or type_name not in StoreConfig.registry.names():

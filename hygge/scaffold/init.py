@@ -31,10 +31,10 @@ _GITHUB = {".github/workflows/hygge.yml": "github-workflow.yml.j2"}
 
 @dataclass(frozen=True, slots=True)
 class ProjectOptions:
-    """What a new project comes with."""
+    """Options of a new project."""
 
     bare: bool = False
-    """No sample: neither data nor the home, store and flows that move it."""
+    """Leave out the sample data, home, store and flows."""
     pre_commit: bool = False
     """A pre-commit configuration that validates the project."""
     github: bool = False
@@ -44,8 +44,8 @@ class ProjectOptions:
 def project_name(directory: Path, *, named: bool) -> str:
     """Return the name of a project in `directory`.
 
-    A directory that the person named must bear a lawful name (`UsageError` otherwise); the name
-    of one that was there before is made lawful.
+    A new directory must have a valid name (`UsageError` otherwise); the name of an existing one is
+    converted.
     """
     if named:
         return check_name("project", directory.name)

@@ -1,4 +1,4 @@
-"""The lock file of a flow as text: sorted and one column a line, for a review to read."""
+"""The lock file of a flow as text: sorted, one column per line for reviews."""
 
 from __future__ import annotations
 

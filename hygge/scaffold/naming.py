@@ -1,4 +1,4 @@
-"""Names that a person types for something new."""
+"""Validation of names for new files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hygge.project.names import suggest, why_refused
 
 
 def check_name(kind: str, name: str) -> str:
-    """Return `name`; raise `UsageError` with a name that would do when this one will not."""
+    """Return `name`; raise `UsageError` with a valid suggestion for an invalid one."""
     reason = why_refused(name)
     if reason is None:
         return name
@@ -21,9 +21,9 @@ def check_name(kind: str, name: str) -> str:
 
 
 def check_path(kind: str, text: str) -> str:
-    """Return the name that `text` ends with; it may begin with folders, like `sales/daily`.
+    """Return the last name of `text`, which may begin with folders, like `sales/daily`.
 
-    Raises `UsageError` with a name that would do when one of its parts will not.
+    Raises `UsageError` with a valid suggestion when a part is invalid.
     """
     *folders, name = text.split("/")
     for folder in folders:
@@ -32,5 +32,5 @@ def check_path(kind: str, text: str) -> str:
 
 
 def lawful_name(text: str) -> str:
-    """Return a name that is allowed and looks like `text`, accents left out."""
+    """Return a valid name similar to `text`, without accents."""
     return suggest(unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode())

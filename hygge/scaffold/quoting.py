@@ -1,4 +1,4 @@
-"""Values as YAML text that reads back as the same value, under YAML 1.1 and 1.2 alike."""
+"""Values as YAML text that parses to the same value under YAML 1.1 and 1.2."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _NUMBER = re.compile(r"[-+]?(\.\d|\d)[\d_.:eExXoO+\-a-fA-F]*|[-+]?\.(inf|nan)", 
 def quoted(value: object, *, in_flow: bool = False) -> str:
     """Return `value` as YAML on one line: plain where that is safe, else in double quotes.
 
-    `in_flow` is for text inside `[…]` and `{…}`, where braces and commas have a meaning.
-    Raises `TypeError` for a value that YAML has no word for.
+    `in_flow` is for text inside `[…]` and `{…}`, where braces and commas have a meaning. Raises
+    `TypeError` for a value that YAML cannot represent.
     """
     if value is None:
         return "null"

@@ -1,4 +1,4 @@
-"""Renaming a flow: its files, and every place that refers to it."""
+"""Renaming of a flow: its files, and every reference to it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from hygge.scaffold.changes import Change, Status, removal
 def renamed_flow(project: Path, old: str, new: str) -> list[Change]:
     """Return the changes of files that give flow `old` the name `new`.
 
-    A flow that names no entity moves one of its own name; it then names that one. Raises
-    `UsageError` where there is no such flow, or the new name cannot be.
+    A flow without `entity` moves the entity of its own name, so `entity` is added. Raises
+    `UsageError` for an unknown flow or an invalid new name.
     """
     files = read_files(project)
     flows = files.folders["flows"]
@@ -63,7 +63,7 @@ def _beside(file: str, name: str, ending: str) -> str:
 
 
 def _with_entity(text: str, flow: Found, old: str) -> str:
-    """Return a flow's text that says which entity it moves."""
+    """Return a flow's text with `entity` added."""
     node = flow.parsed.node
     entries = node.entries if node is not None else {}
     if {"entity", "entities"} & entries.keys():
@@ -78,7 +78,7 @@ def _with_entity(text: str, flow: Found, old: str) -> str:
 
 
 def _referring(files: Files, old: str) -> dict[str, list[Span]]:
-    """Return the places that name a flow, by file."""
+    """Return the references to a flow, by file."""
     found: dict[str, list[Span]] = {}
     for span in _references(files, old):
         found.setdefault(span.file, []).append(span)
@@ -106,7 +106,7 @@ def _waits(flow: Node, old: str) -> Iterator[Span]:
 
 
 def _edited(text: str, spans: list[Span], new: str) -> str:
-    """Return a text with what stands at each of `spans` replaced by a name."""
+    """Return a text with each of `spans` replaced by a name."""
     lines = text.split("\n")
     for span in sorted(spans, key=lambda one: (one.line, one.column), reverse=True):
         line = lines[span.line - 1]

@@ -1,4 +1,4 @@
-"""Templates: where they lie, and how they become text. The only place that imports jinja2."""
+"""Templates: finding and rendering them. The only module that imports jinja2."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hygge.scaffold.quoting import quoted
 SUFFIX = ".j2"
 _LARGEST = 2**20
 _SECONDS = 1.0
-"""Of this process's own time, so that a busy machine changes nothing."""
+"""CPU seconds of this process, independent of the machine's load."""
 _MEMORY = 200 * 2**20
 """Bytes that rendering may add to the process."""
 
@@ -31,7 +31,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"**", "*"})
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401
-        """Refuse powers, and products of anything but small numbers."""
+        """Reject powers, and products except of small numbers."""
         if operator == "*" and all(isinstance(n, int) and abs(n) < 2**31 for n in (left, right)):
             return left * right
         raise TemplateError(f"the operator {operator} is not allowed in a template")
@@ -40,7 +40,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 def built_in_root() -> Path:
     """Return the directory of the templates that came with this hygge.
 
-    Beside the package first, as in an installed wheel; then at the top of the checkout.
+    Beside the package in an installed wheel, else at the top of the checkout.
     """
     package = Path(__file__).resolve().parent.parent
     for place in (package / "templates", package.parent / "templates"):
@@ -54,7 +54,7 @@ def built_in_root() -> Path:
 
 
 def built_in_kinds() -> list[str]:
-    """Every template that a project can make its own, e.g. `flow`, `home/any`."""
+    """Every template that a project can override, e.g. `flow`, `home/any`."""
     root = built_in_root()
     files = [root / "flow.yml.j2", *root.glob("home/*.j2"), *root.glob("store/*.j2")]
     return sorted(_kind_of(file, root) for file in files)
@@ -65,7 +65,7 @@ def _kind_of(file: Path, root: Path) -> str:
 
 
 def built_in_text(kind: str) -> str:
-    """Return the built-in template of a kind; raise `UsageError` listing the kinds there are."""
+    """Return the built-in template of a kind; raise `UsageError` with the known kinds."""
     if kind not in built_in_kinds():
         raise UsageError(
             f"there is no template '{kind}'", hint=f"templates: {', '.join(built_in_kinds())}"
@@ -107,8 +107,8 @@ def render(
 ) -> str:
     """Return the template's text with `values` in it.
 
-    Raises `ConfigError` naming template and line for a name without a value, forbidden code and
-    anything else that cannot be rendered.
+    Raises `ConfigError` with template and line for an undefined name, forbidden code and any other
+    error.
     """
     sandbox = _Sandbox(
         undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
@@ -126,7 +126,7 @@ def render(
                 parts.append(part)
     except HyggeError:
         raise
-    except Exception as error:  # whatever it is, the template's own code raised it
+    except Exception as error:  # any exception comes from the template's code
         line = getattr(error, "lineno", None)
         where = f"{name}:{line}" if line else name
         reason = _TOO_LARGE if isinstance(error, MemoryError) else str(error)
@@ -143,9 +143,9 @@ _TOO_LARGE = f"it needs more than {_MEMORY // 2**20} MB of memory"
 
 @contextmanager
 def _bounded() -> Iterator[None]:
-    """Bound the memory and the time of what a template does, also inside of one call of Python.
+    """Limit memory and time of rendering, also within a single call.
 
-    The time is bounded in the main thread only, for only there Python can be interrupted.
+    The time is limited in the main thread only, because only there Python can be interrupted.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     bound = _address_space() + _MEMORY
@@ -160,7 +160,7 @@ def _bounded() -> Iterator[None]:
 
 
 def _address_space() -> int:
-    """Return the bytes of address space that this process has now."""
+    """Return the bytes of address space of this process."""
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
     return pages * resource.getpagesize()
 
@@ -175,7 +175,7 @@ def _timed() -> Iterator[None]:
         raise TemplateError(f"it takes more than {_SECONDS:g} s")
 
     before = signal.signal(signal.SIGPROF, stop)
-    # Again after a while, should the first error be swallowed on its way.
+    # Repeated, in case template code catches the first error.
     signal.setitimer(signal.ITIMER_PROF, _SECONDS, 0.1)
     try:
         yield

@@ -1,4 +1,4 @@
-"""New files beside those that are there: what would be wrong with the project as a whole."""
+"""Check of a project together with new files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hygge.project.parse import parse
 from hygge.scaffold.changes import Wanted
 
 _SECOND_ONE = "HG204"
-"""A flow that did not have to name its home or store as long as there was one."""
+"""Code for a flow that omits its home or store while there are several."""
 
 
 def check_together(project: Path, wanted: Sequence[Wanted]) -> list[str]:
-    """Return what a person must see to in other files once these are written.
+    """Return the errors that these files would cause in other files.
 
-    Raises `UsageError` when the project would have a mistake that it does not have now.
+    Raises `UsageError` when the project would have a new error.
     """
     files = read_files(project)
     _check_names(files, wanted)
@@ -38,7 +38,7 @@ def check_together(project: Path, wanted: Sequence[Wanted]) -> list[str]:
 
 
 def _check_names(files: Files, wanted: Sequence[Wanted]) -> None:
-    """Refuse a second file of one name, in another folder or with another ending."""
+    """Reject a second file of the same name, in another folder or with another extension."""
     for file in wanted:
         folder, name = _place(file)
         other = files.folders.get(folder, {}).get(name)

@@ -1,1 +1,1 @@
-"""What YAML may say of a move, and the language of its conditions and expressions."""
+"""The settings of a move in YAML, and the language of its expressions."""

@@ -7,8 +7,8 @@
     columns     name, or "Name with blanks"
     functions   lower(x) upper(x) trim(x) length(x) abs(x) coalesce(x, y, …)
 
-Nulls are as in SQL: a comparison with one is null, and a condition that is null does not hold.
-Numbers never overflow silently, and `/` of whole numbers is a decimal's or a float's, never cut.
+Nulls are as in SQL: a comparison with null is null, and a null condition is not true. Numbers never
+overflow silently, and `/` of integers is never truncated.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ _CALCULATE = {"+": "add_checked", "-": "subtract_checked", "*": "multiply_checke
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A text that was understood."""
+    """A parsed expression."""
 
     text: str
     columns: frozenset[str]
-    """The names of the columns it speaks of."""
+    """Names of the columns it uses."""
     _evaluate: Evaluate
 
     def values(self, batch: pa.RecordBatch) -> pa.Array:
-        """Return one value for each row. Raises `pa.ArrowException` where a row has none."""
+        """Return one value for each row. Raises `pa.ArrowException` where the evaluation fails."""
         import pyarrow as pa
 
         found = self._evaluate(batch)
@@ -61,7 +61,7 @@ class Expression:
         return found
 
     def holds(self, batch: pa.RecordBatch) -> pa.Array:
-        """Return for which rows it is true. Raises `pa.ArrowException` unless it is a condition."""
+        """Return a boolean array: where it is true. Raises `pa.ArrowException` for no condition."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -75,7 +75,7 @@ class Expression:
 
 @lru_cache(maxsize=1000)
 def parse(text: str) -> Expression:
-    """Return the expression that a text stands for. Raises `ExpressionError`."""
+    """Parse an expression. Raises `ExpressionError`."""
     parser = _Parser(text)
     evaluate = parser.whole()
     return Expression(text, frozenset(parser.columns), evaluate)
@@ -107,7 +107,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 class _Parser:
-    """Reads one text from left to right; each method reads what binds at least so tightly."""
+    """A recursive descent parser; each method parses one level of precedence."""
 
     def __init__(self, text: str) -> None:
         self.columns: set[str] = set()
@@ -130,7 +130,7 @@ class _Parser:
         return self._tokens[self._at - 1]
 
     def _takes(self, *texts: str) -> str:
-        """Take the next token if it is one of these words or signs; return it, or nothing."""
+        """Take the next token if it is one of these; return it, or an empty string."""
         token = self._next
         found = token.word or (token.text if token.kind == "sign" else "")
         if found not in texts:
@@ -281,7 +281,7 @@ FUNCTIONS = ("abs", "coalesce", "length", "lower", "trim", "upper")
 
 
 class ExpressionError(ValueError):
-    """A text that is no expression; the message says where and what was expected."""
+    """An invalid expression; the message gives the position and what was expected."""
 
 
 Value = Any
@@ -290,7 +290,7 @@ Evaluate = Callable[["pa.RecordBatch"], Value]
 
 
 def constant(value: object) -> Evaluate:
-    """Return what every row has. Raises `ExpressionError` for a number beyond 64 bits."""
+    """Return a constant expression. Raises `ExpressionError` for a number beyond 64 bits."""
     if isinstance(value, int) and abs(value) >= 2**63:
         raise ExpressionError(f"{value} is too large; write it as {value}.0")
     if isinstance(value, float) and isinf(value):
@@ -305,7 +305,7 @@ def constant(value: object) -> Evaluate:
 
 
 def moment(word: str, text: object) -> Evaluate:
-    """Return a date or a time that was written. Raises `ExpressionError` when it is none."""
+    """Return a date or timestamp literal. Raises `ExpressionError` for an invalid one."""
     import pyarrow as pa
 
     from hygge.types.watermarks import value_of
@@ -321,7 +321,7 @@ def moment(word: str, text: object) -> Evaluate:
 
 
 def called(kernel: str, parts: Sequence[Evaluate]) -> Evaluate:
-    """Return one of Arrow's functions of the parts."""
+    """Return a call of an Arrow function."""
 
     def evaluate(batch: pa.RecordBatch) -> Value:
         import pyarrow.compute as pc
@@ -332,7 +332,7 @@ def called(kernel: str, parts: Sequence[Evaluate]) -> Evaluate:
 
 
 def compared(kernel: str, one: Evaluate, other: Evaluate) -> Evaluate:
-    """Compare; a time without a zone is one of UTC beside a time with one."""
+    """Return a comparison; a time without a zone is in UTC beside one with a zone."""
 
     def evaluate(batch: pa.RecordBatch) -> Value:
         import pyarrow as pa
@@ -352,7 +352,7 @@ def compared(kernel: str, one: Evaluate, other: Evaluate) -> Evaluate:
 
 
 def _is_text(value: Value) -> bool:
-    """Return whether a value is a text that a person wrote, not a column."""
+    """Return whether a value is a text literal, not a column."""
     import pyarrow as pa
 
     return isinstance(value, pa.StringScalar) and value.is_valid
@@ -376,7 +376,7 @@ def _read(text: Value, kind: pa.DataType) -> Value:
 
 
 def reduced(kernel: str, parts: Sequence[Evaluate]) -> Evaluate:
-    """Return one of Arrow's functions of two, over all parts from left to right."""
+    """Return a binary Arrow function applied from left to right."""
 
     def evaluate(batch: pa.RecordBatch) -> Value:
         import pyarrow.compute as pc
@@ -388,12 +388,12 @@ def reduced(kernel: str, parts: Sequence[Evaluate]) -> Evaluate:
 
 
 def within(value: Evaluate, choices: Sequence[Evaluate]) -> Evaluate:
-    """Return whether a value is one of the choices."""
+    """Return an IN expression."""
     return reduced("or_kleene", [compared("equal", value, choice) for choice in choices])
 
 
 def glued(one: Evaluate, other: Evaluate) -> Evaluate:
-    """Return two values as one text; null when one is."""
+    """Return a concatenation of two texts; null when one is null."""
 
     def evaluate(batch: pa.RecordBatch) -> Value:
         import pyarrow as pa
@@ -406,7 +406,7 @@ def glued(one: Evaluate, other: Evaluate) -> Evaluate:
 
 
 def divided(one: Evaluate, other: Evaluate) -> Evaluate:
-    """Return a quotient; of two whole numbers a float."""
+    """Return a quotient; of two integers a float."""
 
     def evaluate(batch: pa.RecordBatch) -> Value:
         import pyarrow as pa
@@ -430,7 +430,7 @@ _KERNELS = {
 
 
 def function(name: str, parts: Sequence[Evaluate]) -> Evaluate:
-    """Return a named function of the parts. Raises `ExpressionError` for too many."""
+    """Return a call of a named function. Raises `ExpressionError` for too many arguments."""
     if name == "coalesce":
         return called("coalesce", parts)
     if len(parts) != 1:

@@ -1,4 +1,4 @@
-"""Masks: what is left of a value that the store must not see. A mask that fails stops the move."""
+"""Masks of values that the store must not receive. A mask that fails stops the move."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ if TYPE_CHECKING:
 Mask = Literal["hash", "redact", "partial", "null"]
 REDACTED = "***"
 _SHOWN = 4
-"""Characters at the end that `partial` shows."""
+"""Trailing characters that `partial` keeps."""
 _SHORT = 8
-"""Texts up to this many characters show nothing."""
+"""Texts up to this many characters are masked completely."""
 _ADDRESS = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _HASH_BYTES = 16
 
 
 def masked_type(kind: pa.DataType, mask: Mask) -> pa.DataType:
-    """Return the type of a masked column: text, unless nothing is left but nulls."""
+    """Return the type of a masked column: text, or the original type for `null`."""
     import pyarrow as pa
 
     return kind if mask == "null" else pa.string()
 
 
 def masked(array: pa.Array, mask: Mask, salt: bytes | None) -> pa.Array:
-    """Return what a mask leaves of each value; nulls stay nulls.
+    """Return the masked values; nulls stay nulls.
 
-    `hash` gives equal values equal texts, by BLAKE2b with the project's salt as its key. Raises
-    `pa.ArrowException` for values without a text, and `ValueError` for a hash without a salt.
+    `hash` maps equal values to equal texts, by BLAKE2b keyed with the project's salt. Raises
+    `pa.ArrowException` for values without a text form, and `ValueError` for a hash without a salt.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -56,7 +56,7 @@ def _texts(array: pa.Array) -> pa.Array:
 
 
 def _partial(texts: pa.Array) -> pa.Array:
-    """Show the end of each text; of an address its first character and what follows the @."""
+    """Keep the end of each text; of an e-mail address the first character and the domain."""
     import pyarrow.compute as pc
 
     is_address = pc.match_substring_regex(texts, _ADDRESS)
@@ -81,7 +81,7 @@ def _end(texts: pa.Array) -> pa.Array:
 
 
 def _hashed(texts: pa.Array, salt: bytes | None) -> pa.Array:
-    """Hash each different text once: Arrow has no hash that keeps a secret."""
+    """Hash each distinct text once; Arrow has no keyed hash."""
     import pyarrow as pa
 
     if not salt:

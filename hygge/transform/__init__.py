@@ -1,1 +1,1 @@
-"""What happens to rows on their way: shape, masks, checks, quarantine, the schema contract."""
+"""Transformation of rows: shape, masks, checks, quarantine, the schema contract."""

@@ -1,4 +1,4 @@
-"""Checks of what is staged, before it is published: counted while rows pass, asked of the store."""
+"""Checks of the staged rows before the publish: counted in transit or queried in the store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN = 5
 
 
 class Checks:
-    """The checks of one move. Several threads may show it batches at once."""
+    """The checks of one move; safe for concurrent batches."""
 
     def __init__(self, wanted: Sequence[Check], schema: pa.Schema) -> None:
         self._wanted = tuple(wanted)
@@ -33,7 +33,7 @@ class Checks:
         check_columns(self._wanted, schema)
 
     def look(self, batch: pa.RecordBatch) -> None:
-        """Count what the checks ask for in a batch of staged rows."""
+        """Update the counts of the checks with a batch of staged rows."""
         with self._lock:
             self._rows += batch.num_rows
             for number, check in enumerate(self._wanted):
@@ -58,9 +58,9 @@ class Checks:
             self._newest[number] = top
 
     def judge(self, target: Target, now: datetime) -> tuple[str, ...]:
-        """Return what the checks of `severity: warn` found, once all rows are staged.
+        """Return the findings of checks with `severity: warn`, after all rows are staged.
 
-        Raises one `FlowError` with everything that the others found.
+        Raises one `FlowError` with all findings of the others.
         """
         failed: list[str] = []
         warned: list[str] = []
@@ -114,7 +114,7 @@ class Checks:
 
 
 def violations(check: Check, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.Array]]:
-    """Yield each column that a check looks at row by row, and which rows are against it."""
+    """Yield each column with a row-level check, and the mask of rows that violate it."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -140,7 +140,7 @@ def _count_told(check: Check, wanted: RowCount, rows: int) -> Iterator[str]:
 
 
 def check_columns(wanted: Iterable[Check], schema: pa.Schema) -> None:
-    """Raise `FlowError` for a check of a column that is not staged, or has another type."""
+    """Raise `FlowError` for a check of a column that is not staged or has the wrong type."""
     for check in wanted:
         _check_columns(check, schema)
 

@@ -1,4 +1,4 @@
-"""Columns by which a store must compare rows, and whose values it would compare wrongly."""
+"""Check for columns that a store must compare and would compare wrongly."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ORDERED = (None, Order.TEXT)
-"""Orders that texts have in every store."""
+"""Orders that every store supports for texts."""
 _ALIKE = (*_ORDERED, Order.HEXADECIMAL, Order.EQUAL)
-"""Those whose equal values are equal texts."""
+"""Orders in which equal values have equal texts."""
 
 
 def check_compared(
     settings: MoveSettings, schema: pa.Schema, store: StoreConfig, *, clears: Span | None = None
 ) -> None:
-    """Raise `FlowError` for a column that is text in the store, and is not compared as texts are.
+    """Raise `FlowError` for a column that is text in the store but has another order.
 
-    `schema` is what is staged. A store that gives the column its own type again can compare it.
+    `schema` is the staged schema. A store that converts the column back to its own type can compare
+    it.
     """
     for key, name, needs_order in _compared(settings, clears):
         if name not in schema.names:
@@ -38,13 +39,13 @@ def check_compared(
 
 
 def has_own_type(store: StoreConfig, field: pa.Field) -> bool:
-    """Return whether the column of the store has the very type of the home's column."""
+    """Return whether the store's column has the same database type as the home's."""
     held = store.held_as(field)
     return held is not None and held[1] == type_of(field)
 
 
 def _compared(settings: MoveSettings, clears: Span | None) -> Iterator[tuple[str, str, bool]]:
-    """Yield the key of the flow, a column as the store calls it, and whether it must be ordered."""
+    """Yield the flow's key, a column's name in the store, and whether its order matters."""
     if settings.mode is Mode.MERGE:
         yield from (("primary_key", name, False) for name in stored_key(settings))
         by = "dedupe_by" if settings.dedupe_by else "incremental"

@@ -1,8 +1,8 @@
-"""The receipt of a commit: what was staged, column by column, in figures taken while it passed.
+"""Counting the receipt of a commit: figures of each column, computed in transit.
 
-Only what Arrow counts in one pass, in memory of a few numbers: nulls of every column, least and
-greatest of numbers and times, exact sums of whole numbers and decimals. Texts are personal data
-more often than not, so nothing of them is told but their nulls.
+Only figures that Arrow computes in one pass and constant memory: nulls of every column, minimum and
+maximum of numbers and times, exact sums of integers and decimals. Texts are often personal data, so
+only their nulls are counted.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_COLUMNS = 1000
-"""Columns that a receipt speaks of."""
+"""Maximum columns of a receipt."""
 MOST_MEASURED = 100
-"""Columns of which it tells more than nulls: each costs about 20 µs a batch."""
+"""Maximum columns with more than nulls: each costs about 20 µs per batch."""
 _EXACT = Context(prec=200)
 
 Number = int | float
 Measured = tuple[Number | None, Number | None, int | None]
-"""Least, greatest and sum: decimals in units of their last digit, times in those of their type."""
+"""Minimum, maximum and sum: decimals in units of their last digit, times in their type's unit."""
 
 
 class Counting:
-    """The figures of the batches of one split; only the thread that stages it adds to them."""
+    """The figures of one split; only the thread that stages it adds to them."""
 
     def __init__(self, schema: pa.Schema) -> None:
         self.rows = 0
@@ -42,14 +42,14 @@ class Counting:
             self.columns.append(_Column(field, measure))
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Count a batch that is staged."""
+        """Count a staged batch."""
         self.rows += batch.num_rows
         for number, column in enumerate(self.columns):
             column.add(batch.column(number))
 
 
 def receipt_of(schema: pa.Schema, countings: Iterable[Counting]) -> Receipt:
-    """Return what was counted of all splits together, all of them of this schema."""
+    """Return the receipt of all splits, which have this schema."""
     whole = Counting(schema)
     for counting in countings:
         whole.rows += counting.rows
@@ -62,7 +62,7 @@ def receipt_of(schema: pa.Schema, countings: Iterable[Counting]) -> Receipt:
 
 @dataclass(slots=True)
 class _Column:
-    """What is known of a column so far."""
+    """The figures of a column so far."""
 
     field: pa.Field
     measure: Callable[[pa.Array], Measured] | None
@@ -76,7 +76,7 @@ class _Column:
             self.widen(self.measure(array))
 
     def widen(self, other: Measured | None) -> None:
-        """Take in what was measured of more rows."""
+        """Merge the figures of more rows."""
         if self.found is None or other is None:
             self.found = self.found or other
             return
@@ -97,7 +97,7 @@ class _Column:
 
 
 def _nulls(array: pa.Array) -> int:
-    """Return how many values are null, also where the layout of an array keeps no mask of them."""
+    """Return the number of nulls, also for layouts without a validity bitmap."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -110,7 +110,7 @@ def _nulls(array: pa.Array) -> int:
 
 
 def _measure(kind: pa.DataType) -> Callable[[pa.Array], Measured] | None:
-    """Return what takes the figures of an array with a value at least; None where none are told."""
+    """Return the function that measures non-empty arrays of a type; None where none does."""
     import pyarrow as pa
 
     is_ = pa.types
@@ -133,14 +133,14 @@ def _of_whole(array: pa.Array) -> Measured:
     room = 2**64 if pa.types.is_unsigned_integer(array.type) else 2**63
     if max(abs(low), abs(high)) * len(array) < room:
         return low, high, pc.sum(array).as_py()
-    # The sum of either half of the bits cannot overflow.
+    # The sums of the upper and lower half of the bits cannot overflow.
     upper = pc.shift_right(array, pa.scalar(32, array.type))
     lower = pc.bit_wise_and(array, pa.scalar(2**32 - 1, array.type))
     return low, high, (pc.sum(upper).as_py() << 32) + pc.sum(lower).as_py()
 
 
 def _of_decimals(array: pa.Array) -> Measured:
-    """Measure decimals; a sum of more than 76 digits is not told."""
+    """Measure decimals; a sum of more than 76 digits is not recorded."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -157,13 +157,13 @@ def _of_decimals(array: pa.Array) -> Measured:
 
 
 def _of_floats(array: pa.Array) -> Measured:
-    """Measure floats without NaN; their sum depends on the order of rows, so it is not told."""
+    """Measure floats without NaN; no sum, which would depend on the order of rows."""
     import pyarrow as pa
 
     if pa.types.is_float16(array.type):
         array = array.cast(pa.float32())
     low, high = _ends(array)
-    # Adding zero takes the sign from -0.0.
+    # Adding zero turns -0.0 into 0.0.
     return (None, None, None) if low != low else (low + 0.0, high + 0.0, None)
 
 
@@ -173,7 +173,7 @@ def _of_times(array: pa.Array) -> Measured:
 
 
 def _of_truths(array: pa.Array) -> Measured:
-    """Return how many are true, as the sum."""
+    """Measure booleans; the sum is the number of true values."""
     import pyarrow.compute as pc
 
     return None, None, pc.sum(array).as_py()
@@ -193,7 +193,7 @@ def _storage(kind: pa.DataType) -> pa.DataType:
 
 
 def _text(value: Number, kind: pa.DataType) -> str:
-    """Return a figure of a column of a type as text, exactly; instants are in UTC."""
+    """Return a figure as exact text; timestamps with a zone in UTC."""
     import pyarrow as pa
 
     if pa.types.is_decimal(kind):

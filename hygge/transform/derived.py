@@ -1,4 +1,4 @@
-"""Columns that a flow adds, rows that it leaves out, and masks: what may fail is told by name."""
+"""Computed columns, conditions on rows, and masks; errors name the column."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A column that the home does not have."""
+    """A column that the flow adds."""
 
     field: pa.Field
     needs: frozenset[str]
-    """The columns of the home that it is computed from."""
+    """Columns of the home that it is computed from."""
     _value: object
     _expression: Expression | None
     _types: Mapping[str, pa.DataType] = field(default_factory=dict)
-    """What numbers that come as texts are cast to first."""
+    """Types to which numbers in texts are cast first."""
 
     def values(self, batch: pa.RecordBatch) -> pa.Array:
-        """Return its values for the rows of a batch of the home. Raises `FlowError`."""
+        """Return its values for a batch of the home. Raises `FlowError`."""
         import pyarrow as pa
 
         if self._expression is None:
@@ -40,7 +40,7 @@ class Computed:
 
 
 def computed_columns(settings: MoveSettings, offered: pa.Schema) -> Iterator[Computed]:
-    """Yield the columns that a flow adds, with their types, in the order they are written."""
+    """Yield the columns that a flow adds, with their types, in YAML order."""
     for name, wanted in settings.columns.items():
         if not wanted.is_added:
             continue
@@ -87,7 +87,7 @@ def _computed(
 def _number_types(
     expression: Expression, settings: MoveSettings, offered: pa.Schema
 ) -> dict[str, pa.DataType]:
-    """Return the types that the flow gives to columns of numbers which come as texts."""
+    """Return the flow's types for columns of numbers in texts."""
     found = {}
     for name in expression.columns:
         wanted = settings.columns.get(name)
@@ -133,7 +133,7 @@ def _evaluated(
 
 
 def condition(text: str | None, offered: pa.Schema) -> Expression | None:
-    """Return the condition of a flow whose home does not choose rows itself."""
+    """Return the condition of a flow whose home does not filter rows itself."""
     import pyarrow as pa
 
     if text is None:
@@ -151,7 +151,7 @@ def condition(text: str | None, offered: pa.Schema) -> Expression | None:
 
 
 def chosen_rows(batch: pa.RecordBatch, wanted: Expression) -> pa.RecordBatch:
-    """Return the rows for which a condition holds."""
+    """Return the rows for which a condition is true."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -163,7 +163,7 @@ def chosen_rows(batch: pa.RecordBatch, wanted: Expression) -> pa.RecordBatch:
 
 
 def mask_column(array: pa.Array, name: str, mask: Mask, salt: bytes | None) -> pa.Array:
-    """Return a masked column; raise `FlowError` without its values when that fails."""
+    """Return a masked column; raise `FlowError`, which contains no values, when that fails."""
     import pyarrow as pa
 
     try:

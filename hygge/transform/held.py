@@ -1,4 +1,4 @@
-"""The types in which a store holds the columns of a home, for homes that guess their own."""
+"""The types of the store's columns, for homes that infer types."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def held_types(
     pinned: Mapping[str, str] | None,
     schema: Callable[[], pa.Schema | None],
 ) -> Callable[[str], pa.DataType | None]:
-    """Return what tells the type of a column in the store by its name in the home.
+    """Return a function from a column's name in the home to its type in the store.
 
-    None for a column that is not there, and for one whose values are cast or masked on the way. A
-    type that the flow's lock file holds fast goes before that of the store. `schema` returns the
-    store's columns; it is called once, when the first type is asked for.
+    It returns None for a column that the store lacks or that the flow casts or masks. A type in the
+    flow's lock file takes precedence over the store's. `schema` returns the store's columns; it is
+    called once, on first use.
     """
     columns = cache(schema)
 
@@ -41,7 +41,7 @@ def held_types(
 
 
 def _pinned_type(text: str) -> pa.DataType | None:
-    """Return the plain type that a lock file says, without what follows it."""
+    """Return the plain type of an entry in a lock file, without what follows it."""
     import pyarrow as pa
 
     try:

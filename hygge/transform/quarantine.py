@@ -1,7 +1,7 @@
-"""Rows that a cast or a check refuses, put aside in a file instead of ending the move.
+"""Quarantine: rows that a cast or a check refuses are written to a file.
 
-The file is whole and on the disk before the commit, so that no row is ever in neither place. One
-of a run that did not commit in the end tells of rows that the next run moves or puts aside again.
+The file is complete and on disk before the commit, so no row is ever in neither place. The file of
+a run that did not commit contains rows that the next run moves or quarantines again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HELD_LINES = 1000
 
 
 class Quarantine:
-    """The rows put aside by one attempt of a move. Several threads may add rows at once."""
+    """The quarantined rows of one attempt of a move; safe for concurrent use."""
 
     def __init__(self, root: Path, request: WriteRequest, most: int) -> None:
         self._root = root
@@ -47,11 +47,11 @@ class Quarantine:
 
     @property
     def rows(self) -> int:
-        """How many rows were put aside."""
+        """Number of quarantined rows."""
         return sum(self._counts.values()) + self._lines
 
     def add(self, rows: pa.RecordBatch, reasons: list[tuple[str, str]]) -> None:
-        """Put rows aside, each with its column and reason. Raises `FlowError` beyond the bound."""
+        """Quarantine rows with column and reason. Raises `FlowError` above `max_bad_rows`."""
         with self._lock:
             self._counts.update(reasons)
             column, reason = reasons[0]
@@ -59,7 +59,7 @@ class Quarantine:
             self._write(rows, reasons)
 
     def add_line(self, where: str, line: bytes | None, reason: str) -> None:
-        """Put aside what could not be read as a row; without its text where columns are masked."""
+        """Quarantine an unreadable line; without its text where columns are masked."""
         with self._lock:
             self._lines += 1
             self._first_line = self._first_line or f"{where}: {reason}"
@@ -112,7 +112,7 @@ class Quarantine:
         self._writer.write_table(whole)
 
     def finish(self) -> Iterator[str]:
-        """Have the files on the disk, and yield what a person should know of them."""
+        """Sync the files to disk, and yield notes on them."""
         if self._held:
             self._write_lines()
         if self._writer is not None and self._path is not None:
@@ -156,7 +156,7 @@ def folder_names(flow: str, entity: str) -> tuple[str, str]:
 
 
 def rename_quarantine(root: Path, old: str, new: str) -> None:
-    """Keep the rows that a flow put aside under its new name."""
+    """Move the quarantined rows of a flow to its new name."""
     folder = root / ".hygge" / "quarantine"
     if (folder / old).is_dir() and not (folder / new).exists():
         (folder / old).rename(folder / new)

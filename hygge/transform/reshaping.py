@@ -1,8 +1,8 @@
-"""Whether a flow still shapes rows as it did those that its store holds.
+"""Detection of changes in how a flow shapes rows, compared with those in its store.
 
-Each commit records how its rows were made. A flow that appends or merges what is new leaves the
-rows of before as they are, so a change of its own must be somebody's choice: what changes in the
-home is the schema contract's.
+Each commit records how its rows were shaped. A flow that appends or merges new rows keeps the old
+ones, so a change of the flow needs a decision by the user. Changes of the home are the schema
+contract's.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def record_of(
     metadata: Iterable[str],
     salt: bytes | None,
 ) -> ShapeRecord:
-    """Return how a flow with these settings makes rows.
+    """Return the record of how a flow with these settings shapes rows.
 
-    `sources` are the columns of the home by their names in the store; `metadata` those that the
-    flow adds to tell when and by which run a row was moved.
+    `sources` maps names in the store to columns of the home; `metadata` are the added columns with
+    time and run of a move.
     """
     columns: dict[str, Origin] = {}
     for name, source in sources.items():
@@ -52,7 +52,7 @@ def record_of(
 
 
 def _mask(mask: str, salt: bytes | None) -> str:
-    """Return a mask; two salts make two of a hash."""
+    """Return a mask; of a hash with a digest of its salt."""
     if mask != "hash" or not salt:
         return mask
     key = hashlib.blake2b(salt).digest()
@@ -60,7 +60,7 @@ def _mask(mask: str, salt: bytes | None) -> str:
 
 
 def _digest(text: str) -> str:
-    """Return what tells a text from others: it may hold what a store must not know."""
+    """Return a digest of a text, which may contain values that a store must not receive."""
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
@@ -73,11 +73,11 @@ def check_shape(
     offered: pa.Schema,
     home: Collection[str],
 ) -> None:
-    """Raise `FlowError` with the choices where rows of `last` were made otherwise.
+    """Raise `FlowError` with the choices where rows of `last` were shaped differently.
 
-    `offered` is what the store makes of the columns now, `home` are all columns of the home. A
-    commit without a record is taken as it is. A merge that reads the whole home makes all rows
-    anew, so only rows that it would leave behind are asked for.
+    `offered` is the schema that the store would hold now, `home` are all columns of the home. A
+    commit without a record is not compared. A merge that reads the whole home rewrites all rows, so
+    only rows that it would leave matter.
     """
     if last is None or last.shape is None or settings.mode is Mode.REPLACE or not last.total_rows:
         return
@@ -116,7 +116,7 @@ def _changes(
     offered: pa.Schema,
     home: Collection[str],
 ) -> Iterator[tuple[str, str]]:
-    """Yield each column that the flow itself makes otherwise, and how."""
+    """Yield each column that the flow shapes differently, and how."""
     before = dict(_moved(last.schema.names, old))
     now = dict(_moved(offered.names, new))
     for name, origin in now.items():
@@ -138,7 +138,7 @@ def _changes(
 
 
 def _moved(names: Iterable[str], record: ShapeRecord) -> Iterator[tuple[str, Origin]]:
-    """Yield the columns that a flow made of all that a store has."""
+    """Yield the columns of the store that the flow wrote."""
     taken = {origin.source for origin in record.columns.values()}
     for name in names:
         if name in record.columns:
@@ -148,7 +148,7 @@ def _moved(names: Iterable[str], record: ShapeRecord) -> Iterator[tuple[str, Ori
 
 
 def _selects(select: tuple[str, ...], source: str) -> bool:
-    """Return whether `select` would move a column of the home."""
+    """Return whether `select` includes a column of the home."""
     is_out = bool(select) and all(name.startswith("-") for name in select)
     if not select or is_out:
         return f"-{source}" not in select
@@ -165,7 +165,7 @@ def _from(name: str, origin: Origin) -> str:
 
 
 def _difference(was: Origin, now: Origin, home: Collection[str]) -> str | None:
-    """Return how a column is made otherwise; None where only the home has another name for it."""
+    """Return how a column is shaped differently; None where only its name in the home changed."""
     if was.made != now.made:
         kind = now.made.partition(":")[0]
         return "has another value" if kind == "value" else "is computed otherwise"

@@ -1,4 +1,4 @@
-"""The schema contract: what the home offers, what the store holds, what the flow allows."""
+"""The schema contract: the home's columns, the store's columns, and what the flow allows."""
 
 from __future__ import annotations
 
@@ -21,43 +21,43 @@ _INEXACT = "no type holds both exactly"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One way in which a column of the home is not as the store has it."""
+    """A difference between a column of the home and of the store."""
 
     kind: str
     """`new`, `gone`, `changed`, `native`, `nulls`, or `spelling`."""
     column: str
     held: str
-    """Its type in the store; `-` where it is not there."""
+    """Its type in the store; `-` where the store lacks it."""
     offered: str
-    """Its type as the home offers it; `-` where it is not there."""
+    """Its type in the home; `-` where the home lacks it."""
     text: str
     """The difference as a sentence."""
     deed: str
-    """What becomes of it where nothing refuses it: how `text` goes on."""
+    """What happens to it unless it is refused; continues `text`."""
     refusal: str | None = None
-    """The key of the contract, or the reason, that refuses it."""
+    """The contract's key, or the reason, that refuses it."""
     changes_store: bool = True
-    """False where all values of the home fit into the column as the store has it."""
+    """False where all values of the home fit into the store's column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The schema that will be staged, and what a person should know about it."""
+    """The schema to stage, and notes on it."""
 
     schema: pa.Schema
     notes: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
-    """Columns that are not moved and keep what they hold in rows that a merge updates."""
+    """Columns that are not moved and that a merge leaves unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class HomeNames:
-    """What the home's columns have to do with names in the store."""
+    """Mapping between the home's columns and names in the store."""
 
     sources: Mapping[str, str]
     """The home's name of each column that is moved."""
     still: Collection[str]
-    """Columns of the store that come from what the home still has, moved or not."""
+    """Columns of the store whose column in the home still exists, moved or not."""
 
 
 _NO_NAMES = HomeNames({}, ())
@@ -86,13 +86,13 @@ def agree(
 ) -> Agreement:
     """Return the schema to stage for rows of `offered` into a target that holds `held`.
 
-    `offered` is what the store would make of the home's columns (see `typed`, `Target.accept`):
-    a type that every commit changes in the same way is no difference. Columns are matched by
-    name, never by position. A replace mirrors the home, as far as the contract keeps nothing; any
-    other mode keeps the store's column order and metadata, puts new columns last and has nulls in
-    dropped ones of new rows. An offered type is widened only where every value of both sides stays
-    exact; two types of a database that are one in Arrow have no wider one. A narrower one that
-    changes nothing in the store is no note, for it would be one in every run. Raises one
+    `offered` is the schema that the store would hold for the home's columns (see `typed`,
+    `Target.accept`): a type that every commit changes in the same way is no difference. Columns are
+    matched by name, never by position. A replace mirrors the home, as far as the contract keeps
+    nothing; any other mode keeps the store's column order and metadata, puts new columns last and
+    has nulls in dropped ones of new rows. An offered type is widened only where every value of both
+    sides stays exact; two types of a database that are one in Arrow have no wider one. A narrower
+    one that changes nothing in the store is no note, for it would be one in every run. Raises one
     `FlowError` that lists every difference the contract refuses.
     """
     if held is None:
@@ -133,7 +133,7 @@ def _agreed(offered: pa.Schema, held: pa.Schema, contract: SchemaContract, mode:
 
 
 def _has(schema: pa.Schema, name: str) -> bool:
-    """Return whether a schema has a column; asking for its `names` makes a list of all of them."""
+    """Return whether a schema has a column, without building the list of all names."""
     return bool(schema.get_field_index(name) >= 0)
 
 
@@ -174,7 +174,7 @@ def differences(
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """What a contract says of each kind of difference."""
+    """The contract's rule for each kind of difference."""
 
     contract: SchemaContract
     mode: Mode
@@ -186,7 +186,7 @@ class _Rules:
 
     @property
     def _fate(self) -> str:
-        """What becomes of a column that is gone."""
+        """What happens to a column that is gone."""
         keeps = self.contract.drop == "keep"
         if self._mirrors:
             return "is filled with nulls" if keeps else "leaves the store"
@@ -242,9 +242,9 @@ class _Rules:
 def renames(
     found: Iterable[Difference], offered: pa.Schema, held: pa.Schema
 ) -> list[tuple[str, str]]:
-    """Return a column that is gone and the new one that looks like it under another name.
+    """Return a dropped column and a new one that may be the same under another name.
 
-    Only where it is the only one of its type on both sides, so that nothing is guessed at random.
+    Only where each is the only one of its type.
     """
     found = list(found)
     gone = [held.field(one.column) for one in found if one.kind == "gone"]
@@ -259,7 +259,7 @@ def renames(
 
 
 def like_a_rename(old: str, new: str) -> str:
-    """Return how to say that a new column is an old one."""
+    """Return the hint for a renamed column."""
     way = f"columns: {{{_quoted(new)}: {{rename: {_quoted(old)}}}}}"
     return f"'{new}' looks like '{old}' renamed; if it is, write  {way}"
 
@@ -269,14 +269,14 @@ def _quoted(name: str) -> str:
 
 
 def _told(field: pa.Field) -> str:
-    """Return a column's type as a person compares it, with a database's own name of it."""
+    """Return a column's type for messages, with the database's name."""
     native = _native(field)
     own = "" if native is None else f" ({native})"
     return f"{field.type}{own}{'' if field.nullable else ' not null'}"
 
 
 def _native(field: pa.Field) -> str | None:
-    """Return what a database calls the column's type, where Arrow cannot tell."""
+    """Return the database's name of a column's type, where Arrow has no equivalent."""
     name = (field.metadata or {}).get(NATIVE_TYPE)
     return None if name is None else name.decode(errors="replace")
 
@@ -294,7 +294,7 @@ def _verdict(one: Difference) -> str:
 
 
 def table(found: Sequence[Difference], *sides: str) -> list[str]:
-    """Return differences column by column, aligned; `sides` names what is compared."""
+    """Return a text table of differences; `sides` names the two compared."""
     rows = [("", "column", *sides, "")]
     for one in found:
         rows.append((one.kind, one.column, one.held, one.offered, _verdict(one)))

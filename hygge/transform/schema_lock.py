@@ -1,4 +1,4 @@
-"""Columns that a lock file holds fast: what the home offered when a person agreed to it."""
+"""Lock files: the columns of a home as a user accepted them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _NO_VALUE = "null"
-"""The type of a column in which the home has no value: it may become any other."""
+"""Type of a column without values, which may become any other type."""
 
 
 def pins(schema: pa.Schema) -> dict[str, str]:
-    """Return what a lock says of each column: its type, a database's own name, and `not null`."""
+    """Return the lock's entry for each column: its type, the database's name, `not null`."""
     return {field.name: _pin(field) for field in sorted(schema, key=lambda field: field.name)}
 
 
@@ -28,7 +28,7 @@ def _pin(field: pa.Field) -> str:
 
 
 def drift(schema: pa.Schema, pinned: Mapping[str, str]) -> list[Difference]:
-    """Return how the columns that a home offers differ from those of a lock."""
+    """Return the differences between a home's columns and a lock."""
     offered = pins(schema)
     found = []
     for name in sorted(offered.keys() | pinned.keys()):
@@ -43,10 +43,10 @@ def drift(schema: pa.Schema, pinned: Mapping[str, str]) -> list[Difference]:
 def check_pinned(
     schema: pa.Schema, pinned: Mapping[str, str] | None, flow: str, *, is_part: bool = False
 ) -> None:
-    """Raise `FlowError` with a table unless a home offers what the flow's lock says.
+    """Raise `FlowError` with a table unless the home's columns match the flow's lock.
 
-    None stands for a flow without a lock; no columns for an entity that the lock does not know.
-    With `is_part` the columns are those of new files only.
+    `None` is a flow without a lock; an empty schema an entity that the lock lacks. With `is_part`
+    the columns are those of new files only.
     """
     if pinned is None:
         return

@@ -1,4 +1,4 @@
-"""What happens to a batch on its way: columns chosen, cast, renamed and added."""
+"""The shape of rows: columns are selected, cast, renamed and added."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Column:
     field: pa.Field
     mask: Mask | None
     filled: _Filled | None
-    """Why no null may be in it."""
+    """The reason why it must not be null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ _BY_STORE = _Filled(
 
 
 class Shape:
-    """The columns of one move: where each comes from, its name and its type."""
+    """The columns of one move: source, name and type."""
 
     def __init__(
         self,
@@ -109,15 +109,15 @@ class Shape:
 
     @property
     def hides(self) -> bool:
-        """Whether a column is masked, so that lines as they are may not be kept."""
+        """Whether a column is masked, so that raw lines must not be kept."""
         return any(column.mask is not None for column in self._columns)
 
     def chosen(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the rows of a batch that meet the flow's own condition, if it has one."""
+        """Return the rows of a batch that meet the flow's condition, if any."""
         return batch if self._condition is None else chosen_rows(batch, self._condition)
 
     def masked(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the moved columns of a batch, by their names in the home, fit to be seen."""
+        """Return the moved columns of a batch, by their names in the home, with masks applied."""
         import pyarrow as pa
 
         arrays = [self._masked(batch, column) for column in self._columns]
@@ -135,8 +135,8 @@ class Shape:
         """Return `batch` with exactly the columns of `schema`, missing ones filled with nulls.
 
         `first_row` is the number of the batch's first row in its split, for messages. Raises
-        `FlowError` naming column and row where a cast would change a value, and for a null where
-        none may be.
+        `FlowError` that names column and row where a cast would change a value, or a null is not
+        allowed.
         """
         import pyarrow as pa
 
@@ -176,19 +176,19 @@ def _columns(settings: MoveSettings, offered: pa.Schema) -> Iterator[_Column]:
 
 
 def _with_type(field: pa.Field, kind: pa.DataType) -> pa.Field:
-    """Return `field` cast; what the home calls its type is then no longer true."""
+    """Return `field` with another type, without the home's type name."""
     return field if field.type.equals(kind) else field.with_type(kind).remove_metadata()
 
 
 def _with_nullable(field: pa.Field, *, nullable: bool) -> pa.Field:
-    """Return `field` that takes nulls or not; Arrow lets no column of type null refuse them."""
+    """Return `field` nullable or not; a field of type null is always nullable in Arrow."""
     import pyarrow as pa
 
     return field.with_nullable(nullable or pa.types.is_null(field.type))
 
 
 def _filled(name: str, field: pa.Field, settings: MoveSettings) -> _Filled | None:
-    """Return why no null may be in a column."""
+    """Return why a column must not be null."""
     wanted = settings.columns.get(name)
     nullable = wanted.nullable if wanted is not None else None
     if name in settings.primary_key:
@@ -199,7 +199,7 @@ def _filled(name: str, field: pa.Field, settings: MoveSettings) -> _Filled | Non
 
 
 def stored_name(name: str, settings: MoveSettings) -> str:
-    """Return what a column of the home is called in the store."""
+    """Return the name in the store of a column of the home."""
     wanted = settings.columns.get(name)
     renamed = wanted.rename if wanted is not None else None
     return renamed or _cased(name, settings.column_casing)
@@ -211,7 +211,7 @@ def stored_dedupe(settings: MoveSettings) -> tuple[str, ...]:
 
 
 def _dedupe(settings: MoveSettings) -> tuple[str, tuple[str, ...]]:
-    """Return the key that names these columns, and their names in the home."""
+    """Return the setting that names these columns, and their names in the home."""
     if not settings.dedupe_by and isinstance(settings.incremental, Incremental):
         return "incremental", (settings.incremental.column,)
     return "dedupe_by", settings.dedupe_by
@@ -372,7 +372,7 @@ def _first_null(array: pa.Array) -> int | None:
     import pyarrow.compute as pc
 
     kind = array.type
-    # These count the nulls in their indices only, or none at all.
+    # For these types `null_count` counts nulls of the indices only, or none.
     is_coded = any(
         test(kind)
         for test in (pa.types.is_dictionary, pa.types.is_run_end_encoded, pa.types.is_union)
@@ -389,7 +389,7 @@ def _shown(array: pa.Array, row: int) -> str:
     try:
         text = repr(array[row].as_py())
     except (ValueError, OverflowError):
-        # Python's own dates know neither nanoseconds nor the year 10000.
+        # Python's dates support neither nanoseconds nor the year 10000.
         text = str(array[row : row + 1].cast(pa.string())[0])
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 

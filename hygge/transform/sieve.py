@@ -1,4 +1,4 @@
-"""From a batch of the home to rows that may be staged: shaped, checked, and bad ones put aside."""
+"""From batches of the home to rows to stage: shaped and checked; bad rows are quarantined."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Sieve:
-    """What every row of a move passes; a `with` removes what was put aside for nothing."""
+    """Shapes and checks every row of a move. Leaving the `with` removes unused quarantine files."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Sieve:
         root: Path,
         request: WriteRequest | None,
     ) -> None:
-        """With no `request` nothing is staged: bad rows are only left out, nothing is judged."""
+        """Without a `request` bad rows are only left out, and no check is judged."""
         self.shape = shape
         self.schema = schema
         """What comes out."""
@@ -52,15 +52,15 @@ class Sieve:
 
     @property
     def put_aside(self) -> int:
-        """How many rows were put aside so far."""
+        """Number of rows quarantined so far."""
         return 0 if self._quarantine is None else self._quarantine.rows
 
     def judge(self, target: Target, now: datetime) -> tuple[str, ...]:
-        """Have the checks hold for what is staged; return what a person should know."""
+        """Judge the checks of the staged rows; return the notes."""
         return (*self._checks.judge(target, now), *self.finish())
 
     def finish(self) -> tuple[str, ...]:
-        """Have the rows put aside on the disk; return what a person should know of them."""
+        """Sync quarantined rows to disk; return the notes."""
         return () if self._quarantine is None else tuple(self._quarantine.finish())
 
     def sift(self, batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
@@ -73,7 +73,7 @@ class Sieve:
         return rows
 
     def put_line_aside(self, where: str, line: bytes, reason: str) -> None:
-        """Put aside what could not be read as a row."""
+        """Quarantine a line that could not be read as a row."""
         if self._quarantine is not None:
             self._quarantine.add_line(where, None if self.shape.hides else line, reason)
 
@@ -96,7 +96,7 @@ class Sieve:
         return self.shape.apply(batch.filter(_others(bad, batch)), self.schema, first_row)
 
     def _against(self, rows: pa.RecordBatch) -> Iterator[tuple[int, tuple[str, str]]]:
-        """Yield the rows that a check refuses, with column and check."""
+        """Yield the rows that violate a check, with column and check."""
         import pyarrow.compute as pc
 
         for check in self._single:
@@ -105,7 +105,7 @@ class Sieve:
                     yield row, (column, check.told())
 
     def _unshaped(self, batch: pa.RecordBatch) -> Iterator[tuple[int, tuple[str, str]]]:
-        """Yield the rows that cannot be shaped, with column and reason, by halving the batch."""
+        """Yield the rows that cannot be shaped, with column and reason, by bisection."""
         spans = [(0, batch.num_rows)]
         while spans:
             low, high = spans.pop()
@@ -122,7 +122,7 @@ class Sieve:
 
 
 class _Nowhere:
-    """Where bad rows go that an earlier move has put aside."""
+    """A quarantine that discards rows, which an earlier move has quarantined."""
 
     rows = 0
 
@@ -133,7 +133,7 @@ class _Nowhere:
         """Forget it."""
 
     def finish(self) -> tuple[str, ...]:
-        """Return that there is nothing to know."""
+        """Return no notes."""
         return ()
 
     def discard(self) -> None:

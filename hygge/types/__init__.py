@@ -1,1 +1,1 @@
-"""Arrow types and values, exactly: casts, widening, checksums, watermarks, batches."""
+"""Arrow types and exact values: casts, widening, checksums, watermarks, batches."""

@@ -1,4 +1,4 @@
-"""Batches on their way: sized by bytes, read ahead by one thread, counted against one budget."""
+"""Batches in transit: sized by bytes, read ahead by a thread, limited by a memory budget."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _JOIN_SECONDS = 5.0
 class MemoryBudget:
     """The Arrow bytes that all moves of a run may hold at once.
 
-    A reader takes before it reads and gives back when the batch was staged. Whoever waits in
-    `take` holds nothing that others need, so the budget cannot deadlock; a batch larger than the
-    whole budget passes when it is alone.
+    A reader takes memory before it reads and gives it back when the batch was staged. A thread that
+    waits in `take` holds nothing that others need, so the budget cannot deadlock. A batch larger
+    than the whole budget passes when it is the only one.
     """
 
     def __init__(self, limit: int) -> None:
@@ -34,7 +34,7 @@ class MemoryBudget:
         self._changed = threading.Condition()
 
     def take(self, size: int, check: Callable[[], None]) -> None:
-        """Wait until `size` bytes fit, then hold them; `check` may raise to give up the wait."""
+        """Wait until `size` bytes are free, then hold them; `check` may raise to give up."""
         with self._changed:
             while self.used and self.used + size > self.limit:
                 check()
@@ -42,13 +42,13 @@ class MemoryBudget:
             self._add(size)
 
     def correct(self, difference: int) -> None:
-        """Hold `difference` bytes more (or fewer) than was guessed; never waits."""
+        """Hold `difference` bytes more (or fewer) than was estimated; never waits."""
         with self._changed:
             self._add(difference)
             self._changed.notify_all()
 
     def give(self, size: int) -> None:
-        """Give back `size` bytes."""
+        """Release `size` bytes."""
         self.correct(-size)
 
     def _add(self, size: int) -> None:
@@ -57,10 +57,10 @@ class MemoryBudget:
 
 
 class _Account:
-    """What one reader holds of the budget. Settled once, it holds nothing, whatever happens then.
+    """The share of one reader in the budget. After `settle` it holds nothing, whatever happens.
 
-    So neither a batch that a failed store still refers to nor a reader that hangs keeps memory
-    from the other moves.
+    So a batch that a failed store still references, or a reader that hangs, does not withhold
+    memory from other moves.
     """
 
     def __init__(self, budget: MemoryBudget) -> None:
@@ -91,7 +91,7 @@ class _Account:
 
 
 def data_bytes(batch: pa.RecordBatch) -> int:
-    """Return the Arrow bytes of a batch without its dictionaries, which slices of it share."""
+    """Return the Arrow bytes of a batch without its dictionaries, which slices share."""
     import pyarrow as pa
 
     return sum(
@@ -132,7 +132,7 @@ def _joined(batches: list[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
     try:
         return [pa.concat_batches(batches)]
     except pa.ArrowInvalid:
-        # Dictionaries that together have more values than their indices can count.
+        # The joined dictionaries have more values than the index type can count.
         return batches
 
 
@@ -146,10 +146,10 @@ def _sliced(batch: pa.RecordBatch, size: int, batch_bytes: int) -> Iterator[pa.R
 
 
 class ReadAhead:
-    """Reads one split in a thread of its own, a few batches ahead of whoever consumes them.
+    """Reads one split in its own thread, a few batches ahead of the consumer.
 
-    The reader is opened and closed inside the thread. What goes wrong there is kept in `error`,
-    because a store's driver may hide the home's error behind its own.
+    The reader is opened and closed inside the thread. Its error is kept in `error`, because a
+    store's driver may replace the home's error with its own.
     """
 
     def __init__(
@@ -192,7 +192,7 @@ class ReadAhead:
         self._account.settle()
 
     def batches(self) -> Generator[pa.RecordBatch, None, None]:
-        """Yield every batch of the split; raise the home's own error where it occurred."""
+        """Yield every batch of the split; raise the home's error where it occurred."""
         while (item := self._next()) is not None:
             batch, size = item
             del item
@@ -219,7 +219,7 @@ class ReadAhead:
             with self._opener() as reader:
                 self._read(sized(self._open_batches(reader), self._batch_bytes))
         except _Closed:
-            pass  # the consumer has left: it has its own reason, and an error here would hide it
+            pass  # the consumer stopped for a reason of its own, which an error here would hide
         except BaseException as error:
             self.error = error
         finally:
@@ -228,7 +228,7 @@ class ReadAhead:
                 self._changed.notify_all()
 
     def _open_batches(self, reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Notice a consumer that left even while small batches are joined."""
+        """Open the batches, and notice a stopped consumer even while small batches are joined."""
         for batch in reader:
             self._check_open()
             yield batch

@@ -1,4 +1,4 @@
-"""Casts that change no value: what Arrow's safe cast lets pass silently is refused here."""
+"""Casts that change no value, also where Arrow's safe cast changes values silently."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _UTC = frozenset({"UTC", "Etc/UTC", "+00:00", "Z"})
 
 
 def exact_cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return `array` as `kind`, every value the same.
+    """Return `array` as `kind` with unchanged values.
 
-    A time without a zone that is given one is the time on the clocks of that zone. Raises
-    `pa.ArrowInvalid` where a value would change (a fraction rounded, a time of day cut off) and
-    `pa.ArrowNotImplementedError` where the two types have nothing in common.
+    A timestamp without a zone that is cast to one with a zone is taken as local time of that zone.
+    Raises `pa.ArrowInvalid` where a value would change (a fraction rounded, a time of day cut off)
+    and `pa.ArrowNotImplementedError` where the two types have nothing in common.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -40,7 +40,7 @@ def exact_cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _check_clock(texts: pa.Array) -> None:
-    """Raise for a time that no clock shows: Arrow writes that it is out of range."""
+    """Raise for a local time that does not exist; Arrow's message says that it is out of range."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -49,7 +49,7 @@ def _check_clock(texts: pa.Array) -> None:
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Cast, between floats and decimals by way of the shortest text, as a person reads both.
+    """Cast; between floats and decimals by way of the shortest exact text.
 
     Arrow's own cast multiplies by powers of ten: 241.48 becomes 241.48000000000002.
     """
@@ -62,7 +62,7 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
         return timestamp_texts(array).cast(kind)
     kinds = (array.type, kind)
     if is_.is_integer(array.type) and is_.is_decimal(kind):
-        # Arrow asks for room for every integer, also where the values are small.
+        # Arrow requires precision for every integer of the type, also where the values are small.
         array = array.cast(pa.decimal256(min(20 + kind.scale, 76), kind.scale))
     if any(map(is_.is_floating, kinds)) and any(map(is_.is_decimal, kinds)):
         array = array.cast(pa.string())
@@ -81,9 +81,9 @@ def _read_times(texts: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def timestamp_texts(array: pa.Array) -> pa.Array:
-    """Return timestamps as the texts that Arrow's own cast writes, much faster.
+    """Return timestamps as the texts of Arrow's own cast, but faster.
 
-    The clock is written without a zone, and each offset of the zone is written once.
+    The local time is formatted without a zone, and each UTC offset once.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -95,7 +95,7 @@ def timestamp_texts(array: pa.Array) -> pa.Array:
     clocks = moments if kind.tz == "UTC" else pc.local_timestamp(array)
     texts = clocks.cast(pa.string())
     if pc.any(pc.starts_with(texts, "<")).as_py():
-        return zoned_texts(array)  # years that Arrow writes only with their zone
+        return zoned_texts(array)  # years that Arrow formats only with a zone
     offsets = pc.subtract(clocks.cast(pa.int64()), moments.cast(pa.int64())).dictionary_encode()
     firsts = [pc.index(offsets.indices, one).as_py() for one in range(len(offsets.dictionary))]
     whole = zoned_texts(array.take(pa.array(firsts, pa.int64()))).to_pylist()
@@ -107,19 +107,19 @@ def timestamp_texts(array: pa.Array) -> pa.Array:
 
 
 def zoned_texts(array: pa.Array) -> pa.Array:
-    """Return timestamps as texts by Arrow's own cast: microseconds of work for each value."""
+    """Return timestamps as texts by Arrow's own cast, which takes microseconds per value."""
     import pyarrow as pa
 
     return array.cast(pa.string())
 
 
 def _uuid_texts(array: pa.Array) -> pa.Array:
-    """Return UUIDs as texts in the usual form, `8-4-4-4-12` digits: Arrow has no cast for that."""
+    """Return UUIDs as texts of `8-4-4-4-12` digits, for which Arrow has no cast."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     storage = array.storage
-    packed = pa.concat_arrays([storage])  # from its first byte on, also when it is a slice
+    packed = pa.concat_arrays([storage])  # from the first byte of the slice
     digits = pa.array([f"{byte:02x}".encode() for byte in range(256)], pa.binary(2))
     bytes_ = pa.Array.from_buffers(pa.uint8(), 16 * len(packed), [None, packed.buffers()[1]])
     written = digits.take(bytes_).buffers()[1] if len(packed) else pa.py_buffer(b"")
@@ -153,7 +153,7 @@ def _is_same(before: pa.Array, after: pa.Array) -> bool:
 
 
 def _may_change(before: pa.DataType, after: pa.DataType) -> bool:
-    """Return whether Arrow's own checks leave anything out between these two types."""
+    """Return whether Arrow's checks miss a changed value between these two types."""
     import pyarrow as pa
 
     is_ = pa.types

@@ -1,8 +1,8 @@
 """Checksums that do not depend on the order of rows, by Arrow's own kernels.
 
-Every value becomes a number of 64 bits: equal values the same one, others another. A column's
-checksum is the sum of its numbers; a row's number is made of those of its cells. All arithmetic is
-modulo 2**64. What lies in memory besides a batch stays within a few times its size.
+Every value is hashed to 64 bits. A column's checksum is the sum of its hashes; a row's hash is
+computed from those of its cells. All arithmetic is modulo 2**64. Additional memory is a small
+multiple of the batch.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ _STEPS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 _NULL = 0x243F6A8885A308D3
 _ROW = 0x100000001B3 * _GOLDEN & _MASK | 1
 _BASE = 0x5851F42D4C957F2D
-"""Odd, so that it has an inverse, by which a text's number does not depend on where it lies."""
+"""Odd, so that it has an inverse modulo 2**64, which makes a text's hash independent of its offset.
+"""
 _LONG = 512
-"""Longer texts are hashed one by one, which costs little for each of their bytes."""
+"""Longer texts are hashed one by one; the overhead per byte is small."""
 _SLICE = 2**20
 """Bytes of text that are hashed at once."""
 
@@ -48,9 +49,9 @@ def plain(kind: pa.DataType) -> pa.DataType:
 
 
 def as_plain(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return values as a plain type; raises as `exact_cast` where they are none of it.
+    """Return values as a plain type; raises like `exact_cast` where they do not fit.
 
-    Between two kinds of floats the nearest is taken: text formats write the shortest text.
+    Between two float types the nearest value is taken: text formats write the shortest text.
     """
     import pyarrow as pa
 
@@ -62,9 +63,9 @@ def as_plain(array: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def hashes(array: pa.Array) -> pa.UInt64Array:
-    """Return the number of every value of an array of a plain type; null has one too.
+    """Return the hash (uint64) of every value of an array of a plain type, also of nulls.
 
-    NaN is like NaN, and -0.0 like 0.0.
+    All NaNs are equal, and -0.0 equals 0.0.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -78,7 +79,7 @@ def hashes(array: pa.Array) -> pa.UInt64Array:
 
 
 def row_hashes(columns: Sequence[pa.UInt64Array]) -> pa.UInt64Array:
-    """Return the number of every row, from those of its cells, at least one, in their order."""
+    """Return the hash (uint64) of every row, from the hashes of its cells in order."""
     import pyarrow.compute as pc
 
     total = columns[0]
@@ -88,7 +89,7 @@ def row_hashes(columns: Sequence[pa.UInt64Array]) -> pa.UInt64Array:
 
 
 def total_of(numbers: pa.UInt64Array) -> int:
-    """Return the sum of numbers modulo 2**64."""
+    """Return the sum of hashes modulo 2**64."""
     import pyarrow.compute as pc
 
     return (pc.sum(numbers).as_py() or 0) & _MASK
@@ -116,13 +117,13 @@ def _hashes_of_kind(array: pa.Array) -> pa.UInt64Array:
 
 
 def _words(array: pa.Array) -> pa.UInt64Array:
-    """Return values of at most 64 bits as such words."""
+    """Return values of at most 64 bits as 64-bit words."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     is_, kind = pa.types, array.type
     if is_.is_floating(kind):
-        # Adding zero takes the sign from -0.0.
+        # Adding zero turns -0.0 into 0.0.
         doubles = pc.add(array.cast(pa.float64()), pa.scalar(0.0))
         doubles = pc.if_else(pc.is_nan(doubles), pa.scalar(float("nan")), doubles)
         return doubles.view(pa.uint64())
@@ -138,7 +139,7 @@ def _words(array: pa.Array) -> pa.UInt64Array:
 
 
 def _wide_hashes(array: pa.Array, words: int) -> pa.UInt64Array:
-    """Return the numbers of values that are several words each."""
+    """Return the hashes of values of several words each."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -151,7 +152,7 @@ def _wide_hashes(array: pa.Array, words: int) -> pa.UInt64Array:
 
 
 def _list_hashes(array: pa.ListArray) -> pa.UInt64Array:
-    """Return the numbers of lists, from those of their elements and their places."""
+    """Return the hashes of lists from the hashes and positions of their elements."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -160,7 +161,7 @@ def _list_hashes(array: pa.ListArray) -> pa.UInt64Array:
     starts = pc.subtract(ends, lengths)
     values = array.flatten()
     marks = pa.concat_arrays([_number_array([0]), ends]).cast(pa.int32())
-    # What lies in lists that are null is not among the values.
+    # Elements of null lists are not counted.
     parents = pc.list_parent_indices(pa.ListArray.from_arrays(marks, values))
     elements = hashes(values)
     places = pc.subtract(_counted(len(elements)), starts.take(parents))
@@ -211,7 +212,7 @@ def _text_hashes(array: pa.Array) -> pa.UInt64Array:
 
 
 def _short_hashes(array: pa.Array, lengths: pa.Array) -> pa.UInt64Array:
-    """Return the numbers of texts: polynomials of their bytes, by one running sum over all."""
+    """Return the hashes of texts: polynomials of their bytes, by one cumulative sum."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -252,7 +253,7 @@ def _all_powers(base: int, count: int) -> pa.UInt64Array:
 
 
 def _counted(count: int) -> pa.UInt64Array:
-    """Return the numbers from 0 on."""
+    """Return the numbers from 0 to `count - 1`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -261,7 +262,7 @@ def _counted(count: int) -> pa.UInt64Array:
 
 
 def _mixed(words: pa.UInt64Array) -> pa.UInt64Array:
-    """Return words stirred so that each bit depends on all of them; different ones stay so."""
+    """Return mixed words: each bit depends on all bits, and the mapping is injective."""
     import pyarrow.compute as pc
 
     words = pc.add(words, _number(_GOLDEN))

@@ -1,4 +1,4 @@
-"""A short digest of every value of a few rows, to know the same rows again in another run."""
+"""Short digests of the values of a few rows, to recognize the rows in another run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WHOLE = {"window": 2**31 - 1, "container_window": 2**31 - 1}
 
 
 def digests(rows: pa.RecordBatch) -> list[str]:
-    """Return one text a row: the digests of its values, in the order of the columns."""
+    """Return one text per row: the digests of its values, in column order."""
     columns = [[_digest(text) for text in _texts(array)] for array in rows.columns]
     return ["".join(row) for row in zip(*columns, strict=True)]
 
@@ -28,7 +28,7 @@ def _digest(text: str | None) -> str:
 
 
 def _texts(array: pa.Array) -> list[str | None]:
-    """Return values as texts that differ where the values do, and stay when a type is widened."""
+    """Return values as injective texts that do not change when a type is widened."""
     import pyarrow as pa
 
     if isinstance(array.type, pa.BaseExtensionType):
@@ -42,13 +42,13 @@ def _texts(array: pa.Array) -> list[str | None]:
             return _shortest(array)
         return [None if value is None else value.hex() for value in array.to_pylist()]
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        # Lists and structs have no text in Arrow; as arrays of one they are printed in full.
+        # Arrow has no cast of lists and structs to text; arrays of one value are printed in full.
         ones = (array.slice(row, 1) for row in range(len(array)))
         return [None if one.null_count else one.to_string(**_WHOLE) for one in ones]
 
 
 def _shortest(array: pa.Array) -> list[str | None]:
-    """Return values as texts; decimals and times without zeros at the end, as a wider type adds."""
+    """Return values as texts; decimals and times without the trailing zeros that widening adds."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""Type names as a person writes them in YAML, checked without pyarrow, then turned into its types.
+"""Type names in YAML: checked without pyarrow, then converted to its types.
 
 The names are Arrow's own, as `pyarrow.DataType` prints them where that is readable:
 `int64`, `decimal(18,4)`, `timestamp`, `timestamp(ms)`, `timestamp(us, UTC)`, `list(int64)`.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NATIVE_TYPE = b"hygge.type"
-"""Where the metadata of an Arrow field keeps what a database calls the column's type."""
+"""Metadata key of an Arrow field for the database's own name of the column's type."""
 
 _PLAIN = {
     "bool": "bool_",
@@ -55,9 +55,9 @@ _ELSEWHERE = {
     **dict.fromkeys(("decimal", "numeric", "number", "dec"), "decimal(38,9)"),
     **dict.fromkeys(("money", "smallmoney"), "decimal(19,4)"),
 }
-"""What types are called by Arrow and databases, and here."""
+"""Other names of types, in Arrow and in databases, and the names here."""
 _SIZED = r"\b([a-z]\w*(?: varying)?)\((?:\d+|max)\)"
-"""A type with a length or a precision, which says nothing here."""
+"""A type with a length or precision that has no meaning here."""
 _WORDS = r"[A-Za-z]\w*(?: (?:precision|varying|bigint|int|with time zone|without time zone))?"
 _UNITS = ("s", "ms", "us", "ns")
 _DECIMAL = re.compile(r"decimal\(([0-9][0-9]?),(-?[0-9][0-9]?)\)")
@@ -66,7 +66,7 @@ _TIME = re.compile(r"time(?:\((s|ms|us|ns)\))?")
 _LIST = re.compile(r"list\((.+)\)")
 
 LONGEST = 255
-"""Characters that a type may have; no one nests lists any deeper."""
+"""Maximum characters of a type name, which limits the nesting of lists."""
 EXAMPLES = (
     "bool, int8 … int64, uint8 … uint64, float32, float64, decimal(18,4), string, binary, "
     "date, time, timestamp, timestamp(ms), timestamp(us,UTC), list(int64)"
@@ -74,7 +74,7 @@ EXAMPLES = (
 
 
 def check_type(text: str) -> str:
-    """Return `text` without blanks; raise `ValueError` with examples when it names no type."""
+    """Return `text` without spaces; raise `ValueError` with examples when it names no type."""
     name = re.sub(r" *([(),]) *", r"\1", text.strip(" "))
     is_short = len(text) <= LONGEST
     if not is_short or not _is_type(name):
@@ -84,7 +84,7 @@ def check_type(text: str) -> str:
 
 
 def _own_name(name: str) -> str:
-    """Return how a type that Arrow or a database calls `name` is written here, or nothing."""
+    """Return the name used here for a type of Arrow or a database, or an empty string."""
     text = name.translate(str.maketrans("[<]>", "(())")).replace("tz=", "")
     text = re.sub(r"\((?:element|item): ?", "(", text)
     text = re.sub(r"\b(date32|date64)(\(\w+\))?", "date", text)
@@ -101,7 +101,7 @@ def _own_name(name: str) -> str:
 
 
 def _own_word(found: re.Match[str]) -> str:
-    """Return our word for one of others; a word that is ours already, in lower case."""
+    """Return the word used here for a word of Arrow or a database, in lower case."""
     word = found[0].lower()
     if found.string[found.end() : found.end() + 1] == "(" and word == "decimal":
         return word
@@ -120,7 +120,7 @@ def _is_type(name: str) -> bool:
 
 
 def _pattern() -> str:
-    """Return the types as one regular expression, for editors; it cannot count brackets."""
+    """Return the types as one regular expression for editors; it cannot match nested brackets."""
     leaves = [*_PLAIN, *(one.pattern for one in (_DECIMAL, _TIMESTAMP, _TIME))]
     types = "|".join(leaf.replace(",", " *, *") for leaf in leaves)
     types = types.replace(r"\(", r" *\( *").replace(r"\)", r" *\)")
@@ -139,11 +139,11 @@ TypeName = Annotated[
         }
     ),
 ]
-"""A pydantic field that holds the name of a type."""
+"""A pydantic field with the name of a type."""
 
 
 def arrow_type(name: str) -> pa.DataType:
-    """Return the Arrow type that a checked name stands for.
+    """Return the Arrow type of a checked name.
 
     `timestamp` and `time` without a unit are in microseconds; a timestamp without a zone is naive.
     """

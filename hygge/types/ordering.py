@@ -1,8 +1,8 @@
 """The order and equality of a column's values, where they are not those of its Arrow type.
 
-A type that Arrow lacks travels as text, and texts are compared otherwise than the values: `10` is
-below `9`, and `1.0` is not `1.00`. The home says in the field's metadata how the texts are to be
-compared; what nobody says is not guessed.
+A type that Arrow lacks is moved as text, and texts compare differently from the values: `10` is
+below `9`, and `1.0` is not `1.00`. The home sets in the field's metadata how the texts are
+compared; without it nothing is guessed.
 """
 
 from __future__ import annotations
@@ -19,44 +19,44 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ORDER = b"hygge.order"
-"""Where the metadata of an Arrow field keeps an `Order`."""
+"""Metadata key of an Arrow field for an `Order`."""
 
 _INFINITE = ("0", "2")
-"""The keys of -Infinity and Infinity, below and above those of all other numbers."""
+"""Keys of -Infinity and Infinity, below and above those of all other numbers."""
 _MIRRORED = tuple(zip("0123456789", "jihgfedcba", strict=True))
-"""Letters that stand for the digits of negative numbers, of which more is less."""
+"""Letters in descending order for the digits of negative numbers."""
 _LENGTH = 6
-"""Digits of the number of digits before the point."""
+"""Width of the field that counts the digits before the point."""
 
 
 class Order(StrEnum):
     """How the values of a column are compared."""
 
     NUMBER = "number"
-    """As the numbers that the texts write out, with any number of digits: 9 is below 10."""
+    """As decimal numbers with any number of digits: 9 is below 10."""
     HEXADECIMAL = "hexadecimal"
-    """As two hexadecimal numbers with a slash between: 0/9 is below 0/10."""
+    """As two hexadecimal numbers separated by a slash: 0/9 is below 0/10."""
     TIME = "time"
-    """As times in ISO 8601, by their characters; `infinity` is above all."""
+    """As ISO 8601 times, by their characters; `infinity` is above all."""
     TEXT = "text"
-    """As their characters are."""
+    """By their characters."""
     EQUAL = "equal"
     """Equal values are equal here, and which is the higher one is not known."""
     FOLDED = "folded"
     """By a collation for which different texts may be equal: `a` and `A`, or `a` and `a `."""
     UNKNOWN = "unknown"
-    """Nothing is known: different values may be equal to their database."""
+    """Unknown: different texts may be equal in their database."""
 
 
 def marks(order: Order | None, native: str | None = None) -> dict[bytes, bytes] | None:
-    """Return the metadata of a field: how its values are compared, and what a database calls it."""
+    """Return field metadata with the order of its values and the database's type name."""
     said = {} if native is None else {NATIVE_TYPE: native.encode()}
     said |= {} if order is None else {ORDER: order.value.encode()}
     return said or None
 
 
 def order_of(field: pa.Field) -> Order | None:
-    """Return how the values of a column are compared; None for the way of its Arrow type."""
+    """Return the order of a column's values; None for that of its Arrow type."""
     said = field.metadata or {}
     try:
         return Order(said[ORDER].decode()) if ORDER in said else _unsaid(said)
@@ -69,24 +69,24 @@ def _unsaid(said: dict[bytes, bytes]) -> Order | None:
 
 
 def type_of(field: pa.Field) -> str:
-    """Return what a person calls a column's type: as its database does, where that is known."""
+    """Return a column's type for messages: the database's name, where known."""
     native = (field.metadata or {}).get(NATIVE_TYPE, b"").decode(errors="replace")
     return native.partition(":")[2] or native or str(field.type)
 
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """How the values of one watermark column are compared: by keys that Arrow can compare."""
+    """The order of a watermark column's values, by keys that Arrow can compare."""
 
     kind: pa.DataType
-    """The type of the values."""
+    """Arrow type of the values."""
     order: Order | None = None
 
     @classmethod
     def of(cls, field: pa.Field) -> Ordering:
-        """Return how a column is compared; raises `ValueError` with why it cannot be a watermark.
+        """Return the ordering of a column; raises `ValueError` with the reason against a watermark.
 
-        Arrow compares values of some types only in one that is like it.
+        Some types are compared by Arrow only after a cast to a similar type.
         """
         import pyarrow as pa
 
@@ -109,9 +109,9 @@ class Ordering:
         )
 
     def keys(self, values: pa.Array) -> pa.Array:
-        """Return values whose order and equality in Arrow are those of the column.
+        """Return keys whose order and equality in Arrow are those of the values.
 
-        A NaN becomes null. Raises `ValueError` naming a value that is not as the order says.
+        NaN becomes null. Raises `ValueError` that names a value which violates the order.
         """
         make = _KEYS.get(self.order) if self.order is not None else None
         return values if make is None else make(values)
@@ -123,14 +123,14 @@ class Ordering:
         return value if self.order is None else self.keys(pa.repeat(value, 1))[0]
 
     def value_of(self, text: str) -> pa.Scalar:
-        """Return the value that a text stands for; raises `ValueError` when it stands for none."""
+        """Return the value of a text; raises `ValueError` when it cannot be parsed."""
         value = value_of(text, self.kind)
         if self.order is not None and text and not self.key(value).is_valid:
             raise ValueError(f"'{text}' has no place among the values of the column")
         return value
 
     def before(self, value: pa.Scalar, distance: float) -> pa.Scalar:
-        """Return the value so much earlier; see `watermarks.before`."""
+        """Return the value that is `distance` lower; see `watermarks.before`."""
         from decimal import Context, Decimal
 
         import pyarrow as pa
@@ -143,7 +143,7 @@ class Ordering:
         return pa.scalar(f"{lower:f}", self.kind)
 
     def infinite(self, keys: pa.Array) -> pa.Array | None:
-        """Return which keys stand for values without end; None where no value is such."""
+        """Return which keys are infinite; None for a type without infinite values."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -157,7 +157,7 @@ class Ordering:
 
 
 def _number_keys(texts: pa.Array) -> pa.Array:
-    """Return texts that are ordered as the numbers are: sign, digits before the point, digits."""
+    """Return texts that are ordered like the numbers: sign, number of integer digits, digits."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -180,7 +180,7 @@ _SPECIAL = r"^(-?Infinity|NaN)$"
 
 
 def _mirrored(sizes: pa.Array, is_less: pa.Array) -> pa.Array:
-    """Return keys of negative numbers; of others, nothing that counts."""
+    """Return keys of negative numbers; for other numbers the result is meaningless."""
     import pyarrow.compute as pc
 
     if not pc.any(is_less).as_py():
@@ -215,7 +215,7 @@ def _time_keys(texts: pa.Array) -> pa.Array:
 
 
 def _check_read(texts: pa.Array, is_read: pa.Array) -> None:
-    """Raise `ValueError` for a text that is not as the order says."""
+    """Raise `ValueError` for a text that violates the order."""
     import pyarrow.compute as pc
 
     at = pc.index(pc.or_kleene(is_read, pc.is_null(texts)), False).as_py()

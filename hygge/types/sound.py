@@ -1,8 +1,8 @@
-"""Values that no store may be given: text that is not UTF-8, and values too large for memory.
+"""Checks for values that no store may receive: invalid UTF-8, and values above the size limit.
 
-Arrow proves text only where it makes it, so files and drivers may hand over anything. Both proofs
-cost next to nothing when all is well: ASCII is told by one vectorised minimum, and a column smaller
-than the limit has no value larger than it.
+Arrow validates only text that it creates, so files and drivers may return anything. Both checks are
+cheap for valid data: ASCII is detected by one vectorized minimum, and a column smaller than the
+limit has no larger value.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ _SHOWN_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class Unsound:
-    """One value that must not go on."""
+    """A value that must not be staged."""
 
     column: str
     row: int
-    """Its number in the batch, from 0."""
+    """Its row in the batch, from 0."""
     problem: str
-    """What is wrong with it, to follow its name."""
+    """The problem, phrased to follow the column's name."""
     hint: str
     code: str
 
     def error(self, where: str) -> HomeError:
-        """Return the error for this value, with the place of its row in words."""
+        """Return the error for this value; `place` describes its row."""
         return HomeError(
             f"{where}: column '{self.column}' {self.problem}", hint=self.hint, code=self.code
         )
 
 
 def find_bad_text(batch: pa.RecordBatch, unproved: Collection[str] = ()) -> Unsound | None:
-    """Return the first text that is not UTF-8, at any depth; None when all of it is.
+    """Return the first text that is not UTF-8, at any depth; None when all text is valid.
 
-    `unproved` are columns whose bytes may be anything, since they become binary.
+    `unproved` are columns that become binary, so any bytes are valid.
     """
     for field, column in zip(batch.schema, batch.columns, strict=True):
         if _has_text(field.type) and field.name not in unproved and not _is_text(column):
@@ -73,7 +73,7 @@ def find_too_large(batch: pa.RecordBatch, limit: int) -> Unsound | None:
 
 
 def too_large(column: str, row: int, size: int, limit: int) -> Unsound:
-    """Return what is wrong with a value of `size` bytes."""
+    """Return the problem of a value of `size` bytes."""
     return Unsound(
         column,
         row,
@@ -88,9 +88,9 @@ def too_large(column: str, row: int, size: int, limit: int) -> Unsound:
 def proved(
     batches: Iterable[pa.RecordBatch], shown: str, request: ReadRequest, *, has_text: bool = True
 ) -> Iterator[pa.RecordBatch]:
-    """Yield batches whose values may go on; raise `HomeError` with the row, counted from 1.
+    """Yield batches with valid values; raise `HomeError` with the row, counted from 1.
 
-    `shown` says of what these are the rows. Without `has_text` all text is proved already.
+    `shown` names the entity or file of these rows. Without `has_text` all text is valid already.
     """
     row = 0
     for batch in batches:
@@ -102,7 +102,7 @@ def proved(
 
 
 def find_unsound(batch: pa.RecordBatch, request: ReadRequest, *, has_text: bool) -> Unsound | None:
-    """Return the first value that must not go on, for a request; None when there is none."""
+    """Return the first value that must not be staged for a request; None when there is none."""
     found = find_too_large(batch, request.max_value_bytes)
     if found is None and has_text:
         unproved = {name for name, kind in request.types.items() if kind == "binary"}
@@ -125,7 +125,7 @@ def _has_text(kind: pa.DataType) -> bool:
 
 
 def _is_text(array: pa.Array) -> bool:
-    """Return whether all text of an array is UTF-8; slices are proved as far as they reach."""
+    """Return whether all text of an array is UTF-8; of a slice only its own part is checked."""
     import pyarrow as pa
 
     kind, is_ = array.type, pa.types
@@ -175,7 +175,7 @@ def _is_valid(array: pa.Array) -> bool:
 
 
 def _first(column: pa.Array, is_wrong: Callable[[pa.Array], bool]) -> int:
-    """Return the first row of a column of which something is wrong, by halves."""
+    """Return the first bad row of a column, by bisection."""
     low, high = 0, len(column)
     while high - low > 1:
         middle = (low + high) // 2
@@ -187,7 +187,7 @@ def _first(column: pa.Array, is_wrong: Callable[[pa.Array], bool]) -> int:
 
 
 def _first_large(column: pa.Array, limit: int) -> int | None:
-    """Return the first row of more than `limit` bytes, looking only where there may be one."""
+    """Return the first row of more than `limit` bytes; checks only slices that may have one."""
     todo = [(0, len(column))]
     while todo:
         first, count = todo.pop()
@@ -201,7 +201,7 @@ def _first_large(column: pa.Array, limit: int) -> int | None:
 
 
 def _shown(value: pa.Array) -> str:
-    """Return which bytes are no text, a few of them, and not what stands around them."""
+    """Return the first invalid bytes, without the text around them."""
     import pyarrow as pa
 
     kind, is_ = value.type, pa.types

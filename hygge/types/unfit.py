@@ -1,4 +1,4 @@
-"""What a store says of columns that it cannot hold exactly: all of them at once, by name."""
+"""Errors for columns that a store cannot hold exactly, reported together."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class UnfitError(Exception):
-    """A store cannot hold a type exactly; the message says why, without naming the column."""
+    """A store cannot hold a type exactly; the message gives the reason without the column."""
 
 
 def fit_schema(schema: pa.Schema, fit: Callable[[pa.Field], pa.Field], *, holder: str) -> pa.Schema:
-    """Return `schema` with every field as `fit` wants it held.
+    """Return `schema` with every field mapped by `fit`.
 
-    `holder` is what holds the rows, in the plural: `*.parquet files`, `tables`. Raises `StoreError`
-    for rows without columns, for two columns of one name, and one that names all columns for which
-    `fit` raised `UnfitError`.
+    `holder` names the store's containers in the plural: `*.parquet files`, `tables`. Raises
+    `StoreError` for a schema without columns, for duplicate names, and for the columns for which
+    `fit` raised `UnfitError`, all in one error.
     """
     import pyarrow as pa
 
@@ -46,7 +46,7 @@ def fit_schema(schema: pa.Schema, fit: Callable[[pa.Field], pa.Field], *, holder
 
 
 def repeated(names: Iterable[str]) -> list[str]:
-    """Return the names that stand more than once, sorted."""
+    """Return the duplicate names, sorted."""
     return sorted(name for name, count in Counter(names).items() if count > 1)
 
 

@@ -1,4 +1,4 @@
-"""Watermarks as values: which columns can be one, and their values as text and back, exactly."""
+"""Values of watermarks: which types are allowed, and exact conversion to text and back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _EPOCH = "epoch "
-"""Begins the text of a time or day that Arrow could not read: of a year beyond four digits."""
+"""Prefix of the text of a time or date that Arrow cannot parse: years beyond four digits."""
 
 
 def reason_against(kind: pa.DataType) -> str | None:
-    """Return why a column of a type cannot be a watermark; None when it can."""
+    """Return why a type is not allowed for a watermark; None when it is."""
     import pyarrow as pa
 
     is_ = pa.types
@@ -31,9 +31,9 @@ def reason_against(kind: pa.DataType) -> str | None:
 
 
 def text_of(value: pa.Scalar) -> str:
-    """Return a value as text from which `value_of` makes the same value again.
+    """Return a value as text that `value_of` converts back exactly.
 
-    Instants are written in UTC, whatever zone their type names.
+    Timestamps with a zone are written in UTC.
     """
     import pyarrow as pa
 
@@ -64,9 +64,9 @@ def _storage(kind: pa.DataType) -> pa.DataType:
 
 
 def value_of(text: str, kind: pa.DataType) -> pa.Scalar:
-    """Return the value that a text stands for; a time without a zone is one of UTC.
+    """Return the value of a text; a time without a zone is in UTC.
 
-    Raises `ValueError` when it stands for none of this type.
+    Raises `ValueError` when the text is not of this type.
     """
     import pyarrow as pa
 
@@ -85,7 +85,8 @@ def _instant(text: str, kind: pa.TimestampType) -> pa.Scalar:
     import pyarrow as pa
 
     zoned = pa.timestamp(kind.unit, "UTC")
-    # Arrow reads a text with a zone as a zoned time only, and one without as a naive one only.
+    # Arrow parses a text with a zone only as a zoned timestamp, and one without only as a naive
+    # one.
     for wanted in (zoned, pa.timestamp(kind.unit)):
         try:
             found = pa.scalar(text, pa.string()).cast(wanted)
@@ -98,9 +99,9 @@ def _instant(text: str, kind: pa.TimestampType) -> pa.Scalar:
 
 
 def tomorrow(kind: pa.DataType, now: datetime) -> pa.Scalar | None:
-    """Return the value of a day after `now`, beyond which a time is surely a mistake.
+    """Return the value one day after `now`; a later time is treated as an error in the data.
 
-    None for types that are no times, whose values may be anything but infinite.
+    None for types other than times and dates.
     """
     import pyarrow as pa
 
@@ -114,10 +115,10 @@ def tomorrow(kind: pa.DataType, now: datetime) -> pa.Scalar | None:
 
 
 def before(value: pa.Scalar, distance: float) -> pa.Scalar:
-    """Return the value so many seconds, days of seconds for dates, or units earlier.
+    """Return the value lower by a distance: seconds for times and dates, units for numbers.
 
-    A distance between two values of the type is rounded away from `value`. Raises `ValueError`
-    for types without distances, such as text.
+    A distance that is no multiple of the type's unit is rounded up. Raises `ValueError` for types
+    without distances, such as text.
     """
     import math
 
@@ -142,7 +143,7 @@ def before(value: pa.Scalar, distance: float) -> pa.Scalar:
 
 
 def lowest(kind: pa.DataType) -> pa.Scalar:
-    """Return a value of a watermark column's type that no other is below."""
+    """Return the minimum value of a watermark column's type."""
     import pyarrow as pa
 
     is_ = pa.types
@@ -151,25 +152,25 @@ def lowest(kind: pa.DataType) -> pa.Scalar:
     if is_.is_floating(kind):
         return pa.scalar(float("-inf"), kind)
     if is_.is_decimal(kind):
-        return pa.scalar(_least(kind), kind)
+        return pa.scalar(_minimum(kind), kind)
     return pa.scalar(0 if is_.is_unsigned_integer(kind) else -(2 ** (kind.bit_width - 1)), kind)
 
 
-def _least(kind: pa.DataType) -> Decimal:
+def _minimum(kind: pa.DataType) -> Decimal:
     from decimal import Decimal
 
     return Decimal((1, (9,) * kind.precision, -kind.scale))
 
 
 def _lower(value: pa.Scalar, distance: int) -> pa.Scalar:
-    """Return a decimal so much lower, or the lowest of its type."""
+    """Return a decimal lower by a distance, or the minimum of its type."""
     from decimal import Context, Decimal
 
     import pyarrow as pa
 
     kind = value.type
     exact = Context(prec=100)
-    return pa.scalar(max(exact.subtract(value.as_py(), Decimal(distance)), _least(kind)), kind)
+    return pa.scalar(max(exact.subtract(value.as_py(), Decimal(distance)), _minimum(kind)), kind)
 
 
 def _moved(value: pa.Scalar, storage: pa.DataType, steps: int) -> pa.Scalar:

@@ -1,4 +1,4 @@
-"""The type that holds every value of two types exactly, where there is one."""
+"""The common type that holds every value of two types exactly."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_WHOLE_DOUBLE = 2**53
-"""The largest whole number up to which doubles hold every one."""
+"""The largest integer up to which doubles represent every integer."""
 _UNITS = ("s", "ms", "us", "ns")
 _UTC = frozenset({"UTC", "Etc/UTC", "+00:00", "Z"})
 
 
 def wider(one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
-    """Return a type that holds the values of both exactly, or None. Null gives way to any type."""
+    """Return a type that holds the values of both exactly, or None; null widens to any type."""
     import pyarrow.types as is_
 
     if one == two or is_.is_null(two):

@@ -1,4 +1,4 @@
-"""Commits as plain values: how a store writes one down beside its data and reads it again."""
+"""Serialization of commits: how a store writes them beside its data and reads them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _OLD_POSITIONS = "ledger"
-"""What records of before 0.1.0 call positions, which were those of files alone."""
+"""Key of positions in records before 0.1.0, which had positions of files only."""
 _READABLE = 100
-"""Positions that are written out."""
+"""Up to so many positions are written uncompressed."""
 
 
 def dump_commit(commit: Commit) -> dict[str, Any]:
-    """Return a commit as values that JSON can hold."""
+    """Return a commit as JSON values."""
     watermark = None if commit.watermark is None else asdict(commit.watermark)
     later: dict[str, Any] = {}
     if commit.primary_key:
@@ -53,9 +53,9 @@ def dump_commit(commit: Commit) -> dict[str, Any]:
 
 
 def load_commit(data: Mapping[str, Any]) -> Commit:
-    """Return the commit that `dump_commit` wrote down.
+    """Return the commit of `dump_commit`.
 
-    Raises `KeyError`, `TypeError` or `ValueError` for what it cannot have written.
+    Raises `KeyError`, `TypeError` or `ValueError` for an invalid record.
     """
     watermark, receipt, shape = data["watermark"], data.get("receipt"), data.get("shape")
     return Commit(
@@ -97,7 +97,7 @@ def _load_watermark(data: Mapping[str, Any]) -> Watermark:
 
 
 def _dump_positions(positions: Mapping[str, str]) -> dict[str, str] | str:
-    """Return positions as they are while a person might read them, and packed where many."""
+    """Return a few positions as a mapping, and many compressed."""
     if len(positions) <= _READABLE:
         return dict(positions)
     text = json.dumps(positions, ensure_ascii=True, separators=(",", ":"))

@@ -1,8 +1,8 @@
-"""Models whose fields are documented by the strings below them, read when somebody asks.
+"""Models whose fields are documented by the strings below them, which are read on demand.
 
-pydantic can read such strings itself (`use_attribute_docstrings`), but does so for every class when
-the class is made, by parsing its source: an eighth of the time of `hygge validate`, which asks only
-to tell of a mistake.
+pydantic can read such strings itself (`use_attribute_docstrings`), but parses the source of every
+class when it is created: an eighth of the time of `hygge validate`, which needs them only for an
+error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SENTENCE_END = re.compile(r"(?<!\be\.g)(?<!\bi\.e)(?<!\betc)[.](?: |$)")
 
 
 class Described(BaseModel):
-    """A model whose fields may be described by the strings below them; see `description_of`."""
+    """A model whose fields are described by the strings below them; see `description_of`."""
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -47,9 +47,9 @@ class Described(BaseModel):
 
 
 def description_of(model: type[BaseModel], name: str) -> str | None:
-    """Return what the `Field` or the string below it says of a field; None when there is neither.
+    """Return a field's description from its `Field` or the string below it; None without both.
 
-    Of a model that is not `Described`, only what the `Field` says.
+    For a model that is not `Described`, only the `Field` counts.
     """
     said = model.model_fields[name].description
     if said is not None:
@@ -60,12 +60,12 @@ def description_of(model: type[BaseModel], name: str) -> str | None:
 
 
 def first_sentence(text: str) -> str:
-    """Return the first sentence without its point; those of `e.g.` and `i.e.` end none."""
+    """Return the first sentence without its period; `e.g.` and `i.e.` do not end it."""
     return _SENTENCE_END.split(" ".join(text.split()))[0].removesuffix(".")
 
 
 def _keys(name: str, info: FieldInfo) -> list[str]:
-    """Return the names that a field may have in a schema."""
+    """Return the names of a field in a schema."""
     choices = getattr(info.validation_alias, "choices", [info.validation_alias])
     names = (name, info.alias, info.serialization_alias, *choices)
     return [one for one in names if isinstance(one, str)]
@@ -73,12 +73,12 @@ def _keys(name: str, info: FieldInfo) -> list[str]:
 
 @cache
 def _strings(owner: type) -> Mapping[str, str]:
-    """Return the string below each annotated name of a class; none when its source is not there."""
+    """Return the string below each annotated name of a class; empty without its source."""
     try:
         source = dedent(inspect.getsource(owner))
     except (OSError, TypeError):
         return {}
-    is_indented = source[:1].isspace()  # a text in it is less indented than the class
+    is_indented = source[:1].isspace()  # a string in it is indented less than the class
     tree = ast.parse(f"if True:\n{source}" if is_indented else source)
     body = next(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
     found = {}

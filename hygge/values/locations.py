@@ -19,7 +19,7 @@ _REMOTE = (
 
 
 class RemotePathError(ValueError):
-    """A path names a system that hygge does not reach, whatever its variables stand for."""
+    """A path is a URL of an unsupported scheme, whatever its variables contain."""
 
 
 def scheme_of(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The run, flow, entity and attempt that log lines name, carried into its threads."""
+"""The run, flow, entity and attempt of log lines, carried into threads."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _context: contextvars.ContextVar[dict[str, str | int]] = contextvars.ContextVar(
 
 
 def fields() -> Mapping[str, str | int]:
-    """Return the fields of this thread, here and now."""
+    """Return the current fields of this thread."""
     return _context.get({})
 
 
 @contextmanager
 def context(**fields: str | int) -> Iterator[None]:
-    """Put `run`, `flow`, `entity` or `attempt` on every line logged inside, in this thread.
+    """Add `run`, `flow`, `entity` or `attempt` to every log line of this thread in the block.
 
-    A thread starts without the fields of the one that made it: enter a context in it, or give it
-    a function that went through `bound`.
+    A new thread starts without the fields of its creator: enter a context in it, or wrap its
+    function with `bound`.
     """
     token = _context.set({**_context.get({}), **fields})
     try:
@@ -35,7 +35,7 @@ def context(**fields: str | int) -> Iterator[None]:
 
 
 def bound(function: Callable[P, R]) -> Callable[P, R]:
-    """Return `function` so that it logs with the fields of here and now, in whichever thread."""
+    """Return `function` wrapped to log with the current fields in any thread."""
     fields = _context.get({})
 
     @wraps(function)

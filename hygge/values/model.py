@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 BY_HAND = "by hand: "
-"""How the note of an outcome begins that tells what somebody set with `hygge state`."""
+"""Prefix of the note of an outcome on a value set with `hygge state`."""
 
 
 WARNING = "warning: "
-"""How the note of an outcome begins that a person should not miss."""
+"""Prefix of the note of an outcome that is a warning."""
 
 
 class Mode(StrEnum):
-    """How a commit meets what is already there."""
+    """How a commit treats existing rows."""
 
     REPLACE = "replace"
     APPEND = "append"
@@ -28,7 +28,7 @@ class Mode(StrEnum):
 
 
 class Ability(StrEnum):
-    """What some homes can do and others cannot, by the key of a flow that asks for it."""
+    """Optional abilities of homes, by the key of a flow that requires them."""
 
     QUERY = "query"
     WHERE = "where"
@@ -41,9 +41,9 @@ class Purpose(StrEnum):
     """Why a home is opened."""
 
     MOVE = "move"
-    """To publish the rows: `hygge go`. `Source.settle` then says how that ended."""
+    """To publish the rows: `hygge go`. `Source.settle` then receives the outcome."""
     LOOK = "look"
-    """To look at schema or rows: every command beside `go`. The home stays as it is.
+    """To look at schema or rows: every command except `go`. The home is not changed.
 
     Nothing is consumed, reserved, acknowledged or advanced, so that a later move gets every row.
     """
@@ -64,7 +64,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """How far a column has been moved: its highest value, as text at full precision."""
+    """The highest moved value of a column, as text at full precision."""
 
     column: str
     """The column's name in the home."""
@@ -72,14 +72,14 @@ class Watermark:
     type: str
     """The value's Arrow type, such as `timestamp[us, tz=UTC]`."""
     ties: tuple[str, ...] = ()
-    """A digest of each moved row that has this very value, column by column."""
+    """Digests of the moved rows with this value, column by column."""
     ties_of: tuple[str, ...] = ()
     """Names of the digested columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range of a column's values: from `low` to before `high`; None has no end."""
+    """A half-open range of a column's values, [low, high); None is unbounded."""
 
     column: str
     low: pa.Scalar | None = None
@@ -93,25 +93,25 @@ class Split:
     number: int
     """Position among the entity's splits, from 0; parts are published in this order."""
     label: str
-    """What a person calls it, for messages: a file name, a key range."""
+    """Name for messages: a file name, a key range."""
     detail: Any = None
-    """The connector's own picklable description of what to read."""
+    """The connector's picklable description of what to read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One staged split: counted by the store from what is durable."""
+    """One staged split, with counts from the store's durable data."""
 
     split: int
     rows: int
     bytes: int
     detail: Any = None
-    """The connector's own picklable description of what was staged."""
+    """The connector's picklable description of what was staged."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnReceipt:
-    """Figures of one column as texts at full precision; None where a figure is not told."""
+    """Figures of one column as texts at full precision; None for a figure that is not recorded."""
 
     name: str
     """The column's name in the store."""
@@ -119,17 +119,17 @@ class ColumnReceipt:
     min: str | None = None
     max: str | None = None
     sum: str | None = None
-    """The exact sum; of booleans how many are true."""
+    """The exact sum; for booleans the number of true values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was staged for a commit, as it was counted while it passed."""
+    """Figures of the rows staged for a commit, counted in transit."""
 
     rows: int
     columns: tuple[ColumnReceipt, ...] = ()
     left_out: int = 0
-    """Columns of which nothing is told because there are too many."""
+    """Number of columns without figures, because there are too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,25 +137,25 @@ class Changes:
     """What a commit did to the rows of an entity."""
 
     added: int
-    """Rows whose key was not there before."""
+    """Rows with a new key."""
     changed: int
-    """Rows that were there and were written again, with other values or the same."""
+    """Existing rows that were written again, with the same or other values."""
     deleted: int
     """Rows that were deleted, or marked as deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How a flow makes one column of its store."""
+    """How a flow derives one column of its store."""
 
     source: str = ""
-    """The column of the home that it is; empty where the flow adds it."""
+    """Column of the home; empty for a column that the flow adds."""
     mask: str = ""
-    """Its mask; a hash with a digest of the salt behind a colon."""
+    """Its mask; for a hash followed by a colon and a digest of the salt."""
     type: str = ""
     """The type that the flow declares."""
     made: str = ""
-    """What the flow adds: `compute` or `value` with a digest, or `metadata`."""
+    """Kind of an added column: `compute` or `value` with a digest, or `metadata`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,16 +163,16 @@ class ShapeRecord:
     """How a flow chose and shaped the rows of a commit, for the next move to compare."""
 
     columns: Mapping[str, Origin] = field(default_factory=dict)
-    """By their names in the store, those that are not simply the home's of that name."""
+    """By their names in the store: columns that are not unchanged columns of the home."""
     select: tuple[str, ...] = ()
-    """`select` of the flow, as it was written."""
+    """`select` of the flow, as written."""
     rows: str = ""
     """A digest of `query` and `where`; empty without both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One published step of an entity's chain; travels with the data it describes."""
+    """One commit of an entity's chain, stored with the data it describes."""
 
     flow: str
     entity: str
@@ -191,11 +191,11 @@ class Commit:
     primary_key: tuple[str, ...] = ()
     """The columns that identified a row, by their names in the store."""
     positions: Mapping[str, str] = field(default_factory=dict)
-    """How far the home was read, as `Source.positions` said: only the home knows what it means."""
+    """How far the home was read, from `Source.positions`; only the home interprets it."""
     undoes: int | None = None
-    """The commit that this one took back."""
+    """The commit that this one reverts."""
     receipt: Receipt | None = None
-    """What was staged; None for a commit that moved nothing, or of an older hygge."""
+    """The receipt; None for a commit without moved rows, or of an older hygge."""
     shape: ShapeRecord | None = None
     """How the flow shaped the rows; None for a commit of an older hygge."""
     masked: tuple[str, ...] = ()
@@ -204,32 +204,32 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class EntityFacts:
-    """What a home can tell of an entity without reading its rows."""
+    """Facts that a home has about an entity without reading its rows."""
 
     name: str
     schema: pa.Schema
     rows: int | None = None
-    """How many rows it has; an estimate where the home keeps no count."""
+    """Number of rows; an estimate where the home has no count."""
     primary_key: tuple[str, ...] = ()
-    """The columns that identify a row, where the home itself declares them."""
+    """The primary key declared in the home."""
     kind: str = "table"
-    """What the home calls such a thing: `table`, `view`, …"""
+    """The home's term for it: `table`, `view`, …"""
     bytes: int | None = None
-    """How much room it takes in the home, where that costs nothing to know."""
+    """Size in the home in bytes, where it is known at no cost."""
     is_estimate: bool = False
     """Whether `rows` is an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that `hygge doctor` looked at."""
+    """One result of `hygge doctor`."""
 
     text: str
-    """What was found, as a sentence."""
+    """The result as a sentence."""
     level: Literal["ok", "warning", "error"] = "ok"
     """`warning`: works, but may surprise; `error`: a move will fail."""
     hint: str | None = None
-    """What to do about it."""
+    """How to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +247,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one move."""
+    """The outcome of one move."""
 
     flow: str
     entity: str
@@ -259,52 +259,52 @@ class Outcome:
     rows: int = 0
     """Rows published by this move; 0 unless the result is `ok`."""
     bytes: int = 0
-    """Bytes published, as they lie in the store."""
+    """Bytes published, in the store's format."""
     seconds: float = 0.0
     attempts: int = 0
     seq: int | None = None
     failure: Failure | None = None
     notes: tuple[str, ...] = ()
-    """Things a person should know although nothing failed."""
+    """Remarks for the user, although nothing failed."""
     undoes: int | None = None
-    """The commit that was taken back, when this was no move but an undo."""
+    """The commit that was reverted, when this was an undo and not a move."""
     receipt: Receipt | None = None
     """What was staged for the commit."""
     added: int | None = None
     """Rows of a merge whose key was new; None where the store does not report it."""
     changed: int | None = None
-    """Rows of a merge whose key was there already, or None."""
+    """Rows of a merge with an existing key, or None."""
     deleted: int | None = None
     """Rows that a merge deleted or marked as deleted, or None."""
     rows_before: int | None = None
-    """Rows of the place that a replace took the place of; None for other moves and the first."""
+    """Rows that a replace replaced; None for other moves and the first commit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a run differs from a plain one: the options of `hygge go` that change what it moves."""
+    """The options of `hygge go` that change what a run moves."""
 
     full_refresh: bool = False
     adopt: bool = False
     limit: int | None = None
     low: str | None = None
-    """Move again from this value of the watermark column on."""
+    """Lower bound (inclusive) of the watermark values to move again."""
     high: str | None = None
-    """Move again to before this value of the watermark column."""
+    """Upper bound (exclusive) of the watermark values to move again."""
     into_scratch: bool = False
     backfill: bool = False
     """Merge every row of the home again."""
     accept_changes: bool = False
-    """Leave rows that were moved in another shape as they are."""
+    """Keep rows that were moved in another shape unchanged."""
 
     @property
     def is_partial(self) -> bool:
-        """Whether a move that ends well may leave rows of its home out of its place."""
+        """Whether a successful move may leave out rows of its home."""
         bounds = (self.limit, self.low, self.high)
         return self.into_scratch or any(one is not None for one in bounds)
 
     def words(self) -> tuple[str, ...]:
-        """Return the options as a person types them."""
+        """Return the options as command-line arguments."""
         flags = {
             "--full-refresh": self.full_refresh,
             "--adopt": self.adopt,
@@ -321,12 +321,12 @@ class Manner:
 
 
 PLAIN = Manner()
-"""The manner of a run without such options."""
+"""The value without any such option."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened during a run; renderers and the journal listen."""
+    """An event of a run, for renderers and the journal."""
 
     run_id: str
 
@@ -353,12 +353,12 @@ class MoveStarted(Event):
     entity: str
     attempt: int
     total_rows: int | None = None
-    """Rows the home says it holds, where it can tell before reading."""
+    """Rows of the home, where they are known before reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class MoveProgress(Event):
-    """How far an attempt has come: at most a few times a second."""
+    """Progress of an attempt, sent at most a few times a second."""
 
     flow: str
     entity: str
@@ -382,7 +382,7 @@ class MovePublishing(Event):
 
 @dataclass(frozen=True, slots=True)
 class MoveRetried(Event):
-    """An attempt failed in a way that may pass; the next one follows after `wait` seconds."""
+    """An attempt failed with a transient error; the next one follows after `wait` seconds."""
 
     flow: str
     entity: str
@@ -390,12 +390,12 @@ class MoveRetried(Event):
     reason: str
     wait: float
     left: float = 0.0
-    """Seconds that may still be spent waiting after that."""
+    """Seconds left for waiting after that."""
 
 
 @dataclass(frozen=True, slots=True)
 class MoveFinished(Event):
-    """A move ended, one way or another."""
+    """A move ended, with any outcome."""
 
     outcome: Outcome
 
@@ -413,7 +413,7 @@ class RunFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class Notice(Event):
-    """A sentence for the person at the terminal."""
+    """A sentence for the user at the terminal."""
 
     text: str
     extra: Mapping[str, str] = field(default_factory=dict)

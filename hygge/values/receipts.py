@@ -10,7 +10,7 @@ from hygge.values.model import ColumnReceipt, Event, MoveFinished, Receipt, RunF
 
 
 def dump_receipt(receipt: Receipt) -> dict[str, Any]:
-    """Return a receipt as values that JSON can hold; numbers are texts, at full precision."""
+    """Return a receipt as JSON values; numbers are texts at full precision."""
     columns = []
     for one in receipt.columns:
         figures = {"min": one.min, "max": one.max, "sum": one.sum}
@@ -21,7 +21,7 @@ def dump_receipt(receipt: Receipt) -> dict[str, Any]:
 
 
 def without_receipts(event: Event) -> Event:
-    """Return an event as it may leave the machine: receipts hold values of rows."""
+    """Return an event without receipts, which contain values of rows."""
     match event:
         case MoveFinished(outcome=outcome):
             return replace(event, outcome=replace(outcome, receipt=None))
@@ -31,9 +31,9 @@ def without_receipts(event: Event) -> Event:
 
 
 def load_receipt(data: Mapping[str, Any]) -> Receipt:
-    """Return the receipt that `dump_receipt` wrote down.
+    """Return the receipt of `dump_receipt`.
 
-    Raises `KeyError`, `TypeError` or `ValueError` for what it cannot have written.
+    Raises `KeyError`, `TypeError` or `ValueError` for an invalid record.
     """
     columns = tuple(ColumnReceipt(**column) for column in data["columns"])
     return Receipt(int(data["rows"]), columns, int(data.get("left_out", 0)))

@@ -1,4 +1,4 @@
-"""Secrets taken out of text before anybody sees, logs or stores it."""
+"""Redaction of secrets in text before it is shown, logged or stored."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ _HARMLESS = re.compile(
 
 
 def is_secret_name(name: str) -> bool:
-    """Return whether a variable's name says that its value is a secret, like `DB_PASSWORD`."""
+    """Return whether a variable's name suggests a secret, like `DB_PASSWORD`."""
     word = name.upper()
     return _TELLING.search(word) is not None and _HARMLESS.search(word) is None
 
 
 def is_from_secret(text: str) -> bool:
-    """Return whether a text of YAML takes a variable or a file whose name says it is a secret."""
+    """Return whether a YAML text contains a variable or file whose name suggests a secret."""
     names = (variable or path.replace("/", "_") for path, variable in _EXPRESSION.findall(text))
     return any(map(is_secret_name, names))
 
 
 def learn(secret: str) -> None:
-    """Remember a secret for the life of the process; `redact` then masks it in every form.
+    """Register a secret for the life of the process; `redact` then masks it in every form.
 
-    Forms are the text itself, what it stands for where it is part of a URL, each escaped as JSON,
-    URLs, Python and base64 do it, and in lower case, as systems print names of hosts. The
-    passwords inside of a URL or a connection string are secrets of their own. Texts of fewer than
-    four characters are not remembered: masking them would ruin every message.
+    Forms are the text itself and its URL-decoded value, each escaped as in JSON, URLs, Python and
+    base64, and in lower case, as systems print host names. Passwords inside a URL or a connection
+    string are separate secrets. Texts of fewer than four characters are not registered, because
+    masking them would make messages unreadable.
     """
     inner = (one or other for one, other in _INNER_PASSWORD.findall(secret))
     for one in {secret, *inner}:
@@ -93,12 +93,12 @@ def _remember(secret: str) -> None:
 
 
 def forget() -> None:
-    """Forget every secret, as a new process has."""
+    """Forget all secrets."""
     _known.clear()
 
 
 def mask(text: str) -> str:
-    """Return `text` with known secrets masked; what is printed goes through it last.
+    """Return `text` with known secrets masked; the last step before printing.
 
     Also safe for JSON: a secret that is a number is left to `redact_values`.
     """
@@ -114,7 +114,7 @@ def _without(text: str, secrets: Iterable[str]) -> str:
 def redact(text: str) -> str:
     """Return `text` with known secrets, passwords in URLs and `password=` values masked.
 
-    The name of a variable, as in `password: ${DB_PASSWORD}`, is no secret and stays.
+    The name of a variable, as in `password: ${DB_PASSWORD}`, is not masked.
     """
     text = _without(text, _known)
     text = _USER_INFO.sub(rf"\g<scheme>{_MASK}@", text)
@@ -124,7 +124,7 @@ def redact(text: str) -> str:
 def without_logins(text: str) -> str:
     """Return `text` with passwords in URLs and in words like `password:secret` masked.
 
-    Milder than `redact`: what tells a person to write `password: ${DB_PASSWORD}` stays.
+    Milder than `redact`: a hint such as `password: ${DB_PASSWORD}` is not masked.
     """
     if "://" in text:
         text = _USER_INFO.sub(rf"\g<scheme>{_MASK}@", text)
@@ -132,7 +132,7 @@ def without_logins(text: str) -> str:
 
 
 def redact_values(value: object) -> object:
-    """Return JSON-like values with every text in them redacted; the keys stay."""
+    """Return JSON-like values with all texts redacted, except keys."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):

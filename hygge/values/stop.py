@@ -1,4 +1,4 @@
-"""How a run is asked to stop, and how everything in it notices."""
+"""The stop request of a run, and checks for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hygge.errors import Cancelled, TimeoutExceeded
 
 
 class Stop:
-    """A request to end the run cleanly: nothing more is begun, nothing half-done is published."""
+    """A request to end the run cleanly: no new moves begin, and no incomplete move is published."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -19,29 +19,29 @@ class Stop:
 
     @property
     def requested(self) -> bool:
-        """Whether anybody has asked."""
+        """Whether a stop was requested."""
         return self._event.is_set()
 
     def request(self, signal: int | None = None, reason: str | None = None) -> None:
-        """Ask the run to stop; the first request's signal and reason are kept."""
+        """Request a stop; signal and reason of the first request are kept."""
         if not self._event.is_set():
             self.signal = signal
             self.reason = reason or self.reason
             self._event.set()
 
     def check(self) -> None:
-        """Raise `Cancelled` when the run was asked to stop."""
+        """Raise `Cancelled` when a stop was requested."""
         if self._event.is_set():
             raise Cancelled(f"{self.reason} before this move was committed; nothing was published")
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but wake and raise `Cancelled` as soon as the run is asked to stop."""
+        """Sleep; raise `Cancelled` as soon as a stop is requested."""
         self._event.wait(seconds)
         self.check()
 
 
 class Watch:
-    """The two reasons for which a move must not go on: a stop request and its own timeout."""
+    """Checks for the two reasons to end a move: a stop request and its timeout."""
 
     def __init__(self, stop: Stop, timeout: float | None) -> None:
         self._stop = stop
@@ -59,7 +59,7 @@ class Watch:
             )
 
     def sleep(self, seconds: float) -> None:
-        """Sleep up to `seconds`, raising as `check` does."""
+        """Sleep up to `seconds`, raising like `check`."""
         if self._deadline is not None:
             seconds = min(seconds, max(0.0, self._deadline - time.monotonic()) + 0.01)
         self._stop.wait(seconds)

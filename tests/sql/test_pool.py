@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from hygge.connectors.sql.pool import Kind, Pool, Reserved
+from hygge.connectors.sql.pool import ConnectionKind, Pool, Reserved
 
 
 class Wire:
@@ -23,8 +23,10 @@ class Wire:
         self.resets += 1
 
 
-def wires(name: str = "wire") -> Kind[Wire]:
-    return Kind(name, open=Wire, is_alive=lambda w: w.is_alive, reset=Wire.reset, close=Wire.close)
+def wires(name: str = "wire") -> ConnectionKind[Wire]:
+    return ConnectionKind(
+        name, open=Wire, is_alive=lambda w: w.is_alive, reset=Wire.reset, close=Wire.close
+    )
 
 
 def test_a_connection_is_used_again() -> None:
@@ -95,7 +97,7 @@ def test_spare_rights_are_only_what_is_free() -> None:
     with pool.reserve(2):
         assert pool.spare(5) == 2
         assert pool.spare(1) == 0
-        pool.give_back(2)
+        pool.release(2)
         assert pool.spare(1) == 1
 
 
@@ -114,18 +116,18 @@ def test_who_shares_a_right_takes_more_while_there_are_free_ones_and_waits_else(
     got_in = threading.Event()
 
     def wait_for_one() -> None:
-        with reserved.right():
+        with reserved.slot():
             got_in.set()
 
     with pool.reserve(1):
         reserved = Reserved(pool)
         waiting = threading.Thread(target=wait_for_one)
-        with reserved.right(), reserved.right():
+        with reserved.slot(), reserved.slot():
             assert pool.spare(1) == 0
             waiting.start()
             assert not got_in.wait(0.1)
         assert got_in.wait(10)
         waiting.join()
         assert pool.spare(2) == 1
-        pool.give_back(1)
+        pool.release(1)
     assert pool.spare(2) == 2

@@ -251,7 +251,7 @@ def test_values_of_every_type_are_compared_in_tsql(kind: str) -> None:
     field = pa.field("a]b", EVERY[kind][0])
     column = "[a]]b]"
     whole = f"SELECT {comparison.key(field, column)}, min({comparison.content(field, column)}) "
-    assert_tsql(f"{whole} FROM t GROUP BY {comparison.apart(field, column)}")
+    assert_tsql(f"{whole} FROM t GROUP BY {comparison.group_terms(field, column)}")
     assert_tsql(
         f"SELECT {comparison.shown(field, column)} FROM t ORDER BY "
         f"{comparison.ordered(field, column)} DESC"

@@ -1,1 +1,1 @@
-"""What homes and stores of DuckDB share: the open file, its types, its catalog."""
+"""The DuckDB home and store."""

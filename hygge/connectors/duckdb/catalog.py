@@ -1,4 +1,4 @@
-"""What a DuckDB file tells of its tables: names, columns, keys, what else they have."""
+"""Queries of a DuckDB file's catalog: names, columns, keys and dependents of tables."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Table:
     name: TableName
     kind: str
     rows: int | None
-    """About how many rows; None for a view."""
+    """Estimated rows; None for a view."""
 
     @property
     def is_own(self) -> bool:

@@ -32,7 +32,7 @@ class DuckdbSettings(FileSettings):
     def connected(
         self, context: ProjectContext, side: type[HyggeError], what: str, *, writes: bool
     ) -> Iterator[Rows]:
-        """Yield a cursor of the file that runs statements; raises `side`."""
+        """Yield a runner of statements on a cursor of the file; raises `side`."""
         from hygge.connectors.duckdb.faults import Rows
         from hygge.connectors.duckdb.instances import instance
 

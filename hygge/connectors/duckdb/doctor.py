@@ -1,4 +1,4 @@
-"""What `hygge doctor` asks a DuckDB file."""
+"""The checks of `hygge doctor` on a DuckDB file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def examine_file(run: Run, file: Path) -> Iterator[Finding]:
-    """Yield what the file and the library say of themselves."""
+    """Yield findings on the file and the library."""
     version, memory = run("SELECT version(), current_setting('memory_limit')")[0]
     size = file.stat().st_size
     yield Finding(f"DuckDB {version} opens {file}, {size:,} bytes, with {memory} of memory")

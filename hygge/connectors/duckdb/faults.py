@@ -1,4 +1,4 @@
-"""What DuckDB says went wrong: in its own words, with the way out, and whether it may pass."""
+"""Errors of DuckDB: their message, a hint, and whether a retry may help."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _NOISE = re.compile(r"^(?:[A-Z]\w*(?: [A-Z]\w*)* Error: )+")
 _REST = re.compile(r"\n\n(?:LINE \d+:|For more info|Extension ).*|\. See also https?://\S+", re.S)
 
 
-def said(error: BaseException) -> str:
-    """Return what DuckDB said, without the class of the error and the query."""
+def message_of(error: BaseException) -> str:
+    """Return DuckDB's message without the error class and the query."""
     return _REST.sub("", _NOISE.sub("", str(error))).strip() or type(error).__name__
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether trying again may help: only where somebody else had the file or the rows."""
+    """Return whether an error may pass on retry: only where another had the file or the rows."""
     if isinstance(error, HyggeError):
         return error.__cause__ is not None and is_passing(error.__cause__)
     return any(text in str(error) for text in _PASSING)
 
 
 def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
-    """Return the error of a home or store for what DuckDB raised while doing `what`."""
-    text = said(error)
+    """Return the error of type `side` for DuckDB's error; `what` is the task that failed."""
+    text = message_of(error)
     for sign, hint, is_access in _WAYS:
         if sign in text:
             code = ("HG507" if issubclass(side, HomeError) else "HG516") if is_access else None
@@ -63,7 +63,7 @@ _WAYS = (
 
 
 class Rows:
-    """Runs statements on a cursor, one at a time, its errors as `side`."""
+    """Runs statements on a cursor, one at a time; errors are raised as `side`."""
 
     def __init__(
         self,

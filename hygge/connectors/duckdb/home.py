@@ -1,4 +1,4 @@
-"""A DuckDB file that is read, in one transaction."""
+"""The DuckDB home: entities are read in one transaction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hygge.errors import HomeError
 
 @dataclass(frozen=True, slots=True)
 class _SharedSnapshot:
-    """One transaction that several entities are read from, one after the other."""
+    """One transaction from which several entities are read in turn."""
 
     run: Rows
     turn: threading.Lock = field(default_factory=threading.Lock)
@@ -34,23 +34,23 @@ class DuckdbHome(Home):
         self.file = config.file(context)
 
     def check(self) -> None:
-        """Open the file and ask something."""
+        """Open the file and run a query."""
         with self._connected() as run:
             run("SELECT 1")
 
     def examine(self) -> Iterator[Finding]:
-        """Yield what the file and the library say of themselves."""
+        """Yield findings on the file and the library."""
         with self._connected() as run:
             yield from examine_file(run, self.file)
 
     def entities(self, pattern: str = "*") -> list[str]:
-        """Return the tables and views that match, without the schema `main`."""
+        """Return the matching tables and views, without the schema `main`."""
         with self._connected() as run:
             names = [table.name for table in catalog.tables(run)]
             return matching(names, pattern, catalog.DEFAULT_SCHEMA)
 
     def survey(self, pattern: str = "*") -> list[EntityFacts]:
-        """Return columns, keys and estimated rows of all that match."""
+        """Return columns, keys and estimated rows of matching tables."""
         default = catalog.DEFAULT_SCHEMA
         with self._connected() as run:
             tables = {table.name.shown(default): table for table in catalog.tables(run)}
@@ -59,7 +59,7 @@ class DuckdbHome(Home):
 
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
-        """Begin a transaction, or wait for a turn at the one that the flow holds."""
+        """Begin a transaction, or wait for a turn at the flow's."""
         if isinstance(request.snapshot, _SharedSnapshot):
             with request.snapshot.turn:
                 yield self._source(request, request.snapshot.run)
@@ -70,7 +70,7 @@ class DuckdbHome(Home):
 
     @contextmanager
     def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
-        """Hold a transaction open, at which moves take turns."""
+        """Hold a transaction open, which moves use in turn."""
         with self._connected() as run:
             run("BEGIN TRANSACTION READ ONLY")
             catalog.tables(run)
@@ -106,7 +106,7 @@ class DuckdbHome(Home):
 
 
 def _facts(run: Rows, name: str, table: catalog.Table) -> EntityFacts:
-    """Return what can be told of a table; a view over tables that are gone has no columns."""
+    """Return the facts about a table; a broken view has no columns."""
     import pyarrow as pa
 
     source = DuckdbSource(ReadRequest(name), run)

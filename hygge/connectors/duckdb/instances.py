@@ -1,4 +1,4 @@
-"""Open DuckDB files: one instance each in this process, shared by all moves.
+"""Open DuckDB files: one instance per file in this process, shared by all moves.
 
 DuckDB lets one process write a file, or several read it. Within a process all connections must be
 cursors of one instance, which is open while any move needs it.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.2
 _NEW_BYTES = 3 * 4096
-"""The headers that a file of DuckDB begins with."""
+"""Size in bytes of the headers of a DuckDB file."""
 _NEW_SECONDS = 3.0
 _HOLDER = re.compile(r"Conflicting lock is held in (\S+) \(PID (\d+)\)")
 _CONFIG: dict[str, Any] = {
@@ -34,7 +34,7 @@ _CONFIG: dict[str, Any] = {
     "autoload_known_extensions": "false",
     "enable_external_access": "false",
 }
-"""No query of a project or a view of the file may reach the disk or the network."""
+"""No query of a project and no view of the file may access the disk or the network."""
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ def instance(
 
     Waits so long for whoever has the file.
 
-    Who only reads opens the file for reading only, unless it is open for writing already.
+    A reader opens the file read-only, unless it is already open for writing.
     """
     key = file.resolve()
     wish = _Wish(key, side, what, writes, memory, seconds, time.monotonic() + seconds)
@@ -94,7 +94,7 @@ class _Wish:
         return time.monotonic() >= self.deadline
 
     def refuse(self, what: str, hint: str) -> HyggeError:
-        """Return the error for a file that cannot be had in time."""
+        """Return the error for a file that was not free in time."""
         code = "HG507" if issubclass(self.side, HomeError) else "HG516"
         return self.side(f"{self.what}: cannot open {self.file}: {what}", hint=hint, code=code)
 
@@ -108,7 +108,7 @@ def _enter(wish: _Wish) -> _Open:
 
 
 def _found(wish: _Wish) -> _Open | None:
-    """Return the open file; None when it cannot be had yet. Raises when it is too late to wait."""
+    """Return the open file; None when it is not free yet. Raises after the timeout."""
     opened = _open.get(wish.file)
     if opened is None:
         return _try(wish)
@@ -123,7 +123,7 @@ def _found(wish: _Wish) -> _Open | None:
 
 
 def _try(wish: _Wish) -> _Open | None:
-    """Open a file; return None when another process has it and there is time left to wait."""
+    """Open a file; return None when another process has it and the timeout is not over."""
     import duckdb
 
     config = {**_CONFIG, "memory_limit": f"{wish.memory // 1000}KB"}
@@ -138,7 +138,7 @@ def _try(wish: _Wish) -> _Open | None:
         who = described(int(holder[2]))
         if not busy.is_over(wish.file, wish.seconds, lambda: who):
             return None
-        # No cause: whoever has waited so long does not wait again.
+        # No cause, so that the error is not retried after the long wait.
         raise wish.refuse(
             f"{who} has it open, and had it for {wish.seconds:g} s",
             "DuckDB lets one process at a time write a file: end that one, or raise busy_timeout",
@@ -151,7 +151,7 @@ def _try(wish: _Wish) -> _Open | None:
 
 
 def _is_being_made(file: Path, error: Exception) -> bool:
-    """Return whether a file is no database yet, because another process has just begun one."""
+    """Return whether a file is not a database yet, because another process is creating it."""
     if "not a valid DuckDB database" not in str(error):
         return False
     try:
@@ -163,7 +163,7 @@ def _is_being_made(file: Path, error: Exception) -> bool:
 
 @contextmanager
 def place(file: Path, table: str, run_id: str) -> Iterator[None]:
-    """Hold a table of an open file for one run; no other process can have the file open."""
+    """Lock a table of an open file for one run; no other process can have the file open."""
     with _changed:
         places = _open[file.resolve()].places
         holder = places.get(table)
@@ -182,7 +182,7 @@ def place(file: Path, table: str, run_id: str) -> Iterator[None]:
 
 
 def cursor_of_open(file: Path) -> Connection | None:
-    """Return a cursor of a file that this process has open; None when it has not."""
+    """Return a cursor of a file that this process has open; None otherwise."""
     with _changed:
         opened = _open.get(file.resolve())
         return None if opened is None else opened.root.cursor()
@@ -190,7 +190,7 @@ def cursor_of_open(file: Path) -> Connection | None:
 
 @contextmanager
 def in_memory() -> Iterator[Connection]:
-    """Yield a connection to no file, to ask DuckDB about its types."""
+    """Yield an in-memory connection, to query DuckDB's types."""
     import duckdb
 
     with duckdb.connect(":memory:", config=_CONFIG) as connection:

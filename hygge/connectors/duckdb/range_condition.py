@@ -1,4 +1,4 @@
-"""A range of a column as a condition of DuckDB, by which it leaves out whole row groups."""
+"""A range of a column as a DuckDB condition that can skip row groups."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 def condition(span: Span, column: str, kind: pa.DataType) -> str | None:
     """Return the condition for a range of a quoted column that is read as `kind`.
 
-    Texts are compared by their bytes, as Arrow does, whatever the column's collation.
+    Texts are compared by bytes, as in Arrow, whatever the column's collation.
     """
     import pyarrow as pa
 
     if pa.types.is_string(kind):
         return range_condition.within(span, column, literal, compared=f"encode({column})")
     found = range_condition.within(span, column, literal)
-    # NaN is above all numbers here.
+    # NaN is ordered above all numbers.
     is_cut = pa.types.is_floating(kind) and span.high is not None
     return f"{found} OR isnan({column})" if found and is_cut else found
 
 
 def literal(value: pa.Scalar) -> str | None:
-    """Return a value as DuckDB writes it."""
+    """Return a value as a DuckDB literal."""
     import pyarrow as pa
 
     kind, is_ = value.type, pa.types

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 _SAMPLE_ROWS = 2048
 _MOST_ROWS = 122_880
-"""Rows of a row group of DuckDB."""
+"""Rows of a DuckDB row group."""
 
 
 class DuckdbSource(Source):
-    """Rows as they were when the transaction began; DuckDB itself reads with several threads."""
+    """The rows of one transaction; DuckDB itself reads with several threads."""
 
     def __init__(self, request: ReadRequest, run: Rows) -> None:
         self._request = request
@@ -36,7 +36,7 @@ class DuckdbSource(Source):
         self._within: str | None = None
 
     def over_table(self, table: catalog.Table) -> DuckdbSource:
-        """Read a table or view."""
+        """Return a source that reads a table or view."""
         found = catalog.columns(self._run, table.name)
         self.estimated_rows = table.rows
         self.primary_key = catalog.primary_key(self._run, table.name, found)
@@ -45,7 +45,7 @@ class DuckdbSource(Source):
         return self._with(required, f"cannot read {self._request.entity}")
 
     def over_query(self, query: str) -> DuckdbSource:
-        """Read what a query selects."""
+        """Return a source that reads a query."""
         self._from = f"(\n{query.strip().rstrip(';')}\n)"
         return self._with(set(), f"the query of {self._request.entity} is refused")
 
@@ -94,7 +94,7 @@ class DuckdbSource(Source):
         return {name for name, is_equal in zip(names, rows[0], strict=True) if is_equal}
 
     def _take(self, readings: Sequence[ColumnReading]) -> None:
-        """Read these columns; DuckDB tells their types in Arrow."""
+        """Select these columns, with the Arrow types that DuckDB reports."""
         import duckdb
         import pyarrow as pa
 
@@ -107,12 +107,12 @@ class DuckdbSource(Source):
         self.schema = pa.schema(map(field_of, self._readings, brought))
 
     def narrow(self, columns: Sequence[str]) -> None:
-        """Ask for these columns only."""
+        """Select these columns only."""
         kept = [one for one in self._readings if one.name in columns]
         self._take(kept or self._readings[:1])
 
     def within(self, span: Span) -> None:
-        """Leave out rows outside of a range where the column itself is read, in its own order."""
+        """Exclude rows outside a range where the column is ordered like the values read."""
         reading = next(one for one in self._readings if one.name == span.column)
         if reading.sql == quote(span.column):
             self._within = condition(span, reading.sql, self.schema.field(span.column).type)
@@ -137,7 +137,7 @@ class DuckdbSource(Source):
         return f"SELECT {columns} FROM {self._from}{where(self._request.where, *more)}"
 
     def _batch_rows(self) -> int:
-        """Return how many rows make a batch of the wanted bytes, by the first few."""
+        """Return the rows of a batch of the requested bytes, estimated from the first rows."""
         import duckdb
 
         try:
@@ -159,7 +159,7 @@ class DuckdbSource(Source):
             raise self._blame(error) from error
 
     def _blame(self, error: BaseException) -> HyggeError:
-        """Return the error for what DuckDB raised while rows were read."""
+        """Return the `HomeError` for DuckDB's error while rows were read."""
         what = f"cannot read {self._request.entity}"
         for one in self._readings:
             if f"column '{one.name}' {TOO_LONG}" in str(error):
@@ -167,7 +167,7 @@ class DuckdbSource(Source):
         return fault(error, HomeError, what)
 
     def _sliced(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """Yield a batch in pieces where its rows are wider than the first ones were."""
+        """Yield a batch in slices where its rows are wider than the estimate."""
         pieces = max(batch.nbytes // (2 * self._request.batch_bytes), 1)
         size = -(-batch.num_rows // pieces) or 1
         for start in range(0, batch.num_rows, size):
@@ -215,7 +215,7 @@ def _check_time(array: pa.Array, field: pa.Field) -> None:
 
 
 def unreadable(name: str, problem: str) -> HomeError:
-    """Return the error for a column with a value that cannot be read as its type."""
+    """Return the error for a column with a value outside its type."""
     return HomeError(
         f"column '{name}' {problem}",
         hint=f"read it as text with  columns: {{{name}: {{type: string}}}}",

@@ -1,4 +1,4 @@
-"""A DuckDB file that is written."""
+"""The DuckDB store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hygge.values.model import Commit
 
 
 class DuckdbStore(Store):
-    """A DuckDB file; made when it is not there."""
+    """A DuckDB file; created when it does not exist."""
 
     def __init__(
         self, config: DuckdbSettings, context: ProjectContext, replacing: ReplaceMethod
@@ -32,13 +32,13 @@ class DuckdbStore(Store):
         self.file = config.file(context)
 
     def check(self) -> None:
-        """Open the file for writing, if it is there."""
+        """Open the file for writing, if it exists."""
         if self.file.exists():
             with self._connected(f"cannot write {self.file}") as run:
                 run("SELECT 1")
 
     def examine(self) -> Iterator[Finding]:
-        """Yield what the file and the library say of themselves."""
+        """Yield findings on the file and the library."""
         if not self.file.exists():
             yield Finding(f"there is no file {self.file} yet; the first move makes it")
             return
@@ -58,7 +58,7 @@ class DuckdbStore(Store):
 
     @contextmanager
     def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
-        """Show the table as it is; see `Store.inspect`. A file that is not there is empty."""
+        """Inspect the table; see `Store.inspect`. A missing file counts as empty."""
         check_writable(self.file)
         last = self.last_commit(request.into)
         with self._looked_at(f"cannot look at {request.into}") as run:
@@ -103,7 +103,7 @@ class DuckdbStore(Store):
 
 
 def _place(run: Rows, into: str) -> TableName:
-    """Return the table that `into` means, as it is spelled in the file."""
+    """Return the table that `into` means, spelled as in the file."""
     wanted = readings(into, catalog.DEFAULT_SCHEMA)[0]
     found = run.listing.find(run, wanted)
     return found.name if found else wanted

@@ -1,4 +1,4 @@
-"""A table of a DuckDB file as the place of an entity: staged beside it in the same file."""
+"""A table of a DuckDB file as a target: staged beside it in the same file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _NO_KEYS = ("INTERVAL", "UNION", "VARIANT")
 _ROWS = "_hygge_rows"
-"""The name under which a cursor sees the batches that come in."""
+"""Name under which a cursor sees the incoming batches."""
 
 
 class DuckdbTarget(MergingTarget):
@@ -65,7 +65,7 @@ class DuckdbTarget(MergingTarget):
 
     @contextmanager
     def transaction(self) -> Iterator[object]:
-        """Run what is inside as one transaction, after all moves of this process before it."""
+        """Run the block as one transaction, serialized among the moves of this process."""
         with self._turn:
             self.run("BEGIN TRANSACTION")
             try:
@@ -78,7 +78,7 @@ class DuckdbTarget(MergingTarget):
 
     @contextmanager
     def reading(self, query: str) -> Iterator[object]:
-        """Let nothing that is run inside change anything; raise unless it is one statement."""
+        """Run the block in a read-only transaction; raise unless it is a single statement."""
         import duckdb
 
         try:
@@ -91,7 +91,7 @@ class DuckdbTarget(MergingTarget):
             yield None
 
     def take(self) -> None:
-        """Make what hygge keeps in the file, drop what dead runs staged, look at the table."""
+        """Create hygge's tables in the file, drop dead staging tables, read the table."""
         schema = self.place.schema
         names = self._rows.listing.begin(self._rows, self.place)
         self.keeping.know(names)
@@ -107,7 +107,7 @@ class DuckdbTarget(MergingTarget):
         self.begin()
 
     def inspect(self, last: Commit | None) -> None:
-        """Look at the place and take nothing; see `SqlTarget.inspect`."""
+        """Read the table without a lock; see `SqlTarget.inspect`."""
         self.find(last)
 
     def folded(self, name: str) -> str:
@@ -119,7 +119,7 @@ class DuckdbTarget(MergingTarget):
         return field.with_type(types.fit(field.type))
 
     def sql_type(self, field: pa.Field) -> str:
-        """Return the type for a fitted field, as DuckDB itself tells it."""
+        """Return the type for a fitted field, queried from DuckDB."""
         import pyarrow as pa
 
         native = types.native_type(field)
@@ -143,7 +143,7 @@ class DuckdbTarget(MergingTarget):
         return fitted
 
     def differs(self, column: LiveColumn, field: pa.Field) -> bool:
-        """Return whether a column must change its type; numbers of 128 bits hold 38 digits."""
+        """Return whether a column must change its type; 128-bit integers hold 38 digits."""
         wanted = self.sql_type(field)
         is_wide = column.type == "HUGEINT" and wanted.startswith("DECIMAL") and wanted[-3:] == ",0)"
         return column.type != wanted and not is_wide
@@ -185,7 +185,7 @@ class DuckdbTarget(MergingTarget):
     # Staging
 
     def make_staging(self, schema: pa.Schema) -> None:
-        """Tell the types of staging tables; each split makes one of its own."""
+        """Determine the types of staging tables; each split creates its own."""
         self._types = types.sql_types(self._rows.cursor, schema)
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
@@ -227,7 +227,7 @@ class DuckdbTarget(MergingTarget):
             if meter.error is None:
                 raise fault(error, StoreError, f"cannot write {self.place.shown()}") from error
         if meter.error is not None:
-            # Outside of the `except`, so that it keeps the cause by which a home knows it.
+            # Outside of the `except`, so that the home's error keeps its cause.
             raise meter.error
 
     def staged_tables(self) -> list[str]:
@@ -235,7 +235,7 @@ class DuckdbTarget(MergingTarget):
         return [self.name(table) for table in self._tables()]
 
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
-        """Make one table of all splits where it is to become the table, with its key."""
+        """Collect all splits in one table with its key, where it will become the table."""
         if not becomes_table:
             return
         self.gather(schema)
@@ -247,7 +247,7 @@ class DuckdbTarget(MergingTarget):
             self._alter(self.staging, f"ADD PRIMARY KEY ({', '.join(map(quote, keys))})")
 
     def gather(self, schema: pa.Schema) -> str:
-        """Bring the rows of all splits into one table; return its name."""
+        """Collect the rows of all splits in one table; return its name."""
         self.staging, *others = self._tables()
         for table in others:
             self.run(f"INSERT INTO {self.name(self.staging)} SELECT * FROM {self.name(table)}")
@@ -255,25 +255,26 @@ class DuckdbTarget(MergingTarget):
         return self.name(self.staging)
 
     def staged_rows(self) -> str:
-        """Return the rows of all splits, which are tables of their own."""
+        """Return the union of the splits' tables."""
         selects = [f"SELECT * FROM {self.name(table)}" for table in self._tables()]
         return f"({' UNION ALL '.join(selects)})"
 
     def update(self, names: Sequence[str], staged: str, on: str) -> int:
-        """Give rows of the table what is staged for them; return how many there are.
+        """Update rows of the table from the staged rows; return how many there are.
 
-        DuckDB counts a row as often as it is updated: by two keys that are one for its collation.
+        DuckDB counts a row once per update, so keys that its collation treats as equal are counted
+        twice.
         """
         super().update(names, staged, on)
         return self.matched(staged, on)
 
     def ordered(self, field: pa.Field, column: str) -> str:
-        """Return a column as it is ordered, texts by their bytes."""
+        """Return the ORDER BY expression of a column; texts are ordered by bytes."""
         is_text = self.sql_type(field) == "VARCHAR"
         return f"CAST({column} AS VARCHAR) COLLATE C" if is_text else column
 
     def content(self, field: pa.Field, column: str) -> str:
-        """Return what `min` takes of a column: texts of what has no order."""
+        """Return the expression that `min` accepts for a column: types without an order as text."""
         import pyarrow as pa
 
         return f"CAST({column} AS VARCHAR)" if pa.types.is_nested(field.type) else column
@@ -285,7 +286,7 @@ class DuckdbTarget(MergingTarget):
         return [self._parts[number] for number in sorted(self._parts)]
 
     def drop_staging(self) -> None:
-        """Drop what this attempt staged."""
+        """Drop the staging tables of this attempt."""
         with self.lock:
             numbers = range(1, self._number + 1)
             names = [TableName(self.place.schema, f"{self._stem}_{number}") for number in numbers]
@@ -310,7 +311,7 @@ class DuckdbTarget(MergingTarget):
             super().retype_column(field, is_empty=is_empty)
 
     def _rebuild(self, field: pa.Field, keys: Sequence[str]) -> None:
-        """Put a table in which a column has another type in the table's place, with all rows."""
+        """Replace the table by one in which a column has another type, with all rows."""
         reason = self.reason_to_keep()
         if reason is not None:
             raise StoreError(
@@ -332,5 +333,5 @@ class DuckdbTarget(MergingTarget):
         self.run(f"ALTER TABLE {self.name(new)} RENAME TO {quote(self.place.name)}")
 
     def add_column(self, field: pa.Field) -> None:
-        """Add a column; DuckDB adds none that must have a value."""
+        """Add a nullable column; DuckDB cannot add a NOT NULL one."""
         super().add_column(field.with_nullable(True))

@@ -21,7 +21,7 @@ TOO_LONG = "holds more than 38 digits"
 _AS_TEXT = frozenset(
     ("interval", "enum", "bit", "time with time zone", "union", "variant", "bignum", "geometry")
 )
-"""Types that come to Arrow as something else, or as nothing that other systems could hold."""
+"""Types that DuckDB exports to Arrow as another type, or as one that no other system supports."""
 _ORDERS = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "bigint", "hugeint"), Order.NUMBER),
     **dict.fromkeys(("utinyint", "usmallint", "uinteger", "ubigint", "uhugeint"), Order.NUMBER),
@@ -31,7 +31,7 @@ _ORDERS = {
     **dict.fromkeys(("uuid", "boolean"), Order.TEXT),
     **dict.fromkeys(("enum", "bit", "time", "time with time zone", "float", "double"), Order.EQUAL),
 }
-"""How texts of a type are compared as its values are; those of other types cannot be."""
+"""By type: how its texts are compared like its values; texts of other types cannot be."""
 _WIDE = ("hugeint", "uhugeint")
 _NESTED = ("list", "array", "struct", "map")
 
@@ -45,14 +45,14 @@ class ColumnReading:
     """The expression of the SELECT list, without its alias."""
     nullable: bool = True
     native: str | None = None
-    """The type of a column that is read as text, to be turned back by another DuckDB."""
+    """Type of a column that is read as text; a DuckDB store converts it back."""
     is_uuid: bool = False
     order: Order | None = None
-    """How the values are compared, where they are texts of another type."""
+    """Order of the values, where they are texts of another type."""
 
 
 def reading_of(name: str, kind: Type, *, nullable: bool, as_text: bool) -> ColumnReading:
-    """Return how a column is read; with `as_text` as text, whatever it is."""
+    """Return how a column is read; with `as_text` always as text."""
     quoted = quote(name)
     order = Order.EQUAL if str(kind) == "JSON" else _ORDERS.get(kind.id, Order.UNKNOWN)
     if as_text and str(kind) not in ("VARCHAR", "BLOB"):  # bytes are cast by UTF-8, or refused
@@ -76,7 +76,7 @@ def reading_of(name: str, kind: Type, *, nullable: bool, as_text: bool) -> Colum
 
 
 def _holds_odd(kind: Type) -> bool:
-    """Return whether a type is, or has inside, one that must be read as text."""
+    """Return whether a type is or contains one that must be read as text."""
     if kind.id in _AS_TEXT:
         return True
     if kind.id not in _NESTED:
@@ -86,7 +86,7 @@ def _holds_odd(kind: Type) -> bool:
 
 
 def native_type(field: pa.Field) -> str | None:
-    """Return DuckDB's own type of a field whose values are texts of it; None for any other."""
+    """Return the DuckDB type whose texts a field holds; None for any other field."""
     import pyarrow as pa
 
     text = (field.metadata or {}).get(NATIVE_TYPE, b"").decode()
@@ -95,7 +95,7 @@ def native_type(field: pa.Field) -> str | None:
 
 
 def field_of(reading: ColumnReading, field: pa.Field) -> pa.Field:
-    """Return the field that batches of a reading are given, for what DuckDB brings."""
+    """Return the field of a reading's batches, for the field that DuckDB exports."""
     import pyarrow as pa
 
     kind = pa.uuid() if reading.is_uuid else plain(field.type)
@@ -104,7 +104,7 @@ def field_of(reading: ColumnReading, field: pa.Field) -> pa.Field:
 
 
 def plain(kind: pa.DataType) -> pa.DataType:
-    """Return a type that DuckDB brings, with UTC and the inside of lists called as usual."""
+    """Return a type that DuckDB exports, with UTC and list items named as usual in Arrow."""
     import pyarrow as pa
 
     is_ = pa.types
@@ -176,7 +176,7 @@ def _fit_nested(kind: pa.DataType) -> pa.DataType:
 
 
 def sql_types(cursor: Connection, schema: pa.Schema) -> list[str]:
-    """Return DuckDB's types for the columns of a fitted schema, told by DuckDB itself."""
+    """Return DuckDB's types for the columns of a fitted schema, queried from DuckDB."""
     relation = cursor.from_arrow(schema.empty_table())
     return [
         native_type(field) or str(kind) for field, kind in zip(schema, relation.types, strict=True)
@@ -191,7 +191,7 @@ SAMPLES = (
     "INTEGER[]", "INTEGER[3]", "STRUCT(a INTEGER)", "MAP(VARCHAR, INTEGER)", "UUID[]",
     "UNION(a INTEGER)",
 )  # fmt: skip
-"""Types for the page: one of each kind that is read in a way of its own."""
+"""Sample types for the docs page: one for each way of reading."""
 
 
 def samples(cursor: Connection) -> dict[str, pa.Field]:
@@ -208,7 +208,7 @@ def samples(cursor: Connection) -> dict[str, pa.Field]:
 
 
 def held_as(cursor: Connection, field: pa.Field) -> tuple[pa.Field, str] | None:
-    """Return the field that is staged for `field` and its type in DuckDB; None if refused."""
+    """Return the staged field for `field` and its DuckDB type; None if it is refused."""
     import pyarrow as pa
 
     try:

@@ -1,4 +1,4 @@
-"""What a commit into a table of a DuckDB file keeps for undo."""
+"""The undo tables of a table in a DuckDB file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class DuckdbUndoTables(UndoTables):
-    """Tables of a DuckDB file."""
+    """Undo tables in a DuckDB file."""
 
     def __init__(self, target: SqlTarget) -> None:
         super().__init__(target)
@@ -50,9 +50,9 @@ class DuckdbUndoTables(UndoTables):
         self.know({*self.own_tables()} - {self.table(seq, kind).name})
 
     def row(self, names: Sequence[str]) -> str:
-        """Return columns as one value: DuckDB compares several as a struct."""
-        return self.listed(names) if len(names) == 1 else f"row({self.listed(names)})"
+        """Return columns as one value; DuckDB compares several as a struct."""
+        return self.column_list(names) if len(names) == 1 else f"row({self.column_list(names)})"
 
     def chosen(self, names: Sequence[str]) -> str:
-        """Return columns as a subquery of IN selects them: as one struct, too."""
+        """Return columns as a subquery of IN selects them, also as a struct."""
         return self.row(names)

@@ -1,1 +1,1 @@
-"""What homes and stores of SQL Server share: who may come in, its types, its catalog."""
+"""The SQL Server home and store."""

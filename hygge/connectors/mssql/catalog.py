@@ -1,4 +1,4 @@
-"""What the server's catalog tells of tables: names, columns, keys, sizes, what depends on them."""
+"""Queries of the server's catalog: names, columns, keys, sizes and dependents of tables."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ SELECT TOP (1) reason, what FROM (
 """
 
 _WORD = re.compile(r"\w+", re.ASCII)
-"""What the name of a collation is, which SQL cannot have in quotes."""
+"""Valid collation names, which SQL cannot quote."""
 _WITH_LENGTH = ("char", "varchar", "nchar", "nvarchar", "binary", "varbinary")
 _WITH_SCALE = ("time", "datetime2", "datetimeoffset")
 
@@ -107,35 +107,35 @@ class Column:
 
 
 def quoted(name: TableName) -> str:
-    """Return a table's name as SQL has it."""
+    """Return a table's quoted name."""
     return ".".join(bracketed(part) for part in (name.schema, name.name) if part)
 
 
 def bracketed(name: str) -> str:
-    """Return `name` as a quoted identifier, in brackets: these doubled only where they close."""
+    """Return `name` in brackets; a closing bracket in it is doubled."""
     return "[" + quote(name, "]")[1:]
 
 
 def tables(run: Run) -> list[TableName]:
-    """Return every table and view that is not the server's own or hygge's."""
+    """Return every table and view except the server's own and hygge's."""
     return [TableName(schema, name) for schema, name, _ in run(TABLES)]
 
 
 def kind(run: Run, name: TableName) -> str | None:
-    """Return `table` or `view`, or `thing` for anything else of that name; None for nothing."""
+    """Return `table` or `view`, or `thing` for any other object of that name; None for none."""
     rows = run(KIND, (quoted(name),))
     known = {"U": "table", "V": "view"}
     return known.get(str(rows[0][0]).strip(), "thing") if rows else None
 
 
 def actual(run: Run, name: TableName) -> TableName:
-    """Return a table's name as the catalog has it: there it may be in other case."""
+    """Return a table's name as spelled in the catalog, where its case may differ."""
     rows = run(ACTUAL, (quoted(name),))
     return TableName(str(rows[0][0]), str(rows[0][1])) if rows else name
 
 
 def tells_case(run: Run) -> bool:
-    """Return whether names that differ in case only are different names."""
+    """Return whether names are case-sensitive."""
     rows = run(COLLATION)
     collation = str(rows[0][0]) if rows else ""
     return "_CS_" in f"{collation}_" or "_BIN" in collation
@@ -151,13 +151,13 @@ def columns(run: Run, name: TableName) -> list[Column]:
 
 
 def collations(run: Run, name: TableName) -> dict[str, str]:
-    """Return the collations of the columns of text of a table."""
+    """Return the collations of a table's text columns."""
     rows = run(COLLATIONS, (quoted(name),))
     return {str(column): str(found) for column, found in rows if _WORD.fullmatch(str(found))}
 
 
 def written_type(base: str, length: int, precision: int, scale: int) -> str:
-    """Return a type with its length, precision or scale, as a person writes it."""
+    """Return a type with its length, precision or scale, as in CREATE TABLE."""
     if base in _WITH_LENGTH:
         characters = length // 2 if base.startswith("n") and length > 0 else length
         return f"{base}({'max' if length < 0 else characters})"
@@ -167,13 +167,13 @@ def written_type(base: str, length: int, precision: int, scale: int) -> str:
 
 
 def described(run: Run, sql: str) -> tuple[list[Column], str | None]:
-    """Return the columns of a query, or what the server says against it."""
+    """Return the columns of a query, or the server's error message."""
     rows = run(RESULT, (sql,))
     refused = next((error for *_, error in rows if error), None)
     return [Column(name or "", kind, bool(null)) for name, kind, null, _ in rows], refused
 
 
 def reason_to_keep(run: Run, name: TableName) -> str | None:
-    """Return the first thing that a swap would lose of a table; None when nothing."""
+    """Return the first thing that a swap of the table would lose; None when nothing."""
     rows = run(LOSSES, (quoted(name),) * LOSSES.count("?"))
     return f"{rows[0][0]}: {rows[0][1]}" if rows else None

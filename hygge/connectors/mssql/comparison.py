@@ -1,7 +1,7 @@
 """Values of SQL Server compared exactly.
 
-Its `=` takes texts for one that differ in case or accents, as the collation says, or in blanks at
-their end, whatever it says; of bytes zeros at the end may be padding.
+Its `=` ignores case and accents depending on the collation, and trailing spaces always. Trailing
+zero bytes may be padding.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _MOMENTS = ("date", "time", "datetime", "smalldatetime", "datetime2", "datetimeo
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "real", "float", "decimal", "numeric")
 _OTHERS = ("bit", "money", "smallmoney", "uniqueidentifier")
 _SOUGHT = frozenset((*_TEXTS, *_BYTES, *_MOMENTS, *_NUMBERS, *_OTHERS))
-"""Types whose values `=` compares, and whose columns an index may have."""
+"""Types that `=` compares and that an index may contain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The type of a column of the table, with its collation where it is text."""
+    """Type of an existing column, with its collation where it is text."""
 
     type: str
     collation: str | None = None
@@ -41,18 +41,18 @@ class Held:
 
 
 def key(field: pa.Field, column: str) -> str:
-    """Return a staged column as SELECT has it beside `GROUP BY apart(…)`."""
+    """Return a staged column as a SELECT term beside `GROUP BY group_terms(…)`."""
     return f"{column} COLLATE {BINARY}" if _is_text(field) else column
 
 
-def apart(field: pa.Field, column: str) -> str:
-    """Return the terms of GROUP BY that tell all values of a staged column apart."""
+def group_terms(field: pa.Field, column: str) -> str:
+    """Return GROUP BY terms under which no two values of a staged column are equal."""
     found = key(field, column)
     return f"{found}, DATALENGTH({column})" if _is_text(field) or _is_bytes(field) else found
 
 
 def content(field: pa.Field, column: str) -> str:
-    """Return what `min` takes of a staged column, another value for each of the column's."""
+    """Return an expression that `min` accepts, injective on the values of a staged column."""
     import pyarrow as pa
 
     if _is_text(field):
@@ -65,7 +65,7 @@ def content(field: pa.Field, column: str) -> str:
 
 
 def ordered(field: pa.Field, column: str) -> str:
-    """Return a staged column in the order of its values: of texts, and of UUIDs, by their signs."""
+    """Return an expression ordered like a staged column; texts and UUIDs by character."""
     import pyarrow as pa
 
     if field.type == pa.uuid():
@@ -74,9 +74,9 @@ def ordered(field: pa.Field, column: str) -> str:
 
 
 def in_range(field: pa.Field, column: str) -> str:
-    """Return a value as the ends of a range are compared with it: a text as its bytes in UTF-8.
+    """Return the expression that is compared with the ends of a range: a text as its UTF-8 bytes.
 
-    That needs SQL Server 2019; no collation orders all texts like their bytes.
+    That needs SQL Server 2019: no older collation orders all texts like their bytes.
     """
     if not _is_text(field):
         return column
@@ -85,13 +85,13 @@ def in_range(field: pa.Field, column: str) -> str:
 
 
 def shown(field: pa.Field, column: str) -> str:
-    """Return a staged column as a person reads it, cut where it is long."""
+    """Return a staged column as text for messages, truncated."""
     digits = f"CONVERT(varchar(80), {column}, 2)"
     return digits if _is_bytes(field) else f"CAST({column} AS nvarchar(80))"
 
 
 def alike(name: str, base: str) -> str:
-    """Return the condition that `t` and `s` have one value in a column of one type and collation.
+    """Return the condition of equal values of `t` and `s` in a column of one type and collation.
 
     `name` is quoted; `base` is the type without its length.
     """
@@ -105,10 +105,10 @@ def alike(name: str, base: str) -> str:
 
 
 def same(field: pa.Field, held: Held | None) -> str:
-    """Return the condition that a row of the table, `t`, and a staged one, `s`, have one value.
+    """Return the condition that rows of the table, `t`, and staged, `s`, have equal values.
 
-    `held` is None for a column that has the type it is staged with. First comes what an index of
-    the table answers, then, where the two differ, what is exact.
+    `held` is None for a column of its staged type. The first test can use an index of the table;
+    the second, where they differ, is exact.
     """
     name = bracketed(field.name)
     left, right = f"t.{name}", f"s.{name}"
@@ -120,9 +120,9 @@ def same(field: pa.Field, held: Held | None) -> str:
 
 
 def changes(field: pa.Field, held: Held) -> str | None:
-    """Return the condition that a staged value would be another one in a column of the table.
+    """Return the condition that a column of the table would change a staged value.
 
-    None where the server itself would say so. Blanks that fill a `char` change nothing.
+    None where the server itself raises an error. Padding of a `char` is no change.
     """
     staged = types.sql_type(field.type)
     held = Held("varchar(max)", held.collation) if held.type == "text" else held
@@ -135,13 +135,13 @@ def changes(field: pa.Field, held: Held) -> str | None:
 
 
 def _as_held(held: Held, column: str, staged: str) -> str:
-    """Return a staged column with the type and collation of the table; null where it has none."""
+    """Return a staged column cast to the type and collation of the table; null where it fails."""
     column = f"{column} COLLATE {held.collation}" if held.collation else column
     return column if held.type == staged else f"TRY_CAST({column} AS {held.type})"
 
 
 def _exactly(field: pa.Field, held: Held, left: str, right: str) -> list[str]:
-    """Return the tests that a value as the table has it is a staged one, sign by sign."""
+    """Return the tests that a value of the table equals a staged one character by character."""
     read = types.any_reading_of(Column(field.name, held.type, True), left).sql
     if _is_text(field):
         if held.base in ("char", "varchar"):

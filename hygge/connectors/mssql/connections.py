@@ -1,4 +1,4 @@
-"""Connections to one server, each open for one move: they hold its locks and its snapshot."""
+"""Connections to one server. Each is open for one move and holds its locks and snapshot."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ SESSION = (
     "SET NOCOUNT ON",
     f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}",
 )
-"""What every session sets; the driver itself turns on what ANSI wants.
+"""Settings of every session; the driver sets the ANSI options.
 
-Where triggers count rows aloud, the driver takes their counts for the statement's, and does not
-see what fails after them.
+Without NOCOUNT the driver takes the row counts of triggers for the statement's, and misses later
+errors.
 """
 
 
 @contextmanager
 def connected(settings: MssqlSettings, side: type[HyggeError]) -> Iterator[Connection]:
-    """Yield a connection, each statement its own transaction; a right to it must be held."""
+    """Yield a connection in autocommit mode; a slot must be held."""
     import mssql_python
 
     _unpooled()
@@ -54,14 +54,14 @@ def connected(settings: MssqlSettings, side: type[HyggeError]) -> Iterator[Conne
 
 @cache
 def _unpooled() -> None:
-    """Keep no session of the driver's own open: it would keep its locks."""
+    """Turn off the driver's own pool: an idle session would keep its locks."""
     import mssql_python
 
     mssql_python.pooling(enabled=False)
 
 
 class Rows:
-    """Runs statements on a connection, one at a time, its errors as `side`."""
+    """Runs statements on a connection, one at a time; errors are raised as `side`."""
 
     def __init__(self, connection: Connection, side: type[HyggeError], what: str) -> None:
         self.connection = connection
@@ -72,7 +72,7 @@ class Rows:
             self(sql)
 
     def __call__(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return all rows of one statement, of several the last one's; all are at their end."""
+        """Return all rows of the last statement, after all statements have completed."""
         found: list[tuple[Any, ...]] = []
         with self._cursor(sql, values) as cursor:
             while True:
@@ -82,12 +82,12 @@ class Rows:
                     return found
 
     def count(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """Run one statement; return how many rows it has changed itself, without its triggers."""
+        """Run one statement; return how many rows it changed, without its triggers."""
         return int(self(f"{sql};\nSELECT ROWCOUNT_BIG()", values)[0][0])
 
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
-        """Yield a cursor for bulk copy, which makes a connection of its own and needs no turn."""
+        """Yield a cursor for bulk copy, which opens its own connection and needs no lock."""
         with self._lock:
             cursor = self.connection.cursor()
         try:
@@ -112,7 +112,7 @@ class Rows:
 
 @contextmanager
 def control(settings: MssqlSettings, side: type[HyggeError], what: str) -> Iterator[Rows]:
-    """Yield what runs statements on a connection of its own; a right to it must be held."""
+    """Yield a runner of statements on its own connection; a slot must be held."""
     with connected(settings, side) as connection:
         yield Rows(connection, side, what)
 
@@ -123,13 +123,13 @@ class MssqlServer(Server[MssqlSettings, Rows]):
     unseen = "tables that this user may not use"
 
     def connected(self, side: type[HyggeError], what: str) -> AbstractContextManager[Rows]:
-        """Yield what runs statements; see `Server.connected`."""
+        """Yield a runner of statements; see `Server.connected`."""
         return control(self.settings, side, what)
 
     def default_schema(self, run: Rows) -> str:
-        """Return the schema that the settings name, or the user's own."""
+        """Return the schema of the settings, or the user's default."""
         return self.settings.schema_ or str(run(catalog.SCHEMA)[0][0])
 
     def retry_after(self, error: BaseException) -> float | None:
-        """Return after how many seconds trying again may help."""
+        """Return the seconds after which a retry may help; None for a lasting error."""
         return retry_after(error)

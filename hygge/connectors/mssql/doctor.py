@@ -1,4 +1,4 @@
-"""What `hygge doctor` asks a SQL Server."""
+"""The checks of `hygge doctor` on a SQL Server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _OLDEST = 13
 _SERVICES = (5, 8, 12)
-"""The editions that are services in the cloud; the number of their version tells nothing."""
+"""Editions of cloud services, whose version number has no meaning."""
 SERVER = """
 SELECT @@VERSION, CAST(SERVERPROPERTY('EngineEdition') AS int),
        CAST(SERVERPROPERTY('ProductMajorVersion') AS int), SUSER_SNAME(), DB_NAME()
@@ -26,7 +26,7 @@ SELECT SCHEMA_ID(?), HAS_PERMS_BY_NAME(NULL, 'DATABASE', 'CREATE TABLE'),
 
 
 def examine_server(run: Run) -> Iterator[Finding]:
-    """Yield what concerns reading and writing alike."""
+    """Yield findings for reading and writing."""
     version, edition, number, user, database = run(SERVER)[0]
     yield Finding(f"{str(version).splitlines()[0]} answers {user} in database {database}")
     yield Finding("hygge was not yet tested against a SQL Server", "warning")
@@ -39,7 +39,7 @@ def examine_server(run: Run) -> Iterator[Finding]:
 
 
 def examine_writing(run: Run, schema: str) -> Iterator[Finding]:
-    """Yield what concerns a store: whether tables can be made where they are to lie."""
+    """Yield findings for a store: whether tables can be created in its schema."""
     yield from examine_server(run)
     found, may_make, may_add_schema, may_alter = run(RIGHTS, (schema, schema))[0]
     is_there = found is not None

@@ -1,7 +1,7 @@
-"""What SQL Server says went wrong: in its own words, with the way out, and whether it may pass.
+"""Errors of SQL Server: their message, a hint, and whether a retry may help.
 
-The driver tells neither SQLSTATE nor error number, only its own name for the state, as its module
-`exceptions` has it, and the server's text. Those names are what is looked for here.
+The driver reports neither SQLSTATE nor error number, only its own name for the state, from its
+module `exceptions`, and the server's text. These names are matched here.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _LASTING = re.compile(
     r"login failed|cannot open database|certificate|no such host|failed to load the driver",
     re.IGNORECASE,
 )
-"""What no other attempt changes, although it comes as a connection that failed."""
+"""Errors that do not pass, although they are reported as failed connections."""
 
 
 _SECONDS = re.compile(r"retry the request after (\d{1,5}) seconds", re.IGNORECASE)
 
 _CODES = {"0x2749": "connection refused", "0x2AF9": "no such host", "0x68": "connection reset"}
-"""What the codes of Windows' network mean, which the driver gives alone."""
+"""Meanings of Windows network error codes, which the driver reports without text."""
 
 
 def drivers_errors() -> tuple[type[BaseException], ...]:
@@ -44,8 +44,8 @@ def drivers_errors() -> tuple[type[BaseException], ...]:
     return (*own, mssql_py_core.Error, RuntimeError, ValueError)
 
 
-def said(error: BaseException) -> str:
-    """Return what the server said, or else the driver."""
+def message_of(error: BaseException) -> str:
+    """Return the server's message, or else the driver's."""
     text = getattr(error, "ddbc_error", "") or str(error)
     text = " ".join(_TAGS.sub("", text).split())
     for code, meaning in _CODES.items():
@@ -56,10 +56,10 @@ def said(error: BaseException) -> str:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether trying again may help: never for bad data, names or permissions."""
+    """Return whether an error may pass on retry: never for bad data, names or permissions."""
     if isinstance(error, HyggeError):
         return error.__cause__ is not None and is_passing(error.__cause__)
-    text = said(error)
+    text = message_of(error)
     return _PASSING.search(text) is not None and _LASTING.search(text) is None
 
 
@@ -67,13 +67,13 @@ def retry_after(error: BaseException) -> float | None:
     """Return after how many seconds trying again may help, which Azure says where it is busy."""
     if not is_passing(error):
         return None
-    seconds = _SECONDS.search(said(error))
+    seconds = _SECONDS.search(message_of(error))
     return float(seconds[1]) if seconds else 0.0
 
 
 def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
-    """Return the error of a home or store for what the driver raised while doing `what`."""
-    text = said(error)
+    """Return the error of type `side` for a driver's error; `what` is the task that failed."""
+    text = message_of(error)
     hint, is_access = _hint(text.lower())
     code = None
     if is_access:

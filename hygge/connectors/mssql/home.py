@@ -1,4 +1,4 @@
-"""A database of SQL Server that is read, as of one instant where it allows that."""
+"""The SQL Server home: an entity is read under snapshot isolation where the database allows it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MssqlHome(ServerHome[MssqlSettings, Rows, TableName]):
         super().__init__(MssqlServer(settings))
 
     def findings(self, run: Rows) -> Iterator[Finding]:
-        """Yield what the server says of itself, and whether it can be read as of one instant."""
+        """Yield findings on the server and on whether snapshot isolation is allowed."""
         yield from examine_server(run)
         if _is_versioned(run):
             yield Finding("entities are read as of one instant")
@@ -39,13 +39,13 @@ class MssqlHome(ServerHome[MssqlSettings, Rows, TableName]):
         return catalog.tables(run)
 
     def find(self, run: Rows, name: TableName) -> TableName | None:
-        """Return the name of a table or view; None when there is none of that name."""
+        """Return the table or view of exactly this name; None when there is none."""
         return name if catalog.kind(run, name) in ("table", "view") else None
 
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
-        """Find the table, and what its columns are."""
-        with self.asked(f"cannot read {request.entity}", rights=2) as run:
+        """Find the table and its columns."""
+        with self.session(f"cannot read {request.entity}", slots=2) as run:
             source = MssqlSource(self.settings, request, run, is_versioned=_is_versioned(run))
             if request.query is not None:
                 yield source.over_query(request.query)

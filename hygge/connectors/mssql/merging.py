@@ -1,4 +1,4 @@
-"""A merge in the words of SQL Server: values compared exactly, an index of the table of use."""
+"""A merge in SQL Server's SQL, with exact comparisons that can use an index of the table."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class MssqlMerging(MergingTarget):
-    """What a table of SQL Server does in a way of its own when rows are merged."""
+    """The parts of a merge that are specific to SQL Server."""
 
     holds_nan: ClassVar = False
 
     def count(self, rest: str, values: Sequence[Any] = ()) -> int:
-        """Return how many rows SELECT … FROM `rest` brings, also beyond two thousand million."""
+        """Return the number of rows of SELECT … FROM `rest`, also beyond 2^31."""
         return int(self.run(f"SELECT COUNT_BIG(*) FROM {rest}", values)[0][0])
 
     def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
@@ -34,12 +34,12 @@ class MssqlMerging(MergingTarget):
         return self.run(f"SELECT TOP (1) {columns} FROM {rest}")
 
     def some(self, rest: str, most: int) -> list[tuple[Any, ...]]:
-        """Return at most so many rows of SELECT * FROM `rest`."""
+        """Return at most `limit` rows of SELECT * FROM `rest`."""
         return self.run(f"SELECT TOP ({most}) * FROM {rest}")
 
     @contextmanager
     def reading(self, query: str) -> Iterator[object]:
-        """Take back what is changed by what is run inside, such as `query`."""
+        """Run the block in a transaction that is rolled back."""
         self.run("BEGIN TRANSACTION")
         try:
             yield None
@@ -49,35 +49,37 @@ class MssqlMerging(MergingTarget):
 
     # Values
 
-    def apart(self, names: Iterable[str], of: str = "") -> str:
-        """Return columns as GROUP BY and PARTITION BY tell their values apart exactly."""
-        return ", ".join(comparison.apart(self._field(n), f"{of}{bracketed(n)}") for n in names)
+    def group_terms(self, names: Iterable[str], of: str = "") -> str:
+        """Return GROUP BY or PARTITION BY terms under which no two different values are equal."""
+        return ", ".join(
+            comparison.group_terms(self._field(n), f"{of}{bracketed(n)}") for n in names
+        )
 
-    def listed(self, names: Iterable[str], of: str = "") -> str:
-        """Return columns as SELECT has them beside `GROUP BY apart(…)`."""
+    def select_terms(self, names: Iterable[str], of: str = "") -> str:
+        """Return columns as a SELECT list beside `GROUP BY group_terms(…)`."""
         return ", ".join(comparison.key(self._field(n), f"{of}{bracketed(n)}") for n in names)
 
     def content(self, field: pa.Field, column: str) -> str:
-        """Return what `min` takes of a column, another value for each value of the column."""
+        """Return an expression that `min` accepts, injective on the values of a column."""
         return comparison.content(field, column)
 
     def ordered(self, field: pa.Field, column: str) -> str:
-        """Return a column as it is ordered, texts by their characters alone."""
+        """Return the ORDER BY expression of a column; texts are ordered by character."""
         return comparison.ordered(field, column)
 
     def same(self, field: pa.Field) -> str:
-        """Return the condition of one key, compared exactly and as the table's own indexes do."""
+        """Return the condition of equal keys, compared exactly and by the table's indexes."""
         return comparison.same(field, self.held(field))
 
     def ranged(self, field: pa.Field) -> str:
-        """Return a column of the table as a range sees it: as a home reads it, texts by bytes."""
+        """Return the expression of a column that is compared with a range; texts as bytes."""
         held = self.held(field) or Held(self.sql_type(field))
         column = f"t.{bracketed(field.name)}"
         read = types.any_reading_of(Column(field.name, held.type, True), column).sql
         return comparison.in_range(field, read)
 
-    def told(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
-        """Return SQL of a column's type for parameter `number`, and the parameter of a value."""
+    def typed_parameter(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
+        """Return the SQL of parameter `number`, cast to a column's type, and the value to bind."""
         import pyarrow as pa
 
         if pa.types.is_binary(field.type):
@@ -90,7 +92,7 @@ class MssqlMerging(MergingTarget):
         return comparison.in_range(field, typed), _parameter(value, field.type)
 
     def held(self, field: pa.Field) -> Held | None:
-        """Return what a column of the table is that stays as it is; None for any other."""
+        """Return the type of a column that the commit does not change; None for any other."""
         for column in self.live or ():
             if self.folded(column.field.name) == self.folded(field.name):
                 name = column.field.name
@@ -100,7 +102,7 @@ class MssqlMerging(MergingTarget):
 
     @cached_property
     def collations(self) -> dict[str, str]:
-        """The collations of the table's columns of text."""
+        """The collations of the table's text columns."""
         return catalog.collations(self.run, self.place)
 
     def _field(self, name: str) -> pa.Field:
@@ -110,12 +112,12 @@ class MssqlMerging(MergingTarget):
     # Statements
 
     def update(self, names: Sequence[str], staged: str, on: str) -> int:
-        """Give rows of the table what is staged for them; return how many there are."""
+        """Update rows of the table from the staged rows; return how many there are."""
         sets = ", ".join(f"{bracketed(name)} = s.{bracketed(name)}" for name in names)
         return self.change(f"UPDATE t SET {sets} FROM {self.table} AS t JOIN {staged} AS s ON {on}")
 
     def thin(self, staged: str, ranking: str) -> None:
-        """Take away the staged rows that are not the first of their key."""
+        """Delete all staged rows but the first of each key."""
         ranked = f"SELECT {ranking} AS number FROM {staged}"
         self.run(f"WITH ranked AS ({ranked}) DELETE FROM ranked WHERE number > 1")
 
@@ -130,7 +132,7 @@ class MssqlMerging(MergingTarget):
     # Values that the table would change
 
     def prepare(self, parts: Sequence[Part], commit: Commit) -> pa.Schema:
-        """Return the schema of what is staged; raise `StoreError` for what would be changed."""
+        """Return the schema of the staged rows; raise `StoreError` for values that would change."""
         schema = super().prepare(parts, commit)
         if self.live is not None and not self.swaps():
             for field in schema:
@@ -138,9 +140,9 @@ class MssqlMerging(MergingTarget):
         return schema
 
     def _check_fits(self, field: pa.Field) -> None:
-        """Raise `StoreError` for a value that a column takes, but not as it is.
+        """Raise `StoreError` for a value that a column would change silently.
 
-        Such as a letter that the code page of a `varchar` lacks, or microseconds in a `datetime`.
+        Such as a character outside the code page of a `varchar`, or microseconds in a `datetime`.
         """
         held = self.held(field)
         condition = None if held is None else comparison.changes(field, held)
@@ -159,13 +161,13 @@ class MssqlMerging(MergingTarget):
 
     @property
     def holds_table(self) -> bool:
-        """Whether others must not change rows while this commit, or undo, is made."""
+        """Whether the table is locked against changes during this commit or undo."""
         adds = self.request.mode is Mode.APPEND and self.request.clears is None
         return self.live is not None and not adds
 
 
 def _parameter(value: pa.Scalar, kind: pa.DataType) -> str | float:
-    """Return a value as a parameter that is cast to the type of its column."""
+    """Return the SQL of a parameter cast to its column's type, and the value to bind."""
     import pyarrow as pa
 
     is_ = pa.types
@@ -180,7 +182,7 @@ def _parameter(value: pa.Scalar, kind: pa.DataType) -> str | float:
 
 
 def _moment(value: pa.Scalar, kind: pa.DataType) -> str:
-    """Return a time in UTC as SQL Server reads it: with 7 digits of a second, up to the next."""
+    """Return a time in UTC as text with seven fractional digits, rounded up."""
     import pyarrow as pa
 
     zone = "" if kind.tz is None else " +00:00"

@@ -1,4 +1,4 @@
-"""A range of a column as a condition of SQL Server."""
+"""A range of a column as a condition in SQL Server."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "decimal", "numeric")
 _ROUNDED = {"datetime": "DATEADD(second, {}1, {})", "smalldatetime": "DATEADD(minute, {}1, {})"}
-"""Types whose values are read rounded: so much further off, nothing is left out for it."""
+"""Types whose values are rounded when read: the range is widened by this much."""
 
 
 def condition(span: Span, column: str, type_name: str) -> str | None:
-    """Return the condition for a range of a quoted column; None where none is surely right.
+    """Return the condition for a range of a quoted column; None where no condition is safe.
 
-    Texts are left to the flow: no collation orders all of them by their bytes in UTF-8.
+    None for texts: no collation orders all of them by UTF-8 bytes.
     """
     base = type_name.partition("(")[0]
     low = Span(span.column, low=span.low)

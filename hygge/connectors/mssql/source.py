@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 _HINT = "read it as text with  columns: {{{}: {{type: string}}}}"
 _WIDTH = 32
 _LONG_WIDTH = 1024
-"""Bytes that a value is taken for when rows are counted: of a number, and of a text."""
+"""Assumed bytes of a value when rows per batch are computed: a number, a long text."""
 _MOST_ROWS = 65_536
 
 
 class MssqlSource(Source):
-    """Rows that one SELECT brings, as of its begin where the database keeps versions."""
+    """The rows of one SELECT, under snapshot isolation where the database allows it."""
 
     def __init__(
         self, settings: MssqlSettings, request: ReadRequest, run: Rows, *, is_versioned: bool
@@ -47,13 +47,13 @@ class MssqlSource(Source):
         self._types: dict[str, str] = {}
 
     def over_table(self, table: TableName) -> MssqlSource:
-        """Read a table or view."""
+        """Return a source that reads a table or view."""
         self._from = quoted(table)
         self.primary_key = tuple(str(name) for (name,) in self._run(catalog.KEY, (self._from,)))
         return self._with(catalog.columns(self._run, table))
 
     def over_query(self, query: str) -> MssqlSource:
-        """Read what a query selects."""
+        """Return a source that reads a query."""
         self._from = f"(\n{query.strip().rstrip(';')}\n) AS q"
         columns, refused = catalog.described(self._run, f"SELECT * FROM {self._from}")
         if refused:
@@ -90,12 +90,12 @@ class MssqlSource(Source):
         self.schema = pa.schema([reading.field for reading in readings])
 
     def narrow(self, columns: Sequence[str]) -> None:
-        """Ask the server for these columns only."""
+        """Select these columns only."""
         kept = [one for one in self._readings if one.field.name in columns]
         self._take(kept or self._readings[:1])
 
     def within(self, span: Span) -> None:
-        """Leave out rows outside of a range, by columns whose order is that of what is read."""
+        """Exclude rows outside a range where the column is ordered like the values read."""
         is_text = self._request.types.get(span.column) == "string"
         if not is_text:
             self._within = condition(span, bracketed(span.column), self._types[span.column])
@@ -106,7 +106,7 @@ class MssqlSource(Source):
 
     @contextmanager
     def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:
-        """Stream the rows over a connection of their own."""
+        """Stream the rows over their own connection."""
         import pyarrow as pa
 
         with closing(self._batches()) as batches:
@@ -136,13 +136,13 @@ class MssqlSource(Source):
         return f"{select(self._readings, bracketed)} FROM {self._from}{rows}"
 
     def rows_at_once(self) -> int:
-        """Return about how many rows make a batch of the wanted bytes."""
+        """Return the estimated rows of a batch of the requested bytes."""
         kinds = [str(one.field.type) for one in self._readings]
         width = sum(_LONG_WIDTH if kind in ("string", "binary") else _WIDTH for kind in kinds)
         return max(1, min(_MOST_ROWS, self._request.batch_bytes // width))
 
 
 def begin(*, is_versioned: bool) -> tuple[str, ...]:
-    """Return what a session runs before it reads: a snapshot where the database allows it."""
+    """Return the statements that begin a read: snapshot isolation where it is allowed."""
     level = "SNAPSHOT" if is_versioned else "READ COMMITTED"
     return (f"SET TRANSACTION ISOLATION LEVEL {level}", "BEGIN TRANSACTION")

@@ -1,7 +1,7 @@
-"""Rows on their way into a staging table of SQL Server: bulk copy, on connections of its own.
+"""Staging by bulk copy, each split on its own connection.
 
-Bulk copies with a lock of their kind do not keep each other out, but all who read the table by
-another one; so the rows of a split, all there by then, are counted without a lock.
+Bulk update locks are compatible with each other and block all other readers. So the rows of a
+complete split are counted without a lock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SPLIT = "_hygge_split"
-"""The column that has the number of a row's split until all are there."""
+"""Column with the split number of a row, dropped when all splits are staged."""
 
 
 class Staging:
@@ -40,11 +40,11 @@ class Staging:
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         """Bulk copy a split.
 
-        Bulk copy commits as it goes: what an earlier staging of the split left is taken away first.
+        Bulk copy commits in steps, so rows of an earlier staging of the split are deleted first.
         """
         number = f"{bracketed(SPLIT)} = {split.number}"
         meter = BulkCopyBatches(batches, split.number)
-        with self._reserved.right():
+        with self._reserved.slot():
             if split.number in self._begun:
                 self._run(f"DELETE FROM {self._table} WHERE {number}")
             self._begun.add(split.number)
@@ -54,7 +54,7 @@ class Staging:
         return Part(split.number, rows, meter.bytes)
 
     def forget(self) -> None:
-        """Know no split any more: the table is gone."""
+        """Forget all splits, because the table was dropped."""
         self._begun.clear()
 
     def _copy(self, meter: BulkCopyBatches) -> None:
@@ -81,7 +81,7 @@ class Staging:
 
 
 class BulkCopyBatches:
-    """Makes batches ready for bulk copy, counts their bytes, keeps the error the driver garbles."""
+    """Converts batches for bulk copy, counts their bytes, and keeps the error of the home."""
 
     def __init__(self, reader: pa.RecordBatchReader, split: int) -> None:
         import pyarrow as pa
@@ -97,7 +97,7 @@ class BulkCopyBatches:
         self.schema = pa.schema([*fields, pa.field(SPLIT, pa.int32(), nullable=False)])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield what the reader brings, with the number of the split; raises `UnfitError`."""
+        """Yield the reader's batches with the split number; raises `UnfitError`."""
         import pyarrow as pa
 
         try:

@@ -1,4 +1,4 @@
-"""A database of SQL Server that is written."""
+"""The SQL Server store."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class MssqlStore(ServerStore[MssqlSettings, Rows]):
         super().__init__(MssqlServer(settings), replacing)
 
     def findings(self, run: Rows) -> Iterator[Finding]:
-        """Yield what the server says of itself, and whether this user may make tables."""
+        """Yield findings on the server and on whether this user may create tables."""
         return examine_writing(run, self.server.default_schema(run))
 
     def place(self, run: Rows, into: str) -> TableName:
-        """Return the table that `into` means, as the catalog has its name."""
+        """Return the table that `into` means, spelled as in the catalog."""
         return catalog.actual(run, super().place(run, into))
 
     def newest(self, run: Rows, place: TableName) -> Commit | None:
-        """Return the newest commit of a table; None when nothing was published there."""
+        """Return the newest commit of a table; None when there is none."""
         chain = chain_of(place)
         if run("SELECT OBJECT_ID(?)", (chain.table,))[0][0] is None:
             return None

@@ -1,6 +1,6 @@
-"""A table of SQL Server as the place of an entity: bulk copy into staging, one transaction.
+"""A SQL Server table as a target: bulk copy into staging, then one transaction.
 
-Rows of each split carry its number until all are there, so that a split can be staged again.
+Staged rows carry their split number until all splits are complete, so a split can be staged again.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ WHERE l.resource_type = 'APPLICATION' AND l.request_status = 'GRANT'
 """
 _TEXT, _KEY = "nvarchar(max)", "nvarchar(128) COLLATE Latin1_General_100_BIN2"
 COMMITS = chain.columns(_TEXT, "bigint", key_text=_KEY)
-"""The columns of the table of commits; a key has a length, and tells case apart."""
+"""Columns of the table of commits; its key has a length and is case-sensitive."""
 
 
 class MssqlChain(chain.Chain):
-    """The commits of one table, in the words of SQL Server."""
+    """The commits of one table, in SQL Server's SQL."""
 
     def last(self, run: chain.Run) -> Commit | None:
         """Return the newest commit; None when there is none."""
@@ -58,7 +58,7 @@ class MssqlChain(chain.Chain):
         return self._commit(rows[0][0]) if rows else None
 
     def owner(self, run: chain.Run, seq: int) -> str | None:
-        """Return the run that wrote commit `seq`: waits for one that is not at its end yet."""
+        """Return the run that wrote commit `seq`; waits for an open transaction that writes it."""
         hint = "WITH (READCOMMITTEDLOCK)"
         sql = f"SELECT run_id FROM {self.table} {hint} WHERE target = ? AND seq = ?"
         rows = run(sql, (self.target, seq))
@@ -92,7 +92,7 @@ class MssqlTarget(MssqlMerging):
 
     @contextmanager
     def transaction(self) -> Iterator[object]:
-        """Run what is inside as one transaction, in which the table is this target's alone."""
+        """Run the block as one transaction that locks the table exclusively."""
         self.run("BEGIN TRANSACTION")
         try:
             if self.holds_table:
@@ -107,7 +107,7 @@ class MssqlTarget(MssqlMerging):
             raise
 
     def take(self) -> None:
-        """Take the place for this attempt, make what hygge keeps beside it, drop dead staging."""
+        """Lock the table for this attempt, create hygge's tables, drop dead staging tables."""
         check_name(self.place.name, refuse_name)
         self._take_lock()
         self._make_chain()
@@ -117,7 +117,7 @@ class MssqlTarget(MssqlMerging):
         self.begin()
 
     def inspect(self, last: Commit | None) -> None:
-        """Look at the place and take nothing; see `SqlTarget.inspect`."""
+        """Read the table without a lock; see `SqlTarget.inspect`."""
         check_name(self.place.name, refuse_name)
         if not self.run(IS_FREE, (self._lock_name,))[0][0]:
             raise self._written()
@@ -127,7 +127,7 @@ class MssqlTarget(MssqlMerging):
         self.find(last)
 
     def folded(self, name: str) -> str:
-        """Return a name as the database compares it: most do not tell case apart."""
+        """Return a name as the database compares it; most are case-insensitive."""
         return name if self._tells_case else name.casefold()
 
     def _make_chain(self) -> None:
@@ -140,7 +140,7 @@ class MssqlTarget(MssqlMerging):
             self.run(f"SELECT TOP (0) state FROM {self.chain.table}")
 
     def _take_lock(self) -> None:
-        """Take a lock of the session, or say which run has it. Politeness: the chain decides."""
+        """Take a session lock, or raise with its holder. The chain of commits decides."""
         self.run(f"SET CONTEXT_INFO 0x{self.request.run_id.encode()[:128].hex()}")
         if int(self.run(LOCK, (self._lock_name,))[0][0]) < 0:
             raise self._written()
@@ -175,7 +175,7 @@ class MssqlTarget(MssqlMerging):
         return types.sql_type(field.type)
 
     def column(self, field: pa.Field) -> str:
-        """Return a column as CREATE TABLE and ALTER TABLE want it."""
+        """Return a column definition for CREATE TABLE and ALTER TABLE."""
         null = "NULL" if field.nullable else "NOT NULL"
         return f"{self.quote(field.name)} {self.sql_type(field)} {null}"
 
@@ -200,13 +200,13 @@ class MssqlTarget(MssqlMerging):
         ]
 
     def reason_to_keep(self) -> str | None:
-        """Return what a new table in its place would lose: grants, views, keys of others, …"""
+        """Return the first thing that a swap would lose: grants, views, foreign keys, …"""
         return catalog.reason_to_keep(self.run, self.place)
 
     # Staging
 
     def make_staging(self, schema: pa.Schema) -> None:
-        """Make the staging table, with the number of its split in each row."""
+        """Create the staging table, with a column for the split number."""
         columns = ", ".join(self.column(field) for field in schema)
         number = f"{bracketed(SPLIT)} int NOT NULL"
         self.run(f"CREATE TABLE {self.name(self.staging)} ({columns}, {number})")
@@ -217,7 +217,7 @@ class MssqlTarget(MssqlMerging):
         return self._staging.stage(batches, split)
 
     def staged_rows(self) -> str:
-        """Return the staging table, once the number of the split is gone."""
+        """Return the staging table after the split column was dropped."""
         table = self.name(self.staging)
         if not self._is_whole:
             self.run(f"ALTER TABLE {table} DROP COLUMN {bracketed(SPLIT)}")
@@ -225,7 +225,7 @@ class MssqlTarget(MssqlMerging):
         return table
 
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
-        """Drop the number of the split, and add the key where its types can be one."""
+        """Drop the split column, and add the key where its types allow one."""
         table = self.staged_rows()
         key = [schema.field(name) for name in self.request.primary_key]
         if not key or not becomes_table or any("(max)" in self.sql_type(one) for one in key):
@@ -238,14 +238,14 @@ class MssqlTarget(MssqlMerging):
         self.run(f"ALTER TABLE {table} ADD PRIMARY KEY ({names})")
 
     def drop_staging(self) -> None:
-        """Drop what this attempt staged."""
+        """Drop the staging table of this attempt."""
         if self.staged is not None:
             self.run(f"DROP TABLE IF EXISTS {self.name(self.staging)}")
             self.staged = None
             self._is_whole = False
             self._staging.forget()
 
-    # What SQL Server calls things
+    # SQL of SQL Server
 
     def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run a statement that changes rows; return how many it changed."""
@@ -253,7 +253,7 @@ class MssqlTarget(MssqlMerging):
 
     @contextmanager
     def own_numbers(self, names: Sequence[str]) -> Iterator[None]:
-        """Let rows bring their own numbers for a column among `names` that else counts up."""
+        """Allow inserting values into an IDENTITY column among `names`."""
         found = {self.folded(str(name)) for (name,) in self.run(catalog.IDENTITY, (self.table,))}
         if not found & set(map(self.folded, names)):
             yield None
@@ -263,26 +263,26 @@ class MssqlTarget(MssqlMerging):
         self.run(f"SET IDENTITY_INSERT {self.table} OFF")
 
     def publish(self, commit: Commit, schema: pa.Schema, *, swaps: bool) -> int:
-        """Make the staged rows visible; return how many rows the table has then."""
+        """Make the staged rows visible; return the table's number of rows then."""
         if self.live is None or swaps:
             return super().publish(commit, schema, swaps=swaps)
         with self.own_numbers(schema.names):
             return super().publish(commit, schema, swaps=swaps)
 
     def rename_staging(self, schema: pa.Schema) -> None:
-        """Make the staging table the table."""
+        """Rename the staging table to the target's name."""
         self.run(catalog.RENAME, (self.name(self.staging), self.place.name))
 
     def add_column(self, field: pa.Field) -> None:
-        """Add a column; rows that are there have no value in it."""
+        """Add a nullable column."""
         self.run(f"ALTER TABLE {self.table} ADD {self.column(field)}")
 
     def retype_column(self, field: pa.Field, *, is_empty: bool) -> None:
-        """Give a column another type, in which all its values stay exact."""
+        """Change a column's type to one that holds all its values exactly."""
         self.run(f"ALTER TABLE {self.table} ALTER COLUMN {self.column(field)}")
 
     def allow_nulls(self, column: str) -> None:
-        """Let a column have no value."""
+        """Drop a column's NOT NULL constraint."""
         kinds = {self.folded(one.field.name): one for one in self.live or ()}
         there = kinds[self.folded(column)]
         collation = self.collations.get(there.field.name)
@@ -292,7 +292,7 @@ class MssqlTarget(MssqlMerging):
     # After a lost reply
 
     def owner(self, seq: int) -> str | None:
-        """Return the run of commit `seq`, asked on a new connection when this one is lost."""
+        """Return the run of commit `seq`, on a new connection when this one is lost."""
         with suppress(StoreError):
             return super().owner(seq)
         try:

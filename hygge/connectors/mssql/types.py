@@ -35,7 +35,7 @@ MOST_DIGITS = 38
 
 
 def reading_of(column: Column, quoted: str, *, as_text: bool = False) -> ColumnReading:
-    """Return how a column is read; raises `UnsafeError` for what the driver cannot hand over."""
+    """Return how a column is read; raises `UnsafeError` for values that the driver would change."""
     import pyarrow as pa
 
     match = _NAME.match(column.type or "")
@@ -71,7 +71,7 @@ def reading_of(column: Column, quoted: str, *, as_text: bool = False) -> ColumnR
 
 
 def any_reading_of(column: Column, quoted: str) -> ColumnReading:
-    """Return how a column is read, as text where Arrow has no like of it."""
+    """Return how a column is read; as text where Arrow has no equivalent type."""
     try:
         return reading_of(column, quoted)
     except UnsafeError:
@@ -156,7 +156,7 @@ _WRITTEN = {
 
 
 def sql_type(kind: pa.DataType) -> str:
-    """Return SQL Server's type for a fitted one, as the catalog would write it."""
+    """Return the SQL Server type for a fitted type, spelled as in the catalog."""
     import pyarrow as pa
 
     if kind == pa.uuid():
@@ -167,7 +167,7 @@ def sql_type(kind: pa.DataType) -> str:
 
 
 def held_as(field: pa.Field) -> tuple[pa.Field, str] | None:
-    """Return the field staged for `field` and its type in SQL Server; None when it is refused."""
+    """Return the staged field for `field` and its SQL Server type; None if it is refused."""
     try:
         kind = fit(field.type)
     except UnfitError:
@@ -201,16 +201,16 @@ SAMPLES = (
     "xml",
     "hierarchyid",
 )
-"""Types whose reading the page shows."""
+"""Sample types for the docs page."""
 
 
 def sample(type_name: str) -> pa.Field:
-    """Return how a column of a type is read."""
+    """Return the field that a column of a type is read as."""
     return reading_of(Column("x", type_name, True), "[x]").field
 
 
 def staged(array: pa.Array, name: str) -> pa.Array:
-    """Return a column as bulk copy takes it; raises `UnfitError` for a value it would change."""
+    """Return a column converted for bulk copy; raises `UnfitError` for a changed value."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -237,4 +237,4 @@ def staged(array: pa.Array, name: str) -> pa.Array:
 _DAY = 86_400_000_000
 _FIRST = -62_135_596_800_000_000
 _LAST = 253_402_300_799_999_999
-"""The first and last microsecond of the years 1 to 9999, counted from 1970."""
+"""First and last microsecond of the years 1 to 9999, since 1970."""

@@ -1,4 +1,4 @@
-"""What a commit into a table of SQL Server keeps for undo."""
+"""The undo tables of a SQL Server table."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 
 class MssqlUndoTables(UndoTables):
-    """Tables of SQL Server."""
+    """Undo tables in SQL Server."""
 
     target: MssqlTarget
 
     def own_tables(self) -> list[str]:
-        """Return the names of the tables that are kept."""
+        """Return the names of the undo tables."""
         values = (self.target.place.schema, len(self.prefix), self.prefix)
         return [str(name) for (name,) in self.target.run(catalog.BESIDE, values)]
 
     def rename(self, table: TableName, name: str) -> None:
-        """Give a table another name in its schema."""
+        """Rename a table in its schema."""
         self.target.run(catalog.RENAME, (self.name(table), name))
 
     def create(self, table: TableName, names: Sequence[str]) -> None:
-        """Make an empty table with columns of the place: of a union none counts up by itself.
+        """Create an empty table with columns of the target; a UNION drops the IDENTITY property.
 
-        A column that this commit widens is as it is to be.
+        A column that this commit widens has its new type.
         """
         columns = ", ".join(map(self._widened, names))
         nothing = f"FROM {self.target.table} WHERE 1 = 0"
@@ -51,13 +51,13 @@ class MssqlUndoTables(UndoTables):
         return f"CAST({column} AS {self.target.sql_type(field)}) AS {column}"
 
     def among(self, table: str, keys: Sequence[str]) -> str:
-        """Return the condition that the key of a row of the table, `t`, is one of those staged."""
+        """Return the condition that the key of a row of the table, `t`, is in another table."""
         assert self.target.staged is not None
         on = " AND ".join(self.target.same(self.target.staged.field(key)) for key in keys)
         return f"EXISTS (SELECT 1 FROM {table} AS s WHERE {on})"
 
     def delete_rows(self, kept: TableName, keys: Sequence[str]) -> None:
-        """Take away the rows whose keys are kept."""
+        """Delete the rows whose keys are kept."""
         live = self.target.live or ()
         bases = {one.field.name: one.type.partition("(")[0] for one in live}
         on = " AND ".join(comparison.alike(bracketed(key), bases.get(key, "")) for key in keys)
@@ -65,6 +65,6 @@ class MssqlUndoTables(UndoTables):
         self.target.run(self.target.deleting(there))
 
     def change_rows(self, undone: Commit, commit: Commit, kinds: str) -> None:
-        """Take the rows that came out of the table, and put those that went into it."""
+        """Delete the rows that the commit added, and insert those that it removed."""
         with self.target.own_numbers(self.columns_back(undone, commit)):
             super().change_rows(undone, commit, kinds)

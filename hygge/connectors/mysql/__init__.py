@@ -1,1 +1,1 @@
-"""What homes and stores of MySQL and MariaDB share: who may come in, the wire, types, catalog."""
+"""The MySQL and MariaDB home and store."""

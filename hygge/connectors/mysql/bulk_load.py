@@ -1,4 +1,4 @@
-"""Rows into a table: by LOAD DATA from memory, or where the server forbids that, by INSERT."""
+"""Rows into a table by LOAD DATA LOCAL from memory, or by INSERT where the server forbids that."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from hygge.connectors.mysql.connections import Link
 
 _ASKED_FOR = "hygge"
-"""The name of the file that LOAD DATA asks for. There is none: the server is sent rows."""
+"""File name in LOAD DATA. There is no such file: rows are sent instead."""
 _PACKET_BYTES = 2**19
 _STATEMENT_BYTES = 2**20
 _MOST_WARNINGS = 3
 
 
 class BulkLoad:
-    """Writes batches into one table over one connection, and counts what the server took."""
+    """Writes batches into one table over one connection, and counts the rows that were stored."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class BulkLoad:
         self._packet = int(packet)
 
     def add(self, batches: Sequence[pa.RecordBatch]) -> None:
-        """Write batches; raises `StoreError` unless the server took every row without a word."""
+        """Write batches; raise `StoreError` unless every row was stored without a warning."""
         import pymysql
 
         try:
@@ -123,7 +123,7 @@ class BulkLoad:
             start = end
 
     def _check_size(self, size: int) -> None:
-        """Raise `StoreError` for a row at which the server would hang up without a word."""
+        """Raise `StoreError` for a row above max_allowed_packet: the server would disconnect."""
         if size >= self._packet:
             raise StoreError(
                 f"a row for {self._table} is {size:,} bytes long, and the server takes "
@@ -132,7 +132,7 @@ class BulkLoad:
             )
 
     def _take_answer(self, sent: int) -> None:
-        """Raise `StoreError` unless every row was taken as it is."""
+        """Raise `StoreError` unless every row was stored unchanged."""
         from pymysql.protocol import OKPacketWrapper
 
         packet = self._answer()

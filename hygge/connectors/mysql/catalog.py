@@ -1,4 +1,4 @@
-"""What the server's catalog tells of tables: names, columns, keys, sizes, what depends on them."""
+"""Queries of the server's catalog: names, columns, keys, sizes and dependents of tables."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _PLAIN = {
 _TIMED = {7: "timestamp", 11: "time", 12: "datetime"}
 _DECIMALS = (0, 246)
 _BIT, _FIXED = 16, 254
-"""The numbers of types in the protocol: https://mariadb.com/kb/en/result-set-packets/"""
+"""Type codes of the protocol: https://mariadb.com/kb/en/result-set-packets/"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ class Table:
 
     name: TableName
     kind: str
-    """As a person says it: `table` or `view`."""
+    """Kind of object for messages: `table` or `view`."""
     rows: int | None
-    """The server's own estimate; None where it has none."""
+    """The server's estimate; None where it has none."""
     bytes: int
     comment: str
     engine: str
@@ -67,12 +67,12 @@ class Table:
 
 
 def tables(run: Run) -> list[Table]:
-    """Return every table and view that is not the server's own or hygge's."""
+    """Return every table and view except the server's own and hygge's."""
     return sorted((_table(row) for row in run(_TABLES + _LISTED)), key=lambda one: one.name)
 
 
 def find(run: Run, name: TableName) -> Table | None:
-    """Return one table; None when there is none of that name."""
+    """Return the table of exactly this name; None when there is none."""
     rows = run(
         f"{_TABLES} AND t.{_ONE.replace('AND ', 'AND t.')} ORDER BY BINARY t.table_name = ? DESC",
         (name.schema, name.name, name.name),
@@ -99,7 +99,7 @@ def _table(row: Sequence[Any]) -> Table:
 
 
 def columns(run: Run, name: TableName | None = None) -> dict[TableName, list[Column]]:
-    """Return the columns of one table, or of all, in their order."""
+    """Return the columns of one table, or of all tables, in their order."""
     where, values = _where(name)
     rows = run(_COLUMNS.format(where), values)
     return {
@@ -111,7 +111,7 @@ def columns(run: Run, name: TableName | None = None) -> dict[TableName, list[Col
 def _column(row: Sequence[Any]) -> Column:
     name, kind, nullable, comment, default, extra = row
     fills = default not in (None, "NULL") or "auto_increment" in extra or "GENERATED" in extra
-    # MySQL says DEFAULT_GENERATED of a default that is an expression.
+    # MySQL reports DEFAULT_GENERATED for a default that is an expression.
     is_computed = any(word in extra for word in ("VIRTUAL", "STORED", "PERSISTENT"))
     return Column(name, _decoded(kind), nullable == "YES", comment, fills, is_computed)
 
@@ -121,7 +121,7 @@ def _decoded(text: str | bytes) -> str:
 
 
 def primary_keys(run: Run, name: TableName | None = None) -> dict[TableName, tuple[str, ...]]:
-    """Return the primary keys of one table, or of all that have one."""
+    """Return the primary keys of one table, or of all tables."""
     where, values = _where(name)
     rows = run(_KEYS.format(where), values)
     return {
@@ -137,14 +137,14 @@ def _where(name: TableName | None) -> tuple[str, tuple[str, ...]]:
 
 
 def query_columns(run: Rows, sql: str) -> list[Column]:
-    """Return the columns of a query, by what the server says of it before the first row."""
+    """Return the columns of a query from the metadata of its result set."""
     run(f"SELECT * FROM {sql} LIMIT 0")
     result: Any = run.connection._result
     return [Column(one.name, _type(one), not one.flags & _NOT_NULL) for one in result.fields]
 
 
 def _type(described: Any) -> str:  # noqa: ANN401
-    """Return the type of a column of a result, as information_schema would write it."""
+    """Return the type of a result column, spelled like information_schema."""
     code, length, scale = described.type_code, described.length, described.scale
     sign = " unsigned" if described.flags & _UNSIGNED else ""
     if code in _WHOLE:
@@ -212,7 +212,7 @@ _MOST_NAMES = 3
 
 
 def reason_to_keep(run: Run, table: TableName) -> str | None:
-    """Return the first thing that a swap would lose of a table; None when nothing."""
+    """Return the first thing that a swap of the table would lose; None when nothing."""
     for reason, sql in _LOSSES:
         names = sorted({str(name) for (name,) in run(sql, (table.schema, table.name))})
         if names:

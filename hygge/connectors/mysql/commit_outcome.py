@@ -1,4 +1,4 @@
-"""What became of a commit whose reply was lost: asked on a new connection, after the old one."""
+"""The outcome of a commit whose reply was lost, read on a new connection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Asks who published what in one place."""
+    """Reads the owners of commits of one table."""
 
     settings: MysqlSettings
     place: TableName
@@ -35,10 +35,10 @@ class Outcome:
         return self.pending.owner(run, self.chain, seq, comment)
 
     def after_loss(self, seq: int, *, lock: str, lost: int) -> str | None:
-        """Return the run of commit `seq` when connection `lost`, which held `lock`, has ended.
+        """Return the run of commit `seq` after connection `lost`, which held `lock`, has ended.
 
-        The old session may still be about to commit: it is waited for, and asked for its end.
-        Raises `CommitUnknownError` when the server does not answer for a minute.
+        The old session may still commit: it is killed and waited for. Raises `CommitUnknownError`
+        when the server does not respond for a minute.
         """
         deadline = time.monotonic() + _OUTCOME_SECONDS
         while True:
@@ -56,7 +56,7 @@ class Outcome:
                 if time.monotonic() > deadline:
                     raise StoreError(f"connection {lost} of the server does not end")
                 with suppress(StoreError):
-                    # It may end by itself meanwhile.
+                    # The session may end by itself meanwhile.
                     run(f"KILL CONNECTION {lost}")
                 time.sleep(_POLL_SECONDS)
             return self.owner(run, seq)

@@ -1,4 +1,4 @@
-"""Connections to one server, and the statements that run on them."""
+"""Connections to one server, and the runner of statements on them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any, Protocol, cast
 
 from hygge.connectors.mysql.config import READ_BACK, MysqlSettings, difference
 from hygge.connectors.mysql.faults import MALFORMED, SessionError, fault, is_full, is_passing
-from hygge.connectors.sql.pool import Kind
+from hygge.connectors.sql.pool import ConnectionKind
 from hygge.connectors.sql.read_timeout import keep_alive, of_descriptor, waiting
 from hygge.connectors.sql.server import Server
 from hygge.errors import HyggeError
 
 
 class Link(Protocol):
-    """A connection of the driver, with what hygge needs of its inside: bytes in bulk, both ways."""
+    """A driver connection, with the private members that hygge uses for bulk bytes both ways."""
 
     open: bool
     server_version: str
@@ -30,25 +30,25 @@ class Link(Protocol):
     _result: Any
 
     def cursor(self) -> Any:  # noqa: ANN401
-        """Return what runs statements."""
+        """Return a cursor."""
 
     def connect(self) -> None:
         """Log in."""
 
     def ping(self, reconnect: bool) -> None:
-        """Raise unless the server answers."""
+        """Raise unless the server responds."""
 
     def thread_id(self) -> int:
-        """Return the server's number of the session."""
+        """Return the server's id of the session."""
 
     def rollback(self) -> None:
-        """Take back what was not committed."""
+        """Roll back the open transaction."""
 
     def show_warnings(self) -> Sequence[tuple[str, int, str]]:
-        """Return what the server remarked on the last statement."""
+        """Return the warnings of the last statement."""
 
     def write_packet(self, payload: bytes) -> None:
-        """Send one packet of a command."""
+        """Send one packet."""
 
     def _execute_command(self, command: int, sql: str | bytes) -> None: ...
     def _read_packet(self) -> Any: ...  # noqa: ANN401
@@ -58,11 +58,12 @@ class Link(Protocol):
 _TOKENS = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|\?", re.DOTALL)
 
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-"""Where the server's own is lower, a snapshot is none, and rows change between two statements. The
-variable of this has two names, so it is none of `settings`."""
+"""With a lower isolation level of the server there would be no snapshot. The variable has two names
+among servers, so it is not one of the settings.
+"""
 
 
-def _kind(settings: MysqlSettings, side: type[HyggeError]) -> Kind[Link]:
+def _kind(settings: MysqlSettings, side: type[HyggeError]) -> ConnectionKind[Link]:
     import pymysql
 
     def open_one() -> Link:
@@ -71,7 +72,7 @@ def _kind(settings: MysqlSettings, side: type[HyggeError]) -> Kind[Link]:
         except (pymysql.MySQLError, OSError, RuntimeError, SessionError) as error:
             raise fault(error, side, f"cannot connect to {settings.endpoint()}") from error
 
-    return Kind(
+    return ConnectionKind(
         "session",
         open=open_one,
         is_alive=lambda one: _answers(one, settings),
@@ -85,9 +86,9 @@ def _open(settings: MysqlSettings) -> Link:
     import pymysql
     from pymysql.constants import CLIENT
 
-    # The flag lets us send rows by LOAD DATA. The driver itself is not told `local_infile`, so it
-    # refuses a server that asks for a file of this machine; `loading` sends only what it built.
-    # With the other flag an update counts the rows that it found, also those that were so before.
+    # The flag allows LOAD DATA LOCAL. The driver's own `local_infile` stays off, so it refuses a
+    # server that requests a local file; `bulk_load` sends only rows that it built. With the other
+    # flag an UPDATE counts matched rows, also unchanged ones.
     flags = CLIENT.LOCAL_FILES | CLIENT.FOUND_ROWS
     connection = cast(Link, pymysql.connect(**settings.connecting(), client_flag=flags))
     try:
@@ -101,16 +102,16 @@ def _open(settings: MysqlSettings) -> Link:
 
 
 def _prepare(connection: Link, settings: MysqlSettings) -> None:
-    """Set what a session needs, and read it back; raises `SessionError`."""
+    """Set the session's settings and read them back; raises `SessionError`."""
     keep_alive(connection._sock)
     cursor = connection.cursor()
-    # A proxy may have given a number of its own at the login.
+    # A proxy may have sent its own connection id at login.
     cursor.execute("SELECT CONNECTION_ID()")
     connection.server_thread_id = (int(cursor.fetchall()[0][0]),)
     cursor.execute(_ISOLATION)
     seconds = settings.statement_timeout
     is_maria = "maria" in (connection.server_version or "").lower()
-    # What the server's own settings say of it is not what the project says.
+    # The server's own settings of the session differ from the project's.
     name = f"max_statement_time = {seconds or 0}"
     if not is_maria:
         name = f"max_execution_time = {round((seconds or 0) * 1000)}"
@@ -122,9 +123,9 @@ def _prepare(connection: Link, settings: MysqlSettings) -> None:
 
 @contextmanager
 def driven(connection: Link) -> Iterator[None]:
-    """Run what the driver does; whatever it trips over in an answer that was cut is its error.
+    """Run driver code; any exception it raises while parsing a truncated answer becomes its error.
 
-    Nothing of hygge's own belongs inside.
+    Only driver calls belong inside the block.
     """
     import pymysql
 
@@ -141,7 +142,7 @@ def driven(connection: Link) -> Iterator[None]:
 def answering(
     connection: Link, settings: MysqlSettings, longest: float | None = None
 ) -> AbstractContextManager[None]:
-    """Cut the connection when what is inside waits in vain; see `silence.waiting`."""
+    """Cut the connection when its server is silent for too long; see `read_timeout.waiting`."""
     number = connection.thread_id()
     return waiting(
         partial(socket_of, connection),
@@ -165,7 +166,7 @@ FROM information_schema.processlist WHERE id = {number}
 
 
 def _works(settings: MysqlSettings, number: int) -> bool:
-    """Ask the server, over a new connection, whether a session is at work on a statement."""
+    """Return whether a session is working on a statement, asked over a new connection."""
     other = _open(settings)
     try:
         with waiting(partial(socket_of, other), settings.connect_timeout), other.cursor() as cursor:
@@ -189,15 +190,15 @@ def _reset(connection: Link) -> None:
 
 @contextmanager
 def session(settings: MysqlSettings, side: type[HyggeError]) -> Iterator[Link]:
-    """Yield a connection; a right to it must be held. Raises `side` with a hint."""
+    """Yield a connection; a slot must be held. Raises `side` with a hint."""
     with settings.pool().lease(_kind(settings, side)) as connection:
         yield connection
 
 
 class Rows:
-    """Runs statements on a connection, one at a time, its errors as `side`.
+    """Runs statements on a connection, one at a time; errors are raised as `side`.
 
-    `?` stands for a value, outside of quotes.
+    `?` outside of quotes is a parameter.
     """
 
     def __init__(
@@ -215,7 +216,7 @@ class Rows:
             return self._run(sql, values)[0]
 
     def ask_if_free(self) -> None:
-        """Ask the server something unless a statement runs, so that it keeps the session."""
+        """Run a trivial query unless a statement is running, to keep the session alive."""
         if self._lock.acquire(blocking=False):
             try:
                 self._run("DO 0", ())
@@ -223,7 +224,7 @@ class Rows:
                 self._lock.release()
 
     def change(self, sql: str, values: Sequence[str | int] = ()) -> tuple[int, int]:
-        """Return how many rows a statement changed, and how many warnings it gave."""
+        """Return how many rows a statement changed, and the number of warnings."""
         with self._lock:
             return self._run(sql, values)[1:]
 
@@ -246,7 +247,7 @@ class Rows:
 
 
 def _filled(sql: str, values: Sequence[str | int]) -> str:
-    """Return a statement with its values in place of the marks that are not inside of quotes."""
+    """Return a statement with parameters replaced by literals, outside of quotes."""
     rest = iter(values)
     return _TOKENS.sub(lambda token: _literal(next(rest)) if token[0] == "?" else token[0], sql)
 
@@ -265,14 +266,14 @@ class MysqlServer(Server[MysqlSettings, Rows]):
 
     @contextmanager
     def connected(self, side: type[HyggeError], what: str) -> Iterator[Rows]:
-        """Yield what runs statements; see `Server.connected`."""
+        """Yield a runner of statements; see `Server.connected`."""
         with session(self.settings, side) as connection:
             yield Rows(connection, self.settings, side, what)
 
     def default_schema(self, run: Rows) -> str:
-        """Return the database that the settings name."""
+        """Return the database of the settings."""
         return self.settings.endpoint().database or ""
 
     def retry_after(self, error: BaseException) -> float | None:
-        """Return after how many seconds trying again may help."""
+        """Return the seconds after which a retry may help; None for a lasting error."""
         return 0.0 if is_passing(error) else None

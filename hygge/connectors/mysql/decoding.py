@@ -1,4 +1,4 @@
-"""Texts of the server as Arrow's values, every one exact; and what cannot be said so, by name."""
+"""Texts of the server as exact Arrow values; a value outside the type is an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def decoded(texts: pa.Array, field: pa.Field) -> pa.Array:
-    """Return the values that a binary array of texts stands for, in the type of `field`.
+    """Return the values of a binary array of texts, in the type of `field`.
 
     Raises `HomeError` that names the column and the first value that the type cannot hold.
     """
@@ -57,7 +57,7 @@ def _nothing(texts: pa.Array) -> pa.Array:
 
 
 def _times(texts: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return times of a day; hours beyond it and negative ones are no moment of the first day."""
+    """Return times of day; negative times and those above 24 hours are not accepted."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -67,7 +67,7 @@ def _times(texts: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _first_odd(texts: pa.Array, cast: Callable[[pa.Array], pa.Array]) -> bytes:
-    """Return the first value that cannot be cast, by halves."""
+    """Return the first value that cannot be cast, by bisection."""
     import pyarrow as pa
 
     while len(texts) > 1:

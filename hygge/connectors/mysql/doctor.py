@@ -1,4 +1,4 @@
-"""What `hygge doctor` asks a MySQL or MariaDB server."""
+"""The checks of `hygge doctor` on a MySQL or MariaDB server."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _TOKEN = re.compile(r"\\[%_]|.", re.DOTALL)
 _WILD = {"%": ".*", "_": "."}
 _SMALL_PACKET = 2**24
 _OLDEST = {True: (10, 2), False: (5, 7)}
-"""The oldest MariaDB and MySQL with what hygge relies on."""
+"""The oldest supported versions of MariaDB and MySQL."""
 
 
 def examine_reading(run: Run, ssl_mode: str) -> Iterator[Finding]:
-    """Yield what concerns reading and writing alike: version, text, packets, clock, encryption."""
+    """Yield findings for reading and writing: version, text, packets, clock, encryption."""
     version, user, database = run("SELECT version(), current_user(), database()")[0]
     is_maria = "maria" in version.lower()
     product = "" if is_maria else "MySQL "
@@ -78,7 +78,7 @@ def _encryption(run: Run, ssl_mode: str) -> Finding:
 
 
 def examine_writing(run: Run, ssl_mode: str) -> Iterator[Finding]:
-    """Yield what concerns a store too: how rows get in, and whether tables can be made."""
+    """Yield findings for a store: how rows are loaded, and whether tables can be created."""
     yield from examine_reading(run, ssl_mode)
     if run("SELECT @@local_infile")[0][0]:
         yield Finding("rows go in by LOAD DATA LOCAL, from memory: no file of this machine is read")
@@ -95,7 +95,7 @@ def examine_writing(run: Run, ssl_mode: str) -> Iterator[Finding]:
 
 
 def examine_splitting(run: Run) -> Iterator[Finding]:
-    """Yield what keeps a home from reading a large table over several connections."""
+    """Yield findings on what prevents reading a large table over several connections."""
     if not {"ALL PRIVILEGES", "LOCK TABLES"} & _rights(run):
         yield Finding(
             "this user may not lock tables for a moment, so a large table is read over one "
@@ -106,7 +106,7 @@ def examine_splitting(run: Run) -> Iterator[Finding]:
 
 
 def _rights(run: Run, database: str | None = None) -> set[str]:
-    """Return what this user may do in a database, or somewhere, in upper case."""
+    """Return this user's privileges in a database, or anywhere, in upper case."""
     found = [str(row[0]).partition(" ON ") for row in run("SHOW GRANTS")]
     grants = [what for what, _, rest in found if database is None or _covers(rest, database)]
     return {
@@ -115,9 +115,9 @@ def _rights(run: Run, database: str | None = None) -> set[str]:
 
 
 def _covers(scope: str, database: str) -> bool:
-    """Return whether a grant on `scope`, such as a database's name with %, is one for a database.
+    """Return whether a grant on `scope`, such as a name pattern with %, covers a database.
 
-    A role is one, too: what it may do is only known where the server says it.
+    A role counts as covering: its privileges are known only where the server lists them.
     """
     name, mark, _ = scope.partition(".")
     if not mark or name == "*":

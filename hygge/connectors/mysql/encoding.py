@@ -1,4 +1,4 @@
-"""Arrow values as texts that the server reads back exactly, whole batches at a time."""
+"""Arrow batches as the text format of LOAD DATA or INSERT, exactly and vectorized."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How the values of a row are written one after the other."""
+    """The text format of a row."""
 
     between: bytes
     null: bytes
     escapes: Sequence[tuple[bytes, bytes]]
-    """What is replaced inside of texts, in this order."""
+    """Replacements inside texts, in this order."""
     quotes: Sequence[bytes] = (b"", b"", b"")
-    """What stands before a text, before bytes, and after both."""
+    """Prefix of a text, prefix of bytes, suffix of both."""
 
 
 FILE = Style(b"\t", rb"\N", ((b"\\", rb"\\"), (b"\t", rb"\t"), (b"\n", rb"\n")))
-"""A row of LOAD DATA, as the server writes it too: https://mariadb.com/kb/en/load-data-infile/"""
+"""The format of LOAD DATA: https://mariadb.com/kb/en/load-data-infile/"""
 STATEMENT = Style(b",", b"NULL", ((b"\\", rb"\\"), (b"'", rb"\'")), (b"'", b"_binary'", b"'"))
-"""A row of INSERT."""
+"""The format of INSERT ... VALUES."""
 
 
 def row_texts(batch: pa.RecordBatch, style: Style) -> pa.Array:
@@ -43,7 +43,7 @@ def row_texts(batch: pa.RecordBatch, style: Style) -> pa.Array:
 
 
 def joined(texts: pa.Array, before: bytes, between: bytes, after: bytes) -> bytes:
-    """Return texts as one, with something before, between and after them."""
+    """Return the concatenation of texts with a prefix, separators and a suffix."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -78,7 +78,7 @@ def _plain(column: pa.Array) -> pa.Array:
     elif is_.is_boolean(kind):
         column = column.cast(pa.int8()).cast(pa.string())
     elif is_.is_float32(kind):
-        # The server reads a number as a double first, so all its digits are given.
+        # The server parses a number as a double first, so all its digits are written.
         column = column.cast(pa.float64()).cast(pa.string())
     elif is_.is_timestamp(kind):
         column = column.cast(pa.timestamp(kind.unit)).cast(pa.string())
@@ -97,14 +97,14 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def _is_free(kind: pa.DataType) -> bool:
-    """Return whether the text of a value may hold any sign."""
+    """Return whether the text of a value may contain any character."""
     import pyarrow as pa
 
     return bool(pa.types.is_string(kind)) or _is_bytes(kind)
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    """Return whether a value is written in quotes: also floats, which lose digits as numbers."""
+    """Return whether a value is quoted: also floats, which lose digits as number literals."""
     import pyarrow as pa
 
     is_ = pa.types
@@ -112,14 +112,14 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 class Zeros:
-    """Finds values of floats that the server does not hold: it raises, or warns once a column."""
+    """Checks floats for values that the server cannot store: raises, or warns once per column."""
 
     def __init__(self, *, keeps_sign: bool) -> None:
         self._keeps_sign = keeps_sign
         self._told: set[str] = set()
 
     def check(self, batches: Sequence[pa.RecordBatch], table: str) -> None:
-        """Raise `StoreError` for NaN and infinity; MariaDB makes -0.0 a 0, which is told."""
+        """Raise `StoreError` for NaN and infinity; warn for -0.0, which MariaDB stores as 0."""
         import pyarrow as pa
 
         for batch in batches:

@@ -1,4 +1,4 @@
-"""What the server says went wrong: in its own words, with the way out, and whether it may pass.
+"""Errors of the server: their message, a hint, and whether a retry may help.
 
 Codes: https://mariadb.com/kb/en/mariadb-error-code-reference/, the same in MySQL.
 """
@@ -10,43 +10,43 @@ from hygge.errors import HomeError, HyggeError
 _PASSING = frozenset(
     {
         1040,  # too many connections
-        1047,  # a node of a cluster that is not ready
+        1047,  # a cluster node that is not ready
         1053,  # shutting down
         1077,  # shut down
         1078,
         1079,
-        1080,  # connection forced to end
-        1135,  # no more threads
+        1080,  # connection killed by the server
+        1135,  # out of threads
         1152,  # aborted connection
         1156,  # packets out of order
-        1158,  # the network failed, in four ways
+        1158,  # network errors
         1159,
         1160,
         1161,
         1184,  # aborted connection
         1203,  # too many connections of this user
-        1205,  # waited too long for a lock
+        1205,  # lock wait timeout
         1213,  # deadlock
         1317,  # interrupted
-        1412,  # the table was changed since the snapshot
+        1412,  # table definition changed since the snapshot
         1226,  # too many queries in this hour
         1637,  # too many transactions
-        1835,  # a packet that cannot be read
-        1836,  # read-only for now: a server that changes its role
+        1835,  # malformed packet
+        1836,  # read-only: a server during failover
         1927,  # connection killed
-        2002,  # no server at the socket
-        2003,  # no server at the address
+        2002,  # cannot connect to the socket
+        2003,  # cannot connect to the address
         2006,  # gone
         2012,  # the handshake failed
         2013,  # lost
         2014,  # answers out of order
-        2027,  # an answer that cannot be read
+        2027,  # malformed packet
         2055,
         3032,  # offline for now
         3168,  # not available
         3169,  # session killed
-        3572,  # a lock that was not free
-        4031,  # ended as it was idle
+        3572,  # lock not granted with NOWAIT
+        4031,  # idle timeout
         9001,  # no server behind a proxy
         9002,
     }
@@ -107,7 +107,7 @@ _DENIED = frozenset({1044, 1142, 1143, 1227, 1370})
 
 
 class SessionError(Exception):
-    """A session is not as hygge needs it."""
+    """A session lacks what hygge needs."""
 
 
 _SESSION_MODE = (
@@ -117,13 +117,13 @@ _SESSION_MODE = (
 
 
 def code_of(error: BaseException) -> int:
-    """Return the server's or driver's number of an error, or 0."""
+    """Return the error code of the server or driver, or 0."""
     number = error.args[0] if error.args else 0
     return number if isinstance(number, int) else 0
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether trying again may help: never for bad data, names or permissions."""
+    """Return whether an error may pass on retry: never for bad data, names or permissions."""
     import pymysql
 
     if isinstance(error, HyggeError):
@@ -144,19 +144,19 @@ def is_full(error: BaseException) -> bool:
 
 
 def _is_unstaged(error: BaseException) -> bool:
-    """Return whether what was staged is gone, which only another run drops."""
+    """Return whether the staging table is gone; only another run drops it."""
     return code_of(error) == _GONE and _UNSTAGED in str(error)
 
 
-def said(error: BaseException) -> str:
-    """Return what the server said, without the driver's number before it."""
+def message_of(error: BaseException) -> str:
+    """Return the server's message without the driver's error code."""
     text = str(error.args[-1] if error.args else error).strip()
     return text.rstrip(".") or "the connection is closed"
 
 
 def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
-    """Return the error of a home or store for what the driver raised while doing `what`."""
-    text, number = said(error), code_of(error)
+    """Return the error of type `side` for a driver's error; `what` is the task that failed."""
+    text, number = message_of(error), code_of(error)
     if isinstance(error, SessionError):
         denied = "HG507" if issubclass(side, HomeError) else "HG516"
         return side(f"{what}: {error}", hint=_SESSION_MODE, code=denied)

@@ -1,4 +1,4 @@
-"""A database of MySQL or MariaDB that is read, under one snapshot."""
+"""The MySQL and MariaDB home: an entity is read under one snapshot."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class MysqlHome(ServerHome[MysqlSettings, Rows, catalog.Table]):
         self._zone = zone
 
     def findings(self, run: Rows) -> Iterator[Finding]:
-        """Yield what the server says of itself."""
+        """Yield findings on the server."""
         yield from examine_reading(run, self.settings.ssl_mode())
         yield from examine_splitting(run)
 
     def names(self, run: Rows) -> list[TableName]:
-        """Return every table and view, those of other databases, too."""
+        """Return every table and view, also of other databases."""
         return [table.name for table in catalog.tables(run)]
 
     def find(self, run: Rows, name: TableName) -> catalog.Table | None:
-        """Return one table; None when there is none of that name."""
+        """Return the table of exactly this name; None when there is none."""
         return catalog.find(run, name)
 
     def survey(self, pattern: str = "*") -> list[EntityFacts]:
-        """Return columns, keys, sizes and estimated rows of all that match, by three questions."""
+        """Return columns, keys, sizes and estimated rows of matching tables, by three queries."""
         import pyarrow as pa
 
-        with self.asked("cannot list tables") as run:
+        with self.session("cannot list tables") as run:
             default = self.server.default_schema(run)
             tables = {one.name.shown(default): one for one in catalog.tables(run)}
             names = matching([one.name for one in tables.values()], pattern, default)
@@ -64,7 +64,7 @@ class MysqlHome(ServerHome[MysqlSettings, Rows, catalog.Table]):
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
         """Take a snapshot, and find the table in it."""
-        with self.asked(f"cannot read {request.entity}") as run:
+        with self.session(f"cannot read {request.entity}") as run:
             upper = self._upper(run, request) if request.watermark else None
             begin(run)
             with closing(self._source(run, request)) as source:
@@ -78,7 +78,7 @@ class MysqlHome(ServerHome[MysqlSettings, Rows, catalog.Table]):
         return source.over_table(self.found(run, request.entity))
 
     def _upper(self, run: Rows, request: ReadRequest) -> pa.Scalar | None:
-        """Return up to where the snapshot, which is to be taken after this, lacks no row."""
+        """Return the upper bound of a snapshot that is taken after this call."""
         column = self._source(run, request).watermark_column()
         if column is None:
             return None

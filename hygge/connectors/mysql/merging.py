@@ -1,8 +1,8 @@
-"""A merge in the words of MySQL and MariaDB.
+"""A merge in the SQL of MySQL and MariaDB.
 
-Collations of tables that others made take texts for equal that are not. So texts are compared in
-two ways at once: as an index of the table, or of the staging table, finds them, and by their bytes.
-See docs/decisions/0053-keys-of-mysql-are-compared-twice.md.
+Collations of existing tables may treat different texts as equal. So texts are compared twice: as an
+index of the table, or of the staging table, finds them, and by bytes. See
+docs/decisions/0053-keys-of-mysql-are-compared-twice.md.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from hygge.connectors.sql.table_names import TableName
 
 _IS_THERE = -1
-"""Stands in place of the split of a staged row whose key the table has."""
+"""Split number of a staged row whose key exists in the table."""
 _INDEXED = 700
-"""Of all texts of a key so many characters are indexed: InnoDB takes 3072 bytes."""
+"""Characters indexed of all texts of a key together: InnoDB's limit is 3072 bytes."""
 _INDEXED_OF_ONE = 255
 _MOST_COLUMNS = 16
 _INDEX = "_hygge_key"
@@ -39,26 +39,26 @@ _BYTEWISE = (
     "SELECT collation_name FROM information_schema.collations "
     "WHERE collation_name IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin') ORDER BY 1 DESC"
 )
-"""The collation that compares every byte, also blanks at the end: MariaDB's name, then MySQL's."""
+"""The collation that compares every byte, also trailing spaces: MariaDB's name, then MySQL's."""
 _PADDING = "utf8mb4_bin"
-"""What MySQL 5.7 has in place of it."""
+"""The collation for MySQL 5.7, which lacks one without padding."""
 
 
 class MysqlMerging(MergingTarget):
-    """What a table of MySQL or MariaDB does in a way of its own when rows are merged."""
+    """The parts of a merge that are specific to MySQL and MariaDB."""
 
     holds_nan: ClassVar = False
 
     def gather(self, schema: pa.Schema) -> str:
-        """Return the staging table, whose rows are found by their key where a table is there."""
+        """Index the staging table by the key where the table exists; return its name."""
         if self.live is not None:
             self.index(self.staging, self.request.primary_key)
         return self.staged_rows()
 
     def index(self, table: TableName, keys: Sequence[str]) -> None:
-        """Let rows of a table of hygge's own be found by columns; commits, unless they can be.
+        """Index a table of hygge by columns, unless it is indexed; ends the transaction.
 
-        Of texts as much is indexed as there is room for.
+        Texts are indexed by as long a prefix as InnoDB allows.
         """
         if self.run(f"SHOW INDEX FROM {self.name(table)} WHERE Key_name = ?", (_INDEX,)):
             return
@@ -72,14 +72,14 @@ class MysqlMerging(MergingTarget):
         self.run(f"ALTER TABLE {self.name(table)} ADD INDEX {_INDEX} ({', '.join(parts)})")
         self.run(f"ANALYZE NO_WRITE_TO_BINLOG TABLE {self.name(table)}")
 
-    # How values are compared
+    # Comparison of values
 
     def content(self, field: pa.Field, column: str) -> str:
-        """Return what `min` takes of a column: of texts their bytes."""
+        """Return the expression that `min` accepts for a column: texts as bytes."""
         return self.ordered(field, column)
 
-    def apart(self, names: Iterable[str], of: str = "") -> str:
-        """Return columns as GROUP BY takes them; the servers group by the first bytes of texts."""
+    def group_terms(self, names: Iterable[str], of: str = "") -> str:
+        """Return GROUP BY terms; these servers group long texts by their first bytes only."""
         assert self.staged is not None
         columns = []
         for name in names:
@@ -92,15 +92,15 @@ class MysqlMerging(MergingTarget):
         return ", ".join(columns)
 
     def ordered(self, field: pa.Field, column: str) -> str:
-        """Return a column as it is ordered, texts by their bytes."""
+        """Return the ORDER BY expression of a column; texts are ordered by bytes."""
         return _bytes(column) if _is_text(field.type) else column
 
     def same(self, field: pa.Field) -> str:
-        """Return the condition of one key."""
+        """Return the condition of equal keys."""
         return self.equal(field.name, "s")
 
     def equal(self, name: str, other: str) -> str:
-        """Return the condition that a row of the table, `t`, and one of `other` share a value."""
+        """Return the condition that rows of the table, `t`, and of `other` have equal values."""
         mine, theirs = f"t.{self.quote(name)}", f"{other}.{self.quote(name)}"
         if name not in self._collations:
             return f"{mine} = {theirs}"
@@ -113,18 +113,18 @@ class MysqlMerging(MergingTarget):
 
     @cached_property
     def collation(self) -> str:
-        """The collation of texts in tables that hygge makes."""
+        """The collation of texts in tables that hygge creates."""
         rows = self.run(_BYTEWISE)
         return str(rows[0][0]) if rows else _PADDING
 
     @cached_property
     def _collations(self) -> dict[str, tuple[str, str]]:
-        """Character set and collation of the columns of the table that are texts."""
+        """Character set and collation of the table's text columns."""
         rows = self.run(_COLLATIONS, (self.place.schema, self.place.name))
         return {name: (charset, collation) for name, charset, collation in rows}
 
-    def told(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
-        """Return a cast of the mark of a parameter, and the text of a value."""
+    def typed_parameter(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
+        """Return the cast of a parameter marker, and the value as text."""
         import pyarrow as pa
 
         is_, kind = pa.types, field.type
@@ -132,7 +132,7 @@ class MysqlMerging(MergingTarget):
         if is_.is_integer(kind):
             wanted = "SIGNED" if is_.is_signed_integer(kind) else "UNSIGNED"
         elif is_.is_floating(kind):
-            # With the digits that it has as a double, to which the server compares it.
+            # With its digits as a double, which the server compares.
             value, wanted = value.cast(pa.float64()), "DOUBLE"
         elif is_.is_timestamp(kind):
             value = value.cast(pa.timestamp(kind.unit))
@@ -141,7 +141,7 @@ class MysqlMerging(MergingTarget):
         return f"CAST(? AS {wanted})", value.cast(pa.string()).as_py()
 
     def _order(self, schema: pa.Schema) -> str:
-        """Return the order of rows of one key; raise `StoreError` for texts cut while sorting."""
+        """Return the order of rows of one key; raise `StoreError` for texts cut by sorting."""
         for name in self.request.dedupe_by:
             if _is_free(schema.field(name).type):
                 self._check_length(name)
@@ -159,20 +159,20 @@ class MysqlMerging(MergingTarget):
             )
 
     def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
-        """Return the first row; groups are sorted, for tables of them on the disk are slow."""
+        """Return the first row; sorts the groups, because temporary tables on disk are slow."""
         return super().first(f"SQL_BIG_RESULT {columns}", rest)
 
-    # How rows are changed
+    # Changes of rows
 
     def update(self, names: Sequence[str], staged: str, on: str) -> int:
-        """Give rows of the table what is staged for them; return how many there are."""
+        """Update rows of the table from the staged rows; return how many there are."""
         sets = ", ".join(f"t.{self.quote(name)} = s.{self.quote(name)}" for name in names)
         return self.change(f"UPDATE {self.table} AS t JOIN {staged} AS s ON {on} SET {sets}")
 
     def add(self, names: Sequence[str], staged: str, on: str) -> int:
-        """Add the staged rows whose key the table lacks, after the update; return how many.
+        """Insert the staged rows whose key the table lacks, after the update; return how many.
 
-        Those that it has are marked first: so it need not have an index to be looked up by.
+        Staged rows whose key exists are marked first, so the table needs no index on the key.
         """
         split, listed = self.quote(SPLIT), self._list(names)
         both = f"{staged} AS s JOIN {self.table} AS t ON {on}"
@@ -183,11 +183,11 @@ class MysqlMerging(MergingTarget):
         )
 
     def matched(self, staged: str, on: str) -> int:
-        """Return how many rows of the table have a key that is staged, each of them once."""
+        """Return how many rows of the table have a staged key; each row counts once."""
         return self.count(f"{self.table} AS t JOIN {staged} AS s ON {on}")
 
     def missing(self, staged: str, on: str) -> tuple[str, str]:
-        """Return a join: MariaDB takes what a subquery said of a text for one that is like it."""
+        """Return a join: MariaDB caches a subquery's result for texts equal by collation."""
         return f"LEFT JOIN {staged} AS s ON {on}", f"s.{self.quote(SPLIT)} IS NULL"
 
     def deleting(self, condition: str, join: str = "") -> str:
@@ -199,7 +199,7 @@ class MysqlMerging(MergingTarget):
         return f"UPDATE {self.table} AS t {join} SET t.{change} WHERE {condition}"
 
     def thin(self, staged: str, ranking: str) -> None:
-        """Take away the staged rows that are not the first of their key: they get numbers."""
+        """Number the staged rows, and delete all but the first of each key."""
         self.run(f"ALTER TABLE {staged} ADD COLUMN _hygge_row bigint AUTO_INCREMENT UNIQUE")
         ranked = f"SELECT _hygge_row AS place, {ranking} AS number FROM {staged}"
         self.run(
@@ -216,7 +216,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _is_free(kind: pa.DataType) -> bool:
-    """Return whether values may be of any length."""
+    """Return whether values have unlimited length."""
     import pyarrow as pa
 
     return _is_text(kind) or bool(pa.types.is_binary(kind))

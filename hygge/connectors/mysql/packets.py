@@ -1,8 +1,8 @@
-"""Rows as the server sends them, taken apart in bulk: many packets at once, column by column.
+"""Row packets of the server, decoded in bulk: many packets at once, column by column.
 
-A row of the text protocol is one packet, its values texts with their length before them. Only
-where packets begin is found one by one; everything else is arithmetic on whole columns, and Arrow
-copies the texts out. Source: https://mariadb.com/kb/en/resultset-row/
+A row of the text protocol is one packet of length-prefixed texts. Only the packet boundaries are
+found one by one; the rest is arithmetic on whole columns, and Arrow copies the texts. Source:
+https://mariadb.com/kb/en/resultset-row/
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ _CHUNK = 2**18
 
 
 class ProtocolError(Exception):
-    """The server's packets do not add up; what was read cannot be trusted."""
+    """The packets violate the protocol; the rows read cannot be trusted."""
 
 
 @dataclass(slots=True)
 class Block:
-    """Rows that lie one after the other in memory."""
+    """Consecutive rows in memory."""
 
     data: bytearray
     starts: list[int] = field(default_factory=list)
-    """Where each row's packet begins."""
+    """Offset of each row's packet."""
     end: int = 0
-    """Where the last row ends."""
+    """Offset of the end of the last row."""
 
     def column_texts(self, width: int) -> list[pa.Array]:
         """Return the values of each of `width` columns as binary arrays."""
@@ -62,7 +62,7 @@ class Block:
             cursor = end
         if not np.array_equal(cursor, np.append(starts[1:], self.end)):
             raise ProtocolError("a row of the server does not end where its packet does")
-        # Between two values lie the bytes of lengths and headers: they are values nobody takes.
+        # The bytes of lengths and headers between two values are unused array elements.
         flat = bounds.reshape(-1)
         buffers = [None, pa.py_buffer(flat), pa.py_buffer(self.data)]
         texts = pa.Array.from_buffers(pa.binary(), len(flat) - 1, buffers)
@@ -75,7 +75,7 @@ class Block:
 def _value_bounds(
     raw: np.ndarray[Any, Any], cursor: np.ndarray[Any, Any]
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
-    """Return where the values at `cursor` begin and end, and which are null."""
+    """Return begin and end offsets of the values at `cursor`, and which are null."""
     import numpy as np
 
     first = raw[cursor]
@@ -94,7 +94,7 @@ def _value_bounds(
 
 
 class Stream:
-    """The rows of one query on their way; nothing else may run on the connection meanwhile."""
+    """The result of one query as a stream; nothing else may run on the connection meanwhile."""
 
     def __init__(
         self, connection: Link, settings: MysqlSettings, sql: str, block_bytes: int
@@ -108,7 +108,7 @@ class Stream:
         self._block_bytes = block_bytes
 
     def blocks(self) -> Iterator[Block]:
-        """Yield all rows, in blocks of about so many bytes."""
+        """Yield all rows in blocks of about `size` bytes."""
         self._begin()
         block = Block(bytearray())
         while not self.is_at_end:
@@ -129,7 +129,7 @@ class Stream:
                 connection._read_packet()
 
     def _fill(self, block: Block) -> None:
-        """Read once from the network, and find the packets that are whole."""
+        """Read once from the network, and find the complete packets."""
         connection = self._connection
         with answering(connection, self._settings, self._longest), driven(connection):
             received = connection._rfile.read1(_CHUNK)
@@ -165,7 +165,7 @@ class Stream:
 
 
 def _join(data: bytearray, position: int) -> int:
-    """Make one packet of a row that came as several; return its size, or -1 until it is whole."""
+    """Join the packets of a large row; return its size, or -1 until it is complete."""
     cuts, at, size = [], position, _LARGEST
     while size == _LARGEST:
         if at + 4 > len(data):

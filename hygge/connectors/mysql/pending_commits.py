@@ -1,15 +1,14 @@
-"""A commit that a rename decides: written down before, believed when the table itself says so.
+"""A commit by rename: recorded as pending first, confirmed by the comment of the renamed table.
 
 Neither a rename nor its record can be part of a transaction here, so a swap goes
 
-    1  the new table's comment names the commit: {"seq": 7, "run": "…"}
-    2  the whole record is written down as pending
-    3  RENAME TABLE: one statement, all or nothing; the comment travels with the table   ← commit
-    4  the record moves into the chain, in one transaction
+    1  the new table's comment names the commit: {"seq": 7, "run": "…"} 2  the whole record is
+    stored as pending 3  RENAME TABLE: one statement, all or nothing; the comment travels with the
+    table   ← commit 4  the record moves into the chain, in one transaction
 
-Whoever comes after a crash looks whether the table carries the comment of the pending record:
-then 3 happened, and 4 is made up for; otherwise it did not, and the record is forgotten.
-Record 0 of a table says who is writing it now.
+After a crash, the next run compares the table's comment with the pending record. If they match,
+step 3 happened, and step 4 is completed; otherwise the record is deleted. Record 0 of a table names
+the run that is writing it.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ _ONE = "WHERE target = ? AND seq = ?"
 
 @dataclass(frozen=True, slots=True)
 class PendingCommits:
-    """The records of one table that are not in its chain yet."""
+    """The pending records of one table."""
 
     table: str
     """The table of records, quoted."""
     target: str
-    """The table that they speak of, by its name within its database."""
+    """Name of the table they belong to, without its database."""
 
     @property
     def chain(self) -> Chain:
@@ -41,19 +40,19 @@ class PendingCommits:
         return Chain(self.table, self.target, "?")
 
     def write(self, run: Run, commit: Commit, attempt: int) -> None:
-        """Write down a commit that the next rename may make real."""
+        """Store a commit as pending before its rename."""
         run(f"DELETE FROM {self.table} {_ONE}", (self.target, commit.seq))
         self.chain.add(run, commit, attempt)
 
     def published(self, run: Run, comment: str) -> int | None:
-        """Return the number of the record that a table with this comment has made real."""
+        """Return the number of the pending record that matches a table's comment."""
         return next((seq for seq, run_id in self._all(run) if comment == mark(seq, run_id)), None)
 
     def settle(self, run: Run, chain: Chain, comment: str) -> bool:
-        """Move the record that the table's comment makes real into the chain; forget others.
+        """Move the record that matches the table's comment into the chain; delete others.
 
-        Belongs into a transaction. Returns whether a record was there and no table makes it real.
-        Only rows that are there are locked, so that moves into other tables do not wait.
+        Call it in a transaction. Returns whether there was a record that no table confirms. Only
+        existing rows are locked, so moves into other tables do not wait.
         """
         is_undone = False
         for seq, run_id in self._all(run):
@@ -70,19 +69,19 @@ class PendingCommits:
         return [(int(seq), str(run_id)) for seq, run_id in run(sql, (self.target,))]
 
     def newest(self, run: Run, chain: Chain, comment: str) -> Commit | None:
-        """Return the newest commit, also one whose record has not moved yet."""
+        """Return the newest commit, also one whose record is still pending."""
         if self.published(run, comment) is not None:
             return self.chain.last(run)
         return chain.last(run)
 
     def owner(self, run: Run, chain: Chain, seq: int, comment: str) -> str | None:
-        """Return the run of commit `seq`, also of one whose record has not moved yet."""
+        """Return the run of commit `seq`, also of one whose record is still pending."""
         if seq > 0 and self.published(run, comment) == seq:
             return self.chain.owner(run, seq)
         return chain.owner(run, seq)
 
     def say_who(self, run: Run, who: str) -> None:
-        """Write down who is writing the table, in at most 64 characters."""
+        """Store who is writing the table, in at most 64 characters."""
         names = ("state", "flow", "mode", "schema_hash", "committed_at", "hygge")
         numbers = ("attempt", "rows_in", "rows_out")
         run(
@@ -92,7 +91,7 @@ class PendingCommits:
         )
 
     def who(self, run: Run) -> str:
-        """Return who wrote down last that they are writing the table."""
+        """Return who last stored that they are writing the table."""
         rows = run(f"SELECT run_id FROM {self.table} WHERE target = ? AND seq = 0", (self.target,))
         return str(rows[0][0]) if rows else "?"
 
@@ -102,5 +101,5 @@ def _zeros(names: Sequence[str], numbers: Sequence[str]) -> list[str]:
 
 
 def mark(seq: int, run_id: str) -> str:
-    """Return the comment of a table that a commit puts in place."""
+    """Return the table comment that identifies a commit."""
     return _MARK + json.dumps({"seq": seq, "run": run_id})

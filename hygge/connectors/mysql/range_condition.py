@@ -1,6 +1,6 @@
-"""A range of a column as a condition of MySQL and MariaDB.
+"""A range of a column as a condition in MySQL and MariaDB.
 
-The session's zone is UTC (`settings`), so an instant is written as its wall clock there.
+The session's time zone is UTC, so a timestamp literal is in UTC.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ _TEXTS = frozenset(("char", "varchar", "tinytext", "text", "mediumtext", "longte
 
 
 def condition(span: Span, column: str, base: str) -> str | None:
-    """Return the condition for a range of a quoted column whose type is called `base`.
+    """Return the condition for a range of a quoted column of type `base`.
 
-    Texts are compared by their bytes in UTF-8, as Arrow does: no collation of the server does so,
-    for those of bytes take spaces at the end for nothing.
+    Texts are compared by UTF-8 bytes, as in Arrow. The server's binary collations do not, because
+    they ignore trailing spaces.
     """
     compared = in_order(column, base)
     return range_condition.within(span, column, partial(_literal, base=base), compared=compared)
 
 
 def in_order(column: str, base: str) -> str | None:
-    """Return the expression whose order is that of the values read; None where none is known."""
+    """Return the expression that is ordered like the values read; None where none is known."""
     if base in _TEXTS:
         return f"CAST(CONVERT({column} USING utf8mb4) AS BINARY)"
     return column if base in _NUMBERS | {"double", "date", "datetime", "timestamp"} else None
 
 
 def overlooked(span: Span, column: str, base: str) -> str | None:
-    """Return the condition for rows that are not below a range, but are by their bytes.
+    """Return the condition for rows that are below a range by bytes but not by collation.
 
-    None for types whose order is no collation's.
+    None for types that have no collation.
     """
     low = None if base not in _TEXTS or span.low is None else range_condition.text(span.low)
     if low is None:
         return None
     text = f"X'{low.encode().hex()}'"
-    # A literal is compared by the collation of the column; what CONVERT returns would not be.
+    # A literal is compared by the column's collation; the result of CONVERT would not be.
     return f"{column} >= _utf8mb4 {text} AND {in_order(column, base)} < {text}"
 
 

@@ -1,4 +1,4 @@
-"""Other sessions of the server: who holds a table, and which transactions are open."""
+"""Other sessions of the server: holders of a table, and open transactions."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _BUSY = """
 SELECT id, user, command, time FROM information_schema.processlist
 WHERE id <> CONNECTION_ID() AND db = DATABASE() ORDER BY time DESC LIMIT 3
 """
-"""What users without the privilege PROCESS see: their own sessions."""
+"""For users without the privilege PROCESS, which see only their own sessions."""
 
 
 def name_of(run_id: str, session: int) -> str:
-    """Return what a session writes down of itself when it takes a table."""
+    """Return what a session stores about itself when it locks a table."""
     return f"{run_id} {label()} {session}"
 
 
 def holder_of(session: int, written: str) -> LockHolder:
-    """Return the holder of a lock from what was written down last."""
+    """Return the holder of a lock from what was stored last."""
     run_id, _, rest = written.partition(" ")
     process, _, number = rest.partition(" ")
     return LockHolder(
@@ -47,7 +47,7 @@ def holder_of(session: int, written: str) -> LockHolder:
 
 @contextmanager
 def naming_holders(settings: MysqlSettings) -> Iterator[None]:
-    """Add to an error of a lock that was not free which transactions are open."""
+    """Add the open transactions to a lock timeout error."""
     try:
         yield
     except HyggeError as error:
@@ -58,7 +58,7 @@ def naming_holders(settings: MysqlSettings) -> Iterator[None]:
 
 
 def open_ones(settings: MysqlSettings) -> str:
-    """Return in words which transactions are open for longest; empty when nobody tells."""
+    """Return a description of the oldest transactions; empty where they are not listed."""
     rows: list[tuple[Any, ...]] = []
     with suppress(HyggeError), session(settings, HomeError) as connection:
         run = Rows(connection, settings, HomeError, "cannot look for transactions")

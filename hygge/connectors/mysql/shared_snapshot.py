@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from hygge.connectors.mysql.config import MysqlSettings
 from hygge.connectors.mysql.connections import Link, Rows, answering, driven, session
-from hygge.connectors.mysql.faults import code_of, fault, said
+from hygge.connectors.mysql.faults import code_of, fault, message_of
 from hygge.connectors.sql.pool import Pool
 from hygge.errors import HomeError
 
@@ -76,8 +76,7 @@ class Readers:
         self._opened = ExitStack()
 
     def share(self, table: str, wanted: int) -> int:
-        """Open up to `wanted` connections under the same state of a table; return how many there
-        are.
+        """Open up to `wanted` connections under one state of a table; return their number.
 
         The first connection takes a new snapshot too. Raises `SingleConnectionError` where no other
         can join.
@@ -141,7 +140,7 @@ def _spared(pool: Pool, wanted: int) -> Iterator[int]:
     try:
         yield taken
     finally:
-        pool.give_back(taken)
+        pool.release(taken)
 
 
 def _check_same_server(run: Rows, others: Sequence[Rows]) -> None:
@@ -176,4 +175,4 @@ def _begin_at_once(sessions: Sequence[Rows]) -> None:
 
 def _reason(error: HomeError) -> str:
     cause = error.__cause__ or error
-    return _REASONS.get(code_of(cause)) or f"it cannot be locked: {said(cause)}"
+    return _REASONS.get(code_of(cause)) or f"it cannot be locked: {message_of(cause)}"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SPLIT_BYTES = 2**25
-"""What a connection of its own is opened for, and the table locked."""
+"""Minimum bytes of a split; below it no second connection is opened."""
 _WHOLE = frozenset(("tinyint", "smallint", "mediumint", "int", "integer", "bigint"))
 
 
@@ -41,7 +41,7 @@ def named(table: TableName) -> str:
 
 
 class MysqlSource(Source):
-    """Rows as they were when the snapshot was taken, whatever others write meanwhile."""
+    """The rows of one snapshot."""
 
     def __init__(self, settings: MysqlSettings, request: ReadRequest, run: Rows) -> None:
         self._request = request
@@ -54,7 +54,7 @@ class MysqlSource(Source):
         self._firsts: list[int] | None = None
 
     def over_table(self, table: catalog.Table) -> MysqlSource:
-        """Read a table or view."""
+        """Return a source that reads a table or view."""
         self._table = table
         self._from = named(table.name)
         self.estimated_rows = table.rows
@@ -62,7 +62,7 @@ class MysqlSource(Source):
         return self._with(catalog.columns(self._run, table.name).get(table.name, []))
 
     def over_query(self, query: str) -> MysqlSource:
-        """Read what a query selects."""
+        """Return a source that reads a query."""
         self._from = f"(\n{query.strip().rstrip(';')}\n) AS q"
         what = f"the query of {self._request.entity} is refused"
         asking = Rows(self._run.connection, self._run.settings, HomeError, what)
@@ -91,12 +91,12 @@ class MysqlSource(Source):
         self.schema = pa.schema([reading.field for reading in readings])
 
     def narrow(self, columns: Sequence[str]) -> None:
-        """Ask the server for these columns only."""
+        """Select these columns only."""
         kept = [one for one in self._readings if one.field.name in columns]
         self._take(kept or self._readings[:1])
 
     def watermark_column(self) -> upper_bound.Column | None:
-        """Return what tells up to where rows are complete; None for a column of an odd order."""
+        """Return the watermark column for `upper_bound`; None for one without a usable order."""
         name = self._request.watermark or ""
         reading = next((one for one in self._readings if one.field.name == name), None)
         if reading is None or reading.sql != quote(name, "`"):
@@ -110,7 +110,7 @@ class MysqlSource(Source):
         return upper_bound.Column(self._request.entity, highest, reading.field.type, looks)
 
     def within(self, span: Span) -> None:
-        """Leave out rows outside of a range where the column itself is read, in its own order."""
+        """Exclude rows outside a range where the column is ordered like the values read."""
         reading = next(one for one in self._readings if one.field.name == span.column)
         if reading.sql == quote(span.column, "`"):
             base, _, _ = shape(self._columns[span.column].type)
@@ -118,7 +118,7 @@ class MysqlSource(Source):
             self._check_collation(span, reading.sql, base)
 
     def _check_collation(self, span: Span, column: str, base: str) -> None:
-        """Raise `HomeError` where rows that are new to the database are old by their bytes."""
+        """Raise `HomeError` where rows above the watermark by collation are below it by bytes."""
         test = overlooked(span, column, base)
         if test is None:
             return
@@ -134,9 +134,9 @@ class MysqlSource(Source):
         self._run(f"{self._select(Split(0, self._request.entity))}\nLIMIT 0")
 
     def splits(self, wanted: int) -> list[Split]:
-        """Return ranges of the primary key, each for a connection of its own, or one split.
+        """Return ranges of the primary key, each for its own connection, or a single split.
 
-        Several connections see the table as it is now; the log says why there is only one.
+        Several connections see the current state of the table; the log says why there is only one.
         """
         entity = self._request.entity
         if self._firsts is None and wanted > 1:
@@ -155,7 +155,7 @@ class MysqlSource(Source):
         ]
 
     def _share(self, wanted: int) -> list[int]:
-        """Have several connections see the table; return with which keys their ranges begin."""
+        """Open connections under one state of the table; return the first keys of the ranges."""
         key = quote(self._splitting_key(), "`")
         number = min(wanted, self._bytes() // _SPLIT_BYTES)
         if number < 2:
@@ -186,7 +186,7 @@ class MysqlSource(Source):
         raise SingleConnectionError("no primary key begins with a whole number")
 
     def _bytes(self) -> int:
-        """Return about how many bytes of the table the server will look at."""
+        """Return the estimated bytes of the table that the server will examine."""
         table = self._table
         assert table is not None
         plan = query_plan(self._run, self._select(Split(0, self._request.entity)), table.name.name)
@@ -197,10 +197,9 @@ class MysqlSource(Source):
         return int(table.bytes * min(plan.rows / (table.rows or 1), 1))
 
     def _check_columns(self) -> None:
-        """Raise unless the table has the columns that were found; from here on nobody changes it.
+        """Raise unless the table still has the columns that were found, which are now locked.
 
-        The transaction has looked at the table, which holds back changes until it ends: until the
-        table is locked.
+        The open transaction has used the table and so holds a metadata lock on it.
         """
         assert self._table is not None
         name = self._table.name
@@ -208,7 +207,7 @@ class MysqlSource(Source):
             raise SingleConnectionError("its columns were changed just now")
 
     def close(self) -> None:
-        """End what `splits` began."""
+        """Close the connections that `splits` opened."""
         self._readers.close()
 
     def _select(self, split: Split) -> str:
@@ -224,10 +223,10 @@ class MysqlSource(Source):
 
     @contextmanager
     def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:
-        """Stream the rows of a split over a connection of its own."""
+        """Stream the rows of a split over its own connection."""
         import pyarrow as pa
 
-        # Whoever has read keeps what they see.
+        # A session that has read keeps its snapshot.
         self._firsts = self._firsts or []
         run = self._readers.take()
         size = max(self._request.batch_bytes // 2, 1)
@@ -240,7 +239,7 @@ class MysqlSource(Source):
             if stream.is_at_end:
                 self._readers.give_back(run)
             else:
-                # The server would send all the rest before it listens again.
+                # The server would send all remaining rows before it accepts a command.
                 run.connection._force_close()
 
     def _batches(self, stream: Stream) -> Generator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""Splits on their way into the staging table, each over a connection of its own."""
+"""Staging of splits, each over its own connection."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from hygge.connectors.mysql.connections import Link
 
 SPLIT = "_hygge_split"
-"""The column of the staging table that says which split brought a row."""
+"""Column of the staging table with the split number of a row."""
 
 
 class Staging:
-    """The staging table of one attempt, which several threads fill."""
+    """The staging table of one attempt; several threads may fill it."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Staging:
         self._reserved = Reserved(settings.pool())
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
-        """Load a split; what an earlier staging of it left goes first."""
+        """Load a split, after deleting rows of an earlier staging of it."""
         with self._connection() as connection, self._named():
             self._forget(split, connection)
             loader = BulkLoad(
@@ -83,7 +83,7 @@ class Staging:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """Speak of the table where the server speaks of its staging table."""
+        """Replace the staging table's name by the table's in messages of the server."""
         try:
             yield
         except StoreError as error:
@@ -94,13 +94,13 @@ class Staging:
 
     @contextmanager
     def _connection(self) -> Iterator[Link]:
-        """Yield the connection that was reserved, or one more while there are free ones."""
-        with self._reserved.right(), session(self._settings, StoreError) as connection:
+        """Yield the reserved connection, or another one while slots are free."""
+        with self._reserved.slot(), session(self._settings, StoreError) as connection:
             yield connection
 
 
 def _gathered(batches: pa.RecordBatchReader, least_bytes: int) -> Iterator[list[pa.RecordBatch]]:
-    """Yield batches, as many together as have about so many bytes."""
+    """Yield lists of batches of about `size` bytes together."""
     held, size = [], 0
     for batch in batches:
         held.append(batch)

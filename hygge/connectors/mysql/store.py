@@ -1,4 +1,4 @@
-"""A database of MySQL or MariaDB that is written."""
+"""The MySQL and MariaDB store."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class MysqlStore(ServerStore[MysqlSettings, Rows]):
         self._may_load = may_load
 
     def findings(self, run: Rows) -> Iterator[Finding]:
-        """Yield what the server says of itself, and whether this user may make tables."""
+        """Yield findings on the server and on whether this user may create tables."""
         return examine_writing(run, self.settings.ssl_mode())
 
     def place(self, run: Rows, into: str) -> TableName:
-        """Return the table that `into` means, in lower case where the server keeps names so."""
+        """Return the table that `into` means, in lower case where the server stores names so."""
         place = super().place(run, into)
         if run("SELECT @@lower_case_table_names")[0][0] == 0:
             return place
         return TableName(place.schema.lower(), place.name.lower())
 
     def newest(self, run: Rows, place: TableName) -> Commit | None:
-        """Return the newest commit of a table; None when nothing was published there."""
+        """Return the newest commit of a table; None when there is none."""
         if catalog.find(run, TableName(place.schema, TABLE)) is None:
             return None
         table = catalog.find(run, place)

@@ -1,7 +1,7 @@
-"""A table of MySQL or MariaDB as the place of an entity: staged beside it, published at once.
+"""A MySQL or MariaDB table as a target: staged beside it, published atomically.
 
-There are two ways to publish: a transaction that moves the rows, and a rename of the staging table
-(see `pending`). Whatever changes a table commits by itself here, so it happens before.
+There are two ways to publish: a transaction that copies the rows, and a rename of the staging table
+(see `pending_commits`). DDL commits implicitly, so it runs before the transaction.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _OWN_COLLATION = "utf8mb4_bin"
 _KEY_TEXT = "varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _DUPLICATE = 1062
 _PATIENCE = 1
-"""How many seconds the server waits for the lock before hygge looks at who has it."""
+"""Seconds that the server waits for the lock before hygge looks for its holder."""
 _PULSE_SECONDS = 60.0
 _BRIEF_SECONDS = 3
 
@@ -102,7 +102,7 @@ class MysqlTarget(MysqlMerging):
 
     @contextmanager
     def transaction(self) -> Iterator[object]:
-        """Run what is inside as one transaction. Nothing inside may change a table's columns."""
+        """Run the block as one transaction. It must not contain DDL."""
         self.run("START TRANSACTION")
         try:
             yield None
@@ -115,10 +115,10 @@ class MysqlTarget(MysqlMerging):
                 raise self.chain.taken((self.last.seq if self.last else 0) + 1) from error
             raise
 
-    # Taking the place
+    # Locking the table
 
     def take(self) -> None:
-        """Take the place for this attempt; settle and drop what runs that are no more left."""
+        """Lock the table for this attempt; settle pending commits and drop tables of dead runs."""
         check_name(self.place.name, refuse_name)
         check_rights(self.run, self.place.schema)
         self._make_database()
@@ -128,13 +128,13 @@ class MysqlTarget(MysqlMerging):
             is_undone = self.pending.settle(self.run, self.chain, comment)
         old = self._beside(self._old)
         if is_undone and old and catalog.find(self.run, self.place) is None:
-            # A server without atomic renames died between the two halves of one.
+            # A server without atomic renames crashed in the middle of one.
             self.keeping.rename(old.pop(), self.place.name)
         self._drop_dead([*old, *self._beside(self.staging)])
         self.begin()
 
     def _drop_dead(self, tables: Sequence[TableName]) -> None:
-        """Drop what dead runs left; where a session still holds it, leave it for a later run."""
+        """Drop tables of dead runs, except those that a session still holds."""
         if not tables:
             return
         self.run(f"SET SESSION lock_wait_timeout = {_BRIEF_SECONDS}")
@@ -153,7 +153,7 @@ class MysqlTarget(MysqlMerging):
         self.run(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
 
     def inspect(self, last: Commit | None) -> None:
-        """Look at the place and take nothing; see `SqlTarget.inspect`."""
+        """Read the table without a lock; see `SqlTarget.inspect`."""
         check_name(self.place.name, refuse_name)
         found = self.run("SELECT IS_USED_LOCK(?)", (self._lock_name,))[0][0]
         if found is not None:
@@ -171,7 +171,7 @@ class MysqlTarget(MysqlMerging):
         )
 
     def _make_database(self) -> None:
-        """Make the database and the tables beside the place, where they are not there yet."""
+        """Create the database and hygge's tables where they do not exist."""
         schema = self.place.schema
         there = {
             name
@@ -189,15 +189,15 @@ class MysqlTarget(MysqlMerging):
                 self.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) {options}")
 
     def _take_lock(self) -> None:
-        """Take a lock of the session, or say which run has it.
+        """Take a session lock, or raise with its holder.
 
-        Sessions of this run, and of processes that have ended, are ended and waited for.
+        Sessions of this run, and of ended processes, are killed and waited for.
         """
         latest = time.monotonic() + ENDED_PROCESS_SECONDS
         while self.run("SELECT GET_LOCK(?, ?)", (self._lock_name, _PATIENCE))[0][0] != 1:
             found = self.run("SELECT IS_USED_LOCK(?)", (self._lock_name,))[0][0]
             if found is None:
-                continue  # it was freed meanwhile
+                continue  # it was released meanwhile
             holder = holder_of(int(found), self.pending.who(self.run))
             if not holder.is_left_over(self.request.run_id) or time.monotonic() > latest:
                 raise self._written(holder)
@@ -206,14 +206,14 @@ class MysqlTarget(MysqlMerging):
         self.run(f"SET SESSION wait_timeout = {HELD_SECONDS}")
 
     def leave(self) -> None:
-        """Free the place for whoever comes next."""
+        """Release the lock."""
         if self._rows.connection.open:
             with suppress(StoreError):
                 self.run("SELECT RELEASE_LOCK(?)", (self._lock_name,))
                 self.run(f"SET SESSION wait_timeout = {IDLE_SECONDS}")
 
     def keep_alive(self) -> AbstractContextManager[None]:
-        """Ask the server something now and then, so that it keeps the session and its lock."""
+        """Run a trivial query at intervals, to keep the session and its lock."""
         return pulse(self._rows.ask_if_free, _PULSE_SECONDS)
 
     @property
@@ -226,7 +226,7 @@ class MysqlTarget(MysqlMerging):
         return "" if table is None else table.comment
 
     def _beside(self, like: TableName) -> list[TableName]:
-        """Return the tables of other attempts whose name begins as that of one of this attempt."""
+        """Return the tables of other attempts with the name prefix of one of this attempt."""
         prefix = like.name.rpartition("_")[0] + "_"
         rows = self.run(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = ? "
@@ -235,7 +235,7 @@ class MysqlTarget(MysqlMerging):
         )
         return [replace(self.place, name=name) for (name,) in rows]
 
-    # What a database brings
+    # SQL of MySQL
 
     def quote(self, name: str) -> str:
         """Return `name` as a quoted identifier."""
@@ -286,7 +286,7 @@ class MysqlTarget(MysqlMerging):
         ]
 
     def reason_to_keep(self) -> str | None:
-        """Return what a new table in its place would lose: triggers, keys of others, …"""
+        """Return the first thing that a swap would lose: triggers, foreign keys, …"""
         return reason_to_keep(self.run, self.place)
 
     def check_changing(self, changed: Sequence[str], schema: pa.Schema, *, swaps: bool) -> None:
@@ -310,7 +310,7 @@ class MysqlTarget(MysqlMerging):
         self.run(f"CREATE TABLE {self.name(self.staging)} ({columns}, {own}) {options}")
 
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
-        """Make the staging table what the table is to be, with its key."""
+        """Give the staging table its final types and key."""
         if not becomes_table:
             return
         clauses = [f"DROP COLUMN {self.quote(SPLIT)}"]
@@ -320,7 +320,7 @@ class MysqlTarget(MysqlMerging):
         self.run(f"ALTER TABLE {self.name(self.staging)} {', '.join(clauses)}")
 
     def drop_staging(self) -> None:
-        """Drop what this attempt staged."""
+        """Drop the staging table of this attempt."""
         if self.staged is not None:
             self.run(f"DROP TABLE IF EXISTS {self.name(self.staging)}")
             self.staged = None
@@ -345,7 +345,7 @@ class MysqlTarget(MysqlMerging):
         self.keeping.end(commit)
 
     def _publish_table(self, commit: Commit, schema: pa.Schema) -> None:
-        """Put the staging table in place by one rename, which is the commit."""
+        """Replace the table by the staging table with one rename, which is the commit."""
         self.finish_staging(schema, becomes_table=True)
         self._check_staged(commit)
         self._put_in_place(self.staging, commit)
@@ -355,7 +355,7 @@ class MysqlTarget(MysqlMerging):
             self.run(f"DROP TABLE IF EXISTS {self.name(self._old)}")
 
     def _put_in_place(self, table: TableName, commit: Commit) -> None:
-        """Give a table the name of the place; what had it is called old then."""
+        """Rename a table to the target's name; the previous table is renamed to `old`."""
         comment = pending_commits.mark(commit.seq, commit.run_id)
         self.run(f"ALTER TABLE {self.name(table)} COMMENT = ?", (comment,))
         self.pending.write(self.run, commit, self.request.attempt)
@@ -369,7 +369,7 @@ class MysqlTarget(MysqlMerging):
         check_counted(commit.total_rows, self.count(self.name(self.staging)), self.place.shown())
 
     def _publish_rows(self, commit: Commit, schema: pa.Schema) -> None:
-        """Move the staged rows in one transaction with the commit's record."""
+        """Copy the staged rows in one transaction with the commit's record."""
         replaces = self.request.mode is Mode.REPLACE
         columns = ColumnChanges(self.table, self.live or [])
         gone = columns.gone(schema, self.wrote) if replaces else []
@@ -399,7 +399,7 @@ class MysqlTarget(MysqlMerging):
         check_fits(self.run, self.place, kept, self.name(self.staging))
 
     def alter(self, clauses: Sequence[str]) -> None:
-        """Change the columns of the table, by clauses of ALTER TABLE if there are any; commits."""
+        """Run ALTER TABLE with these clauses, if any; commits implicitly."""
         if clauses:
             self.run(f"ALTER TABLE {self.table} {', '.join(clauses)}")
 
@@ -418,11 +418,11 @@ class MysqlTarget(MysqlMerging):
         return rows
 
     def previous(self) -> Commit | None:
-        """Return the commit whose rows come back; see `Target.previous`."""
+        """Return the commit whose rows undo restores; see `Target.previous`."""
         return self.keeping.previous()
 
     def undo(self, commit: Commit) -> None:
-        """Publish the rows of before: by a rename, or by a transaction; see `Target.undo`."""
+        """Publish the previous rows by a rename or a transaction; see `Target.undo`."""
         self.chain.check_next(self.run, commit.seq)
         undone, kinds = self.keeping.found_undone(commit)
         if kinds == "t":
@@ -446,5 +446,5 @@ class MysqlTarget(MysqlMerging):
 
 
 def beside(place: TableName, name: str) -> str:
-    """Return a table of the database in which a place is, quoted."""
+    """Return the quoted name of a table in the database of a place."""
     return named(replace(place, name=name))

@@ -1,10 +1,10 @@
 """The types of MySQL and MariaDB as Arrow's: exact, or refused.
 
-Where Arrow's type says more than the server's (a truth, a moment in UTC, a UUID), a column that
-hygge made says it in its comment, and is read by it.
+Where the Arrow type is more specific than the server's (boolean, timestamp in UTC, UUID), a column
+that hygge created has the type in its comment and is read by it.
 
-Sources: https://mariadb.com/kb/en/data-types/, https://dev.mysql.com/doc/refman/8.4/en/data-types.html
-and what the servers send, tried.
+Sources: https://mariadb.com/kb/en/data-types/,
+https://dev.mysql.com/doc/refman/8.4/en/data-types.html and tests of what the servers send.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SAYS_BOOL = "hygge: bool"
 SAYS_UTC = "hygge: UTC"
 SAYS_UUID = "hygge: uuid"
 MOST_KEY_BYTES = 3072
-"""Bytes that InnoDB indexes of all columns of a key together; a character takes four."""
+"""InnoDB's limit for all columns of a key together, in bytes; a character takes four."""
 
 _SHAPE = re.compile(r"([a-z0-9_]+)(?:\((.*)\))?(.*)", re.DOTALL)
 _WHOLE = {
@@ -37,7 +37,7 @@ _WHOLE = {
 }
 _BYTES = frozenset({"varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"})
 _SHAPES = frozenset({"geometry", "point", "linestring", "polygon", "geometrycollection"})
-"""Also with `multi` before them; what comes are the bytes that the server itself keeps."""
+"""Also with the prefix `multi`; values are the server's internal bytes."""
 _UNITS = {0: "s", 3: "ms", 6: "us"}
 _TEXT = frozenset(("char", "varchar", "tinytext", "text", "mediumtext", "longtext"))
 _ORDERS = {
@@ -46,13 +46,13 @@ _ORDERS = {
     **dict.fromkeys(("inet6", "inet4", "uuid", "time", "enum", "set"), Order.EQUAL),
     **dict.fromkeys(("float", "double"), Order.EQUAL),
 }
-"""How texts of a type are compared as its values are; those of other types cannot be."""
+"""By type: how its texts are compared like its values; texts of other types cannot be."""
 _DIGITS = {unit: digits for digits, unit in _UNITS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as the server has it."""
+    """A column of a table or result."""
 
     name: str
     type: str
@@ -60,13 +60,13 @@ class Column:
     nullable: bool = True
     comment: str = ""
     fills_itself: bool = False
-    """Whether it has a default, counts up, or is computed."""
+    """Whether it has a default, is AUTO_INCREMENT, or is computed."""
     is_computed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnReading:
-    """How a column is read: the SQL that asks for it, and the field that comes of its texts."""
+    """How a column is read: its SQL expression, and the field of its decoded texts."""
 
     sql: str
     """The expression of the SELECT list, without its alias."""
@@ -74,7 +74,7 @@ class ColumnReading:
 
 
 def shape(type_name: str) -> tuple[str, str, str]:
-    """Return a type's name, what stands in its parentheses, and what follows, in lower case."""
+    """Return a type's name, its arguments, and its attributes, in lower case."""
     match = _SHAPE.fullmatch(type_name.strip())
     assert match is not None
     return match[1].lower(), match[2] or "", match[3].lower()
@@ -83,8 +83,8 @@ def shape(type_name: str) -> tuple[str, str, str]:
 def reading_of(column: Column, quoted: str, wanted: str | None = None) -> ColumnReading:
     """Return how a column is read.
 
-    `wanted` is the type that the flow casts the column to: as a string, values come that Arrow's
-    type has no room for; a number takes the place of a truth.
+    `wanted` is the type that the flow casts the column to. As a string, values outside the Arrow
+    type can be read; a number replaces a boolean.
     """
     import pyarrow as pa
 
@@ -98,7 +98,7 @@ def reading_of(column: Column, quoted: str, wanted: str | None = None) -> Column
     if base == "bit":
         sql = f"{quoted} + 0"
     elif base == "float" or (base == "double" and inside):
-        # As it is, the server writes the text of a float with six digits.
+        # Without a cast the server prints a float with six digits.
         sql = f"{quoted} * 1e0"
     elif base == "uuid" and kind == pa.uuid():
         sql = f"UNHEX(REPLACE(CAST({quoted} AS CHAR), '-', ''))"
@@ -143,7 +143,7 @@ def _bytes(column: Column, base: str, inside: str) -> pa.DataType:
     if base == "binary":
         size = int(inside or 1)
         if size == 0:
-            return pa.null()  # what a view or CREATE TABLE AS makes of NULL
+            return pa.null()  # the type that a view or CREATE TABLE AS gives to NULL
         return pa.uuid() if size == 16 and column.comment == SAYS_UUID else pa.binary(size)
     is_shape = base.removeprefix("multi") in _SHAPES or base == "geomcollection"
     return pa.binary() if base in _BYTES or is_shape else pa.string()
@@ -174,9 +174,9 @@ def _bits(size: int) -> pa.DataType:
 
 
 def held_type(column: Column) -> str:
-    """Return the type of a live column as `sql_type` writes it, where it holds all its values.
+    """Return the type of an existing column, spelled like `sql_type` if it holds all values.
 
-    A type that would round what is put into it, silently, keeps its own name.
+    A type that would silently round values keeps its own name.
     """
     base, inside, _ = shape(column.type)
     is_timed = base in ("datetime", "timestamp", "time")
@@ -238,7 +238,7 @@ def _fit_bytes(kind: pa.DataType) -> pa.DataType:
 
 
 def key_share(keys: Sequence[pa.Field]) -> int:
-    """Return how many bytes each text, or column of bytes, of a key may have."""
+    """Return the maximum bytes of each text or binary column of a key."""
     import pyarrow as pa
 
     is_ = pa.types
@@ -249,9 +249,9 @@ def key_share(keys: Sequence[pa.Field]) -> int:
 
 
 def sql_type(field: pa.Field, *, key_bytes: int = 0) -> str:
-    """Return the server's type for a fitted field, with the comment that it is read by.
+    """Return the server's type for a fitted field, with the comment that records its Arrow type.
 
-    `key_bytes` is how many bytes a text may have that is part of a key.
+    `key_bytes` is the maximum size of a text that is part of a key.
     """
     import pyarrow as pa
 
@@ -282,7 +282,7 @@ def sql_type(field: pa.Field, *, key_bytes: int = 0) -> str:
 
 
 def held_as(field: pa.Field) -> tuple[pa.Field, str] | None:
-    """Return the field that is staged for `field` and its type on the server; None if refused."""
+    """Return the staged field for `field` and its type on the server; None if it is refused."""
     try:
         fitted = field.with_type(fit(field.type))
     except UnfitError:

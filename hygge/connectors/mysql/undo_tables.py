@@ -1,7 +1,7 @@
-"""What a commit into a table of MySQL or MariaDB keeps for undo.
+"""The undo tables of a MySQL or MariaDB table.
 
-Tables are made before the transaction of the commit and dropped after it, since that would end the
-transaction; what is in them is written in it.
+They are created before the commit's transaction and dropped after it, because DDL would end the
+transaction. Their rows are written in it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class MysqlUndoTables(UndoTables):
-    """Tables of MySQL or MariaDB."""
+    """Undo tables in MySQL and MariaDB."""
 
     target: MysqlTarget
 
     def own_tables(self) -> list[str]:
-        """Return the names of the tables that are kept."""
+        """Return the names of the undo tables."""
         rows = self.target.run(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = ? "
             "AND LEFT(table_name, ?) = ?",
@@ -34,19 +34,19 @@ class MysqlUndoTables(UndoTables):
         return [str(name) for (name,) in rows]
 
     def create(self, table: TableName, names: Sequence[str]) -> None:
-        """Make an empty table with columns of the place, in the engine that knows transactions."""
+        """Create an empty InnoDB table with columns of the target."""
         self.target.run(
-            f"CREATE TABLE {self.name(table)} ENGINE=InnoDB AS SELECT {self.listed(names)} "
+            f"CREATE TABLE {self.name(table)} ENGINE=InnoDB AS SELECT {self.column_list(names)} "
             f"FROM {self.target.table} WHERE 1 = 0"
         )
 
     def rename(self, table: TableName, name: str) -> None:
-        """Give a table another name in its database."""
+        """Rename a table in its database."""
         new = TableName(table.schema, name)
         self.target.run(f"RENAME TABLE {self.name(table)} TO {self.name(new)}")
 
     def fill(self, commit: Commit, kind: str) -> None:
-        """Keep keys or rows; those that a merge changes are joined by the key's own indexes."""
+        """Copy keys or rows; those that a merge changes are joined by the key's indexes."""
         if kind != "r" or self.cleared is not None:
             super().fill(commit, kind)
             return
@@ -60,21 +60,21 @@ class MysqlUndoTables(UndoTables):
         names = self._kept_columns()
         columns = ", ".join(f"t.{target.quote(name)}" for name in names)
         target.run(
-            f"INSERT INTO {self.name(self.table(commit.seq, kind))} ({self.listed(names)}) "
+            f"INSERT INTO {self.name(self.table(commit.seq, kind))} ({self.column_list(names)}) "
             f"SELECT {columns} FROM {target.table} AS t {both}"
         )
 
     def delete_rows(self, kept: TableName, keys: Sequence[str]) -> None:
-        """Take away the rows whose keys are kept: joined, for these servers look up no IN."""
+        """Delete the rows whose keys are kept, by a join: DELETE … IN uses no index here."""
         on = " AND ".join(self.target.equal(name, "k") for name in keys)
         self.target.run(
             f"DELETE t FROM {self.target.table} AS t JOIN {self.name(kept)} AS k ON {on}"
         )
 
     def undo_rows(self, undone: Commit, commit: Commit, kinds: str) -> None:
-        """Put rows back in one transaction; columns come before it, and go after it.
+        """Restore rows in one transaction; columns are added before it and dropped after it.
 
-        A column that was widened since stays so.
+        A column that was widened since stays wide.
         """
         target = self.target
         if "k" in kinds:

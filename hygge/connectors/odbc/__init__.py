@@ -1,1 +1,1 @@
-"""What reading through an ODBC driver takes: asking it, knowing its lies, getting past them."""
+"""The ODBC home: driver metadata, known driver defects and their workarounds."""

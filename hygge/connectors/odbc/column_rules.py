@@ -1,4 +1,4 @@
-"""How columns are read from drivers that keep to the standard, and what is refused of them."""
+"""How columns are read from drivers that follow the standard, and which are refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 Rule = Callable[[Column, str], ColumnReading]
-"""Returns how a column, whose quoted name is given, is read; raises `UnsafeError`."""
+"""Returns how a column is read, given its quoted name; raises `UnsafeError`."""
 
 (
     BIT, TINY, SMALL, WHOLE, BIG, FLOAT, REAL, DOUBLE, NUMERIC, DECIMAL, DATE, TIME, STAMP,
@@ -35,7 +35,7 @@ def field(column: Column, kind: pa.DataType) -> pa.Field:
 
 
 def plain(column: Column, quoted: str) -> ColumnReading:
-    """Return how a column is read from a driver that keeps to the standard."""
+    """Return how a column is read from a driver that follows the standard."""
     import pyarrow as pa
 
     if column.code in _BITS:
@@ -54,7 +54,7 @@ def plain(column: Column, quoted: str) -> ColumnReading:
 
 
 def whole(column: Column, quoted: str) -> ColumnReading:
-    """Return how whole numbers are read: unsigned ones in more bits, or as text."""
+    """Return how integers are read: unsigned ones with more bits, or as text."""
     import pyarrow as pa
 
     bits = _BITS[column.code]
@@ -66,7 +66,7 @@ def whole(column: Column, quoted: str) -> ColumnReading:
 
 
 def decimal(column: Column, quoted: str) -> ColumnReading:
-    """Return how decimals are read: as text, which is then cast exactly."""
+    """Return how decimals are read: as text that is cast exactly."""
     import pyarrow as pa
 
     precision, scale = column.size, column.digits
@@ -79,7 +79,7 @@ def decimal(column: Column, quoted: str) -> ColumnReading:
 
 
 def moment(column: Column, quoted: str) -> ColumnReading:
-    """Return how times are read, at least to the microsecond."""
+    """Return how times are read, with at least microseconds."""
     import pyarrow as pa
 
     name = column.type_name
@@ -94,7 +94,7 @@ def moment(column: Column, quoted: str) -> ColumnReading:
 def declared(
     column: Column, sql: str, kind: pa.DataType, is_odd: str | None = None
 ) -> ColumnReading:
-    """Return how a column is read as the type that a person says it is: as text, then cast."""
+    """Return how a column is read as the type given in `types`: as text that is cast."""
     import pyarrow as pa
 
     bound = pa.binary() if pa.types.is_binary(kind) else pa.string()

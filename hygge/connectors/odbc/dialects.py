@@ -1,7 +1,8 @@
-"""What is known of drivers: how each was seen to change values, and the way past it.
+"""Known defects of drivers that change values, and their workarounds.
 
 Measured with psqlODBC 13.02, MariaDB Connector/ODBC 3.1.15 and SQLite ODBC 0.9998; see
-docs/decisions/0050-drivers-that-change-values.md. Any other driver is held to the standard.
+docs/decisions/0050-drivers-that-change-values.md. Any other driver is expected to follow the
+standard.
 """
 
 from __future__ import annotations
@@ -22,27 +23,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What is special about a database behind its driver."""
+    """The specifics of a database behind its driver."""
 
     rule: Rule = column_rules.plain
     """How a column is read, by its type."""
     text: str = "{}"
-    """SQL that turns a column into its exact text."""
+    """SQL that casts a column to its exact text."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """What the connection needs so that rows stream, unless the project says otherwise."""
+    """Default connection options, needed to stream rows."""
     long_text_option: str | None = None
-    """The option that says how long texts may be."""
+    """Name of the option for the maximum text length."""
     default_schema: str | None = None
-    """SQL that returns the schema of names without one."""
+    """SQL that returns the default schema."""
     of_database: bool = False
-    """Whether the driver lists the tables of all databases unless told."""
+    """Whether the driver lists tables of all databases by default."""
     float_text: str | None = None
     """SQL for the exact text of a float, where `text` does not give it."""
     odd_text: str | None = None
-    """SQL that is true for texts which the driver cuts."""
+    """SQL condition for texts that the driver truncates."""
 
     def declared(self, column: Column, quoted: str, kind: pa.DataType) -> ColumnReading:
-        """Return how a column is read as the type that a person says it is."""
+        """Return how a column is read as the type given in `types`."""
         import pyarrow as pa
 
         if pa.types.is_binary(kind):
@@ -54,7 +55,7 @@ class Dialect:
 
 
 def _psqlodbc(column: Column, quoted: str) -> ColumnReading:
-    """psqlODBC turns infinity into today, loses zones and the digits of unbounded numbers."""
+    """psqlODBC converts infinity to today and loses time zones and digits of unbounded numbers."""
     import pyarrow as pa
 
     name, text = column.type_name, f"CAST({quoted} AS varchar)"
@@ -91,7 +92,7 @@ _KEPT = ("int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar"
 
 
 def _mariadb_odbc(column: Column, quoted: str) -> ColumnReading:
-    """MariaDB's driver reads bit(1) and dates of the year 0 as null, and texts of times short."""
+    """MariaDB's driver reads bit(1) and dates of year 0 as null, and truncates texts of times."""
     import pyarrow as pa
 
     name, text = column.type_name, f"CAST({quoted} AS CHAR)"
@@ -110,11 +111,11 @@ def _mariadb_odbc(column: Column, quoted: str) -> ColumnReading:
 
 _EXACT_FLOAT = "CASE WHEN {0} IS NOT NULL THEN printf('%!.20e', {0}) END"
 _LONG = 255
-"""Of shorter texts the driver believes what the table says, which SQLite does not hold to."""
+"""Below this length the driver trusts the declared length, which SQLite does not enforce."""
 
 
 def _sqlite_odbc(column: Column, quoted: str) -> ColumnReading:
-    """SQLite's driver cuts whole numbers, floats and texts; a column there may hold any value."""
+    """SQLite's driver truncates integers, floats and texts; a column may hold any value."""
     import pyarrow as pa
 
     text = quoted if column.size >= _LONG else f"CAST({quoted} AS TEXT)"
@@ -134,7 +135,7 @@ def _sqlite_odbc(column: Column, quoted: str) -> ColumnReading:
 
 
 def _family(name: str, code: int) -> str:
-    """Return what a declared type stands for, by SQLite's rules (datatype3.html, 3.1)."""
+    """Return the affinity of a declared type, by SQLite's rules (datatype3.html, 3.1)."""
     if "bool" in name:
         return "truth"
     if "int" in name:
@@ -180,10 +181,10 @@ _KNOWN = (
         ),
     ),
 )
-"""By the name of the database that its driver tells."""
+"""By a pattern of the database name that the driver reports."""
 
 
 def dialect_of(dbms: str) -> Dialect:
-    """Return what is known of a database by the name that its driver tells."""
+    """Return the dialect for the database name that a driver reports."""
     found = (known for names, known in _KNOWN if re.fullmatch(names, dbms.lower()))
     return next(found, Dialect())

@@ -1,6 +1,6 @@
-"""What a driver says of itself, its tables and the columns of a query: unixODBC, called directly.
+"""Metadata of a driver, its tables and the columns of a query, through unixODBC.
 
-arrow-odbc brings rows but tells neither a column's own type nor a driver's quote. Sources: the
+arrow-odbc reads rows but reports neither a column's native type nor a driver's quote. Sources: the
 ODBC 3.8 reference (SQLGetInfo, SQLTables, SQLDescribeCol, SQLColAttribute), unixODBC's `sql.h`.
 """
 
@@ -47,7 +47,7 @@ _FILES = ("libodbc.so.2", "libodbc.so", "libodbc.2.dylib")
 
 
 class DriverError(Exception):
-    """What the driver or its manager says went wrong; `sqlstate` is the standard's code."""
+    """An error of the driver or driver manager; `sqlstate` is its SQLSTATE."""
 
     def __init__(self, sqlstate: str, message: str) -> None:
         super().__init__(message)
@@ -56,17 +56,17 @@ class DriverError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a result, in the driver's own words."""
+    """A column of a result, as described by the driver."""
 
     name: str
     type_name: str
-    """What the database calls the type, in lower case; empty where the driver does not say."""
+    """The database's type name in lower case; empty where the driver reports none."""
     code: int
-    """The type in the numbers of the standard."""
+    """ODBC's type code."""
     size: int
-    """Digits or characters."""
+    """Precision in digits, or length in characters."""
     digits: int
-    """Digits after the point, or of a second."""
+    """Scale, or digits of fractional seconds."""
     is_nullable: bool
     is_unsigned: bool
 
@@ -80,7 +80,7 @@ class ListedTable:
 
 
 class DriverConnection:
-    """A connection for questions, open for the length of a `with`."""
+    """A connection for metadata queries, open for the length of a `with`."""
 
     def __init__(self, library: Any, handle: _Handle) -> None:  # noqa: ANN401
         self._library = library
@@ -88,21 +88,21 @@ class DriverConnection:
 
     @property
     def dbms(self) -> str:
-        """The name of the database system."""
+        """Name of the database system."""
         return self._info(_DBMS)
 
     @property
     def quote(self) -> str:
-        """The sign around names; nothing where the driver has none."""
+        """Quote character of identifiers; empty where the driver has none."""
         return self._info(_QUOTE).strip()
 
     @property
     def database(self) -> str:
-        """The name of the database that is connected to."""
+        """Name of the connected database."""
         return self._info(_DATABASE)
 
     def columns(self, sql: str) -> list[Column]:
-        """Return the columns of a query, which is run."""
+        """Return the columns of a query, by running it."""
         with self._statement() as statement:
             self._run("SQLExecDirectW", statement, *_wide(sql))
             count = ctypes.c_short()
@@ -117,9 +117,9 @@ class DriverConnection:
             return self._text(statement, 1)
 
     def tables(self, *, of_database: bool) -> list[ListedTable]:
-        """Return all tables and views that the driver lists, those of the system left out.
+        """Return all tables and views that the driver lists, except system tables.
 
-        With `of_database` only those of the connection's own: some drivers list all there are.
+        With `of_database` only those of the connected database: some drivers list all databases.
         """
         with self._statement() as statement:
             named = _wide(self.database) if of_database else (None, 0)
@@ -150,7 +150,7 @@ class DriverConnection:
         self._ask_column(statement, (index, _TYPE_NAME), type_name, _ref(ctypes.c_ssize_t()))
         self._ask_column(statement, (index, _UNSIGNED), None, _ref(unsigned))
         return Column(
-            # Some drivers count the bytes of a name, not its characters, and more zeros follow.
+            # Some drivers report a name's length in bytes, not characters, so zeros follow.
             _until_zero(name),
             _until_zero(type_name).lower(),
             code.value,
@@ -197,7 +197,7 @@ class DriverConnection:
 
 @contextmanager
 def connect(connection: str, login_seconds: int) -> Iterator[DriverConnection]:
-    """Connect for questions; raise `DriverError` when that fails."""
+    """Connect for metadata queries; raises `DriverError`."""
     library, environment = _library(), _environment()
     handle = _Handle()
     library.SQLAllocHandle(ctypes.c_short(_CONNECTION), environment, ctypes.byref(handle))

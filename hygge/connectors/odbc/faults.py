@@ -1,4 +1,4 @@
-"""What a driver says went wrong: in its words, without secrets, with the way out."""
+"""Errors of ODBC drivers: their message without secrets, and a hint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hygge.connectors.odbc.driver import DriverError
 from hygge.errors import HomeError, HyggeError
 
 _FOREIGN = re.compile(r"State: (\w{5}), Native error: -?\d+, Message: (.*)", re.DOTALL)
-"""How arrow-odbc writes what a driver says."""
+"""The format of driver errors in arrow-odbc."""
 _TAGS = re.compile(r"^(?:\[[^\]]*\]\s*)+")
 _PASSING_CLASSES = ("08", "40", "53", "57P")
 _PASSING_TEXT = re.compile(
@@ -18,17 +18,18 @@ _PASSING_TEXT = re.compile(
     r"|connection (?:slots|reset|refused)|deadlock",
     re.IGNORECASE,
 )
-"""What servers say behind codes of their drivers' own; Oracle's numbers are those of instances that
-start, stop or are full, and of connections that were lost."""
+"""Server messages behind driver-specific codes. Oracle's numbers mean instances that start, stop or
+are full, and lost connections.
+"""
 _PASSING = ("HYT00", "HYT01")
 _LASTING = ("password", "denied", "does not exist", "unknown database", "could not translate")
-"""What no other attempt changes, although it comes as a connection that failed."""
+"""Errors that do not pass, although they are reported as failed connections."""
 _ACCESS = ("28", "08", "IM", "HYT", "01000")
 _TOO_LONG = "too large to be written into the allocated buffer"
 
 
-def told(error: BaseException) -> tuple[str, str]:
-    """Return the standard's code of an error, or nothing, and what the driver said."""
+def code_and_text(error: BaseException) -> tuple[str, str]:
+    """Return the SQLSTATE of an error, or an empty string, and the driver's message."""
     text = str(error).strip()
     state = error.sqlstate if isinstance(error, DriverError) else ""
     if match := _FOREIGN.search(text):
@@ -38,10 +39,10 @@ def told(error: BaseException) -> tuple[str, str]:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether trying again may help: lost connections, deadlocks, waits that were long."""
+    """Return whether an error may pass on retry: lost connections, deadlocks, timeouts."""
     if isinstance(error, HyggeError):
         return error.__cause__ is not None and is_passing(error.__cause__)
-    state, text = told(error)
+    state, text = code_and_text(error)
     if not state:
         return False
     if any(sign in text.lower() for sign in _LASTING):
@@ -52,8 +53,8 @@ def is_passing(error: BaseException) -> bool:
 
 
 def fault(error: BaseException, what: str, secrets: Sequence[str]) -> HomeError:
-    """Return the error of a home for what a driver raised while doing `what`."""
-    state, text = told(error)
+    """Return the `HomeError` for a driver's error; `what` is the task that failed."""
+    state, text = code_and_text(error)
     for secret in secrets:
         text = text.replace(secret, "***")
     hint = _hint(state, text)

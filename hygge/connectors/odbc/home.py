@@ -23,19 +23,19 @@ class OdbcHome(Home):
         self.config = config
 
     def check(self) -> None:
-        """Connect, and ask what is there."""
+        """Connect and list tables."""
         with self._asking("cannot read") as asked:
             self._sign(asked)
 
     def entities(self, pattern: str = "*") -> list[str]:
-        """Return the tables and views that match, without their schema where it is the default."""
+        """Return the matching tables and views, without their schema where it is the default."""
         with self._asking("cannot list tables") as asked:
             dialect = dialect_of(asked.dbms)
             return self._entities(asked, dialect, pattern)
 
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
-        """Find the table, and what its columns are."""
+        """Find the table and its columns."""
         with self._asking(f"cannot read {request.entity}") as asked:
             dialect, sign = dialect_of(asked.dbms), self._sign(asked)
             if request.query is not None:

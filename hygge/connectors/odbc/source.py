@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 _HINT = "say what it is, in the home:  types: {{{}: string}}  or another type"
 _WIDTHS = {"string": 4, "binary": 1}
-"""Bytes that a driver is given for each character of a text, each byte of a binary value."""
+"""Buffer bytes for each character of a text and each byte of a binary value."""
 _FIXED_WIDTH = 24
 _SHORT_WIDTH = 1024
-"""Of the texts that stand for numbers and times: 255 characters, where a driver does not know."""
+"""Buffer bytes of texts of numbers and times where a driver reports no length: 255 characters."""
 
 
 class OdbcSource(Source):
-    """Rows that one SELECT brings."""
+    """The rows of one SELECT."""
 
     def __init__(
         self, settings: OdbcSettings, request: ReadRequest, dialect: Dialect, *, sign: str
@@ -45,7 +45,7 @@ class OdbcSource(Source):
         self._within: str | None = None
 
     def over(self, from_: str, columns: Sequence[Column]) -> OdbcSource:
-        """Read `columns` from a quoted table or a query in brackets."""
+        """Return a source that reads `columns` from a quoted table or a query in parentheses."""
         names = [column.name for column in columns]
         twice = repeated(names)
         if twice or not names:
@@ -95,14 +95,14 @@ class OdbcSource(Source):
         self.schema = pa.schema([reading.field for reading in readings])
 
     def narrow(self, columns: Sequence[str]) -> None:
-        """Ask the driver for these columns only."""
+        """Select these columns only."""
         pairs = list(zip(self._columns, self._readings, strict=True))
         kept = [pair for pair in pairs if pair[0].name in columns] or pairs[:1]
         self._columns = [column for column, _ in kept]
         self._take([reading for _, reading in kept])
 
     def within(self, span: Span) -> None:
-        """Leave out rows outside of a range of whole numbers, which all databases write alike."""
+        """Exclude rows outside a range of integers, the same literals in all databases."""
         import pyarrow as pa
 
         reading = next(one for one in self._readings if one.field.name == span.column)
@@ -111,12 +111,12 @@ class OdbcSource(Source):
             self._within = within(span, column, number)
 
     def splits(self, wanted: int) -> list[Split]:
-        """Return one split: no two connections of a driver see one instant."""
+        """Return one split: two connections of a driver cannot share a snapshot."""
         return [Split(0, self._request.entity)]
 
     @contextmanager
     def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:
-        """Run the SELECT on a connection of its own and stream its rows."""
+        """Run the SELECT on its own connection and stream the rows."""
         import pyarrow as pa
 
         batches = self._batches()
@@ -149,9 +149,9 @@ class OdbcSource(Source):
             raise fault(error, what, settings.secrets()) from error
 
     def rows_at_once(self) -> int:
-        """Return how many rows fit into a batch's bytes when every value has its full width.
+        """Return how many rows fit into a batch's bytes if every value has its maximum width.
 
-        The driver's memory is taken for all of them before the first one comes, and twice.
+        The buffers for all of them are allocated before the first row, and twice.
         """
         width = sum(
             self._width(column, reading)
@@ -178,7 +178,7 @@ class OdbcSource(Source):
         return f"{columns} FROM {self._from}{where(self._request.where, self._within)}"
 
     def _bound(self, schema: pa.Schema) -> pa.Schema:
-        """Return the schema that arrow-odbc is to fetch; it dies of binary values of fixed size."""
+        """Return the schema for arrow-odbc, which crashes on fixed-size binary values."""
         import pyarrow as pa
 
         kinds = [one.bound for one in self._readings]

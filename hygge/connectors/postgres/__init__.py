@@ -1,1 +1,1 @@
-"""What homes and stores of PostgreSQL share: who may come in, its types, its catalog."""
+"""The PostgreSQL home and store."""

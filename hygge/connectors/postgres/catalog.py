@@ -1,4 +1,4 @@
-"""What the server's catalog tells of tables: names, columns, keys, sizes, what depends on them."""
+"""Queries of the server's catalog: names, columns, keys, sizes and dependents of tables."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ _ONE = (
     .replace("c.relpages::int8 * 8192", "coalesce(pg_relation_size(c.oid), 0)")
     .replace("ORDER BY 1, 2", "AND n.nspname = $1 AND c.relname = $2")
 )
-"""The true size of one table, which waits for whoever changes it; a list of all must not."""
+"""The exact size of one table. It waits for locks on the table, which a list of all tables must
+not.
+"""
 _COLUMNS = """
 WITH RECURSIVE base AS (
   SELECT a.attrelid, a.attnum, a.attname, a.attnotnull, a.atttypid AS typid, a.atttypmod AS typmod,
@@ -71,18 +73,18 @@ class Table:
     name: TableName
     oid: int
     kind: str
-    """As a person says it: `table`, `view`, …"""
+    """Kind of object for messages: `table`, `view`, …"""
     rows: int | None
-    """The server's own estimate; None when it never looked."""
+    """The server's estimate; None before the first ANALYZE."""
     bytes: int
-    """Size of its rows on disk; 0 where they lie elsewhere."""
+    """Size of its rows on disk in bytes; 0 where the rows are stored elsewhere."""
     has_pages: bool
-    """Whether its rows lie in pages that can be read by their numbers."""
+    """Whether its rows are stored in heap pages that can be read by page number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, its type as `format_type` writes it, domains resolved to what they stand on."""
+    """A column; its type as `format_type` writes it, domains resolved to their base type."""
 
     name: str
     type: str
@@ -90,7 +92,7 @@ class Column:
     fills_itself: bool
     """Whether it has a default, or is an identity or generated column."""
     is_computed: bool
-    """Whether the server refuses or ignores values for it: identity and generated columns."""
+    """Whether the server rejects or ignores values for it: identity and generated columns."""
     is_enum: bool = False
     is_generated: bool = False
     """Whether its values are computed from others."""
@@ -99,12 +101,12 @@ class Column:
 
 
 def tables(run: Run) -> list[Table]:
-    """Return every table that is not the server's own or hygge's, partitions left out."""
+    """Return every table except the server's own and hygge's, without partitions."""
     return [_table(row) for row in run(_TABLES)]
 
 
 def find(run: Run, name: TableName) -> Table | None:
-    """Return one table; None when there is none of that name."""
+    """Return the table of exactly this name; None when there is none."""
     rows = run(_ONE, (name.schema, name.name))
     return _table(rows[0]) if rows else None
 
@@ -142,7 +144,7 @@ def primary_keys(run: Run, oids: Sequence[int]) -> dict[int, tuple[str, ...]]:
 
 
 def default_schema(run: Run) -> str:
-    """Return the schema of names without one; `public` when the search path leads nowhere."""
+    """Return the default schema; `public` when the search path has no existing schema."""
     return run("SELECT coalesce(current_schema(), 'public')")[0][0]  # type: ignore[no-any-return]
 
 
@@ -247,7 +249,7 @@ _MOST_NAMES = 3
 
 
 def reason_to_keep(run: Run, table: TableName) -> str | None:
-    """Return the first thing that a swap would lose of a table; None when nothing."""
+    """Return the first thing that a swap of the table would lose; None when nothing."""
     values = (f"{quote(table.schema)}.{quote(table.name)}",)
     for reason, sql in _LOSSES:
         names = [str(name) for (name,) in run(sql, values)]

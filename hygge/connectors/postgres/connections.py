@@ -1,4 +1,4 @@
-"""Two kinds of connection to one server: psycopg for questions, ADBC for rows in bulk."""
+"""Two kinds of connection to one server: psycopg for queries, ADBC for bulk rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hygge.connectors.postgres import catalog
 from hygge.connectors.postgres.config import PostgresSettings
 from hygge.connectors.postgres.faults import SessionError, fault, is_full, is_passing
-from hygge.connectors.sql.pool import Kind
+from hygge.connectors.sql.pool import ConnectionKind
 from hygge.connectors.sql.read_timeout import SilentError, new_mark, of_descriptor, of_mark, waiting
 from hygge.connectors.sql.server import Server
 from hygge.errors import HyggeError
@@ -28,7 +28,7 @@ _SET = """
 SELECT name, set_config(name, value, false) FROM unnest({names}::text[], {values}::text[])
   AS wanted(name, value) WHERE current_setting(name, true) IS NOT NULL
 """
-"""Sets what the server knows of the settings; the others came with newer versions."""
+"""Sets the settings that the server knows; others need a newer version."""
 _READ_BACK = """
 SELECT name, current_setting(name, true), pg_backend_pid() FROM unnest({names}::text[]) AS q(name)
 """
@@ -48,7 +48,7 @@ Ask = Callable[[str], "list[tuple[Any, ...]]"]
 
 
 class Session:
-    """A connection of psycopg, and the number of the server's process behind it."""
+    """A psycopg connection and its backend pid."""
 
     def __init__(self, settings: PostgresSettings) -> None:
         self.connection = _logged_in(settings)
@@ -70,15 +70,15 @@ class Session:
 
 
 class _UnknownTypesError(Exception):
-    """The driver took texts for bytes: it learns the types as it logs in, by names without quotes.
+    """The driver reads texts as bytes, because its query for the types at login failed to match.
 
-    A role with `quote_all_identifiers` has to have it off by then. A statement comes too late, and
-    poolers may refuse an option, so it is one only where it has to be.
+    A role with `quote_all_identifiers` needs it off at login. A statement comes too late, and
+    poolers may refuse a startup option, so it is set only where it is needed.
     """
 
 
 class Bulk:
-    """A connection of ADBC, and what it takes to notice that its server is silent."""
+    """An ADBC connection, and what `read_timeout` needs to watch it."""
 
     def __init__(self, settings: PostgresSettings) -> None:
         self._settings = settings
@@ -114,7 +114,7 @@ class Bulk:
         self.connection.close()
 
     def answering(self, longest: float | None = None) -> AbstractContextManager[None]:
-        """Cut the connection when what is inside waits in vain; see `silence.waiting`."""
+        """Cut the connection when its server is silent for too long; see `read_timeout.waiting`."""
         settings = self._settings
         return waiting(
             self._socket,
@@ -135,9 +135,9 @@ class Bulk:
         return of_mark(self._mark)
 
 
-def control_kind(settings: PostgresSettings) -> Kind[Session]:
-    """Return connections that run statements one by one, each its own transaction."""
-    return Kind(
+def control_kind(settings: PostgresSettings) -> ConnectionKind[Session]:
+    """Return the kind of connections that run statements, each in its own transaction."""
+    return ConnectionKind(
         "control",
         open=lambda: Session(settings),
         is_alive=lambda one: _answers(one.connection, settings),
@@ -147,8 +147,8 @@ def control_kind(settings: PostgresSettings) -> Kind[Session]:
     )
 
 
-def bulk_kind(settings: PostgresSettings) -> Kind[Bulk]:
-    """Return connections that stream rows, always inside a transaction."""
+def bulk_kind(settings: PostgresSettings) -> ConnectionKind[Bulk]:
+    """Return the kind of connections that stream rows, always inside a transaction."""
 
     def is_alive(one: Bulk) -> bool:
         with one.answering(), one.connection.cursor() as cursor:
@@ -157,7 +157,7 @@ def bulk_kind(settings: PostgresSettings) -> Kind[Bulk]:
         one.connection.rollback()
         return True
 
-    return Kind(
+    return ConnectionKind(
         "bulk",
         open=lambda: Bulk(settings),
         is_alive=is_alive,
@@ -171,16 +171,16 @@ def _logged_in(settings: PostgresSettings) -> Control:
     import psycopg
 
     connection = psycopg.connect(settings.conninfo(), autocommit=True)
-    # Parameters are $1, $2: a percent sign in a name stays one.
+    # Parameters are $1, $2, so a percent sign in a name needs no escape.
     connection.cursor_factory = psycopg.RawCursor
     return connection
 
 
 def _prepare(ask: Ask, settings: PostgresSettings) -> int:
-    """Set what a session needs, and read it back; return the number of the server's process.
+    """Set the session's settings, read them back, and return the backend pid.
 
-    Statements do it, not `options` at login, which poolers drop or refuse. Raises `SessionError`
-    for a setting that does not stay.
+    Statements set them, not startup `options`, which poolers drop or refuse. Raises `SessionError`
+    for a setting that does not persist.
     """
     wanted = settings.session()
     known: dict[str, str] = dict(
@@ -197,15 +197,15 @@ def _prepare(ask: Ask, settings: PostgresSettings) -> int:
 
 
 def _check_pooler(settings: PostgresSettings, pid: int) -> None:
-    """Raise `SessionError` for a pooler that gives a session of the server to several clients.
+    """Raise `SessionError` for a pooler that shares a server session among clients.
 
-    The number that came at login was not the server's, so a pooler is between. It would give a
-    second client the same session while this one rests.
+    The pid sent at login was not the server's, so there is a pooler. It would give a second client
+    the same session while this one is idle.
     """
     if settings in _proved:
         return
     with suppress(SilentError):
-        # A pooler with one session for each client may have no other now, and lets us wait.
+        # A pooler with one session per client may have no other one free, and blocks.
         with _logged_in(settings) as other, waiting(partial(socket_of, other), _PROBE_SECONDS):
             rows = other.execute("SELECT pg_backend_pid()").fetchall()
         if rows == [(pid,)]:
@@ -226,7 +226,7 @@ def _array(texts: Iterable[str]) -> str:
 
 
 def _works(settings: PostgresSettings, pid: int) -> bool:
-    """Ask the server, over a new connection, whether a session is at work on a statement."""
+    """Return whether a session is working on a statement, asked over a new connection."""
     seconds = settings.connect_timeout
     with _logged_in(settings) as other, waiting(partial(socket_of, other), seconds):
         rows = other.execute(_WORKS.encode(), (pid,)).fetchall()
@@ -252,19 +252,21 @@ def _reset(connection: Control) -> None:
 
 @contextmanager
 def control(settings: PostgresSettings, side: type[HyggeError]) -> Iterator[Session]:
-    """Yield a connection for questions; a right to it must be held. Raises `side` with a hint."""
+    """Yield a connection for queries; a slot must be held. Raises `side` with a hint."""
     with settings.pool().lease(_faulty(control_kind(settings), settings, side)) as session:
         yield session
 
 
 @contextmanager
 def bulk(settings: PostgresSettings, side: type[HyggeError]) -> Iterator[Bulk]:
-    """Yield a connection for rows in bulk; a right to it must be held."""
+    """Yield a connection for bulk rows; a slot must be held."""
     with settings.pool().lease(_faulty(bulk_kind(settings), settings, side)) as connection:
         yield connection
 
 
-def _faulty(kind: Kind[Any], settings: PostgresSettings, side: type[HyggeError]) -> Kind[Any]:
+def _faulty(
+    kind: ConnectionKind[Any], settings: PostgresSettings, side: type[HyggeError]
+) -> ConnectionKind[Any]:
     opening = kind.open
 
     def open_one() -> object:
@@ -276,7 +278,7 @@ def _faulty(kind: Kind[Any], settings: PostgresSettings, side: type[HyggeError])
         except (psycopg.Error, adbc_driver_manager.Error, OSError, SessionError) as error:
             raise fault(error, side, f"cannot connect to {settings.endpoint()}") from error
 
-    return Kind(
+    return ConnectionKind(
         kind.name,
         open=open_one,
         is_alive=kind.is_alive,
@@ -288,7 +290,7 @@ def _faulty(kind: Kind[Any], settings: PostgresSettings, side: type[HyggeError])
 
 @contextmanager
 def cursor_of(bulk: Bulk, batch_bytes: int | None = None) -> Iterator[Any]:
-    """Yield a cursor, its batches of about so many bytes, and close it whatever happens."""
+    """Yield a cursor with batches of about `batch_bytes` bytes, and close it in every case."""
     cursor = bulk.connection.cursor()
     try:
         if batch_bytes is not None:
@@ -300,7 +302,7 @@ def cursor_of(bulk: Bulk, batch_bytes: int | None = None) -> Iterator[Any]:
 
 
 class Rows:
-    """Runs statements on a control connection, one at a time, its errors as `side`."""
+    """Runs statements on a control connection, one at a time; errors are raised as `side`."""
 
     def __init__(
         self, session: Session, settings: PostgresSettings, side: type[HyggeError], what: str
@@ -331,7 +333,7 @@ class Rows:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Run what is inside as one transaction."""
+        """Run the block as one transaction."""
         transaction = self.connection.transaction()
         with self.answering():
             transaction.__enter__()
@@ -345,7 +347,7 @@ class Rows:
             transaction.__exit__(None, None, None)
 
     def answering(self) -> AbstractContextManager[None]:
-        """Cut the connection when what is inside waits in vain; see `silence.waiting`."""
+        """Cut the connection when its server is silent for too long; see `read_timeout.waiting`."""
         settings = self._settings
         return waiting(
             partial(socket_of, self.connection),
@@ -361,14 +363,14 @@ class PostgresServer(Server[PostgresSettings, Rows]):
 
     @contextmanager
     def connected(self, side: type[HyggeError], what: str) -> Iterator[Rows]:
-        """Yield what runs statements; see `Server.connected`."""
+        """Yield a runner of statements; see `Server.connected`."""
         with control(self.settings, side) as session:
             yield Rows(session, self.settings, side, what)
 
     def default_schema(self, run: Rows) -> str:
-        """Return the schema that the settings name, or the user's own."""
+        """Return the schema of the settings, or the user's default."""
         return self.settings.schema_ or catalog.default_schema(run)
 
     def retry_after(self, error: BaseException) -> float | None:
-        """Return after how many seconds trying again may help."""
+        """Return the seconds after which a retry may help; None for a lasting error."""
         return 0.0 if is_passing(error) else None

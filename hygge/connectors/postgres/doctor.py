@@ -1,4 +1,4 @@
-"""What `hygge doctor` asks a PostgreSQL server."""
+"""The checks of `hygge doctor` on a PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_NAMES = 5
 
 
 def examine_server(run: Run) -> Iterator[Finding]:
-    """Yield what concerns reading and writing alike: version, encryption, encoding, clock."""
+    """Yield findings for reading and writing: version, encryption, encoding, clock."""
     version, number, encoding, user, database = run(
         "SELECT current_setting('server_version'), current_setting('server_version_num')::int, "
         "current_setting('server_encoding'), current_user, current_database()"
@@ -79,7 +79,7 @@ def _encryption(run: Run) -> Finding:
 
 
 def examine_reading(run: Run) -> Iterator[Finding]:
-    """Yield what concerns a home: also the tables that this user may not read."""
+    """Yield findings for a home: also the tables that this user may not read."""
     yield from examine_server(run)
     names = [name for (name,) in run(_UNREADABLE)]
     if names:
@@ -94,7 +94,7 @@ def examine_reading(run: Run) -> Iterator[Finding]:
 
 
 def examine_writing(run: Run, schema: str) -> Iterator[Finding]:
-    """Yield what concerns a store: whether tables can be made where they are to lie."""
+    """Yield findings for a store: whether tables can be created in its schema."""
     yield from examine_server(run)
     rows = run(
         "SELECT has_schema_privilege(oid, 'USAGE'), has_schema_privilege(oid, 'CREATE') "

@@ -1,4 +1,4 @@
-"""What the server says went wrong: in its own words, with the way out, and whether it may pass."""
+"""Errors of the server and its drivers: their message, a hint, and whether a retry may help."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hygge.connectors.sql.read_timeout import SilentError
 from hygge.errors import HomeError, HyggeError
 
 LOCKED = "55P03"
-"""A lock was not free in time."""
+"""SQLSTATE lock_not_available."""
 _PASSING_CLASSES = ("08", "40", "53", "57P", "58")
 _PASSING = (LOCKED, "55006", "25006", "25P03")
-"""Of PostgreSQL's codes of errors (Appendix A): lost connections, deadlocks, shutdowns, full
-tables of connections, locks that were not free, servers that only read for now, sessions that were
-ended while they waited."""
+"""SQLSTATEs and classes (PostgreSQL, Appendix A) that may pass: lost connections, deadlocks,
+shutdowns, too many connections, lock timeouts, read-only standbys, terminated sessions.
+"""
 _FULL = re.compile(
     r"too many (?:clients|connections)|remaining connection slots|no more connections allowed"
     r"|query_wait_timeout|no free connections",
@@ -37,13 +37,14 @@ _GONE = re.compile(
     re.IGNORECASE,
 )
 _UNSTAGED = re.compile(r"relation \"[^\"]*_hygge_stg_[^\"]*\" does not exist")
-"""What a session relied on is gone, since another session ended: a new attempt makes it anew."""
+"""A staging table or snapshot is gone because its session ended; a new attempt creates a new one.
+"""
 _LASTING = re.compile(
     r"unsupported startup parameter|no such (?:database|user)|authentication failed|auth failed"
     r"|not allowed in statement pooling",
     re.IGNORECASE,
 )
-"""What no other attempt changes, although poolers report it as a connection that failed."""
+"""Errors that do not pass, although poolers report them as failed connections."""
 _STATE = re.compile(r"\s*\.?\s*SQLSTATE: \w+\s*$")
 _NOISE = re.compile(
     r"^(?:[A-Z_]+: )?(?:\[libpq\] )?"
@@ -53,7 +54,7 @@ _NOISE = re.compile(
 _DESTROYING = re.compile(
     r"^\s*HINT:[^\n]*\b(?:DROP|CASCADE|TRUNCATE|DELETE)\b[^\n]*$", re.MULTILINE
 )
-"""The server's own advice, where following it would destroy something."""
+"""Hints of the server that would destroy something if followed."""
 _QUERY = re.compile(r"\n\nQuery was:.*", re.DOTALL)
 
 
@@ -65,16 +66,16 @@ _DENIED = re.compile(r"authentication failed|pg_hba|role \"[^\"]*\" (?:does not 
 
 
 class SessionError(Exception):
-    """A session is not as hygge needs it; the second argument is the way out."""
+    """A session lacks what hygge needs; the second argument is the hint."""
 
 
 def state_of(error: BaseException | None) -> str:
-    """Return the SQLSTATE of a driver's error, or nothing."""
+    """Return the SQLSTATE of a driver's error, or an empty string."""
     return getattr(error, "sqlstate", None) or ""
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether trying again may help: never for bad data, names or permissions."""
+    """Return whether an error may pass on retry: never for bad data, names or permissions."""
     import adbc_driver_manager
     import psycopg
 
@@ -98,14 +99,14 @@ def is_passing(error: BaseException) -> bool:
 
 
 def is_full(error: BaseException) -> bool:
-    """Return whether the server, or a pooler, has no free connection, or gave none in time."""
+    """Return whether the server or a pooler had no free connection in time."""
     text = str(error)
     found = error.__cause__ if isinstance(error, HyggeError) else error
     return state_of(found) == "53300" or _FULL.search(text) is not None
 
 
-def said(error: BaseException) -> str:
-    """Return what the server said, without what drivers wrap around it."""
+def message_of(error: BaseException) -> str:
+    """Return the server's message without the drivers' additions."""
     text = _DESTROYING.sub("", _QUERY.sub("", str(error))).strip()
     text = _NOISE.sub("", _STATE.sub("", text)).strip().rstrip(".")
     whole = (line.strip().removeprefix("connection failed: ") for line in text.splitlines())
@@ -114,8 +115,8 @@ def said(error: BaseException) -> str:
 
 
 def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
-    """Return the error of a home or store for what a driver raised while doing `what`."""
-    text = said(error)
+    """Return the error of type `side` for a driver's error; `what` is the task that failed."""
+    text = message_of(error)
     hint: str | None
     if isinstance(error, SessionError):
         text, hint, is_access = str(error.args[0]), str(error.args[1]), True
@@ -131,7 +132,7 @@ def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError
 
 
 def _hint(state: str, text: str, *, reads: bool) -> tuple[str | None, bool]:
-    """Return what to do, and whether it is about getting in."""
+    """Return the hint, and whether the error is about the login."""
     for matches, hint, is_access in _WAYS:
         if matches(state, text.lower()):
             return (hint(reads) if callable(hint) else hint), is_access

@@ -1,4 +1,4 @@
-"""A PostgreSQL database that is read, under one snapshot."""
+"""The PostgreSQL home: entities are read under one snapshot."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _SharedSnapshot:
-    """A snapshot that several connections take over."""
+    """An exported snapshot that several connections import."""
 
     name: str
     uppers: Mapping[str, pa.Scalar | HomeError | None]
-    """Up to where it lacks no row, by entity; or why that cannot be told."""
+    """Upper bound by entity, or the error that prevents one."""
 
 
 class PostgresHome(ServerHome[PostgresSettings, Rows, catalog.Table]):
@@ -40,7 +40,7 @@ class PostgresHome(ServerHome[PostgresSettings, Rows, catalog.Table]):
         self._zone = zone
 
     def findings(self, run: Rows) -> Iterator[Finding]:
-        """Yield what the server says of itself, and the tables that this user may not read."""
+        """Yield findings on the server and on tables that this user may not read."""
         return examine_reading(run)
 
     def names(self, run: Rows) -> list[TableName]:
@@ -54,10 +54,10 @@ class PostgresHome(ServerHome[PostgresSettings, Rows, catalog.Table]):
             return catalog.find(run, name)
 
     def survey(self, pattern: str = "*") -> list[EntityFacts]:
-        """Return columns, keys, sizes and estimated rows of all that match, by four questions."""
+        """Return columns, keys, sizes and estimated rows of matching tables, by four queries."""
         import pyarrow as pa
 
-        with self.asked("cannot list tables") as run:
+        with self.session("cannot list tables") as run:
             default = self.server.default_schema(run)
             tables = {table.name.shown(default): table for table in catalog.tables(run)}
             names = matching([t.name for t in tables.values()], pattern, default)
@@ -80,8 +80,8 @@ class PostgresHome(ServerHome[PostgresSettings, Rows, catalog.Table]):
 
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
-        """Take a snapshot, or the one that the flow holds, and find the table in it."""
-        with self.asked(f"cannot read {request.entity}", rights=2) as run:
+        """Take a snapshot, or use the flow's, and find the table in it."""
+        with self.session(f"cannot read {request.entity}", slots=2) as run:
             upper = self._upper(run, request)
             snapshot = _begin(run, request.snapshot)
             with closing(self._source(run, request, snapshot)) as source:
@@ -100,7 +100,7 @@ class PostgresHome(ServerHome[PostgresSettings, Rows, catalog.Table]):
         return source.over_table(self.found(run, request.entity))
 
     def _upper(self, run: Rows, request: ReadRequest) -> pa.Scalar | None:
-        """Return up to where the snapshot, shared or taken after this, lacks no row."""
+        """Return the upper bound of the shared snapshot, or of one taken after this call."""
         if request.watermark is None:
             return None
         if isinstance(request.snapshot, _SharedSnapshot):
@@ -117,9 +117,9 @@ class PostgresHome(ServerHome[PostgresSettings, Rows, catalog.Table]):
 
     @contextmanager
     def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
-        """Hold a transaction open, whose snapshot other connections take over by its name."""
-        # Beyond the pool's limit: the moves that wait for its connections need it to go on.
-        with self.asked("cannot hold a snapshot", rights=0) as run:
+        """Hold a transaction open and export its snapshot to other connections."""
+        # Beyond the pool's limit, because moves that wait for slots need this snapshot to proceed.
+        with self.session("cannot hold a snapshot", slots=0) as run:
             uppers = dict(self._uppers(run, requests))
             exported = _begin(run, None)
             if exported is None:
@@ -143,7 +143,7 @@ class PostgresHome(ServerHome[PostgresSettings, Rows, catalog.Table]):
 
 
 def _begin(run: Rows, shared: object | None) -> str | None:
-    """Begin to read at one instant; return the name by which other connections share it."""
+    """Begin a transaction and return the name of its exported snapshot."""
     run(READ_ONLY)
     if isinstance(shared, _SharedSnapshot):
         run(f"SET TRANSACTION SNAPSHOT '{shared.name}'")

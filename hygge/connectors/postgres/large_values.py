@@ -1,7 +1,7 @@
-"""Values that are too large to move, found by the server before any of them is sent.
+"""Values above the size limit, found by the server before any is sent.
 
-The length of a text or of bytes that the server keeps aside (TOAST) is known without reading it.
-Of other types only such values are read whose compressed size leaves room for a larger one.
+The length of a TOASTed text or bytea is known without reading it. Values of other types are read
+only if their compressed size allows a larger value than the limit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hygge.errors import HomeError
 
 _RATIO = 256
-"""More than the server's compression ever saves: pglz at most 91 times, lz4 255 times."""
+"""Above the maximum compression ratio: pglz 91, lz4 255."""
 _CHARACTER_BYTES = 4
 _PLACE = "ctid::text || ' in ' || tableoid::regclass"
 _DECLARED = re.compile(r"character(?: varying)?\((\d+)\)")
@@ -36,23 +36,23 @@ FROM pg_class c JOIN parts ON parts.oid = c.oid WHERE c.reltoastrelid <> 0
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How the server measures the columns of one table whose values may be too large."""
+    """Length expressions for the columns of one table whose values may exceed the limit."""
 
     limit: int
     keys: Sequence[str]
-    """The columns by which a row is named; without any it is named by its place."""
+    """Key columns that identify a row in the error; without any, its ctid does."""
     measures: Mapping[str, str]
-    """Of each column the expression of its length in bytes, if that is above the limit."""
+    """By column: the expression of its length in bytes, null up to the limit."""
 
     def question(self, source: str, *conditions: str | None) -> str:
-        """Return the query of the first row with a value that is too large."""
+        """Return the query for the first row with a value above the limit."""
         large = " OR ".join(f"{one} > {self.limit}" for one in self.measures.values())
         named = [f"{quote(name)}::text" for name in self.keys] or [_PLACE]
         columns = ", ".join([*named, *self.measures.values()])
         return f"SELECT {columns} FROM {source}{where(*conditions, large)}\nLIMIT 1"
 
     def error(self, row: Sequence[object], entity: str) -> HomeError:
-        """Return the error for a row that `question` found."""
+        """Return the error for a row of `question`."""
         names = self.keys or ("ctid",)
         sizes = zip(self.measures, row[len(names) :], strict=True)
         column, size = next(
@@ -65,9 +65,9 @@ class Lengths:
 def lengths(
     run: Run, table: Table, keys: Sequence[str], types: Mapping[str, str], limit: int
 ) -> Lengths | None:
-    """Return how to find values of more than `limit` bytes; None where there can be none.
+    """Return how to find values above `limit` bytes; None where there can be none.
 
-    `types` are the types of the columns that are read, as the catalog writes them.
+    `types` are the type names of the columns that are read, as in the catalog.
     """
     measures = {
         name: measure

@@ -1,4 +1,4 @@
-"""A merge in the words of PostgreSQL."""
+"""A merge in PostgreSQL's SQL."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 
 class PostgresMerging(MergingTarget):
-    """What a table of PostgreSQL does in a way of its own when rows are merged."""
+    """The parts of a merge that are specific to PostgreSQL."""
 
     def gather(self, schema: pa.Schema) -> str:
-        """Return the staging table, of which the planner then knows how many rows it has."""
+        """Analyze the staging table for the planner; return its name."""
         table = self.staged_rows()
         self.run(f"ANALYZE {table}")
         return table
 
     def content(self, field: pa.Field, column: str) -> str:
-        """Return a column as text: every type has one, and not all have an order."""
+        """Return a column as text, because not all types have an order."""
         return f'{column}::text COLLATE "C"'
 
     def ordered(self, field: pa.Field, column: str) -> str:
-        """Return a column as it is ordered, texts by their bytes."""
+        """Return the ORDER BY expression of a column; texts are ordered by bytes."""
         import pyarrow as pa
 
         is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)

@@ -1,4 +1,4 @@
-"""Whether a user may write a table of PostgreSQL, asked of the catalog."""
+"""Check of the privileges that writing a PostgreSQL table needs."""
 
 from __future__ import annotations
 

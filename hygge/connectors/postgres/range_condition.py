@@ -1,4 +1,4 @@
-"""A range of a column as a condition of PostgreSQL that its indexes can answer."""
+"""A range of a column as a PostgreSQL condition that can use an index."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _WHOLE = ("smallint", "integer", "bigint")
 _FLOATS = ("real", "double precision")
 _TEXTS = ("text", "character varying")
 _READ_AS_TEXT = ("numeric", "xid8", "pg_lsn", "bit varying", "macaddr", "macaddr8")
-"""Types whose values are texts here, and whose own order is known."""
+"""Types that are read as text and whose order is known."""
 _PLAIN = re.compile(r"[-+.:/0-9A-Fa-f]+")
 
 
 def condition(span: Span, column: str, type_name: str, *, is_utf8: bool) -> str | None:
-    """Return the condition for a range of a quoted column; None where none is surely right.
+    """Return the condition for a range of a quoted column; None where no condition is safe.
 
     `type_name` is as `format_type` writes it. Texts are compared by their bytes, as Arrow does.
     """
@@ -34,14 +34,14 @@ def condition(span: Span, column: str, type_name: str, *, is_utf8: bool) -> str 
         return range_condition.within(span, column, literal, compared=compared) if is_utf8 else None
     found = range_condition.within(span, column, literal)
     is_cut = base in ("numeric", *_FLOATS) and span.high is not None
-    # NaN is above all numbers here.
+    # NaN is ordered above all numbers.
     return f"{found} OR {column} = 'NaN'" if found and is_cut else found
 
 
 def overlooked(span: Span, column: str, type_name: str) -> str | None:
-    """Return the condition for rows that are not below a range, but are by their bytes.
+    """Return the condition for rows that are below a range by bytes but not by collation.
 
-    None for types whose order is no collation's.
+    None for types that have no collation.
     """
     base = re.sub(r"\([\d, -]*\)", "", type_name)
     low = None if base not in _TEXTS or span.low is None else _text(range_condition.text(span.low))
@@ -69,7 +69,7 @@ def _zoned(moment: str | None) -> str | None:
 
 
 def _text(found: str | None) -> str | None:
-    """Return a literal that means the same whatever `standard_conforming_strings` says."""
+    """Return a literal that is independent of `standard_conforming_strings`."""
     if found is None:
         return None
     doubled = found.replace("\\", "\\\\").replace("'", "''")

@@ -1,4 +1,4 @@
-"""Other sessions of the server: which of them hold a lock."""
+"""Other sessions of the server that hold locks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _MOST = 3
 _SOON_SECONDS = 5.0
-"""How long a statement waits before hygge looks for whom."""
+"""Seconds that a statement waits before hygge looks for the blocking session."""
 
 _HOLDER = """
 SELECT l.pid, coalesce(a.application_name, '') FROM pg_locks l
@@ -53,7 +53,7 @@ ORDER BY 1
 
 
 def holder_of(run: Run, key: str) -> LockHolder | None:
-    """Return who holds the advisory lock of a key; None when nobody does."""
+    """Return the holder of an advisory lock; None when it is free."""
     for pid, name in run(_HOLDER, (key,)):
         return _holder(pid, name)
     return None
@@ -68,7 +68,7 @@ def _holder(pid: int, application_name: str) -> LockHolder:
 
 
 def end_dead(run: Run, table: str) -> None:
-    """End the sessions that hold a table, given quoted, and whose process has ended."""
+    """End the sessions that hold a table and whose client process has ended. The name is quoted."""
     for pid, name, *_ in run(_ON_TABLES, ([table],)):
         holder = _holder(pid, name)
         if is_gone(holder.process):
@@ -76,7 +76,7 @@ def end_dead(run: Run, table: str) -> None:
 
 
 def holders_of(run: Run, tables: Sequence[str]) -> str:
-    """Return in words which sessions hold locks on tables, given quoted; empty when none does."""
+    """Return a description of the sessions with locks on quoted tables; empty without any."""
     return "; ".join(_in_words(row) for row in run(_ON_TABLES, (list(tables),))[:_MOST])
 
 
@@ -89,7 +89,7 @@ def _in_words(row: Sequence[Any]) -> str:
 
 @contextmanager
 def reporting_blocks(settings: PostgresSettings, rows: Rows) -> Iterator[None]:
-    """Warn of sessions that a statement of `rows` waits for, while it waits."""
+    """Warn of sessions that block a statement of `rows` while it waits."""
     told: set[str] = set()
 
     def look() -> None:
@@ -110,7 +110,7 @@ def reporting_blocks(settings: PostgresSettings, rows: Rows) -> Iterator[None]:
 
 @contextmanager
 def naming_holders(settings: PostgresSettings, *tables: str) -> Iterator[None]:
-    """Add to an error of a lock that was not free which sessions hold the tables, given quoted."""
+    """Add the sessions that hold the quoted tables to a lock timeout error."""
     try:
         yield
     except HyggeError as error:

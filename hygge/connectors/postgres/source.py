@@ -33,20 +33,21 @@ READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SPLIT_BYTES = 8 * 2**20
 _PAGE_BYTES = 8192
 _PAGES_SINCE = 140000
-"""The first version that reads a range of pages without reading the others."""
+"""The first server version with TID range scans."""
 _FIRST_DAY = -2_440_588
-"""4714-11-24 BC, the first day that PostgreSQL knows, counted from 1970. What the driver hands
-over before it is `infinity`, `-infinity` or a time beyond Arrow's 64 bits, wrapped around."""
+"""4714-11-24 BC, PostgreSQL's first day, in days since 1970. Earlier values from the driver are
+`infinity`, `-infinity`, or times outside Arrow's 64 bits that wrapped around.
+"""
 _FIRST_MICROSECOND = _FIRST_DAY * 86_400_000_000
 _DAY = 86_400_000_000
 _LOOKED_AT, _SHOWN_BYTES = 200, 40
 """Rows of which the texts are looked at at once, and bytes of a text that an error shows."""
 _ARRAY = re.compile(r"malformed array literal: \"(column '(.*)' holds an array (\[.*?\]))\"")
-"""What the server says to the trick of `types.reading_of`."""
+"""The server's error for the cast of `types._one_dimensional`."""
 
 
 class PostgresSource(Source):
-    """Rows as they were when the snapshot was taken, whatever others write meanwhile."""
+    """The rows of one snapshot."""
 
     def __init__(
         self, settings: PostgresSettings, request: ReadRequest, run: Rows, *, snapshot: str | None
@@ -63,7 +64,7 @@ class PostgresSource(Source):
         self._lengths: Lengths | None = None
 
     def over_table(self, table: catalog.Table) -> PostgresSource:
-        """Read a table or view."""
+        """Return a source that reads a table or view."""
         self._table = table
         self.estimated_rows = table.rows
         name = f"{quote(table.name.schema)}.{quote(table.name.name)}"
@@ -73,7 +74,7 @@ class PostgresSource(Source):
         return self._with(found)
 
     def over_query(self, query: str) -> PostgresSource:
-        """Read what a query selects."""
+        """Return a source that reads a query."""
         self._from = f"(\n{query.strip().rstrip(';')}\n) AS q"
         described = self._describe(
             f"SELECT * FROM {self._from}{where(self._request.where)} LIMIT 0"
@@ -124,12 +125,12 @@ class PostgresSource(Source):
         self.schema = pa.schema([reading.field for reading in readings])
 
     def narrow(self, columns: Sequence[str]) -> None:
-        """Ask the server for these columns only."""
+        """Select these columns only."""
         kept = [one for one in self._readings if one.field.name in columns]
         self._take(kept or self._readings[:1])
 
     def watermark_column(self) -> upper_bound.Column | None:
-        """Return what tells up to where rows are complete; None for a column of an odd order."""
+        """Return the watermark column for `upper_bound`; None for one without a usable order."""
         name = self._request.watermark or ""
         reading = next((one for one in self._readings if one.field.name == name), None)
         if reading is None or self._is_foreign or not self._is_ordered(reading):
@@ -144,7 +145,7 @@ class PostgresSource(Source):
         table = self._table
         return upper_bound.Column(
             self._request.entity,
-            # Not every type has a max(); and ORDER BY would take the name for that of the text.
+            # Not every type has max(), and ORDER BY with the bare name would sort the text alias.
             f"SELECT {column}::text FROM (SELECT {column} FROM {self._from}{rows} "
             f"ORDER BY {ordered} DESC LIMIT 1) AS highest",
             type_name,
@@ -157,7 +158,7 @@ class PostgresSource(Source):
         )
 
     def _is_ordered(self, reading: ColumnReading) -> bool:
-        """Return whether the column itself can be asked for a range of the values read."""
+        """Return whether a range of the read values is a range of the column itself."""
         if reading.sql != quote(reading.field.name):
             return ordered_type(reading.field) is not None
         return reason_against(reading.field.type) is None
@@ -167,7 +168,7 @@ class PostgresSource(Source):
         return self._table is not None and self._table.kind == "foreign table"
 
     def within(self, span: Span) -> None:
-        """Leave out rows outside of a range where the column itself is read, in its own order."""
+        """Exclude rows outside a range where the column is ordered like the values read."""
         reading = next(one for one in self._readings if one.field.name == span.column)
         column, type_name = quote(span.column), self._types[span.column]
         encoding = self._run.connection.info.parameter_status("server_encoding")
@@ -178,7 +179,7 @@ class PostgresSource(Source):
             self._check_collation(span, column, type_name)
 
     def _check_collation(self, span: Span, column: str, type_name: str) -> None:
-        """Raise `HomeError` where rows that are new to the database are old by their bytes."""
+        """Raise `HomeError` where rows above the watermark by collation are below it by bytes."""
         test = overlooked(span, column, type_name)
         if test is None:
             return
@@ -196,10 +197,10 @@ class PostgresSource(Source):
         self._run(f"{self.reader().select(Split(0, self._request.entity))}\nLIMIT 0")
 
     def splits(self, wanted: int) -> list[Split]:
-        """Return ranges of pages, as many as there are free connections for, or one split.
+        """Return ranges of pages, one per free connection slot, or a single split.
 
-        Views, queries and servers before version 14 cannot be read by pages, and rows that the
-        server finds by an index are read by it.
+        Views, queries and servers before version 14 cannot be read by page. Rows that the server
+        finds by an index are read by that index.
         """
         self._lengths = self._measures()
         pages = 0 if wanted < 2 or self._by_index() else self._pages()
@@ -219,7 +220,7 @@ class PostgresSource(Source):
         ]
 
     def _measures(self) -> Lengths | None:
-        """Return how to find values that are too large; None where there can be none."""
+        """Return how to find values above the size limit; None where there can be none."""
         if self._table is None:
             return None
         read = [reading.field.name for reading in self._readings]
@@ -236,15 +237,15 @@ class PostgresSource(Source):
         return table.bytes // _PAGE_BYTES
 
     def _by_index(self) -> bool:
-        """Return whether the server would find the rows of a range without a look at the others."""
+        """Return whether the server would use an index for the range."""
         if self._within is None:
             return False
         plan = self._run(f"EXPLAIN {self.reader().select(Split(0, self._request.entity))}")
         return any(" Scan" in line and "Index" in line for (line,) in plan)
 
     def close(self) -> None:
-        """Give back the rights to connections that `splits` took."""
-        self.settings.pool().give_back(self._extra)
+        """Release the connection slots that `splits` took."""
+        self.settings.pool().release(self._extra)
         self._extra = 0
 
     def reader(self) -> PostgresReader:
@@ -299,7 +300,7 @@ class PostgresReader(Reader):
 
     @contextmanager
     def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:
-        """Stream the rows of a split over a connection of its own, under the snapshot."""
+        """Stream the rows of a split over its own connection, under the snapshot."""
         import pyarrow as pa
 
         if self.settings is None:
@@ -313,7 +314,7 @@ class PostgresReader(Reader):
                 finally:
                     batches.close()
             if not rows.is_at_end:
-                # The server would send all the rest before it listens again.
+                # The server would send all remaining rows before it reads a cancel.
                 connection.close()
 
     def select(self, split: Split) -> str:
@@ -323,7 +324,7 @@ class PostgresReader(Reader):
         return f"SELECT {columns} FROM {self.from_}{rows}"
 
     def begin(self, cursor: Any) -> None:  # noqa: ANN401
-        """Look at the rows of the snapshot from here on."""
+        """Begin a transaction under the snapshot."""
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if self.snapshot is not None:
             cursor.execute(f"SET TRANSACTION SNAPSHOT '{self.snapshot}'")
@@ -340,7 +341,7 @@ class PostgresReader(Reader):
             raise self.lengths.error(row, self.entity)
 
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return a batch of the driver with the types of `schema`, every value the same."""
+        """Return a driver's batch in the types of `schema`; values do not change."""
         import pyarrow as pa
 
         arrays = [
@@ -350,7 +351,7 @@ class PostgresReader(Reader):
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def blame(self, error: BaseException) -> HomeError:
-        """Return the error of the home for what the driver raised while rows were read."""
+        """Return the `HomeError` for a driver's error while rows were read."""
         array = _ARRAY.search(str(error))
         if array is not None:
             return _unreadable(self.schema.field(array[2]), f"an array {array[3]}")

@@ -1,4 +1,4 @@
-"""A PostgreSQL database that is written."""
+"""The PostgreSQL store."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class PostgresStore(ServerStore[PostgresSettings, Rows]):
         super().__init__(PostgresServer(settings), replacing)
 
     def findings(self, run: Rows) -> Iterator[Finding]:
-        """Yield what the server says of itself, and whether this user may make tables."""
+        """Yield findings on the server and on whether this user may create tables."""
         return examine_writing(run, self.server.default_schema(run))
 
     def newest(self, run: Rows, place: TableName) -> Commit | None:
-        """Return the newest commit of a table; None when nothing was published there."""
+        """Return the newest commit of a table; None when there is none."""
         table = f"{quote(place.schema)}.{quote(chain.TABLE)}"
         if run("SELECT to_regclass($1)", (table,))[0][0] is None:
             return None

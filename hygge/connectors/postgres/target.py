@@ -1,4 +1,4 @@
-"""A table of PostgreSQL as the place of an entity: COPY into staging, then one transaction."""
+"""A PostgreSQL table as a target: COPY into staging, then one transaction."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class PostgresTarget(PostgresMerging):
 
     @contextmanager
     def transaction(self) -> Iterator[object]:
-        """Run what is inside as one transaction that waits for locks only so long."""
+        """Run the block as one transaction with a lock timeout."""
         try:
             with self._rows.transaction():
                 yield None
@@ -85,9 +85,9 @@ class PostgresTarget(PostgresMerging):
 
     @contextmanager
     def reading(self, query: str) -> Iterator[object]:
-        """Let nothing that is run inside change anything; trying to is no fault that may pass.
+        """Run the block in a read-only transaction; a write is an error that no retry fixes.
 
-        Elsewhere the same words of the server speak of one that only reads for now.
+        Elsewhere the same SQLSTATE means a read-only standby, which may pass.
         """
         with super().reading(query):
             try:
@@ -98,7 +98,7 @@ class PostgresTarget(PostgresMerging):
                 raise
 
     def take(self) -> None:
-        """Take the place for this attempt, make what hygge keeps beside it, drop dead staging."""
+        """Lock the table for this attempt, create hygge's tables, drop dead staging tables."""
         check_name(self.place.name, refuse_name)
         check_rights(self.run, self.place, self.request)
         self._take_lock()
@@ -113,7 +113,7 @@ class PostgresTarget(PostgresMerging):
         self.begin()
 
     def inspect(self, last: Commit | None) -> None:
-        """Look at the place and take nothing; see `SqlTarget.inspect`."""
+        """Read the table without a lock; see `SqlTarget.inspect`."""
         check_name(self.place.name, refuse_name)
         holder = holder_of(self.run, self._lock_key)
         if holder is not None and not holder.is_left_over(self.request.run_id):
@@ -129,7 +129,7 @@ class PostgresTarget(PostgresMerging):
             raise in_use(users, changed, self.place.shown())
 
     def _drop_dead(self, table: TableName) -> None:
-        """Drop what a dead run staged; where a session still holds it, leave it for a later run."""
+        """Drop staging tables of dead runs, except those that a session still holds."""
         name = self.name(table)
         end_dead(self.run, name)
         try:
@@ -146,7 +146,7 @@ class PostgresTarget(PostgresMerging):
             )
 
     def _make_chain(self) -> None:
-        """Make the schema and its table of commits, one move at a time."""
+        """Create the schema and its table of commits, one move at a time."""
         schema = self.place.schema
         with self.transaction():
             self.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", (f"hygge:{schema}",))
@@ -156,16 +156,16 @@ class PostgresTarget(PostgresMerging):
             self.run(f"CREATE TABLE IF NOT EXISTS {self.chain.table} ({columns})")
 
     def _take_lock(self) -> None:
-        """Take a lock of the session, or say which run has it. Politeness: the chain decides.
+        """Take an advisory session lock, or raise with its holder. The chain of commits decides.
 
-        Sessions of this run, and of processes that have ended, are ended and waited for.
+        Sessions of this run, and of ended processes, are terminated and waited for.
         """
         key = self._lock_key
         self.run("SELECT set_config('application_name', $1, false)", (self._who(),))
         latest = time.monotonic() + ENDED_PROCESS_SECONDS
         while not self.run("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", (key,))[0][0]:
-            holder = holder_of(self.run, key)  # or it was freed meanwhile
-            if holder is None:
+            holder = holder_of(self.run, key)
+            if holder is None:  # it was released meanwhile
                 continue
             if not holder.is_left_over(self.request.run_id) or time.monotonic() > latest:
                 raise self._written(holder)
@@ -192,7 +192,7 @@ class PostgresTarget(PostgresMerging):
         return field.with_type(types.fit(field.type))
 
     def sql_type(self, field: pa.Field) -> str:
-        """Return the type for a fitted field: text where the server does not know its own one."""
+        """Return the type for a fitted field; text where the server lacks the type."""
         own = types.native_type(field)
         if own is not None and self.run("SELECT to_regtype($1)", (own,))[0][0] is None:
             return "text"
@@ -220,7 +220,7 @@ class PostgresTarget(PostgresMerging):
         ]
 
     def reason_to_keep(self) -> str | None:
-        """Return what a new table in its place would lose: grants, views, keys of others, …"""
+        """Return the first thing that a swap would lose: grants, views, foreign keys, …"""
         return reason_to_keep(self.run, self.place)
 
     # Staging
@@ -238,7 +238,7 @@ class PostgresTarget(PostgresMerging):
                     cursor.execute("SELECT (txid_current() % 4294967296)::text")
                     written_by = cursor.fetchone()[0]
                 with ExitStack() as stack:
-                    # While the home is waited for, the server owes nothing.
+                    # While the home is read, the server owes no answer.
                     meter.at_end = lambda: stack.enter_context(bulk.answering())
                     rows = self._copy(cursor, meter)
                     bulk.connection.commit()
@@ -246,7 +246,7 @@ class PostgresTarget(PostgresMerging):
             if meter.error is None:
                 raise self._refused(error) from error
         if meter.error is not None:
-            # Outside of the `except`, so that it keeps the cause by which a home knows it.
+            # Outside of the `except`, so that the home's error keeps its cause.
             raise meter.error
         with self.lock:
             self._staged[split.number] = written_by
@@ -266,22 +266,22 @@ class PostgresTarget(PostgresMerging):
     @contextmanager
     def _bulk(self) -> Iterator[Bulk]:
         """Yield the connection that was reserved, or one more while there are free ones."""
-        with self._reserved.right(), leased(self._settings, StoreError) as bulk:
+        with self._reserved.slot(), leased(self._settings, StoreError) as bulk:
             yield bulk
 
     def _forget(self, split: Split, cursor: Any) -> None:  # noqa: ANN401
-        """Take away what an earlier staging of the split left: rows that its transaction wrote."""
+        """Delete the rows of an earlier staging of the split, found by its transaction id."""
         before = self._staged.get(split.number)
         if before is not None:
             cursor.execute(f"DELETE FROM {self.name(self.staging)} WHERE xmin = '{before}'::xid")
 
     def make_staging(self, schema: pa.Schema) -> None:
-        """Make the staging table, its own types as texts."""
+        """Create the staging table; PostgreSQL-only types are staged as text."""
         columns = ", ".join(f"{quote(field.name)} {_staged_type(field)}" for field in schema)
         self.run(f"CREATE TABLE {self.name(self.staging)} ({columns})")
 
     def staged_rows(self) -> str:
-        """Return the staging table, once its columns have the types they are to have."""
+        """Return the staging table after its columns have their final types."""
         table = self.name(self.staging)
         if self.staged is not None and not self._is_typed:
             self._alter(
@@ -293,7 +293,7 @@ class PostgresTarget(PostgresMerging):
         return table
 
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
-        """Turn texts into PostgreSQL's own types, then set what must not be null, and the key."""
+        """Convert texts to PostgreSQL types, then set NOT NULL and the primary key."""
         self.staged_rows()
         if not becomes_table:
             return
@@ -308,17 +308,17 @@ class PostgresTarget(PostgresMerging):
             self.run(f"ALTER TABLE {self.name(self.staging)} {text}")
 
     def rename_staging(self, schema: pa.Schema) -> None:
-        """Make the staging table the table, and give its key the usual name."""
+        """Rename the staging table to the target's name, its primary key to the default name."""
         super().rename_staging(schema)
         name_key(self.run, self.place)
 
     def count_staged(self) -> int:
-        """Return how many rows the staging table has, which nobody can change any more."""
+        """Return the number of rows of the staging table, which is locked against changes."""
         self.run(f"LOCK TABLE {self.name(self.staging)} IN SHARE MODE")
         return super().count_staged()
 
     def drop_staging(self) -> None:
-        """Drop what this attempt staged."""
+        """Drop the staging table of this attempt."""
         if self.staged is not None:
             self.run(f"DROP TABLE IF EXISTS {self.name(self.staging)}")
             self.staged = None
@@ -330,7 +330,7 @@ class PostgresTarget(PostgresMerging):
     def owner(self, seq: int) -> str | None:
         """Return the run of commit `seq`, on a new connection when this one is lost.
 
-        The old session may still be about to commit: it is waited for, and asked for its end.
+        The old session may still commit: it is terminated and waited for.
         """
         if not self._rows.connection.closed and not self._rows.connection.broken:
             return super().owner(seq)
@@ -362,13 +362,13 @@ class PostgresTarget(PostgresMerging):
 
 
 def _staged_type(field: pa.Field) -> str:
-    """Return the type that a column is staged as: of its own types, PostgreSQL reads texts."""
+    """Return the type that a column is staged as; PostgreSQL-only types are staged as text."""
     is_text = types.native_type(field) is not None or types.is_json(field.type)
     return "text" if is_text else types.sql_type(field)
 
 
 def _sent_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the schema that the driver sends: what becomes JSON is text on the way."""
+    """Return the schema that the driver sends; values for JSON columns are sent as text."""
     import pyarrow as pa
 
     return pa.schema(

@@ -1,6 +1,6 @@
 """PostgreSQL's types as Arrow's: exact, or as text that a PostgreSQL store turns back.
 
-Sources: https://www.postgresql.org/docs/current/datatype.html and what the driver does, tried.
+Sources: https://www.postgresql.org/docs/current/datatype.html and tests of the driver.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PLAIN = {
 _TEXTS = ("character varying", "character", "name", '"char"', "bpchar")
 _WHOLE_IDS = ("oid", "regproc", "regclass", "regtype")
 _COUNTERS = ("xid", "cid")
-"""Whole numbers that begin again: the server has no order for them, and no cast to a number."""
+"""Integers that wrap around: the server has no order for them and no cast to a number."""
 _ORDERS = {
     **dict.fromkeys(("numeric", "xid8", "smallint", "integer", "bigint", "money", "oid"), "number"),
     "pg_lsn": "hexadecimal",
@@ -43,7 +43,7 @@ _ORDERS = {
     **dict.fromkeys(("int4range", "int8range", "daterange", "tsrange", "tstzrange"), "equal"),
     **dict.fromkeys(("xid", "cid", "bytea", "real", "double precision"), "equal"),
 }
-"""How texts of a type are compared as its values are; those of other types cannot be."""
+"""By type: how its texts are compared like its values; texts of other types cannot be."""
 _IN_LISTS = ("smallint", "integer", "bigint", "real", "double precision", "boolean", "text")
 _NUMERIC = re.compile(r"numeric\((\d+),(-?\d+)\)")
 _MONEY_SHAPE = (21, 2)
@@ -51,13 +51,13 @@ _MONEY_SHAPE = (21, 2)
 
 @dataclass(frozen=True, slots=True)
 class ColumnReading:
-    """How a column is read: the SQL that asks for it, and the field that comes of it."""
+    """How a column is read: its SQL expression and the resulting field."""
 
     sql: str
     """The expression of the SELECT list, without its alias."""
     field: pa.Field
     is_number_text: bool = False
-    """Whether the driver brings decimals as text, to be cast to the field's type."""
+    """Whether the driver returns decimals as text, to be cast to the field's type."""
 
 
 def reading_of(
@@ -95,8 +95,8 @@ def reading_of(
     if is_folded and kind is not None and pa.types.is_string(kind):
         return ColumnReading(quoted, pa.field(name, kind, nullable, marks(Order.FOLDED)))
     if kind is None or (as_text and not pa.types.is_string(kind)):
-        # Of times Arrow lacks some, such as infinity: a column that is read as text for their
-        # sake is turned back where its own type is known.
+        # Arrow lacks some times, such as infinity. A column read as text because of them is
+        # converted back by a store that knows its type.
         is_whole = kind is not None and not pa.types.is_temporal(kind)
         native = None if as_text and is_whole else f"{VENDOR}{type_name}"
         order = Order.EQUAL if is_enum else order_of_text(type_name)
@@ -110,15 +110,15 @@ def reading_of(
 
 
 def order_of_text(type_name: str) -> Order:
-    """Return how the texts of a type's values are compared as the values are."""
+    """Return the order under which texts of a type compare like its values."""
     base = re.sub(r"\([\d, -]*\)", "", type_name)
     return Order(_ORDERS.get(base, "unknown"))
 
 
 def _one_dimensional(name: str, quoted: str, type_name: str) -> str:
-    """Return an expression that fails in the server for arrays that a list cannot hold.
+    """Return an expression that fails in the server for arrays that an Arrow list cannot hold.
 
-    The server then quotes what was to become an array, and with it says which column it was.
+    The server's error quotes the text, which contains the column's name.
     """
     column = name.replace("'", "''")
     return (
@@ -165,7 +165,7 @@ def _time_type(type_name: str) -> pa.DataType | None:
 
 
 def ordered_type(field: pa.Field) -> str | None:
-    """Return PostgreSQL's own type of a field of texts whose order is known; None for any other."""
+    """Return the PostgreSQL type of a text field whose order is known; None for any other."""
     own = native_type(field)
     return None if own is None or order_of_text(own) in _WITHOUT_ORDER else own
 
@@ -174,7 +174,7 @@ _WITHOUT_ORDER = (Order.EQUAL, Order.UNKNOWN)
 
 
 def native_type(field: pa.Field) -> str | None:
-    """Return PostgreSQL's own type of a field whose values are texts of it; None for any other."""
+    """Return the PostgreSQL type whose texts a field holds; None for any other field."""
     import pyarrow as pa
 
     text = (field.metadata or {}).get(NATIVE_TYPE, b"").decode()
@@ -190,7 +190,7 @@ SAMPLES = (
     "macaddr", "bit(3)", "bit varying", "integer[]", "text[]", "numeric(12,2)[]", "date[]", "point",
     "int4range", "tsvector", "oid", "an enum",
 )  # fmt: skip
-"""Types for the page: one of each kind that is read in a way of its own."""
+"""Sample types for the docs page: one for each way of reading."""
 
 
 def sample(type_name: str) -> pa.Field:
@@ -199,7 +199,7 @@ def sample(type_name: str) -> pa.Field:
 
 
 def held_as(field: pa.Field) -> tuple[pa.Field, str] | None:
-    """Return the field that is staged for `field` and its type in PostgreSQL; None if refused."""
+    """Return the staged field for `field` and its PostgreSQL type; None if it is refused."""
     try:
         fitted = field.with_type(fit(field.type))
     except UnfitError:
@@ -270,7 +270,7 @@ def _fit_decimal(kind: pa.DataType) -> pa.DataType:
 
 
 def _fit_list(kind: pa.DataType) -> pa.DataType:
-    """Return a list that is an array, or one of things that only JSON can hold."""
+    """Return the list type of an array, or of elements that only JSON can hold."""
     import pyarrow as pa
 
     if pa.types.is_nested(kind.value_type):
@@ -279,9 +279,9 @@ def _fit_list(kind: pa.DataType) -> pa.DataType:
 
 
 def is_json(kind: pa.DataType) -> bool:
-    """Return whether values of a fitted type are written as JSON: what is no array of plain values.
+    """Return whether values of a fitted type are written as JSON: all but plain arrays.
 
-    Decimals in it are texts, for most readers of JSON take a number for a float.
+    Decimals in JSON are texts, because most JSON readers parse numbers as floats.
     """
     import pyarrow as pa
 
@@ -310,7 +310,7 @@ def _fit_time_or_bytes(kind: pa.DataType) -> pa.DataType:
 
 
 def sql_type(field: pa.Field) -> str:
-    """Return PostgreSQL's type for a fitted field, as `format_type` would write it."""
+    """Return the PostgreSQL type for a fitted field, spelled like `format_type`."""
     return native_type(field) or _sql_type(field.type)
 
 

@@ -1,4 +1,4 @@
-"""What a commit into a table of PostgreSQL keeps for undo."""
+"""The undo tables of a PostgreSQL table."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from hygge.values.model import Commit
 
 
 class PostgresUndoTables(UndoTables):
-    """Tables of PostgreSQL, whose keys have names of their own."""
+    """Undo tables in PostgreSQL, where constraints have names."""
 
     sees_changes = True
 
     def own_tables(self) -> list[str]:
-        """Return the names of the tables that are kept."""
+        """Return the names of the undo tables."""
         sql = "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND starts_with(tablename, $2)"
         rows = self.target.run(sql, (self.target.place.schema, self.prefix))
         return [str(name) for (name,) in rows]
 
     def insert(self, names: Sequence[str]) -> str:
-        """Return how rows are put back, also with numbers that the server always makes itself."""
+        """Return the INSERT that restores rows, including values of GENERATED ALWAYS columns."""
         return f"{super().insert(names)} OVERRIDING SYSTEM VALUE"
 
     def changed_rows(self, undone: Commit) -> int:
-        """Count the rows that a transaction wrote which is younger than the commit's own.
+        """Count the rows whose transaction id is newer than the commit's.
 
-        The row of a commit in the chain was written by the very transaction of its data. One that
-        had begun to write before, elsewhere, and came to this table later is not told.
+        The commit's row in the chain was written by the transaction of its data. A transaction that
+        got its id earlier and wrote to this table later is not detected.
         """
         chain = self.target.chain
         where, values = self.going(undone, 3)
@@ -44,20 +44,20 @@ class PostgresUndoTables(UndoTables):
         return int(self.target.run(sql, (chain.target, undone.seq, *values))[0][0])
 
     def going(self, undone: Commit, number: int) -> tuple[str, tuple[str, ...]]:
-        """Return a condition on the rows that undo takes away, and its parameters from `number`."""
+        """Return the condition on the rows that undo deletes; parameters count from `number`."""
         kinds = self.kept(undone)
         if "k" in kinds:
             return self.among(self.name(self.table(undone.seq, "k")), undone.primary_key), ()
         return ("1 = 1", ()) if set(kinds) & {"c", "t"} else self.of_run(undone, number)
 
     def rename(self, table: TableName, name: str) -> None:
-        """Give a table another name, and its key the name that goes with it."""
+        """Rename a table and its primary key constraint."""
         super().rename(table, name)
         name_key(self.target.run, replace(table, name=name))
 
 
 def name_key(run: Run, table: TableName) -> None:
-    """Give the key of a table the usual name, where it has a key and the name is free."""
+    """Rename the primary key of a table to the default name, if that is free."""
     name = f"{table.name}_pkey".encode()[:LONGEST_NAME].decode(errors="ignore")
     schema = quote(table.schema)
     full = f"{schema}.{quote(table.name)}"

@@ -189,9 +189,7 @@ class Bounds:
             return lowest(column.kind)
 
     def _check_sequences(self, column: Column) -> None:
-        """Check for sequences with a cache: a session uses low numbers after others used higher
-        ones.
-        """
+        """Check for sequences with a cache, whose numbers are not used in order."""
         if column.table is None:
             return
         for name, cache in self._run(_AHEAD, (column.table, column.name)):

@@ -1,1 +1,1 @@
-"""What connectors of databases share: names, pools of connections, commit rows, the target."""
+"""What database connectors share: names, connection pools, commit rows, targets, undo."""

@@ -1,4 +1,4 @@
-"""The numbered commits of a table, in a table beside it: written in the data's own transaction."""
+"""The numbered commits of a table, a row each of `_hygge_commits` in the data's transaction."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hygge.values.commits import dump_commit, load_commit
 from hygge.values.model import Commit
 
 TABLE = "_hygge_commits"
-"""The name of the table of commits, in the schema of the tables it speaks of."""
+"""Name of the table of commits, in the schema of the tables it describes."""
 FORMAT = 1
-"""Raised when an older hygge could misread a newer row."""
+"""Version of the row format; raised when an older hygge could misread a newer row."""
 
 Run = Callable[..., list[tuple[Any, ...]]]
 """Runs one statement with its parameters and returns all its rows."""
@@ -26,16 +26,16 @@ Run = Callable[..., list[tuple[Any, ...]]]
 class Chain:
     """The commits of one table.
 
-    The primary key, table and number, is what keeps two runs apart: whoever comes second with a
-    number fails, whatever clocks and locks say.
+    The primary key (table, number) keeps two runs apart: the second insert of a number fails,
+    independent of clocks and locks.
     """
 
     table: str
     """The table of commits, quoted."""
     target: str
-    """The table whose commits these are, by its name within its schema."""
+    """Name of the table these commits belong to, without its schema."""
     mark: str
-    """How the database writes a parameter: `%s`, `?`, or `$` where a number follows."""
+    """Parameter marker of the database: `%s`, `?`, or `$` followed by a number."""
 
     def last(self, run: Run) -> Commit | None:
         """Return the newest commit; None when there is none."""
@@ -56,7 +56,7 @@ class Chain:
         return self._commit(rows[0][0]) if rows else None
 
     def owner(self, run: Run, seq: int) -> str | None:
-        """Return the run that wrote commit `seq`; None when nobody has."""
+        """Return the run that wrote commit `seq`; None when there is no such commit."""
         rows = run(
             f"SELECT run_id FROM {self.table} WHERE target = {self.numbered(1)} "
             f"AND seq = {self.numbered(2)}",
@@ -84,7 +84,7 @@ class Chain:
         )
 
     def add(self, run: Run, commit: Commit, attempt: int) -> None:
-        """Write the row of a commit; belongs into the transaction of its data."""
+        """Write the row of a commit; call it in the transaction of its data."""
         names = "target, seq, flow, run_id, attempt, mode, rows_in, rows_out, schema_hash, state"
         marks = ", ".join(self.numbered(number) for number in range(1, 13))
         values = (
@@ -105,7 +105,7 @@ class Chain:
         run(sql, values)
 
     def numbered(self, number: int) -> str:
-        """Return how a statement marks the place of its parameter of that number, from 1."""
+        """Return the parameter marker of the given number, counted from 1."""
         return f"${number}" if self.mark == "$" else self.mark
 
     def _commit(self, state: str) -> Commit:
@@ -135,8 +135,8 @@ def columns(
 ) -> str:
     """Return the columns of the table of commits, for CREATE TABLE.
 
-    `text` and `number` are how the database calls text of any length and 64-bit whole numbers;
-    `key_text` is a type of text that can be indexed, where `text` cannot.
+    `text` and `number` are the database's types for unlimited text and 64-bit integers. `key_text`
+    is an indexable text type, where `text` is none.
     """
     texts = ("flow", "run_id", "mode", "schema_hash", "committed_at", "hygge")
     numbers = ("attempt", "rows_in", "rows_out")

@@ -1,4 +1,4 @@
-"""How a column gets past a driver with every value as it is: which SQL, which type, which cast."""
+"""How a column is read exactly through a driver: its SQL expression, driver type and cast."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GUARD = "hygge_guard"
 
 
 class UnsafeError(Exception):
-    """A driver does not hand a column's values over as they are; the message says why."""
+    """A driver would change a column's values; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class ColumnReading:
     sql: str
     """The expression of the SELECT list, without its alias."""
     bound: pa.DataType
-    """What the driver is asked for."""
+    """Arrow type requested from the driver."""
     field: pa.Field
-    """What comes of it."""
+    """The field of the result."""
     is_odd: str | None = None
-    """SQL that is true for values which the driver would change: no row may meet it."""
+    """SQL condition for values that the driver would change; such a row is an error."""
 
     def converted(self, array: pa.Array) -> pa.Array:
         """Return the driver's values with the type of `field`; raises `pa.ArrowInvalid`."""
@@ -42,7 +42,7 @@ class ColumnReading:
         if array.type.equals(kind):
             return array
         if pa.types.is_floating(array.type) and pa.types.is_floating(kind):
-            # Asked for as the wider type, since some drivers lose digits of the narrow one.
+            # Requested as the wider type, since some drivers lose digits of the narrow one.
             return array.cast(kind, safe=False)
         if not pa.types.is_timestamp(kind) or kind.tz is None:
             return exact_cast(array, kind)
@@ -53,7 +53,7 @@ class ColumnReading:
 
 
 def select(readings: Sequence[ColumnReading], quote: Callable[[str], str]) -> str:
-    """Return `SELECT …`, with one more column where values must be guarded."""
+    """Return `SELECT …`, with one more column where values must be checked."""
     parts = [f"{one.sql} AS {quote(one.field.name)}" for one in readings]
     odd = [(n, one.is_odd) for n, one in enumerate(readings) if one.is_odd]
     if odd:
@@ -65,9 +65,9 @@ def select(readings: Sequence[ColumnReading], quote: Callable[[str], str]) -> st
 def convert(
     batch: pa.RecordBatch, readings: Sequence[ColumnReading], entity: str, hint: str
 ) -> pa.RecordBatch:
-    """Return what a driver brought of a `select` as the fields say, every value the same.
+    """Return a driver's batch of a `select` in the types of the fields; values do not change.
 
-    Raises `HomeError` naming the column; `hint` is its way out, `{}` for the column's name.
+    Raises `HomeError` that names the column. `hint` may contain `{}` for the column's name.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -1,4 +1,4 @@
-"""What homes and stores of databases in one file share: where the file is, who writes a table."""
+"""What homes and stores of single-file databases share: the path, and the lock of a table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from hygge.settings.move import LocalPath, Seconds
 log = logging.getLogger(__name__)
 
 _SAID_SECONDS = 1.0
-"""Shorter waits are not worth a line."""
+"""Seconds; shorter waits are not logged."""
 
 
 class FileSettings(ConnectorConfig):
@@ -59,10 +59,10 @@ class FileSettings(ConnectorConfig):
 
 
 def check_file(file: Path, side: type[HyggeError], *, makes: bool) -> None:
-    """Raise `side` where no database can be; with `makes` it need not be there yet.
+    """Raise `side` where there is no database file; with `makes` the file may be missing.
 
-    The file itself is not opened: closing it would drop all locks that SQLite holds on it in this
-    process (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    The file is not opened: closing it would drop all locks that SQLite holds on it in this process
+    (https://www.sqlite.org/howtocorrupt.html, 2.2).
     """
     try:
         if file.is_dir():
@@ -77,7 +77,7 @@ def check_file(file: Path, side: type[HyggeError], *, makes: bool) -> None:
 
 
 def make_folder(file: Path) -> None:
-    """Make the folder of a database that is not there yet; raises `StoreError`."""
+    """Create the folder of a new database; raises `StoreError`."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -89,9 +89,9 @@ def make_folder(file: Path) -> None:
 
 
 class Busy:
-    """How long this process has waited for a file that another one has locked.
+    """The time this process has waited for a file that another process has locked.
 
-    The time counts once, over all moves and attempts, until the file could be used again.
+    The time is shared by all moves and attempts, and reset when the file could be used.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class Busy:
         self._lock = threading.Lock()
 
     def is_over(self, file: Path, seconds: float, holder: Callable[[], str]) -> bool:
-        """Return whether the file was waited for long enough; the first time, say for whom."""
+        """Return whether the wait exceeds `busy_timeout`; logs the lock's holder once."""
         now = time.monotonic()
         with self._lock:
             is_first = file not in self._since
@@ -109,7 +109,7 @@ class Busy:
         return now - since >= seconds
 
     def end(self, file: Path) -> None:
-        """Note that a file could be used."""
+        """Reset the wait: the file could be used."""
         if self._since:
             with self._lock:
                 self._since.pop(file, None)
@@ -123,15 +123,15 @@ _turns_lock = threading.Lock()
 
 
 def turn_of(file: Path) -> threading.Lock:
-    """Return the lock by which the moves of this process take turns at publishing into a file."""
+    """Return the lock under which moves of this process publish into a file, one at a time."""
     with _turns_lock:
         return _turns.setdefault(file.resolve(), threading.Lock())
 
 
 def beside(file: Path, table: str) -> Path:
-    """Return how all names begin that hygge gives to files of its own beside a database.
+    """Return the name prefix of hygge's own files beside a database.
 
-    They speak of one table, whose name may be longer than that of a file.
+    It contains a hash of the table's name, which may be longer than a file name.
     """
     key = hashlib.sha256(f"{file.name}\0{table}".encode()).hexdigest()[:16]
     return file.with_name(f".hygge-{key}")
@@ -139,9 +139,9 @@ def beside(file: Path, table: str) -> Path:
 
 @contextmanager
 def place_lock(file: Path, table: str, run_id: str) -> Iterator[None]:
-    """Hold a table of a database in a file for one run; the lock's own file goes away after it.
+    """Lock a table of a single-file database for one run; the lock file is removed afterwards.
 
-    Politeness only: the numbered commits in the database are what keeps two runs apart. Raises
+    The lock is advisory: the numbered commits in the database keep two runs apart. Raises
     `StoreError` when a live run holds it.
     """
     path = _lock_of(file, table)
@@ -152,14 +152,14 @@ def place_lock(file: Path, table: str, run_id: str) -> Iterator[None]:
             raise _written(table, error.note) from None
         except OSError as error:
             raise _unwritable(file, error) from error
-        # The last one out removes the file while it still holds the lock.
+        # The last holder removes the file while it still holds the lock.
         stack.callback(_remove, path)
         write_note(descriptor, lock_note(run_id))
         yield
 
 
 def refuse_written(file: Path, table: str) -> None:
-    """Raise what `place_lock` would raise, and take nothing."""
+    """Raise what `place_lock` would raise, without taking the lock."""
     try:
         note = holder_of(_lock_of(file, table))
     except OSError as error:
@@ -169,7 +169,7 @@ def refuse_written(file: Path, table: str) -> None:
 
 
 def check_writable(file: Path) -> None:
-    """Raise `StoreError` where this user could not make or write the database; makes nothing."""
+    """Raise `StoreError` where this user cannot create or write the database; creates nothing."""
     folder = file.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -208,7 +208,7 @@ def _unwritable(file: Path, error: OSError) -> StoreError:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    """Hold the lock of the file that has this name now: one that was removed locks nothing."""
+    """Lock the file that has this name now; the lock of a removed file protects nothing."""
     while True:
         with lock_file(path) as descriptor:
             if _is_there(path, descriptor):

@@ -1,4 +1,4 @@
-"""A session of another run that holds a table: whether its process lives, and how to end it."""
+"""A session of another run that holds a table's lock: whether its process lives, how to end it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hygge.connectors.sql.chain import Run
 
 ENDED_PROCESS_SECONDS = 30.0
-"""How long to wait for the end of a session whose process has ended."""
+"""Seconds to wait for the end of a session whose process has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class LockHolder:
 
     run_id: str
     process: str
-    """The label of its process (`processes.label`); empty where nobody knows it."""
+    """Label of its process (`processes.label`); empty where unknown."""
     session: str
-    """How the server calls it, such as `server process 7`."""
+    """The server's name for it, such as `server process 7`."""
     ending: str
     """The statement that ends it."""
 
@@ -32,19 +32,19 @@ class LockHolder:
         return f"run {self.run_id or '?'} ({self.session})"
 
     def is_left_over(self, run_id: str) -> bool:
-        """Return whether nobody works on this session any more: its process has ended.
+        """Return whether the session's process has ended.
 
-        Sessions of `run_id`, the own run, are those of an earlier attempt that lost them.
+        Sessions of `run_id`, this run, are left over from an earlier attempt.
         """
         return bool(self.process) and (self.run_id == run_id or is_gone(self.process))
 
     def end(self, run: Run) -> None:
-        """End the session, where this user may."""
+        """End the session if this user has the privilege."""
         with suppress(StoreError):
             run(self.ending)
 
     def hint(self) -> str:
-        """Return what a person can do."""
+        """Return the hint of the error."""
         if is_gone(self.process):
             return f"its process has ended; end its session on the server:  {self.ending}"
         return (

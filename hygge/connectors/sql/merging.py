@@ -1,11 +1,11 @@
 """A merge into a table: staged rows update those of the same key, the others are added.
 
-    settle    before the transaction: no null in a key, and one staged row of each key
-    merge     in it: rows that are gone are taken away, then an update, then an insert
+    settle    before the transaction: no null in a key, and one staged row for each key merge     in
+    it: rows that are gone are taken away, then an update, then an insert
 
-Rows are never deleted to be inserted again: keys of other tables, triggers and columns that hygge
-does not know would feel it. What was updated and what was added must be all staged keys, or nothing
-is published.
+Rows are never deleted and inserted again: foreign keys, triggers and columns that hygge does not
+know would be affected. The updated and the added rows must add up to all staged keys, or nothing is
+published.
 """
 
 from __future__ import annotations
@@ -26,79 +26,80 @@ if TYPE_CHECKING:
 
 
 class MergingTarget(SqlTarget):
-    """A table into which rows can be merged, and whose staged rows can be asked for."""
+    """A table into which rows can be merged, and whose staged rows can be queried."""
 
     row_id: ClassVar[str] = "ctid"
-    """What the database calls the place of a row in its table."""
+    """The database's row id column."""
     holds_nan: ClassVar[bool] = True
 
     kept: frozenset[str] = frozenset()
-    """Columns that are staged as null because the home lacks them."""
+    """Columns staged as null because the home no longer has them; a merge leaves them unchanged."""
     _keys_staged: int | None = None
-    """How many keys are staged, once there is one row of each."""
+    """Number of staged keys, known once there is one row of each."""
     _settled: str = ""
-    """The table that has one row of each staged key."""
+    """Name of the table with one row of each staged key."""
 
-    # What a database brings
+    # Implemented by each database
 
     def staged_rows(self) -> str:
-        """Return the staged rows, with their types, as FROM wants them."""
+        """Return the FROM item of the staged rows, with their types."""
         return self.name(self.staging)
 
     def staged_tables(self) -> list[str]:
-        """Return the tables that hold what is staged; of a merge one row of each key."""
+        """Return the tables of staged rows; of a merge, one row for each key."""
         is_merge = self.request.mode is Mode.MERGE
         return [self.staged_rows()] if is_merge else super().staged_tables()
 
     def gather(self, schema: pa.Schema) -> str:
-        """Bring all staged rows into one table, to be found by their key; return its name."""
+        """Collect all staged rows in one table, indexed by key; return its name."""
         return self.staged_rows()
 
     def content(self, field: pa.Field, column: str) -> str:
-        """Return what `min` takes of a column, another value for each value of the column."""
+        """Return an expression that `min` accepts, injective on the values of a column."""
         return column
 
-    def apart(self, names: Iterable[str], of: str = "") -> str:
-        """Return columns of staged rows as GROUP BY takes them: no two values are one to it.
+    def group_terms(self, names: Iterable[str], of: str = "") -> str:
+        """Return GROUP BY terms under which no two different values of staged columns are equal.
 
-        `of` is what stands before each name, such as `s.`.
+        `of` is the prefix of each name, such as `s.`.
         """
-        return self.listed(names, of)
+        return self.select_terms(names, of)
 
-    def listed(self, names: Iterable[str], of: str = "") -> str:
-        """Return columns of staged rows as SELECT has them beside `GROUP BY apart(…)`."""
+    def select_terms(self, names: Iterable[str], of: str = "") -> str:
+        """Return columns of staged rows as a SELECT list beside `GROUP BY group_terms(…)`."""
         return ", ".join(of + self.quote(name) for name in names)
 
     def ordered(self, field: pa.Field, column: str) -> str:
-        """Return a column whose order is that of its values: of texts, the order of their bytes."""
+        """Return an expression ordered like the values of a column; texts by their bytes."""
         return column
 
     def same(self, field: pa.Field) -> str:
-        """Return the condition that a row of the table, `t`, and a staged one, `s`, have one key.
+        """Return the condition that rows of the table, `t`, and staged, `s`, have equal keys.
 
-        Values must be compared exactly, and an index of the table be of use.
+        Values must be compared exactly, and the condition must be able to use an index of the
+        table.
         """
         name = self.quote(field.name)
         return f"t.{name} = s.{name}"
 
     def ranged(self, field: pa.Field) -> str:
-        """Return a column of the table, `t`, as the ends of a range are compared with it."""
+        """Return the expression of a column of `t` that is compared with the ends of a range."""
         return self.ordered(field, f"t.{self.quote(field.name)}")
 
-    def told(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
-        """Return SQL of a column's type for parameter `number`, and the parameter of a value."""
+    def typed_parameter(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
+        """Return the SQL of parameter `number`, cast to a column's type, and the value to bind."""
         import pyarrow as pa
 
         text = value.cast(field.type).cast(pa.string()).as_py()
         return f"CAST({self.chain.numbered(number)} AS {self.sql_type(field)})", text
 
     def update(self, names: Sequence[str], staged: str, on: str) -> int:
-        """Give rows of the table what is staged for them; return how many there are."""
+        """Update rows of the table from the staged rows; return how many there are."""
         sets = ", ".join(f"{self.quote(name)} = s.{self.quote(name)}" for name in names)
         return self.change(f"UPDATE {self.table} AS t SET {sets} FROM {staged} AS s WHERE {on}")
 
     def add(self, names: Sequence[str], staged: str, on: str) -> int:
-        """Add the staged rows whose key the table lacks, after the update; return how many."""
+        """Insert the staged rows whose key the table lacks, after the update; return how many."""
         columns = ", ".join(f"s.{self.quote(name)}" for name in names)
         return self.change(
             f"INSERT INTO {self.table} ({self._list(names)}) SELECT {columns} FROM {staged} AS s "
@@ -106,20 +107,20 @@ class MergingTarget(SqlTarget):
         )
 
     def matched(self, staged: str, on: str) -> int:
-        """Return how many rows of the table have a key that is staged."""
+        """Return how many rows of the table have a staged key."""
         return self.count(
             f"{self.table} AS t WHERE EXISTS (SELECT 1 FROM {staged} AS s WHERE {on})"
         )
 
     def thin(self, staged: str, ranking: str) -> None:
-        """Take away the staged rows that are not the first of their key."""
+        """Delete all staged rows but the first of each key."""
         ranked = f"SELECT {self.row_id} AS place, {ranking} AS number FROM {staged}"
         losers = f"SELECT place FROM ({ranked}) AS r WHERE number > 1"
         self.run(f"DELETE FROM {staged} WHERE {self.row_id} IN ({losers})")
 
     @contextmanager
     def reading(self, query: str) -> Iterator[object]:
-        """Let nothing that is run inside, such as `query`, change anything in the database."""
+        """Make the database read-only for what runs inside, such as `query`."""
         self.run("START TRANSACTION READ ONLY")
         try:
             yield None
@@ -127,44 +128,44 @@ class MergingTarget(SqlTarget):
             self.run("ROLLBACK")
 
     def some(self, rest: str, most: int) -> list[tuple[Any, ...]]:
-        """Return at most so many rows of SELECT * FROM `rest`.
+        """Return at most `limit` rows of SELECT * FROM `rest`.
 
-        The number is a parameter: then only one statement is taken, and none can follow it.
+        The limit is a parameter, so only a single statement is accepted.
         """
         return self.run(f"SELECT * FROM {rest} LIMIT {self.chain.numbered(1)}", (most,))
 
-    # The contract
+    # The contract of `Target`
 
     @property
     def sees_changes(self) -> bool:  # type: ignore[override]
-        """Whether rows that others changed are told; see `Target.sees_changes`."""
+        """Whether undo detects rows that others changed; see `Target.sees_changes`."""
         return self.keeping.sees_changes
 
     def previous(self) -> Commit | None:
-        """Return the commit before the newest one that no undo took back."""
+        """Return the commit before the newest one that was not reverted."""
         return self.keeping.previous()
 
     def undo(self, commit: Commit) -> None:
-        """Publish the rows of before in one transaction with the commit; see `Target.undo`."""
+        """Publish the previous rows in one transaction with the commit; see `Target.undo`."""
         with self.transaction():
             self.chain.check_next(self.run, commit.seq)
             self.chain.add(self.run, self.keeping.bring_back(commit), self.request.attempt)
         self.is_published = True
 
     def keep(self, columns: Sequence[str]) -> None:
-        """Remember columns that an update leaves alone; see `Target.keep`."""
+        """Note the columns that an update leaves unchanged; see `Target.keep`."""
         self.kept = frozenset(columns)
 
     def duplicate(self, columns: Sequence[str]) -> dict[str, Any] | None:
         """Return values that several staged rows share; see `Target.duplicate`."""
         known = " AND ".join(f"{self.quote(name)} IS NOT NULL" for name in columns)
-        grouped = f"GROUP BY {self.apart(columns)} HAVING count(*) > 1"
+        grouped = f"GROUP BY {self.group_terms(columns)} HAVING count(*) > 1"
         groups = f"{self.staged_rows()} WHERE {known} {grouped}"
-        found = self.first(self.listed(columns), groups)
+        found = self.first(self.select_terms(columns), groups)
         return dict(zip(columns, found[0], strict=True)) if found else None
 
     def ask(self, sql: str, most: int) -> tuple[int, list[tuple[Any, ...]]]:
-        """Return what a query on `{staged}` finds, which can change nothing; see `Target.ask`."""
+        """Return the rows of a read-only query on `{staged}`; see `Target.ask`."""
         query = sql.strip().rstrip(";").replace("{staged}", self.staged_rows())
         try:
             with self.reading(query):
@@ -184,7 +185,7 @@ class MergingTarget(SqlTarget):
         return self.count(asked), rows[:most]
 
     def prepare(self, parts: Sequence[Part], commit: Commit) -> pa.Schema:
-        """Return the schema of what is staged, of a merge with one row of each key."""
+        """Return the schema of the staged rows; a merge first leaves one row of each key."""
         schema = super().prepare(parts, commit)
         if self.request.clears is not None:
             self.keeping.cleared = self._in_range(self.request.clears, schema)
@@ -193,11 +194,11 @@ class MergingTarget(SqlTarget):
         return schema
 
     def rows_staged(self, commit: Commit) -> int:
-        """Return how many rows a table has that was the staging table."""
+        """Return the number of rows of the table that was the staging table."""
         return commit.rows if self._keys_staged is None else self._keys_staged
 
     def add_staged(self, commit: Commit, schema: pa.Schema) -> int:
-        """Bring the staged rows into the table that is there; return how many it has then."""
+        """Add the staged rows to the existing table; return its number of rows then."""
         if self.request.mode is Mode.MERGE:
             self._merge(commit, schema)
             return self.count(self.table)
@@ -214,17 +215,17 @@ class MergingTarget(SqlTarget):
     # One row of each key
 
     def _settle(self, schema: pa.Schema, rows: int) -> None:
-        """Leave the winner of each staged key; raise `StoreError` where none is."""
+        """Keep the winning row of each staged key; raise `StoreError` where there is a tie."""
         keys = self.request.primary_key
         self._settled = staged = self.gather(schema)
         self._check_keys_filled(staged)
-        groups = f"SELECT 1 AS one FROM {staged} GROUP BY {self.apart(keys)}"
+        groups = f"SELECT 1 AS one FROM {staged} GROUP BY {self.group_terms(keys)}"
         self._keys_staged = self.count(f"({groups}) AS g")
         self.changes = Changes(self._keys_staged, 0, 0)
         check_counted(rows, self.count(staged), self.place.shown())
         if self._keys_staged == rows:
             return
-        over = f"OVER (PARTITION BY {self.apart(keys)} ORDER BY {self._order(schema)})"
+        over = f"OVER (PARTITION BY {self.group_terms(keys)} ORDER BY {self._order(schema)})"
         self._check_ties(schema, f"(SELECT d.*, rank() {over} AS _hygge_rank FROM {staged} AS d)")
         self.thin(staged, f"row_number() {over}")
 
@@ -239,7 +240,7 @@ class MergingTarget(SqlTarget):
                 )
 
     def _order(self, schema: pa.Schema) -> str:
-        """Return the order in which the row that wins is first: numbers, then NaN, then nulls."""
+        """Return ORDER BY terms that put the winning row first: numbers, then NaN, then nulls."""
         terms: list[str] = []
         for name in self.request.dedupe_by:
             terms += self.highest_first(schema.field(name), self.quote(name))
@@ -256,16 +257,16 @@ class MergingTarget(SqlTarget):
         return [*terms, f"{self.ordered(field, column)} DESC"]
 
     def _check_ties(self, schema: pa.Schema, ranked: str) -> None:
-        """Raise `StoreError` where rows that are first of one key are not the same."""
+        """Raise `StoreError` where tied rows of one key differ."""
         keys = self.request.primary_key
         tests = []
         for field in schema:
             value = self.content(field, self.quote(field.name))
             tests.append(f"min({value}) <> max({value})")
             tests.append(f"count({value}) NOT IN (0, count(*))")
-        groups = f"{ranked} AS r WHERE _hygge_rank = 1 GROUP BY {self.apart(keys)}"
+        groups = f"{ranked} AS r WHERE _hygge_rank = 1 GROUP BY {self.group_terms(keys)}"
         having = f"HAVING count(*) > 1 AND ({' OR '.join(tests)})"
-        found = self.first(f"{self.listed(keys)}, count(*)", f"{groups} {having}")
+        found = self.first(f"{self.select_terms(keys)}, count(*)", f"{groups} {having}")
         if not found:
             return
         *values, rows = found[0]
@@ -294,11 +295,11 @@ class MergingTarget(SqlTarget):
         self.changes = Changes(added, updated, gone)
 
     def _check_counted(self, both: str, updated: int, added: int) -> None:
-        """Raise `StoreError` unless a merge changed one row for each staged key."""
+        """Raise `StoreError` unless a merge changed exactly one row for each staged key."""
         if updated + added == self._keys_staged:
             return
-        names = self.listed(self.request.primary_key, "s.")
-        groups = f"{both} GROUP BY {self.apart(self.request.primary_key, 's.')}"
+        names = self.select_terms(self.request.primary_key, "s.")
+        groups = f"{both} GROUP BY {self.group_terms(self.request.primary_key, 's.')}"
         found = self.first(f"{names}, count(*)", f"{groups} HAVING count(*) > 1")
         if found:
             *values, rows = found[0]
@@ -319,9 +320,9 @@ class MergingTarget(SqlTarget):
         )
 
     def _take_away(self, commit: Commit, join: str, missing: str) -> int:
-        """Delete or mark the rows that are `missing`, and return how many they are.
+        """Delete or mark the rows that are `missing` from the home; return how many there are.
 
-        Raises `StoreError` when they are too many.
+        Raises `StoreError` when there are too many.
         """
         import pyarrow as pa
 
@@ -343,13 +344,13 @@ class MergingTarget(SqlTarget):
             if DELETED_AT in commit.schema.names
             else pa.field(DELETED_AT, kind)
         )
-        sql, value = self.told(_moment(commit.committed_at), self.fit(field), 1)
+        sql, value = self.typed_parameter(_moment(commit.committed_at), self.fit(field), 1)
         marking = self.marking(f"{mark} = {sql}", f"{lives} AND {missing}", join)
         check_gone(self.change(marking, [value]), gone, shown, "marked")
         return gone
 
     def missing(self, staged: str, on: str) -> tuple[str, str]:
-        """Return what joins the table, `t`, and the condition of rows of which none is staged."""
+        """Return a join of the table, `t`, and the condition for rows without a staged row."""
         return "", f"NOT EXISTS (SELECT 1 FROM {staged} AS s WHERE {on})"
 
     def deleting(self, condition: str, join: str = "") -> str:
@@ -383,7 +384,7 @@ class MergingTarget(SqlTarget):
         values: list[Any] = []
         for sign, end in ((">=", span.low), ("<", span.high)):
             if end is not None and end.is_valid:
-                sql, value = self.told(end, field, len(values) + 1)
+                sql, value = self.typed_parameter(end, field, len(values) + 1)
                 tests.append(f"{column} {sign} {sql}")
                 values.append(value)
         if not tests:

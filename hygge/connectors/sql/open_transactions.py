@@ -12,9 +12,9 @@ from hygge.values.plurals import plural
 log = logging.getLogger(__name__)
 
 PATIENCE = 10.0
-"""Seconds; a move that ends in this error is tried again, and waits longer each time."""
+"""Seconds to wait in one attempt; a move that times out is retried, and waits longer each time."""
 LONG_SECONDS = 60.0
-"""A transaction that is open for longer is worth a warning: rows wait for it."""
+"""Seconds; a transaction that is open for longer is reported, because rows wait for it."""
 _POLL = 0.1
 
 
@@ -39,7 +39,7 @@ def doubt(entity: str, why: str, *, exact: bool) -> None:
 
 
 def patience() -> float:
-    """Return until when to wait, by the monotonic clock."""
+    """Return the deadline of a wait, by the monotonic clock."""
     return time.monotonic() + PATIENCE
 
 
@@ -51,10 +51,10 @@ def until_ended(
     *,
     latest: float,
 ) -> None:
-    """Return when none of the transactions `first` is open any more; new ones do not matter.
+    """Wait until none of the transactions `first` is open; new ones do not matter.
 
-    Both tell transactions by what identifies them, with words for a person. Raises
-    `OpenTransactionsError` with those that are left after `latest`, by `patience`'s clock.
+    Both mappings go from a transaction's id to its description. Raises `OpenTransactionsError` with
+    those still open at the deadline `latest`, from `patience`.
     """
     left = dict(first)
     while left:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class OutgoingBatches:
-    """Makes batches what a driver can send, counts their bytes, and keeps what went wrong."""
+    """Converts batches for a driver, counts their bytes, and keeps the error of the home."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Connections kept open between moves: at most so many at once, dead ones replaced before use."""
+"""A pool of connections: limited in number, kept open between moves, tested before use."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ C = TypeVar("C")
 log = logging.getLogger(__name__)
 
 _FEWEST = 2
-"""What a move needs: a connection for questions and one for rows."""
+"""Connections that a move needs: one for queries and one for rows."""
 _POLL_SECONDS = 0.2
 
 
 class Pool:
-    """How many connections of one home or store may be open at once, and those that rest.
+    """The connection slots of one home or store, and its idle connections.
 
-    A move reserves what it needs to go on before it begins (`reserve`), so that moves cannot wait
-    for each other in a circle, and takes more only where there is more (`spare`).
+    A move reserves the slots it needs before it begins (`reserve`), so moves cannot deadlock, and
+    takes further slots only while some are free (`spare`).
     """
 
     def __init__(self, limit: int, idle_seconds: float) -> None:
@@ -33,11 +33,11 @@ class Pool:
         self._idle_seconds = idle_seconds
         self._used = 0
         self._changed = threading.Condition()
-        self._resting: dict[Hashable, list[tuple[float, object, Callable[[], None]]]] = {}
+        self._idle: dict[Hashable, list[tuple[float, object, Callable[[], None]]]] = {}
 
     @contextmanager
     def reserve(self, wanted: int, check: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Hold the right to open `wanted` connections; waits, and `check` may raise to give up."""
+        """Hold `wanted` slots; waits until they are free, and `check` may raise to give up."""
         with self._changed:
             while self._used + min(wanted, self._limit) > self._limit:
                 check()
@@ -47,27 +47,27 @@ class Pool:
         try:
             yield
         finally:
-            self.give_back(wanted)
+            self.release(wanted)
 
     def spare(self, wanted: int) -> int:
-        """Take the right to as many as `wanted` more connections as are free now; never waits."""
+        """Take up to `wanted` slots that are free now; return how many. Never waits."""
         with self._changed:
             taken = max(min(wanted, self._limit - self._used), 0)
             self._used += taken
             return taken
 
-    def give_back(self, number: int) -> None:
-        """Give back rights that `spare` took."""
+    def release(self, number: int) -> None:
+        """Release slots that `spare` took."""
         with self._changed:
             self._used -= number
             self._changed.notify_all()
 
     @contextmanager
-    def lease(self, kind: Kind[C]) -> Iterator[C]:
-        """Yield a connection that answers; a right to it must be held.
+    def lease(self, kind: ConnectionKind[C]) -> Iterator[C]:
+        """Yield a tested connection; a slot must be held.
 
-        It rests afterwards for whoever comes next, unless an error came through: then nobody knows
-        what state it is in, and it is closed.
+        It is idle afterwards and can be leased again. After an error its state is unknown, and it
+        is closed.
         """
         connection = self._wake(kind)
         if connection is None:
@@ -81,22 +81,22 @@ class Pool:
         try:
             kind.reset(connection)
         except Exception:
-            # Closed on purpose, or lost: what was done on it is done.
+            # Closed on purpose, or lost after its work was done.
             with suppress(Exception):
                 kind.close(connection)
         else:
             self._rest(kind, connection)
 
-    def _open(self, kind: Kind[C]) -> C:
-        """Open a connection; where the server has no more, give up those that rest, and try again.
+    def _open(self, kind: ConnectionKind[C]) -> C:
+        """Open a connection; where the server is full, close the idle ones and try again.
 
-        What it refuses then is not asked of it again: fewer moves go on at once.
+        If the server refuses again, the limit is lowered, and fewer moves run at once.
         """
         try:
             return kind.open()
         except Exception as error:
             if isinstance(error.__cause__, SilentError) and self._used > _FEWEST:
-                # A pooler that has no more lets a login wait without a word.
+                # A pooler without a free connection blocks a login silently.
                 self._lower()
             if not kind.is_full(error):
                 raise
@@ -120,41 +120,41 @@ class Pool:
                 )
                 self._limit = fewer
 
-    def _wake(self, kind: Kind[C]) -> C | None:
+    def _wake(self, kind: ConnectionKind[C]) -> C | None:
         while True:
             self.close_idle(self._idle_seconds)
             with self._changed:
-                resting = self._resting.get(kind.name, [])
-                if not resting:
+                idle = self._idle.get(kind.name, [])
+                if not idle:
                     return None
-                _, connection, close = resting.pop()
+                _, connection, close = idle.pop()
             with suppress(Exception):
                 if kind.is_alive(connection):  # type: ignore[arg-type]
                     return connection  # type: ignore[return-value]
             with suppress(Exception):
                 close()
 
-    def _rest(self, kind: Kind[C], connection: C) -> None:
+    def _rest(self, kind: ConnectionKind[C], connection: C) -> None:
         with self._changed:
-            resting = self._resting.setdefault(kind.name, [])
-            resting.append((time.monotonic(), connection, lambda: kind.close(connection)))
+            idle = self._idle.setdefault(kind.name, [])
+            idle.append((time.monotonic(), connection, lambda: kind.close(connection)))
 
     def close_idle(self, seconds: float = 0.0) -> None:
-        """Close the connections that have rested for at least so long."""
+        """Close the connections that were idle for at least `seconds`."""
         latest = time.monotonic() - seconds
         with self._changed:
-            old = [one for resting in self._resting.values() for one in resting if one[0] <= latest]
-            for resting in self._resting.values():
-                resting[:] = [one for one in resting if one[0] > latest]
+            old = [one for idle in self._idle.values() for one in idle if one[0] <= latest]
+            for idle in self._idle.values():
+                idle[:] = [one for one in idle if one[0] > latest]
         for _, _, close in old:
             with suppress(Exception):
                 close()
 
 
 class Reserved:
-    """The right to one connection, which is held already, and to more while there are free ones.
+    """One reserved slot, and further slots while some are free.
 
-    Several threads share it: one of them can always go on.
+    Several threads share it; one of them can always proceed.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -162,8 +162,8 @@ class Reserved:
         self._own = threading.Semaphore(1)
 
     @contextmanager
-    def right(self) -> Iterator[None]:
-        """Hold the right to one connection; waits for the one that was held where none is free."""
+    def slot(self) -> Iterator[None]:
+        """Hold one slot; waits for the reserved one where no other is free."""
         extra = 0
         if not self._own.acquire(blocking=False):
             extra = self._pool.spare(1)
@@ -173,15 +173,15 @@ class Reserved:
             yield
         finally:
             if extra:
-                self._pool.give_back(extra)
+                self._pool.release(extra)
             else:
                 self._own.release()
 
 
-class Kind(Generic[C]):
-    """How connections of one kind are opened, tried, made as new and closed.
+class ConnectionKind(Generic[C]):
+    """How connections of one kind are opened, tested, reset and closed.
 
-    A home may need two kinds to the same server: one for questions, one for bulk data.
+    A home may need two kinds for the same server: one for queries, one for bulk data.
     """
 
     def __init__(
@@ -214,7 +214,7 @@ def pool_of(settings: Hashable, *, limit: int, idle_seconds: float) -> Pool:
 
 
 def close_all() -> None:
-    """Close every connection that rests, of all pools."""
+    """Close every idle connection of all pools."""
     with _lock:
         pools = list(_pools.values())
     for pool in pools:

@@ -1,8 +1,7 @@
-"""A range of a watermark column as a condition of SQL, its ends as literals that lose nothing.
+"""A range of a watermark column as an SQL condition, its ends as exact literals.
 
-A condition may let through rows outside of the range, since the flow looks at every row again; it
-must never hold back one inside, nor one without a value. So an end that a database's literals
-cannot say exactly is left open.
+A condition may admit rows outside the range, since the flow checks every row again. It must never
+exclude a row inside it, or a null. An end without an exact literal in the database is left open.
 """
 
 from __future__ import annotations
@@ -19,22 +18,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Literal = Callable[["pa.Scalar"], str | None]
-"""Returns a value as a database writes it; None where it has no exact way to."""
+"""Returns a value as an SQL literal; None where there is no exact one."""
 
 _STEPS = {"s": 10**6, "ms": 10**3, "us": 1}
 
 
 def where(*conditions: str | None) -> str:
-    """Return a WHERE that asks for all the conditions that are given; nothing without any."""
+    """Return a WHERE clause with all given conditions; an empty string without any."""
     given = [condition for condition in conditions if condition]
     return "\nWHERE " + " AND ".join(f"({one}\n)" for one in given) if given else ""
 
 
 def within(span: Span, column: str, literal: Literal, *, compared: str | None = None) -> str | None:
-    """Return the condition for rows of a range, and for those without a value.
+    """Return the condition for rows of a range, and for nulls.
 
-    `column` is the quoted name; `compared` is the expression whose order is that of the values,
-    where it is not the column itself. None where nothing can be left out.
+    `column` is the quoted name. `compared` is the expression that is ordered like the values, where
+    it is not the column itself. None where no row can be excluded.
     """
     left = compared or column
     ends = ((">=", span.low), ("<", span.high))
@@ -44,7 +43,7 @@ def within(span: Span, column: str, literal: Literal, *, compared: str | None = 
 
 
 def number(value: pa.Scalar) -> str | None:
-    """Return a whole number or a decimal by its digits, without an exponent."""
+    """Return an integer or decimal with all digits, without an exponent."""
     import pyarrow as pa
 
     if pa.types.is_integer(value.type):
@@ -53,7 +52,7 @@ def number(value: pa.Scalar) -> str | None:
 
 
 def binary_float(value: pa.Scalar) -> str | None:
-    """Return a float by the digits that name it alone, always with an exponent."""
+    """Return the shortest exact digits of a float, always with an exponent."""
     import pyarrow as pa
 
     if not pa.types.is_floating(value.type) or not math.isfinite(value.as_py()):
@@ -63,7 +62,7 @@ def binary_float(value: pa.Scalar) -> str | None:
 
 
 def day(value: pa.Scalar) -> str | None:
-    """Return a date as ISO 8601 writes it; None beyond the years 1 to 9999."""
+    """Return a date in ISO 8601; None outside the years 1 to 9999."""
     import pyarrow as pa
 
     if not pa.types.is_date(value.type):
@@ -74,9 +73,9 @@ def day(value: pa.Scalar) -> str | None:
 
 
 def moment(value: pa.Scalar) -> str | None:
-    """Return a time with six digits of a second, in UTC where it has a zone.
+    """Return a timestamp with microseconds, in UTC where it has a zone.
 
-    None beyond the years 1 to 9999, and for nanoseconds.
+    None outside the years 1 to 9999, and for nanoseconds.
     """
     import pyarrow as pa
 
@@ -95,7 +94,7 @@ def _after_1970(distance: timedelta) -> datetime | None:
 
 
 def text(value: pa.Scalar) -> str | None:
-    """Return the characters of a text; None with a NUL in it, which ends a text of SQL."""
+    """Return the characters of a text; None when it contains NUL, which ends an SQL string."""
     import pyarrow as pa
 
     is_ = pa.types
@@ -106,7 +105,7 @@ def text(value: pa.Scalar) -> str | None:
 
 
 def collation_error(column: str, value: str, way: str) -> HomeError:
-    """Return the error for a watermark of texts that the database orders by a collation."""
+    """Return the error for a text watermark that the database orders by a collation."""
     return HomeError(
         f"'{column}' cannot be the column of incremental: the database orders it by a collation, "
         f"and by its bytes, as hygge does, the new row with '{value}' would be taken for an old "

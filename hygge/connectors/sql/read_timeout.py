@@ -1,9 +1,9 @@
-"""Servers that owe an answer: a connection that stays silent for too long is cut.
+"""`read_timeout`: a connection whose server stays silent for too long is cut.
 
 A statement may take hours, so silence alone proves nothing. After `read_timeout` the server is
-asked, over another connection, whether it still works on the statement. It is waited for as long as
-it says so; otherwise, or when nobody answers, the socket is shut down and the driver that waits on
-it raises. See docs/decisions/0080-silent-servers.md.
+asked over another connection whether it still works on the statement. While it does, hygge keeps
+waiting. Otherwise, or without an answer, the socket is shut down, and the driver waiting on it
+raises. See docs/decisions/0080-silent-servers.md.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ KEEPALIVE_IDLE = 30
 KEEPALIVE_INTERVAL = 10
 KEEPALIVE_COUNT = 3
 UNACKNOWLEDGED = 60
-"""Seconds, but for the count: a peer that acknowledges nothing for a minute is gone."""
+"""Seconds, except the count: a peer that acknowledges nothing for a minute is gone."""
 LONGEST_PAUSE = 10
-"""How many times `read_timeout` rows may pause, once they have begun, whatever the server says."""
+"""Maximum pause between rows, in multiples of `read_timeout`, whatever the server reports."""
 
 _LAST_DATA_RECEIVED = 52
-"""Where `tcp_info` of Linux says how many milliseconds ago data came."""
+"""Offset in Linux `tcp_info` of the milliseconds since data was last received."""
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 _numbers = count(1)
 
 Socket = Callable[[], "socket.socket | None"]
-"""Returns a duplicate of the socket that is waited on; None when it cannot be found."""
+"""Returns a duplicate of the socket that is watched; None when it cannot be found."""
 
 
 class SilentError(OSError):
-    """A server said nothing for too long, so its connection was cut."""
+    """A server was silent for too long, so its connection was cut."""
 
 
 @dataclass(eq=False, slots=True)
@@ -59,10 +59,10 @@ def waiting(
     *,
     longest: float | None = None,
 ) -> Iterator[None]:
-    """Cut a connection when what is inside waits for more than `seconds` for a byte of the server.
+    """Cut a connection when the block waits more than `seconds` for a byte from the server.
 
-    `ask` returns whether the server still works on what it was asked; then it is waited for again,
-    for `longest` seconds in all. Raises `SilentError` from the driver's error.
+    `ask` returns whether the server still works on the statement; then the wait continues, up to
+    `longest` seconds in total. Raises `SilentError` from the driver's error.
     """
     wait = _Wait(socket, seconds, longest, ask)
     _watcher.add(wait)
@@ -77,13 +77,13 @@ def waiting(
 
 
 class _Watcher:
-    """One thread that looks at all waits, while there are any."""
+    """One thread that watches all waits, while there are any."""
 
     def __init__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
-        """Forget all waits, as a process that was forked must: it has no thread."""
+        """Forget all waits; a forked process has no watcher thread."""
         self._waits: set[_Wait] = set()
         self._changed = threading.Condition()
         self._is_running = False
@@ -104,7 +104,8 @@ class _Watcher:
             with self._changed:
                 waits = list(self._waits)
                 if not waits:
-                    # A thread that looks rarely costs less than one that is begun again and again.
+                    # A thread that wakes rarely costs less than one that is started again and
+                    # again.
                     self._changed.wait(1.0)
                     continue
             for wait in waits:
@@ -126,7 +127,7 @@ class _Watcher:
         is_late = wait.longest is not None and time.monotonic() - wait.began > wait.longest
         try:
             works = not is_late and wait.ask()
-        except Exception:  # whatever kept it from an answer: nobody answers
+        except Exception:  # any error means that there is no answer
             works = False
         if works:
             wait.since, wait.is_asking = time.monotonic(), False
@@ -144,7 +145,7 @@ class _Watcher:
 
 
 def _silence(wait: _Wait) -> float:
-    """Return for how many seconds nothing came since the wait began or was last looked at."""
+    """Return the seconds without data since the wait began or was last checked."""
     waited = time.monotonic() - wait.since
     found = wait.socket()
     if found is None:
@@ -162,7 +163,7 @@ os.register_at_fork(after_in_child=_watcher.begin)
 
 @contextmanager
 def pulse(ask: Callable[[], None], seconds: float) -> Iterator[None]:
-    """Call `ask` every so many seconds while what is inside runs; its errors are of no interest."""
+    """Call `ask` every `seconds` while the block runs; its errors are ignored."""
     is_over = threading.Event()
 
     def beat() -> None:
@@ -186,15 +187,15 @@ def of_descriptor(number: int) -> socket.socket | None:
 
 
 def new_mark() -> int:
-    """Return a TCP_USER_TIMEOUT in milliseconds that no other connection of this process has.
+    """Return a TCP_USER_TIMEOUT in milliseconds, unique among the connections of this process.
 
-    By it the socket is found of a driver that does not show it.
+    It identifies the socket of a driver that does not expose it.
     """
     return UNACKNOWLEDGED * 1000 + next(_numbers) % 10_000
 
 
 def of_mark(mark: int) -> socket.socket | None:
-    """Return a duplicate of the socket with this mark; None where the system does not tell."""
+    """Return a duplicate of the socket with this mark; None where the system lacks `/proc`."""
     if _TCP_USER_TIMEOUT is None:
         return None
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
@@ -215,7 +216,7 @@ def _is_socket(name: str) -> bool:
 
 
 def keep_alive(one: socket.socket) -> None:
-    """Have the system notice, within a minute or so, that the other end of a socket is gone."""
+    """Set TCP keepalive so that the system notices a dead peer within about a minute."""
     one.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (
         ("TCP_KEEPIDLE", KEEPALIVE_IDLE),

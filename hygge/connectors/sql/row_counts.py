@@ -1,4 +1,4 @@
-"""Whether a database holds what was staged, took all of it, and let all go that was to."""
+"""Row-count checks around a publish."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def check_went_in(rows: int, staged: int, place: str) -> None:
 
 
 def check_gone(rows: int, wanted: int, place: str, what: str) -> None:
-    """Raise `StoreError` unless all rows were changed that were to be."""
+    """Raise `StoreError` unless `wanted` rows were changed."""
     if rows != wanted:
         meant = plural(wanted, f"row of {place} was", f"rows of {place} were")
         raise _kept_back(f"{meant} to be {what}, but {rows:,} were")
 
 
 def check_replaced(has_rows: bool, place: str) -> None:
-    """Raise `StoreError` when a table that was emptied has rows."""
+    """Raise `StoreError` when a table that was emptied still has rows."""
     if has_rows:
         raise _kept_back(f"the rows of {place} were to be replaced, but stay")
 

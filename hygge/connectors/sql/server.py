@@ -1,7 +1,7 @@
-"""Homes and stores on a database server: what is alike whatever the server.
+"""Homes and stores on a database server: the part that all servers share.
 
-A kind of server brings a `Server`, which says how to ask it, and a home and a store that add what
-is their own: how they look around, what they find, how they read and write.
+A server type implements `Server`, which runs statements, and a home and a store that add their own
+catalog queries, reading and writing.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ F = TypeVar("F")
 
 
 class Server(ABC, Generic[S, R]):
-    """A server, as the settings of one home or store say where it is, and how it is asked."""
+    """The server of one home or store, and how statements run on it."""
 
     unseen: ClassVar[str]
-    """Which tables it lists to nobody, or not to everybody; for the hint of one that is missing."""
+    """Which tables are hidden from some users; part of the hint for a missing table."""
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
 
     @abstractmethod
     def connected(self, side: type[HyggeError], what: str) -> AbstractContextManager[R]:
-        """Yield what runs statements on a connection; a right to it must be held. Raises `side`."""
+        """Yield a runner of statements on a connection; a slot must be held. Raises `side`."""
 
     @abstractmethod
     def default_schema(self, run: R) -> str:
-        """Return the schema, or database, of tables whose name has none."""
+        """Return the default schema, or database."""
 
     @abstractmethod
     def retry_after(self, error: BaseException) -> float | None:
-        """Return after how many seconds trying again may help; see `Home.retry_after`."""
+        """Return the seconds after which a retry may help; see `Home.retry_after`."""
 
     @contextmanager
-    def asked(self, side: type[HyggeError], what: str, *, rights: int = 1) -> Iterator[R]:
-        """Yield the same with the right to it, and to more connections that the task may need."""
-        with self.settings.pool().reserve(rights), self.connected(side, what) as run:
+    def session(self, side: type[HyggeError], what: str, *, slots: int = 1) -> Iterator[R]:
+        """Yield the same, with the slots that the task needs."""
+        with self.settings.pool().reserve(slots), self.connected(side, what) as run:
             yield run
 
 
 class ServerHome(Home, Generic[S, R, F]):
-    """A database on a server, in which a table is found as `F`."""
+    """A home on a database server; `F` describes a found table."""
 
     def __init__(self, server: Server[S, R]) -> None:
         self.server = server
@@ -63,37 +63,37 @@ class ServerHome(Home, Generic[S, R, F]):
 
     @abstractmethod
     def findings(self, run: R) -> Iterator[Finding]:
-        """Yield what a person should know of how well it can be read."""
+        """Yield the findings of `hygge doctor` on reading."""
 
     @abstractmethod
     def names(self, run: R) -> Sequence[TableName]:
-        """Return every table and view that is not the server's own or hygge's."""
+        """Return every table and view except the server's own and hygge's."""
 
     @abstractmethod
     def find(self, run: R, name: TableName) -> F | None:
-        """Return what is read by this very name; None when there is nothing."""
+        """Return the table of exactly this name; None when there is none."""
 
-    def asked(self, what: str, *, rights: int = 1) -> AbstractContextManager[R]:
-        """Yield what runs statements; see `Server.asked`."""
-        return self.server.asked(HomeError, what, rights=rights)
+    def session(self, what: str, *, slots: int = 1) -> AbstractContextManager[R]:
+        """Yield a runner of statements; see `Server.session`."""
+        return self.server.session(HomeError, what, slots=slots)
 
     def check(self) -> None:
-        """Connect and ask something."""
-        with self.asked("cannot read") as run:
+        """Connect and run a query."""
+        with self.session("cannot read") as run:
             run("SELECT 1")
 
     def examine(self) -> Iterator[Finding]:
-        """Yield what the server says of itself, and of what this user may read."""
-        with self.asked("cannot look around") as run:
+        """Yield findings on the server and on what this user may read."""
+        with self.session("cannot look around") as run:
             yield from self.findings(run)
 
     def entities(self, pattern: str = "*") -> list[str]:
-        """Return the tables and views that match, without their schema where it is the default."""
-        with self.asked("cannot list tables") as run:
+        """Return the matching tables and views, without their schema where it is the default."""
+        with self.session("cannot list tables") as run:
             return matching(self.names(run), pattern, self.server.default_schema(run))
 
     def found(self, run: R, entity: str) -> F:
-        """Return the table that an entity's name means; raises `HomeError` with the nearest."""
+        """Return the table that an entity's name means; raises `HomeError` with a suggestion."""
         default = self.server.default_schema(run)
         for name in readings(entity, default):
             table = self.find(run, name)
@@ -112,7 +112,7 @@ class ServerHome(Home, Generic[S, R, F]):
 
 
 class ServerStore(Store, Generic[S, R]):
-    """A database on a server."""
+    """A store on a database server."""
 
     def __init__(self, server: Server[S, R], replacing: ReplaceMethod) -> None:
         self.server = server
@@ -121,11 +121,11 @@ class ServerStore(Store, Generic[S, R]):
 
     @abstractmethod
     def findings(self, run: R) -> Iterator[Finding]:
-        """Yield what a person should know of how well it can be written."""
+        """Yield the findings of `hygge doctor` on writing."""
 
     @abstractmethod
     def newest(self, run: R, place: TableName) -> Commit | None:
-        """Return the newest commit of a table; None when nothing was published there."""
+        """Return the newest commit of a table; None when there is none."""
 
     @abstractmethod
     def taken(
@@ -135,44 +135,44 @@ class ServerStore(Store, Generic[S, R]):
 
     @abstractmethod
     def target(self, run: R, request: WriteRequest, place: TableName) -> SqlTarget:
-        """Return the target for a table, which nobody has taken yet."""
+        """Return the target for a table, without taking it."""
 
     def place(self, run: R, into: str) -> TableName:
         """Return the table that an entity's name in the store means."""
         return readings(into, self.server.default_schema(run))[0]
 
-    def asked(self, what: str, *, rights: int = 1) -> AbstractContextManager[R]:
-        """Yield what runs statements; see `Server.asked`."""
-        return self.server.asked(StoreError, what, rights=rights)
+    def session(self, what: str, *, slots: int = 1) -> AbstractContextManager[R]:
+        """Yield a runner of statements; see `Server.session`."""
+        return self.server.session(StoreError, what, slots=slots)
 
     def check(self) -> None:
-        """Connect and ask something."""
-        with self.asked("cannot write") as run:
+        """Connect and run a query."""
+        with self.session("cannot write") as run:
             run("SELECT 1")
 
     def examine(self) -> Iterator[Finding]:
-        """Yield what the server says of itself, and of what this user may write."""
-        with self.asked("cannot look around") as run:
+        """Yield findings on the server and on what this user may write."""
+        with self.session("cannot look around") as run:
             yield from self.findings(run)
 
     def last_commit(self, into: str) -> Commit | None:
         """Return the newest commit of a table; see `Store.last_commit`."""
-        with self.asked(f"cannot look at {into}") as run:
+        with self.session(f"cannot look at {into}") as run:
             return self.newest(run, self.place(run, into))
 
     @contextmanager
     def open(self, request: WriteRequest) -> Iterator[Target]:
         """Take the table for one attempt; see `Store.open`."""
         with (
-            self.asked(f"cannot write {request.into}", rights=2) as run,
+            self.session(f"cannot write {request.into}", slots=2) as run,
             self.taken(run, request, self.place(run, request.into)) as target,
         ):
             yield target
 
     @contextmanager
     def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
-        """Show the table as it is; see `Store.inspect`."""
-        with self.asked(f"cannot look at {request.into}", rights=2) as run:
+        """Inspect the table; see `Store.inspect`."""
+        with self.session(f"cannot look at {request.into}", slots=2) as run:
             place = self.place(run, request.into)
             target = self.target(run, request, place)
             target.inspect(self.newest(run, place))

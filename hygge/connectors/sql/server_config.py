@@ -1,4 +1,4 @@
-"""How a project says where a database server is, and who may come in."""
+"""Settings of a database server: address, credentials, limits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ENCODE = (
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a server is and who comes in: the url and the fields beside it, made one."""
+    """Address and credentials of a server: the url merged with the fields beside it."""
 
     host: str | None
     port: int
@@ -35,11 +35,11 @@ class Endpoint:
     user: str | None
     password: str | None = field(repr=False)
     options: Mapping[str, str] = field(default_factory=dict)
-    """What the url says after its `?`."""
+    """Query parameters of the url."""
 
     @property
     def is_local(self) -> bool:
-        """Whether the server is this machine: a socket, a loopback address, or nothing said."""
+        """Whether the server is on this machine: a socket, a loopback address, or no host."""
         if self.host is None or self.host == "" or self.host.startswith(("/", "@")):
             return True
         try:
@@ -48,17 +48,17 @@ class Endpoint:
             return self.host.lower() == "localhost"
 
     def __str__(self) -> str:
-        """Return the place without the password, for messages."""
+        """Return the address without the password, for messages."""
         who = f"{self.user}@" if self.user else ""
         where = self.host or "localhost"
         return f"{who}{where}:{self.port}/{self.database or ''}"
 
 
 class ServerSettings(ConnectorConfig):
-    """What every connector of a database server says in YAML; a type adds its own."""
+    """Settings that every connector of a database server has; a type adds its own."""
 
     schemes: ClassVar[tuple[str, ...]] = ()
-    """How a url of the type may begin, the usual one first."""
+    """URL schemes of the type, the usual one first."""
     default_port: ClassVar[int]
 
     host: Annotated[str, Field(min_length=1)] | None = None
@@ -96,7 +96,7 @@ class ServerSettings(ConnectorConfig):
         return self
 
     def endpoint(self) -> Endpoint:
-        """Return where the server is, with the fields laid over the url."""
+        """Return address and credentials; fields override the url."""
         url = urlsplit(self.url.get_secret_value() if self.url else "")
         options = dict(parse_qsl(url.query, keep_blank_values=True))
         folder = options.pop("host", None)
@@ -112,16 +112,16 @@ class ServerSettings(ConnectorConfig):
         )
 
     def pool(self) -> Pool:
-        """Return the pool of connections that all moves with these settings share."""
+        """Return the connection pool that all moves with these settings share."""
         from hygge.connectors.sql.pool import pool_of
 
         return pool_of(self, limit=self.max_connections, idle_seconds=self.idle_timeout)
 
     @abstractmethod
     def urls(self, name: str) -> list[str]:
-        """Return the tables that `name` may mean, as URLs by which two connectors are compared.
+        """Return the tables that `name` may mean, as URLs that are comparable between connectors.
 
-        The likeliest first, and without the user.
+        The most likely first, without the user.
         """
 
 
@@ -140,7 +140,7 @@ class ServerStoreConfig(ServerSettings, StoreConfig):
     answers_sql: ClassVar = True
 
     def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
-        """Return the home that reads these tables: that of the same type."""
+        """Return the home of the same type with these settings."""
         return self.read_by(HomeConfig.registry.find(self.type_name))
 
     def places(self, context: ProjectContext, name: str) -> list[str]:
@@ -149,7 +149,7 @@ class ServerStoreConfig(ServerSettings, StoreConfig):
 
 
 def _check_url(url: str, schemes: tuple[str, ...]) -> None:
-    """Raise `ValueError`, which tells nothing of the url itself, when it is none of the type."""
+    """Raise `ValueError` when a url is none of the type; the message does not quote the url."""
     scheme, mark, rest = url.partition("://")
     if not mark or scheme.lower() not in schemes:
         raise ValueError(

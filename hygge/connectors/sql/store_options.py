@@ -1,11 +1,11 @@
-"""How a replace meets a table that is there."""
+"""Options that all stores of tables share."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 ReplaceMethod = Literal["auto", "keep", "swap"]
-"""`swap` puts a new table in its place, `keep` its rows only.
+"""How a replace treats an existing table: `swap` replaces the table, `keep` only its rows.
 
-`auto` swaps where nothing would be lost.
+`auto` swaps where nothing of the table would be lost.
 """

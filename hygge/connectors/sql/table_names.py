@@ -1,4 +1,4 @@
-"""Names of tables: how a person writes them, and the one way they reach SQL."""
+"""Names of tables: how a project writes them, and the one way they reach SQL."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 @dataclass(frozen=True, slots=True, order=True)
 class TableName:
-    """A table, by its schema and its name; both exactly as the database has them."""
+    """Schema and name of a table, spelled exactly as in the database."""
 
     schema: str
     """The schema (PostgreSQL, DuckDB), or the database (MySQL); empty where there are none."""
     name: str
 
     def shown(self, default_schema: str = "") -> str:
-        """Return the name as an entity is called: its schema only when it is not the default."""
+        """Return the entity's name: with the schema only when it is not the default."""
         if self.schema in ("", default_schema):
             return self.name
         return f"{self.schema}.{self.name}"
 
 
 OWN = "_hygge_"
-"""How the names of tables begin that hygge keeps beside those it writes."""
+"""Name prefix of hygge's own tables."""
 
 
 def refuse_table(name: str) -> str | None:
-    """Return why no table that is moved can have this name in any database; None when one can."""
+    """Return why no moved table can have this name in any database; None when it can."""
     if name.casefold().startswith(OWN):
         return f"names that begin with '{OWN}' are those of hygge's own tables"
     return None
 
 
 def check_name(name: str, refuse: Callable[[str], str | None]) -> None:
-    """Raise `StoreError` where a table or column cannot be called `name`, as `refuse` says why."""
+    """Raise `StoreError` where `refuse` returns a reason against the name of a table or column."""
     if reason := refuse(name):
         raise StoreError(
             f"'{name}' cannot be a name here: {reason}",
@@ -61,9 +61,9 @@ def quote(name: str, sign: str = '"') -> str:
 
 
 def readings(entity: str, default_schema: str) -> list[TableName]:
-    """Return the tables that an entity's name may mean, the likeliest first.
+    """Return the tables that an entity's name may mean, most likely first.
 
-    `"Odd schema"."odd.name"` is taken by its quotes. `sales.orders` is table `orders` of schema
+    `"Odd schema"."odd.name"` is split at its quotes. `sales.orders` is table `orders` of schema
     `sales`, or else a table with a dot in its name.
     """
     if quoted := _split_quoted(entity):
@@ -74,7 +74,7 @@ def readings(entity: str, default_schema: str) -> list[TableName]:
 
 
 def _split_quoted(entity: str) -> list[str]:
-    """Return the parts of a name in which at least one part is quoted; nothing for any other."""
+    """Return the parts of a name with at least one quoted part; for any other, an empty list."""
     parts, rest = [], entity
     while rest:
         match = _QUOTED.match(rest) or (re.match(r"[^\".]+", rest) if '"' in entity else None)
@@ -93,7 +93,7 @@ def _split_quoted(entity: str) -> list[str]:
 def matching(tables: Iterable[TableName], pattern: str, default_schema: str) -> list[str]:
     """Return the names of tables that match a glob, sorted.
 
-    A glob with a dot speaks of all schemas (`sales.*`), one without only of the default one.
+    A glob with a dot matches in all schemas (`sales.*`), one without in the default schema only.
     """
     found = []
     for table in tables:
@@ -108,7 +108,7 @@ def matching(tables: Iterable[TableName], pattern: str, default_schema: str) -> 
 
 
 def nearest(entity: str, tables: Sequence[str]) -> str:
-    """Return `; did you mean 'x'?` for the table whose name is most like `entity`, or nothing."""
+    """Return `; did you mean 'x'?` for the table with the most similar name, or an empty string."""
     others = [name for name in tables if name != entity]
     near = get_close_matches(entity, others, n=1)
     if not near:
@@ -120,5 +120,5 @@ def nearest(entity: str, tables: Sequence[str]) -> str:
 
 
 def _looks(name: str) -> str:
-    """Return a name as a person sees it: without blanks at its ends and the form of letters."""
+    """Return a name in Unicode NFKC without surrounding spaces, for comparison by sight."""
     return unicodedata.normalize("NFKC", name).strip()

@@ -1,10 +1,10 @@
-"""A table as the place of an entity: staged beside it, published in one short transaction.
+"""A table as a target: rows are staged beside it and published in one short transaction.
 
     open     the place is taken, what dead runs staged is dropped, the chain of commits is read
-    stage    rows go into a table of this run's own that no reader looks at
-    commit   one transaction: the number is the next one, rows become visible, the commit is written
+    stage    rows go into a table of this run that no reader uses commit   one transaction: the
+    number is the next one, rows become visible, the commit is written
 
-A database's own target says how rows get into the staging table, and what its SQL calls things.
+The target of each database implements staging and its SQL dialect.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 STAGING = "_hygge_stg"
-"""How the names of staging tables begin; then a hash of the place, then of the attempt."""
+"""Name prefix of staging tables; a hash of the place and one of the attempt follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveColumn:
-    """A column of a table as it is in the database now."""
+    """A column of the existing table."""
 
     field: pa.Field
-    """What rows read from it look like."""
+    """Arrow field of the values read from it."""
     type: str
-    """The database's own name of its type, written as `SqlTarget.sql_type` would."""
+    """The database's name of its type, spelled like `SqlTarget.sql_type`."""
     fills_itself: bool = False
     """Whether it has a default, or is an identity or generated column."""
     is_computed: bool = False
-    """Whether it takes no values, for it is computed from others."""
+    """Whether it is computed and accepts no values."""
 
 
 class SqlTarget(Target):
-    """One entity's table, for one attempt, on a connection that is this target's alone."""
+    """One entity's table, for one attempt, on a connection of its own."""
 
     def __init__(self, request: WriteRequest, place: TableName, chain: Chain) -> None:
         self.request = request
@@ -67,18 +67,18 @@ class SqlTarget(Target):
         self.lock = threading.Lock()
         self.keeping: UndoTables
 
-    # What a database brings
+    # Implemented by each database
 
     @abstractmethod
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement on the connection of this target and return all its rows.
 
-        Raises `StoreError` in the database's own words.
+        Raises `StoreError` with the database's message.
         """
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[object]:
-        """Run what is inside as one transaction: all of it, or nothing."""
+        """Run the block as one transaction: all of it or nothing."""
 
     @abstractmethod
     def fit(self, field: pa.Field) -> pa.Field:
@@ -86,54 +86,54 @@ class SqlTarget(Target):
 
     @abstractmethod
     def sql_type(self, field: pa.Field) -> str:
-        """Return the type of the column that holds a fitted field, as the database calls it."""
+        """Return the database's column type for a fitted field."""
 
     @abstractmethod
     def find_live(self) -> list[LiveColumn] | None:
         """Return the columns of the table; None when there is no such table.
 
-        Raises `StoreError` when something else has its name, such as a view.
+        Raises `StoreError` when the name belongs to something else, such as a view.
         """
 
     @abstractmethod
     def make_staging(self, schema: pa.Schema) -> None:
-        """Make the staging table for rows of `schema`."""
+        """Create the staging table for rows of `schema`."""
 
     @abstractmethod
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
-        """Give the staged rows their types, once; a table that is to be `becomes_table` its key."""
+        """Give the staged rows their final types, once; with `becomes_table` also the key."""
 
     @abstractmethod
     def drop_staging(self) -> None:
-        """Drop what this attempt staged."""
+        """Drop the staged rows of this attempt."""
 
     @abstractmethod
     def reason_to_keep(self) -> str | None:
-        """Return what a swap would lose of the table, such as its grants; None when nothing."""
+        """Return the first thing that a swap would lose, such as grants; None when nothing."""
 
     @abstractmethod
     def inspect(self, last: Commit | None) -> None:
-        """Look at the place, whose newest commit is `last`; make the checks of taking it.
+        """Read the table, whose newest commit is `last`, and make the checks of `open`.
 
-        Takes nothing and writes nothing: another run must not hold the place, and this user must
-        be able to write it.
+        Takes no lock and writes nothing. Raises where another run holds the table, or this user
+        cannot write it.
         """
 
     # The contract
 
     def begin(self) -> None:
-        """Read the chain and the table; raise `StoreError` when the place belongs to others."""
+        """Read the chain and the table; raise `StoreError` for another flow's table."""
         self.find(self.chain.last(self.run))
 
     def find(self, last: Commit | None) -> None:
-        """Look at the table, whose newest commit is `last`; changes nothing. Raises as `begin`."""
+        """Read the table, whose newest commit is `last`; changes nothing. Raises like `begin`."""
         check_name(self.place.name, refuse_table)
         self.last = last
         self.live = self.find_live()
         self._check_owner()
 
     def foresee(self, schema: pa.Schema) -> None:
-        """Raise where the table cannot be brought to a schema; see `Inspection.foresee`."""
+        """Raise where the table cannot be changed to a schema; see `Inspection.foresee`."""
         if self.live is None:
             return
         swaps = self.replacing == "swap" and self.swaps()
@@ -142,7 +142,7 @@ class SqlTarget(Target):
             self.check_changing(changed, schema, swaps=swaps or self.swaps())
 
     def changing(self, schema: pa.Schema) -> list[str]:
-        """Return the columns of the table that rows of a schema would retype or take away."""
+        """Return the columns of the table that rows of a schema would retype or drop."""
         live = {self.folded(column.field.name): column for column in self.live or ()}
         known = [(live.pop(name), one) for one in schema if (name := self.folded(one.name)) in live]
         names = [column.field.name for column, field in known if self.differs(column, field)]
@@ -162,9 +162,9 @@ class SqlTarget(Target):
         return self.request.taken_over(self.last)
 
     def schema(self) -> pa.Schema | None:
-        """Return the columns of the table, those that a commit wrote with the types it had.
+        """Return the columns of the table; those of the newest commit with the types it recorded.
 
-        Columns that fill themselves are left out unless a commit wrote them.
+        Columns with a default or computed value are left out unless a commit wrote them.
         """
         import pyarrow as pa
 
@@ -208,7 +208,7 @@ class SqlTarget(Target):
         self.is_published = True
 
     def prepare(self, parts: Sequence[Part], commit: Commit) -> pa.Schema:
-        """Return the schema of what is staged; raise `StoreError` unless it is all of a commit."""
+        """Return the schema of the staged rows; raise `StoreError` unless all are staged."""
         rows = sum(part.rows for part in parts)
         if not parts or rows != commit.rows:
             raise StoreError(
@@ -218,7 +218,7 @@ class SqlTarget(Target):
         return self.begin_staging(commit.schema)
 
     def begin_staging(self, schema: pa.Schema) -> pa.Schema:
-        """Make the staging table unless it is there; return the schema of its rows."""
+        """Create the staging table if there is none; return the schema of its rows."""
         with self.lock:
             if self.staged is None:
                 fitted = self.accept(schema)
@@ -227,7 +227,7 @@ class SqlTarget(Target):
             return self.staged
 
     def fits_double(self, column: str) -> bool:
-        """Return whether no whole number of a column is beyond 2^53; see `Target.fits_double`."""
+        """Return whether all integers of a column are within ±2^53; see `Target.fits_double`."""
         name, bound = self.quote(column), MAX_WHOLE_DOUBLE
         return not self.first("1", f"{self.table} WHERE {name} > {bound} OR {name} < -{bound}")
 
@@ -236,13 +236,13 @@ class SqlTarget(Target):
         return self.chain.owner(self.run, seq)
 
     def discard(self) -> None:
-        """Drop what this attempt staged; see `Target.discard`."""
+        """Drop the staged rows of this attempt; see `Target.discard`."""
         self.drop_staging()
 
-    # How rows become visible
+    # Publishing
 
     def publish(self, commit: Commit, schema: pa.Schema, *, swaps: bool) -> int:
-        """Make the staged rows visible; return how many rows the table has then."""
+        """Make the staged rows visible; return the table's number of rows then."""
         if self.live is None or swaps:
             check_counted(self.rows_staged(commit), self.count_staged(), self.place.shown())
             if swaps:
@@ -259,23 +259,23 @@ class SqlTarget(Target):
         return self.add_staged(commit, schema)
 
     def rows_staged(self, commit: Commit) -> int:
-        """Return how many rows a table has that was the staging table."""
+        """Return the number of rows of the table that was the staging table."""
         return commit.rows
 
     def count_staged(self) -> int:
-        """Return how many rows the database counts in what is staged."""
+        """Return the number of staged rows, counted by the database."""
         return sum(map(self.count, self.staged_tables()))
 
     def add_staged(self, commit: Commit, schema: pa.Schema) -> int:
-        """Bring the staged rows into the table that is there; return how many it has then."""
+        """Add the staged rows to the existing table; return its number of rows then."""
         before = self.rows_before()
         self.insert_staged(commit, schema)
         return before + commit.rows
 
     def swaps(self) -> bool:
-        """Return whether a new table takes the place of one that is there.
+        """Return whether a new table replaces the existing one.
 
-        Raises `StoreError` where it must and cannot.
+        Raises `StoreError` where `replace: swap` is not possible.
         """
         if self.live is None or self.request.mode is not Mode.REPLACE or self.replacing == "keep":
             return False
@@ -291,11 +291,11 @@ class SqlTarget(Target):
         return reason is None
 
     def insert_staged(self, commit: Commit, schema: pa.Schema) -> None:
-        """Put the staged rows into the table; raise `StoreError` unless all went in."""
+        """Insert the staged rows into the table; raise `StoreError` unless all were inserted."""
         check_went_in(self.fill(schema), commit.rows, self.place.shown())
 
     def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
-        """Give the table the columns of `schema`; with `is_empty` also take others away."""
+        """Change the table's columns to `schema`; with `is_empty` also drop others."""
         live = {self.folded(column.field.name): column for column in self.live or ()}
         for field in schema:
             column = live.pop(self.folded(field.name), None)
@@ -316,14 +316,14 @@ class SqlTarget(Target):
         return self.folded(name) in map(self.folded, names)
 
     def required(self, name: str) -> bool:
-        """Return whether a commit said that a column is never null; others' rules are theirs."""
+        """Return whether a commit made a column NOT NULL; other constraints are not changed."""
         fields = () if self.last is None else self.last.schema
         return any(self.folded(f.name) == self.folded(name) and not f.nullable for f in fields)
 
-    # What most databases call these things
+    # SQL that most databases share
 
     def folded(self, name: str) -> str:
-        """Return a name as the database compares it: as it is, unless letters have one case."""
+        """Return a name in the form in which the database compares it; unchanged by default."""
         return name
 
     def quote(self, name: str) -> str:
@@ -340,12 +340,12 @@ class SqlTarget(Target):
         return self.name(self.place)
 
     def column(self, field: pa.Field) -> str:
-        """Return a column as CREATE TABLE and ADD COLUMN want it."""
+        """Return a column definition for CREATE TABLE and ADD COLUMN."""
         null = "" if field.nullable else " NOT NULL"
         return f"{self.quote(field.name)} {self.sql_type(field)}{null}"
 
     def fill(self, schema: pa.Schema) -> int:
-        """Copy the staged rows into the table, by the names of columns; return how many went in."""
+        """Copy the staged rows into the table by column name; return how many were inserted."""
         names = ", ".join(map(self.quote, schema.names))
         insert = f"INSERT INTO {self.table} ({names}) SELECT {names} FROM"
         return sum(self.change(f"{insert} {table}") for table in self.staged_tables())
@@ -356,7 +356,7 @@ class SqlTarget(Target):
         return int(rows[0][0])
 
     def count(self, rest: str, values: Sequence[Any] = ()) -> int:
-        """Return how many rows SELECT … FROM `rest` brings."""
+        """Return the number of rows of SELECT … FROM `rest`."""
         return int(self.run(f"SELECT count(*) FROM {rest}", values)[0][0])
 
     def first(self, columns: str, rest: str) -> list[tuple[Any, ...]]:
@@ -364,32 +364,32 @@ class SqlTarget(Target):
         return self.run(f"SELECT {columns} FROM {rest} LIMIT 1")
 
     def staged_tables(self) -> list[str]:
-        """Return the tables that hold what is staged, quoted."""
+        """Return the tables of staged rows, quoted."""
         return [self.name(self.staging)]
 
     def differs(self, column: LiveColumn, field: pa.Field) -> bool:
         """Return whether a column must change its type to hold a fitted field.
 
-        A type that reads the same stays as it is, such as a text of limited length.
+        A type that is read as the same Arrow type is not changed, such as text of limited length.
         """
         return column.type != self.sql_type(field) and column.field.type != field.type
 
     def rename_staging(self, schema: pa.Schema) -> None:
-        """Make the staging table the table; there is none of that name."""
+        """Rename the staging table to the target's name, which is free."""
         self.run(f"ALTER TABLE {self.name(self.staging)} RENAME TO {self.quote(self.place.name)}")
 
     def add_column(self, field: pa.Field) -> None:
-        """Add a column; rows that are there have no value in it."""
+        """Add a nullable column."""
         self.run(f"ALTER TABLE {self.table} ADD COLUMN {self.column(field)}")
 
     def retype_column(self, field: pa.Field, *, is_empty: bool) -> None:
-        """Give a column another type, in which all its values stay exact."""
+        """Change a column's type to one that holds all its values exactly."""
         column, kind = self.quote(field.name), self.sql_type(field)
         using = f"CAST({'NULL' if is_empty else column} AS {kind})"
         self.run(f"ALTER TABLE {self.table} ALTER COLUMN {column} TYPE {kind} USING {using}")
 
     def allow_nulls(self, column: str) -> None:
-        """Let a column have no value."""
+        """Drop a column's NOT NULL constraint."""
         self.run(f"ALTER TABLE {self.table} ALTER COLUMN {self.quote(column)} DROP NOT NULL")
 
     # Checks
@@ -404,7 +404,7 @@ class SqlTarget(Target):
         return self.count(self.table) if self.last is None else self.last.total_rows
 
     def _check_owner(self) -> None:
-        """Raise `StoreError` when the table is another flow's, or holds rows of nobody's."""
+        """Raise `StoreError` when the table is another flow's, or has rows that no flow wrote."""
         request, shown = self.request, self.place.shown()
         if request.adopt:
             return
@@ -425,7 +425,7 @@ class SqlTarget(Target):
             )
 
     def _check_not_lost(self) -> None:
-        """Raise `StoreError` when a table with a history is gone: its rows would be missing."""
+        """Raise `StoreError` when the table of a chain of commits is gone: its rows are missing."""
         if self.last is None or self.request.mode is Mode.REPLACE:
             return
         raise StoreError(
@@ -438,5 +438,5 @@ class SqlTarget(Target):
 
 
 def staging_prefix(table: str) -> str:
-    """Return how the names of all staging tables of a table begin."""
+    """Return the name prefix of all staging tables of a table."""
     return f"{STAGING}_{hashlib.sha256(table.encode()).hexdigest()[:12]}_"

@@ -1,4 +1,4 @@
-"""What a commit into a table keeps for undo, in tables beside it, and how undo uses it.
+"""The tables in which a commit keeps what undo needs, and how undo uses them.
 
     commit 7 …                                    keeps  _hygge_undo_<place>_7<kind>
     puts a new table in place of the old one      `t`: the old table, renamed
@@ -7,8 +7,8 @@
     appends to a range that it empties            `r`: the rows it took away; and `k`
     merges                                        `k`, and `r`: the rows it changed or took away
 
-It is written in the transaction of the commit. An append without a key keeps no `k`: its rows are
-found by `_hygge_run_id`, where they have it.
+They are written in the commit's transaction. An append without a key keeps no `k`: its rows are
+found by the column `_hygge_run_id`, if there is one.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _RUN_ID = "_hygge_run_id"
 
 
 class UndoTables(ABC):
-    """What is kept beside the table of one target."""
+    """The undo tables of one target."""
 
     sees_changes: ClassVar[bool] = False
-    """Whether `changed_rows` can count at all."""
+    """Whether `changed_rows` is supported."""
 
     def __init__(self, target: SqlTarget) -> None:
         self.target = target
@@ -44,30 +44,30 @@ class UndoTables(ABC):
         self.cleared: tuple[str, Sequence[Any]] | None = None
         """A condition on rows `t` that an append takes away first, with its parameters."""
 
-    # What a database calls these things
+    # SQL of a database
 
     @abstractmethod
     def own_tables(self) -> list[str]:
-        """Return the names of the tables that are kept, which begin with the prefix."""
+        """Return the names of the undo tables, which begin with the prefix."""
 
     def name(self, table: TableName) -> str:
         """Return the name of a table, quoted."""
         return self.target.name(table)
 
     def rename(self, table: TableName, name: str) -> None:
-        """Give a table another name."""
+        """Rename a table."""
         self.target.run(f"ALTER TABLE {self.name(table)} RENAME TO {self.target.quote(name)}")
 
     def changed_rows(self, undone: Commit) -> int:
-        """Return how many of the rows that undo takes away others have changed since."""
+        """Return how many of the rows that undo removes were changed by others since the commit."""
         return 0
 
     def row(self, names: Sequence[str]) -> str:
-        """Return columns as one value, which IN can look for."""
-        return self.listed(names) if len(names) == 1 else f"({self.listed(names)})"
+        """Return columns as a row value for IN."""
+        return self.column_list(names) if len(names) == 1 else f"({self.column_list(names)})"
 
     def create(self, table: TableName, names: Sequence[str]) -> None:
-        """Make an empty table with columns of the place, as they are after this commit."""
+        """Create an empty table with columns of the target as they are after this commit."""
         columns = ", ".join(map(self.widened, names))
         self.target.run(
             f"CREATE TABLE {self.name(table)} AS SELECT {columns} "
@@ -75,7 +75,7 @@ class UndoTables(ABC):
         )
 
     def widened(self, name: str) -> str:
-        """Return a column of the place as SELECT has it, of the type that this commit gives it."""
+        """Return a SELECT expression of a column, in the type that this commit gives it."""
         target, column = self.target, self.target.quote(name)
         staged = target.staged
         live = [one for one in target.live or () if one.field.name == name]
@@ -87,11 +87,11 @@ class UndoTables(ABC):
         return column if is_same else f"CAST({column} AS {target.sql_type(field)}) AS {column}"
 
     def insert(self, names: Sequence[str]) -> str:
-        """Return how a statement begins that puts values into columns of the table."""
-        return f"INSERT INTO {self.target.table} ({self.listed(names)})"
+        """Return the beginning of an INSERT into columns of the table."""
+        return f"INSERT INTO {self.target.table} ({self.column_list(names)})"
 
     def delete_rows(self, kept: TableName, keys: Sequence[str]) -> None:
-        """Take away the rows whose keys are kept."""
+        """Delete the rows whose keys are kept."""
         self.target.run(
             f"DELETE FROM {self.target.table} WHERE {self.among(self.name(kept), keys)}"
         )
@@ -101,37 +101,37 @@ class UndoTables(ABC):
         return f"{self.row(keys)} IN (SELECT {self.chosen(keys)} FROM {table})"
 
     def chosen(self, names: Sequence[str]) -> str:
-        """Return columns as a subquery of IN selects them."""
-        return self.listed(names)
+        """Return columns as a subquery of IN selects them, with commas."""
+        return self.column_list(names)
 
-    def listed(self, names: Sequence[str]) -> str:
-        """Return names of columns, quoted, with commas."""
+    def column_list(self, names: Sequence[str]) -> str:
+        """Return column names, quoted and separated by commas."""
         return ", ".join(map(self.target.quote, names))
 
-    # Which tables
+    # Names of undo tables
 
     def table(self, seq: int, kind: str) -> TableName:
-        """Return the table that keeps one kind of thing of a commit."""
+        """Return the undo table of one kind for a commit."""
         return replace(self.target.place, name=f"{self.prefix}{seq}{kind}")
 
     @property
     def is_wanted(self) -> bool:
-        """Whether anything is to be kept."""
+        """Whether undo is kept at all."""
         return self.target.request.keep_generations > 0
 
     def found(self) -> list[tuple[int, str]]:
-        """Return number and kind of what is kept, the newest first."""
+        """Return commit number and kind of each undo table, newest first."""
         tails = [name.removeprefix(self.prefix) for name in self.own_tables()]
         return sorted(((int(tail[:-1]), tail[-1]) for tail in tails), reverse=True)
 
     def drop(self, seq: int, kind: str) -> None:
-        """Drop what is kept."""
+        """Drop undo tables."""
         self.target.run(f"DROP TABLE IF EXISTS {self.name(self.table(seq, kind))}")
 
-    # While a commit is made
+    # During a commit
 
     def begin(self, commit: Commit, *, swaps: bool) -> None:
-        """Keep rows that the commit is about to change; belongs into its transaction."""
+        """Keep rows that the commit will change; call it in the commit's transaction."""
         self.tidy()
         if not swaps:
             for kind in self.kinds(commit):
@@ -139,14 +139,14 @@ class UndoTables(ABC):
                 self.fill(commit, kind)
 
     def end(self, commit: Commit) -> None:
-        """Let go of all but the newest; belongs into the commit's transaction."""
+        """Drop all but the newest undo tables; call it in the commit's transaction."""
         numbers = sorted({seq for seq, _ in self.found()}, reverse=True)
         for seq, kind in self.found():
             if seq not in numbers[: self.target.request.keep_generations]:
                 self.drop(seq, kind)
 
     def tidy(self) -> None:
-        """Drop what an undo passed over, and what was made for a commit that never came."""
+        """Drop tables that an undo skipped, and those of commits that were never made."""
         last = self.target.last
         end = 1 if last is None else last.seq + 1 if last.undoes is None else last.undoes
         for seq, kind in self.found():
@@ -154,7 +154,7 @@ class UndoTables(ABC):
                 self.drop(seq, kind)
 
     def kinds(self, commit: Commit) -> str:
-        """Return what a commit that changes rows of the table keeps, in this order."""
+        """Return the kinds of undo tables of a commit that changes rows, in order of creation."""
         target = self.target
         live = {column.field.name for column in target.live or ()}
         if not self.is_wanted or target.last is None or target.live is None:
@@ -167,21 +167,21 @@ class UndoTables(ABC):
         return f"{taken}k"
 
     def put_away(self, seq: int) -> None:
-        """Take the table from its name, and keep it when that is wanted."""
+        """Rename the table away; keep it when undo is kept, else drop it."""
         if self.is_wanted and self.target.last is not None:
             self.rename(self.target.place, self.table(seq, "t").name)
         else:
             self.target.run(f"DROP TABLE {self.target.table}")
 
     def make(self, commit: Commit, kind: str) -> None:
-        """Make an empty table for what is kept."""
+        """Create an empty undo table."""
         names = commit.primary_key if kind == "k" else self._kept_columns()
         self.create(self.table(commit.seq, kind), names)
 
     def fill(self, commit: Commit, kind: str) -> None:
-        """Keep keys of staged rows (`k`), or rows of the table as they are (`c`, `r`)."""
+        """Copy keys of staged rows (`k`), or rows of the table (`c`, `r`), into an undo table."""
         run, kept = self.target.run, self.name(self.table(commit.seq, kind))
-        names = self.listed(commit.primary_key if kind == "k" else self._kept_columns())
+        names = self.column_list(commit.primary_key if kind == "k" else self._kept_columns())
         tables = [self.target.table]
         if kind == "k":
             tables = self.target.staged_tables()
@@ -195,11 +195,11 @@ class UndoTables(ABC):
             )
 
     def changed(self, keys: Sequence[str]) -> tuple[str, Sequence[Any]]:
-        """Return a condition on rows, `t`, that a commit changes or takes away, with parameters."""
+        """Return the condition on rows `t` that a commit changes or deletes, and parameters."""
         return (self._merged(keys), ()) if self.cleared is None else self.cleared
 
     def _merged(self, keys: Sequence[str]) -> str:
-        """Return the condition that is true for rows, `t`, which a merge changes or takes away."""
+        """Return the condition on rows `t` that a merge changes or deletes."""
         target = self.target
         come = " OR ".join(self.among(staged, keys) for staged in target.staged_tables())
         if target.request.delete_missing is None:
@@ -207,20 +207,20 @@ class UndoTables(ABC):
         return f"{self.going_away()} OR {come}"
 
     def going_away(self) -> str:
-        """Return the condition on rows `t` that a merge takes away, or marks, where none came."""
+        """Return the condition on rows `t` that a merge deletes or marks as gone."""
         target = self.target
         is_marked = any(column.field.name == DELETED_AT for column in target.live or ())
         marks = target.request.delete_missing == "soft"
         return f"t.{target.quote(DELETED_AT)} IS NULL" if is_marked and marks else "1 = 1"
 
     def _kept_columns(self) -> Sequence[str]:
-        """Return the columns of rows that are kept: all that take values, whoever fills them."""
+        """Return the columns of rows that are kept: all that accept values."""
         return [one.field.name for one in self.target.live or () if not one.is_computed]
 
     # Undo
 
     def undone(self) -> Commit | None:
-        """Return the newest commit that no undo took back; None when there is none."""
+        """Return the newest commit that was not reverted; None when there is none."""
         target = self.target
         commit = target.last
         while commit is not None and commit.undoes is not None:
@@ -245,7 +245,7 @@ class UndoTables(ABC):
         return target.chain.at(target.run, undone.seq - 1)
 
     def kept(self, undone: Commit) -> str:
-        """Return the kinds of what is kept of a commit."""
+        """Return the kinds of undo tables of a commit."""
         return "".join(kind for seq, kind in self.found() if seq == undone.seq)
 
     def _check_untouched(self, undone: Commit) -> None:
@@ -269,19 +269,19 @@ class UndoTables(ABC):
             )
 
     def of_run(self, undone: Commit, number: int = 1) -> tuple[str, tuple[str, ...]]:
-        """Return a condition on the rows that a run brought, and its parameters from `number`."""
+        """Return the condition on the rows of a run, with parameters numbered from `number`."""
         target = self.target
         return f"{target.quote(_RUN_ID)} = {target.chain.numbered(number)}", (undone.run_id,)
 
     def count(self, table: str | None = None) -> int:
-        """Return how many rows the place, or another table, has."""
+        """Return the number of rows of the target, or of another table."""
         return self.target.count(table or self.target.table)
 
     def bring_back(self, commit: Commit) -> Commit:
-        """Make the table what it was before the commit that `commit` undoes; return its record.
+        """Restore the table as before the commit that `commit` reverts; return the record to write.
 
-        Belongs into the transaction of `commit`. Columns that came since stay where rows are put
-        back into the table. Raises `StoreError` when the rows are not as many as they were.
+        Call it in the transaction of `commit`. Columns added since stay where rows are put back
+        into the table. Raises `StoreError` when the number of rows is not what it was.
         """
         undone, kinds = self.found_undone(commit)
         if kinds == "t":
@@ -299,7 +299,7 @@ class UndoTables(ABC):
         return self.recorded(commit, kinds)
 
     def found_undone(self, commit: Commit) -> tuple[Commit, str]:
-        """Return what `commit` undoes, and the kinds of what is kept of it."""
+        """Return the commit that `commit` reverts, and the kinds of its undo tables."""
         undone = self.undone()
         kinds = "" if undone is None else self.kept(undone)
         if undone is None or undone.seq != commit.undoes or not (kinds or _is_told_by_run(undone)):
@@ -307,7 +307,7 @@ class UndoTables(ABC):
         return undone, kinds
 
     def check_swap(self) -> None:
-        """Raise `StoreError` when putting the old table back would lose something of the new."""
+        """Raise `StoreError` when putting the old table back would lose part of the new one."""
         reason = self.target.reason_to_keep()
         if reason is not None:
             raise StoreError(
@@ -318,7 +318,7 @@ class UndoTables(ABC):
             )
 
     def change_rows(self, undone: Commit, commit: Commit, kinds: str) -> None:
-        """Take the rows that came out of the table, and put those that went into it."""
+        """Delete the rows that the commit added, and insert those that it removed."""
         target = self.target
         if "k" in kinds:
             self.delete_rows(self.table(undone.seq, "k"), undone.primary_key)
@@ -326,7 +326,7 @@ class UndoTables(ABC):
             where, values = self.of_run(undone)
             target.run(f"DELETE FROM {target.table} WHERE {where}", values)
         names = self.columns_back(undone, commit)
-        # SQLite takes the bare name of a column that is not there for a text.
+        # SQLite reads an unknown quoted column name as a text.
         back = ", ".join(f"k.{target.quote(name)}" for name in names)
         for kind in set(kinds) & {"c", "r"}:
             kept = f"SELECT {back} FROM {self.name(self.table(undone.seq, kind))} AS k"
@@ -341,7 +341,7 @@ class UndoTables(ABC):
         return [*commit.schema.names, *kept]
 
     def check_rows(self, commit: Commit, table: str | None = None) -> None:
-        """Raise `StoreError` unless the table, or another, has as many rows as `commit` says."""
+        """Raise `StoreError` unless the table, or another, has the number of rows in `commit`."""
         rows, target = self.count(table), self.target
         if rows != commit.total_rows:
             raise StoreError(
@@ -353,7 +353,7 @@ class UndoTables(ABC):
             )
 
     def recorded(self, commit: Commit, kinds: str) -> Commit:
-        """Return the record of an undo: columns that an append or a merge added are there still."""
+        """Return the record of an undo; columns that an append or merge added stay in it."""
         last = self.target.last
         stays = last is not None and not set(kinds) & {"t", "c"}
         return replace(commit, schema=last.schema) if last and stays else commit

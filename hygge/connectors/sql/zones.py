@@ -1,4 +1,4 @@
-"""Clocks that write times without a zone."""
+"""Time zones of values that are written without one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 _SOON = 3 * 3600 * 10**6
-"""Microseconds ahead in which clocks may go back and show an hour again."""
+"""Microseconds ahead in which a change of clocks may repeat an hour."""
 
 
 def _known(name: str) -> str:
@@ -21,13 +21,13 @@ def _known(name: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_known)]
-"""The name of a time zone that this machine knows."""
+"""Name of a time zone in this machine's database."""
 
 
 def on_the_wall(since: int, zone: str) -> int:
-    """Return the lowest time that the zone's clocks show from `since` on.
+    """Return the lowest local time of the zone from `since` on.
 
-    Both in microseconds since 1970, `since` of UTC.
+    Both in microseconds since 1970; `since` in UTC.
     """
     return since + min(_offset(moment, zone) for moment in (since, since + _SOON))
 

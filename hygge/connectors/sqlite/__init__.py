@@ -1,1 +1,1 @@
-"""What homes and stores of SQLite share: connections, types by declaration, its catalog."""
+"""The SQLite home and store."""

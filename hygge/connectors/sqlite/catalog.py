@@ -1,4 +1,4 @@
-"""What a SQLite file tells of its tables: names, declared columns, keys, what else they have."""
+"""Queries of a SQLite file's schema: names, declared columns, keys and dependents of tables."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ class Table:
 
     name: str
     kind: str
-    """As a person says it."""
+    """Kind of object for messages."""
     has_rowid: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as it was declared."""
+    """A declared column."""
 
     name: str
     declared: str
-    """The type in the words of CREATE TABLE; empty where none was given or it is an expression."""
+    """Declared type as in CREATE TABLE; empty without one, or for an expression."""
     required: bool = False
     """Whether it is NOT NULL."""
     default: str = ""
     key: int = 0
-    """Place in the primary key, from 1; 0 when it is not in it."""
+    """Position in the primary key, from 1; 0 when it is not part of it."""
     is_computed: bool = False
 
 
 def tables(run: Run) -> list[Table]:
-    """Return every table and view that is not SQLite's own or hygge's."""
+    """Return every table and view except SQLite's own and hygge's."""
     return [
         Table(name, "virtual table" if kind == "virtual" else kind, kind == "table" and not wr)
         for name, kind, wr in run(_TABLES)
@@ -56,18 +56,18 @@ def tables(run: Run) -> list[Table]:
 
 
 def find(found: Iterable[Table], name: str) -> Table | None:
-    """Return the table of a name: as it is written, or in other letters, as SQLite takes it."""
+    """Return the table of a name: with exact case first, else ignoring case like SQLite."""
     alike = [table for table in found if folded(table.name) == folded(name)]
     return next((table for table in alike if table.name == name), alike[0] if alike else None)
 
 
 def folded(name: str) -> str:
-    """Return a name as SQLite compares it: only the 26 letters have two cases."""
+    """Return a name as SQLite compares it: only ASCII letters are case-insensitive."""
     return re.sub("[A-Z]+", lambda letters: letters[0].lower(), name)
 
 
 def columns(run: Run, table: str, schema: str = "main") -> list[Column]:
-    """Return the columns of a table or view, in their order; without a virtual table's hidden."""
+    """Return the columns of a table or view, in their order, without hidden ones."""
     rows = run(f"{_COLUMNS} FROM pragma_table_xinfo(?, ?)", (table, schema))
     return [
         Column(name, declared, bool(required), default, key, hidden > 1)
@@ -77,14 +77,14 @@ def columns(run: Run, table: str, schema: str = "main") -> list[Column]:
 
 
 def rowid_of(table: Table, found: Iterable[Column]) -> str | None:
-    """Return the name under which rows have their number; None where they have none."""
+    """Return the name of the rowid; None for a table without one."""
     names = {column.name.lower() for column in found}
     free = [alias for alias in _ALIASES if alias not in names]
     return free[0] if table.has_rowid and free else None
 
 
 def numbers_itself(column: Column, table: Table, keys: int) -> bool:
-    """Return whether a column is the row's number: SQLite fills it where it has no value."""
+    """Return whether a column is an alias of the rowid, which SQLite fills for nulls."""
     return (
         table.has_rowid and keys == 1 and column.key == 1 and column.declared.upper() == "INTEGER"
     )
@@ -107,7 +107,7 @@ _EXTRAS = re.compile(
 
 
 def reason_to_keep(run: Run, table: str) -> str | None:
-    """Return the first thing that a new table in its place would lack; None when nothing."""
+    """Return the first thing that a swap of the table would lose; None when nothing."""
     for reason, sql in (
         (
             "it has indexes",
@@ -133,7 +133,7 @@ def reason_to_keep(run: Run, table: str) -> str | None:
 
 
 def relatives(run: Run, table: str) -> list[str]:
-    """Return the tables with foreign keys to or in a table: those whose rows may be left alone."""
+    """Return the tables with foreign keys from or to a table, whose references may break."""
     rows = run(
         "SELECT DISTINCT t.name FROM sqlite_schema t, pragma_foreign_key_list(t.name) k "
         "WHERE t.type = 'table' AND ?1 COLLATE NOCASE IN (k.\"table\", t.name)",
@@ -143,5 +143,5 @@ def relatives(run: Run, table: str) -> list[str]:
 
 
 def dangling(run: Run, names: Iterable[str]) -> int:
-    """Return how many rows of tables refer to rows that are not there."""
+    """Return how many rows of tables violate a foreign key."""
     return sum(len(run(f"PRAGMA main.foreign_key_check({quote(name)})")) for name in names)

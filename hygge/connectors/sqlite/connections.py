@@ -1,5 +1,8 @@
-"""Connections to a SQLite file, all through one driver: two copies of SQLite in one process would
-drop each other's locks (https://www.sqlite.org/howtocorrupt.html, 2.2.1)."""
+"""Connections to a SQLite file, all through one driver.
+
+Two copies of SQLite in one process would drop each other's locks
+(https://www.sqlite.org/howtocorrupt.html, 2.2.1).
+"""
 
 from __future__ import annotations
 
@@ -21,31 +24,33 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Access = Literal["ro", "rw", "rwc"]
-"""`rwc` makes the file where there is none."""
+"""`rwc` creates the file where there is none."""
 
 _ROWS_OPTION = "adbc.sqlite.query.batch_rows"
 _TURN_SECONDS = 1.0
-"""How long SQLite waits for a lock before hygge looks at who has it."""
+"""Seconds that SQLite waits for a lock before hygge looks for its holder."""
 _ANSWER_ROWS = 2**16
-"""Rows of one answer: the driver takes types from its first batch, so that is all of it."""
+"""Maximum rows of a result: the driver infers types from its first batch, so one batch holds all
+rows.
+"""
 
 
 def uri(file: Path, access: Access) -> str:
-    """Return a file as SQLite wants it named."""
+    """Return the SQLite URI of a file."""
     return f"file:{percent(str(file))}?mode={access}"
 
 
 def connect(file: Path, access: Access, side: type[HyggeError], seconds: float) -> Connection:
-    """Return a connection on which every statement is its own transaction.
+    """Return a connection in autocommit mode.
 
-    It trusts nothing that the file's schema says, and waits so long for locks. Raises `side`.
+    Functions in the file's schema are not trusted (`trusted_schema`). Raises `side`.
     """
     try:
         return _connected(file, access, side, seconds)
     except side as error:
         if access != "ro" or "readonly database" not in error.message:
             raise
-    # A writer died. Whoever opens the file for writing takes back what it had begun.
+    # A writer crashed. The next connection that opens the file for writing rolls it back.
     with suppress(HyggeError):
         _connected(file, "rw", side, seconds).close()
     return _connected(file, access, side, seconds)
@@ -70,7 +75,7 @@ def _connected(file: Path, access: Access, side: type[HyggeError], seconds: floa
                 "cell_size_check=ON",
                 "foreign_keys=OFF",
                 "synchronous=FULL",
-                # A renamed table is a new one that views know by the old one's name.
+                # After a rename, views keep referring to the old name.
                 "legacy_alter_table=ON",
             ):
                 patiently(partial(cursor.execute, f"PRAGMA {pragma}"), file, seconds)
@@ -82,7 +87,7 @@ def _connected(file: Path, access: Access, side: type[HyggeError], seconds: floa
 
 
 def connect_to_nothing() -> Connection:
-    """Return a connection to an empty database that is no file."""
+    """Return a connection to an empty in-memory database."""
     from adbc_driver_sqlite import dbapi
 
     return dbapi.connect(":memory:", autocommit=True)
@@ -94,9 +99,9 @@ def _look(cursor: Any) -> None:  # noqa: ANN401
 
 
 def patiently(act: Callable[[], T], file: Path, seconds: float) -> T:
-    """Do what may find the file locked, again and again for so many seconds.
+    """Retry an action while the file is locked, for so many seconds.
 
-    SQLite itself would wait without a word. Raises `BusyError`, which no other attempt mends.
+    SQLite itself would wait silently. Raises `BusyError`, which a retry does not fix.
     """
     import adbc_driver_manager
 
@@ -122,7 +127,7 @@ def _holder(file: Path) -> str:
 
 @contextmanager
 def cursor_of(connection: Connection, batch_rows: int = _ANSWER_ROWS) -> Iterator[Any]:
-    """Yield a cursor, its batches of so many rows, and close it whatever happens."""
+    """Yield a cursor with batches of so many rows, and close it in every case."""
     cursor = connection.cursor()
     try:
         cursor.adbc_statement.set_options(**{_ROWS_OPTION: str(batch_rows)})
@@ -133,7 +138,7 @@ def cursor_of(connection: Connection, batch_rows: int = _ANSWER_ROWS) -> Iterato
 
 
 class Rows:
-    """Runs statements on a connection, one at a time, its errors as `side`."""
+    """Runs statements on a connection, one at a time; errors are raised as `side`."""
 
     def __init__(
         self,
@@ -144,7 +149,7 @@ class Rows:
         file: Path,
         seconds: float,
     ) -> None:
-        """`seconds` is how long to wait where another program has the file locked."""
+        """`seconds` is how long to wait while another program has the file locked."""
         self.connection = connection
         self._side = side
         self._what = what

@@ -1,4 +1,4 @@
-"""Arrow's values as SQLite stores them, and back: whole columns at once, every value the same."""
+"""Conversion of Arrow columns to SQLite's storage classes and back, exact and vectorized."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
-"""0001-01-01 and 9999-12-31, counted from 1970: years that ISO 8601 writes with four digits."""
+"""0001-01-01 and 9999-12-31 in days since 1970: years with four digits in ISO 8601."""
 _TICKS = {"us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 
 
 def to_stored(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch of a fitted schema as whole numbers, floats, texts and bytes.
+    """Return a batch of a fitted schema as integers, floats, texts and bytes.
 
     Raises `StoreError` naming the column of a value that SQLite would change.
     """
@@ -30,7 +30,7 @@ def to_stored(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def stored_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the schema of what `to_stored` makes of batches of a fitted schema."""
+    """Return the schema of `to_stored` for batches of a fitted schema."""
     import pyarrow as pa
 
     empty = pa.RecordBatch.from_pylist([], schema=schema)
@@ -62,7 +62,7 @@ def _stored(array: pa.Array, field: pa.Field) -> pa.Array:
 
 
 def _check_floats(array: pa.Array, field: pa.Field) -> None:
-    """Raise `StoreError` for NaN, which SQLite makes NULL, and -0.0, which it makes 0.0."""
+    """Raise `StoreError` for NaN, which SQLite stores as NULL, and -0.0, stored as 0.0."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -98,7 +98,7 @@ def _check_years(array: pa.Array, field: pa.Field) -> None:
 
 
 def from_stored(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return what SQLite brought as `kind`; raises `pa.ArrowInvalid` for what it cannot hold."""
+    """Return SQLite's values as `kind`; raises `pa.ArrowInvalid` for a value outside the type."""
     import pyarrow as pa
 
     is_ = pa.types
@@ -115,7 +115,7 @@ def from_stored(array: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def first_unreadable(array: pa.Array, kind: pa.DataType) -> int:
-    """Return the position of the first value that `from_stored` refuses, by halving."""
+    """Return the position of the first value that `from_stored` refuses, by bisection."""
     low, high = 0, len(array)
     while high - low > 1:
         middle = (low + high) // 2

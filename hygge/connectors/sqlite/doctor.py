@@ -1,4 +1,4 @@
-"""What `hygge doctor` asks a SQLite file."""
+"""The checks of `hygge doctor` on a SQLite file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs")
 
 
 def examine_reading(run: Run, file: Path) -> Iterator[Finding]:
-    """Yield what concerns reading and writing alike: version, journal, damage, a disk far away."""
+    """Yield findings for reading and writing: version, journal, damage, network file systems."""
     version, mode = run("SELECT sqlite_version(), journal_mode FROM pragma_journal_mode")[0]
     size = file.stat().st_size
     yield Finding(f"SQLite {version} reads {file}, {size:,} bytes, in journal mode {mode}")
@@ -50,7 +50,7 @@ def _damage(run: Run) -> list[str]:
 
 
 def examine_writing(run: Run, file: Path) -> Iterator[Finding]:
-    """Yield what concerns a store: also whether the journal can be written."""
+    """Yield findings for a store: also whether the journal can be written."""
     yield from examine_reading(run, file)
     if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
         yield Finding("the file and its folder can be written")
@@ -63,7 +63,7 @@ def examine_writing(run: Run, file: Path) -> Iterator[Finding]:
 
 
 def _disk(file: Path) -> str:
-    """Return the type of the file system that a file lies on; nothing where it cannot be told."""
+    """Return the type of a file's file system; an empty string where it is unknown."""
     try:
         mounts = [line.split(" ") for line in Path("/proc/self/mounts").read_text().splitlines()]
     except OSError:

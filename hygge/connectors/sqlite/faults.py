@@ -1,4 +1,4 @@
-"""What SQLite says went wrong: in its own words, with the way out, and whether it may pass."""
+"""Errors of SQLite: their message, a hint, and whether a retry may help."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _QUERY = re.compile(r"\n(?:query|SQL): .*", re.DOTALL)
 
 
 class ChangedError(Exception):
-    """The file was written while it was read, so a late reader would see other rows."""
+    """The file was written while it was read, so a later reader would see other rows."""
 
 
 class BusyError(Exception):
-    """Another program had the file locked for as long as hygge may wait."""
+    """Another program had the file locked for longer than `busy_timeout`."""
 
 
 _PASSING = ("database is locked", "database table is locked", "schema has changed")
 
 
-def said(error: BaseException) -> str:
-    """Return what SQLite said, without what the driver wraps around it."""
+def message_of(error: BaseException) -> str:
+    """Return SQLite's message without the driver's additions."""
     text = _QUERY.sub("", str(error)).strip()
     return _NOISE.sub("", text).strip() or type(error).__name__
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether trying again may help: only where somebody else had the file."""
+    """Return whether an error may pass on retry: only where another process had the file."""
     import adbc_driver_manager
 
     if isinstance(error, HyggeError):
@@ -47,8 +47,8 @@ def is_passing(error: BaseException) -> bool:
 
 
 def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError:
-    """Return the error of a home or store for what the driver raised while doing `what`."""
-    text = said(error)
+    """Return the error of type `side` for a driver's error; `what` is the task that failed."""
+    text = message_of(error)
     for sign, hint, is_access in _WAYS:
         if sign in text:
             code = ("HG507" if issubclass(side, HomeError) else "HG516") if is_access else None

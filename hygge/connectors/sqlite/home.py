@@ -1,4 +1,4 @@
-"""A SQLite file that is read, at one instant."""
+"""The SQLite home: entities are read from one snapshot."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from hygge.connectors.sqlite.source import SqliteSource
 from hygge.errors import HomeError
 
 _COUNTED_BYTES = 64 * 2**20
-"""The largest file whose tables are counted for a survey: SQLite keeps no counts."""
+"""Maximum size in bytes of a file whose tables are counted for a survey; SQLite stores no counts.
+"""
 
 
 class SqliteHome(Home):
@@ -27,22 +28,22 @@ class SqliteHome(Home):
         self._seconds = config.busy_timeout
 
     def check(self) -> None:
-        """Open the file and look at its schema."""
+        """Open the file and read its schema."""
         with self._view():
             pass
 
     def examine(self) -> Iterator[Finding]:
-        """Yield what the file says of itself: how it is written, and whether it is whole."""
+        """Yield findings on the file: journal mode and integrity."""
         with self._view() as view:
             yield from examine_reading(view.main, self.file)
 
     def entities(self, pattern: str = "*") -> list[str]:
-        """Return the tables and views that match, sorted."""
+        """Return the matching tables and views, sorted."""
         with self._view() as view:
             return _matching(catalog.tables(view.main), pattern)
 
     def survey(self, pattern: str = "*") -> list[EntityFacts]:
-        """Return columns and keys of all that match; types that only values tell, by a sample."""
+        """Return columns and keys of matching tables; infers undeclared types from a sample."""
         with self._view() as view:
             tables = {table.name: table for table in catalog.tables(view.main)}
             names = _matching(list(tables.values()), pattern)
@@ -50,7 +51,7 @@ class SqliteHome(Home):
 
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
-        """Look at the file as it is now, or as it was when the flow began."""
+        """Begin a snapshot now, or use the flow's."""
         shared = request.snapshot
         with shared.join() if isinstance(shared, SharedSnapshot) else self._view() as view:
             source = SqliteSource(request, view, keeps_view=isinstance(shared, SharedSnapshot))
@@ -61,7 +62,7 @@ class SqliteHome(Home):
 
     @contextmanager
     def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
-        """Hold a read transaction open, beside which others are opened that see the same."""
+        """Hold a read transaction open, so that others with the same state can be opened."""
         with self._view() as view:
             yield SharedSnapshot(view)
 
@@ -91,7 +92,7 @@ def _matching(tables: list[catalog.Table], pattern: str) -> list[str]:
 
 
 def _facts(view: Snapshot, table: catalog.Table) -> EntityFacts:
-    """Return what can be told of a table; a view over tables that are gone has no columns."""
+    """Return the facts about a table; a broken view has no columns."""
     import pyarrow as pa
 
     source = SqliteSource(ReadRequest(table.name), view, keeps_view=True)

@@ -1,4 +1,4 @@
-"""A merge in the words of SQLite, whose staged rows lie in files beside the database."""
+"""A merge in SQLite's SQL, with staged rows in files beside the database."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _FLOAT_DIGITS = 15
-"""A float tells so many digits of a decimal apart."""
+"""Decimal digits that a float preserves."""
 
 
 class SqliteMerging(MergingTarget):
-    """What a table of SQLite does in a way of its own when rows are merged."""
+    """The parts of a merge that are specific to SQLite."""
 
     row_id: ClassVar = "rowid"
     holds_nan: ClassVar = False
     staging_files: StagingFiles
 
     def staged_rows(self) -> str:
-        """Return the rows of all splits, which are tables of their own."""
+        """Return the union of the splits' tables."""
         self.staging_files.attach(self.run)
         selects = [f"SELECT * FROM {table}" for table in self.staging_files.tables()]
         return f"({' UNION ALL '.join(selects)})"
 
     @contextmanager
     def reading(self, query: str) -> Iterator[object]:
-        """Let nothing that is run inside change anything in the database."""
+        """Run the block with `query_only` on."""
         self.run("PRAGMA query_only=ON")
         try:
             yield None
@@ -42,7 +42,7 @@ class SqliteMerging(MergingTarget):
             self.run("PRAGMA query_only=OFF")
 
     def gather(self, schema: pa.Schema) -> str:
-        """Bring all staged rows into one table, to be found by their key; return its name."""
+        """Collect all staged rows in one table, indexed by key; return its name."""
         self.staging_files.attach(self.run)
         columns, key = schema.names, self.request.primary_key
         return self.staging_files.gather(
@@ -50,13 +50,13 @@ class SqliteMerging(MergingTarget):
         )
 
     def same(self, field: pa.Field) -> str:
-        """Return the condition of one key; a column may be declared to take letters for equal."""
+        """Return the condition of equal keys, with binary collation."""
         return f"{super().same(field)} COLLATE BINARY"
 
     def ordered(self, field: pa.Field, column: str) -> str:
-        """Return a column as it is ordered; decimals are texts, whose digits are not their order.
+        """Return the ORDER BY expression of a column; decimals, which are texts, as numbers.
 
-        A column may be declared to take letters for equal.
+        Texts are ordered with binary collation, whatever the column declares.
         """
         import pyarrow as pa
 
@@ -67,8 +67,8 @@ class SqliteMerging(MergingTarget):
     def highest_first(self, field: pa.Field, column: str) -> list[str]:
         """Return the terms of ORDER BY that put the highest value of a column first.
 
-        Decimals that are the same float are told apart by their digits: those of one column have
-        the same scale, so the longer text is further from zero.
+        Decimals with the same float are ordered by their digits: those of one column have the same
+        scale, so the longer text is further from zero.
         """
         import pyarrow as pa
 
@@ -80,8 +80,8 @@ class SqliteMerging(MergingTarget):
             terms.append(f"{column} ASC")
         return terms
 
-    def told(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
-        """Return the mark of a parameter, and a value as it would be stored."""
+    def typed_parameter(self, value: pa.Scalar, field: pa.Field, number: int) -> tuple[str, Any]:
+        """Return the parameter marker, and the value as it is stored."""
         import pyarrow as pa
 
         if pa.types.is_decimal(field.type):

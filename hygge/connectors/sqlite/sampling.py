@@ -1,4 +1,4 @@
-"""What values tell where declarations do not: types, by a sample or all, and how wide rows are."""
+"""Types and row widths inferred from values, from a sample or from all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NUMBER_BYTES = 9
 
 
 class Sampling:
-    """Looks at the values of a table, view or query."""
+    """Inspects the values of a table, view or query."""
 
     def __init__(self, run: Run, rows: str, *, thorough: bool) -> None:
         self._run = run
@@ -27,7 +27,7 @@ class Sampling:
         self._thorough = thorough
 
     def kinds(self, columns: Sequence[Column]) -> dict[str, Kind]:
-        """Return the kinds of columns whose declaration tells nothing, by what they hold."""
+        """Return the kinds of columns without a meaningful declaration, by their values."""
         if not columns:
             return {}
         stored = ("integer", "real", "text", "blob")
@@ -47,9 +47,9 @@ class Sampling:
         return found
 
     def batch_rows(self, columns: Sequence[tuple[str, str]], batch_bytes: int) -> int:
-        """Return how many rows make a batch of about `batch_bytes`; in a large file, at most.
+        """Return the rows of a batch of about `batch_bytes` bytes; in a large file, the maximum.
 
-        Texts and bytes are as wide as the widest where that could matter for memory.
+        Texts and bytes count with the maximum width where that could matter for memory.
         """
         wide = [name for name, stored in columns if stored in ("text", "blob")]
         known = _NUMBER_BYTES * (len(columns) + 1)
@@ -66,7 +66,7 @@ class Sampling:
 
 
 def _kind(stored: set[str]) -> Kind:
-    """Return the kind of a column that holds values of these classes."""
+    """Return the kind of a column with values of these storage classes."""
     import pyarrow as pa
 
     if not stored:

@@ -1,7 +1,7 @@
-"""One state of a SQLite file, looked at over several connections.
+"""One state of a SQLite file, read over several connections.
 
-In rollback mode a read transaction keeps every writer from publishing. In WAL mode it does not, so
-a connection that watches tells whether anybody has: `PRAGMA data_version` is the same as before.
+In rollback mode a read transaction blocks every writer's commit. In WAL mode it does not, so a
+separate connection checks for commits: `PRAGMA data_version` is unchanged without any.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hygge.errors import HomeError
 
 
 class Snapshot:
-    """Connections that all see a file as it was at one instant."""
+    """Connections that see the same state of a file."""
 
     def __init__(self, file: Path, seconds: float) -> None:
         self.file = file
@@ -44,25 +44,25 @@ class Snapshot:
         return int(self._watch("PRAGMA data_version")[0][0])
 
     def _begin(self) -> Rows:
-        """Return a new connection inside a read transaction, which begins with its first look."""
+        """Return a new connection inside a read transaction, begun by its first query."""
         run = self._connect()
         run("BEGIN")
         run("SELECT count(*) FROM sqlite_schema")
         return run
 
     def is_current(self) -> bool:
-        """Return whether nobody has written the file since."""
+        """Return whether the file was not written since."""
         with self._lock:
             return self._look() == self._version
 
     def more(self, wanted: int) -> int:
-        """Open as many as `wanted` connections; return how many see what the first one sees."""
+        """Open up to `wanted` connections; return how many see the same state as the first."""
         with self._lock:
             try:
                 opened = [self._begin() for _ in range(wanted)]
                 is_same = self._look() == self._version
             except HomeError:
-                # Somebody waits to write: the first connection is there already.
+                # A writer is waiting; the first connection is open already.
                 return 0
             if not is_same:
                 return 0
@@ -81,7 +81,7 @@ class Snapshot:
                 self._free.append(run)
 
     def _late(self) -> Rows:
-        """Return one more connection; raises when it would see other rows."""
+        """Return another connection; raises when it would see other rows."""
         run = self._begin()
         if self._look() == self._version:
             return run
@@ -92,7 +92,7 @@ class Snapshot:
         ) from ChangedError()
 
     def let_go(self) -> None:
-        """End the read transactions, so that others can write; whoever reads again begins anew."""
+        """End the read transactions so that others can write; the next read begins a new one."""
         with self._lock:
             for run in self._free:
                 self._opened.remove(run)
@@ -107,7 +107,7 @@ class Snapshot:
 
 
 class SharedSnapshot:
-    """An instant at which several entities are read: each by a view of its own, or by turns."""
+    """One state from which several entities are read, in parallel or in turns."""
 
     def __init__(self, view: Snapshot) -> None:
         self.view = view
@@ -115,7 +115,7 @@ class SharedSnapshot:
 
     @contextmanager
     def join(self) -> Iterator[Snapshot]:
-        """Yield a view of that instant; waits for a turn where somebody has written since."""
+        """Yield a snapshot of that state; waits for its turn where the file was written since."""
         own = Snapshot(self.view.file, self.view.seconds)
         try:
             is_same = self.view.is_current()

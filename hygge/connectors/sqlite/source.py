@@ -1,4 +1,4 @@
-"""One table, view or query of a SQLite file, read under one view by ranges of its row numbers."""
+"""One table, view or query of a SQLite file, read from one snapshot by ranges of rowids."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _COLLATED = "FROM sqlite_schema WHERE sql LIKE '%collate%' LIMIT 1"
 _SPLIT_ROWS = 5_000
 _MOST_ROWS = 2**16
 _SHOWN = 40
-"""Signs of a value that an error shows."""
+"""Characters of a value that an error shows."""
 _FIRST = {"integer": "0", "real": "0.5", "text": "'x'", "blob": "x'00'"}
-"""A row of these goes first, since the driver takes types from what comes first."""
+"""A row of these values is sent first, because the driver infers types from the first row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +51,21 @@ class ColumnReading:
     kind: Kind
     nullable: bool
     is_guess: bool = False
-    """Whether the type comes from a sample of the values."""
+    """Whether the type was inferred from a sample of the values."""
 
     @property
     def fits(self) -> str:
-        """The condition for values that can be read."""
+        """SQL condition for readable values."""
         return self.kind.fits.format(quote(self.name), self.kind.stored)
 
     @property
     def sql(self) -> str:
-        """The expression for the value, which is null where the condition does not hold."""
+        """SQL expression for the value, null where `fits` is false."""
         return f"CASE WHEN {self.fits} THEN {self.kind.sql.format(quote(self.name))} END"
 
 
 class SqliteSource(Source):
-    """Rows as they were when the view was opened, whatever others write meanwhile."""
+    """The rows of one snapshot."""
 
     def __init__(self, request: ReadRequest, view: Snapshot, *, keeps_view: bool) -> None:
         self._request = request
@@ -79,7 +79,7 @@ class SqliteSource(Source):
         self._folded: set[str] = set()
 
     def over_table(self, table: catalog.Table) -> SqliteSource:
-        """Read a table or view."""
+        """Return a source that reads a table or view."""
         self._from = f"main.{quote(table.name)}"
         found = catalog.columns(self._run, table.name)
         self._rowid = catalog.rowid_of(table, found)
@@ -93,7 +93,7 @@ class SqliteSource(Source):
         )
 
     def over_query(self, query: str) -> SqliteSource:
-        """Read what a query selects: a view of the connection's own tells its columns."""
+        """Return a source that reads a query; a temporary view provides its columns."""
         name = "_hygge_query"
         self._query = query.strip().rstrip(";")
         try:
@@ -127,7 +127,7 @@ class SqliteSource(Source):
         return self
 
     def _kind(self, column: catalog.Column) -> Kind | None:
-        """Return how a column is read, by its declaration or by what the flow casts it to."""
+        """Return how a column is read, by its declaration or the flow's cast."""
         import pyarrow as pa
 
         declared = declared_kind(column.declared)
@@ -177,12 +177,12 @@ class SqliteSource(Source):
         )
 
     def narrow(self, columns: Sequence[str]) -> None:
-        """Ask for these columns only."""
+        """Select these columns only."""
         kept = [one for one in self._readings if one.name in columns]
         self._take(kept or self._readings[:1])
 
     def within(self, span: Span) -> None:
-        """Leave out whole numbers outside of a range; values of other types go by other rules."""
+        """Exclude integers outside a range; other types are not restricted."""
         import pyarrow as pa
 
         reading = next(one for one in self._readings if one.name == span.column)
@@ -191,15 +191,15 @@ class SqliteSource(Source):
             return
         self._within = range_condition.within(span, column, range_condition.number)
         if self._within is not None and span.high is not None:
-            # Texts and bytes, which no row may hold here, are above all numbers.
+            # Texts and bytes, which are errors in this column, are ordered above all numbers.
             self._within += f" OR {column} >= ''"
 
     def _rows(self, *more: str | None) -> str:
-        """Return what follows FROM."""
+        """Return the FROM clause and what follows."""
         return f"{self._from}{where(self._request.where, self._within, *more)}"
 
     def splits(self, wanted: int) -> list[Split]:
-        """Return ranges of row numbers, or one split for what has none and for few rows."""
+        """Return ranges of rowids, or a single split without rowids or with few rows."""
         entity = self._request.entity
         low, high = self._ends() if wanted > 1 and self._within is None else (0, 0)
         number = min(wanted, (high - low) // _SPLIT_ROWS)
@@ -230,7 +230,7 @@ class SqliteSource(Source):
 
     @contextmanager
     def read(self, split: Split) -> Iterator[pa.RecordBatchReader]:
-        """Stream the rows of a split over a connection of its own."""
+        """Stream the rows of a split over its own connection."""
         import pyarrow as pa
 
         with self._view.lend() as run:
@@ -256,16 +256,16 @@ class SqliteSource(Source):
 
     @property
     def entity(self) -> str:
-        """What is read, as the flow calls it."""
+        """Name of the entity."""
         return self._request.entity
 
     @property
     def is_thorough(self) -> bool:
-        """Whether types were told from all values."""
+        """Whether types are inferred from all values."""
         return self._request.thorough
 
     def select(self, split: Split) -> str:
-        """Return the query of a split: the number of the column that cannot be read goes first."""
+        """Return the query of a split; its first column is the number of the unreadable column."""
         bad = " ".join(
             f"WHEN NOT ({one.fits}) AND {quote(one.name)} IS NOT NULL THEN {n}"
             for n, one in enumerate(self._readings, 1)
@@ -278,7 +278,7 @@ class SqliteSource(Source):
         )
 
     def rows_of(self, split: Split) -> str:
-        """Return what follows FROM for the rows of a split."""
+        """Return the FROM clause and what follows for the rows of a split."""
         if split.detail is None:
             return self._rows()
         low, high = split.detail
@@ -288,7 +288,7 @@ class SqliteSource(Source):
 
     @property
     def rowid(self) -> str | None:
-        """The name of the row's number; None where rows have none."""
+        """Name of the rowid; None where rows have none."""
         return self._rowid
 
 
@@ -326,7 +326,7 @@ class _Stream:
             raise fault(error, HomeError, what) from error
 
     def _rows_of(self, reader: pa.RecordBatchReader) -> Generator[pa.RecordBatch]:
-        """Yield all rows but the first, which only showed the driver the types."""
+        """Yield all rows but the first, which only determines the driver's types."""
         first = 1
         for batch in reader:
             rows, first = batch.slice(first), 0

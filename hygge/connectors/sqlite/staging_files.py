@@ -1,7 +1,7 @@
-"""Files beside a database in which splits are staged: nobody waits for another, nothing is seen.
+"""Staging files beside a database, which splits fill in parallel and no reader sees.
 
-A split is a table of its own in one of a few files. A file whose run was killed is left over; the
-next run into the same table removes it.
+A split is a table of its own in one of a few files. Files of a killed run are removed by the next
+run into the same table.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from hygge.connectors.sql.chain import Run
 
 _MOST = 8
-"""SQLite attaches ten files at most, and a database may have one or two of its user's own."""
+"""SQLite attaches at most ten files, and a user may attach one or two more."""
 
 _SECONDS = 1.0
-"""Nobody else uses the file."""
+"""Seconds to wait for a lock; no other process uses the file."""
 _ALL = "part_all"
 
 
@@ -38,7 +38,7 @@ class StagingFile:
 
     @property
     def schema(self) -> str:
-        """The name under which it is attached to the database."""
+        """Schema name under which it is attached to the database."""
         return f"_hygge_lane_{self.number}"
 
 
@@ -56,7 +56,7 @@ class StagingFiles:
 
     @contextmanager
     def lend(self) -> Iterator[StagingFile]:
-        """Yield a file that nobody else fills; waits when all there may be are taken."""
+        """Yield a free file; waits when the maximum number of files is in use."""
         with self._lock:
             while not self._free and len(self._all) >= _MOST:
                 self._lock.wait()
@@ -82,7 +82,7 @@ class StagingFiles:
             ) from error
         connection = connect(path, "rw", StoreError, _SECONDS)
         run = Rows(connection, StoreError, self._what, file=path, seconds=_SECONDS)
-        # What is in it is worth nothing after a crash, so nothing is kept for one.
+        # Its contents are worthless after a crash, so there is no journal.
         run("PRAGMA journal_mode=MEMORY")
         run("PRAGMA synchronous=OFF")
         staging_file = StagingFile(number, path, run)
@@ -90,23 +90,23 @@ class StagingFiles:
         return staging_file
 
     def new_table(self) -> str:
-        """Return the name of a table that no staging has had yet."""
+        """Return an unused table name."""
         with self._lock:
             self._number += 1
             return f"part_{self._number}"
 
     def keep(self, split: int, staging_file: StagingFile, table: str) -> None:
-        """Take a table as the rows of a split, in place of an earlier staging of it."""
+        """Record a table as the rows of a split; it replaces an earlier staging of the split."""
         with self._lock:
             self._parts[split] = (staging_file, table)
 
     def tables(self) -> list[str]:
-        """Return the tables of all splits in their order, by their names once attached."""
+        """Return the tables of all splits in their order, with the schemas they are attached as."""
         parts = [self._parts[split] for split in sorted(self._parts)]
         return [f"{staging_file.schema}.{table}" for staging_file, table in parts]
 
     def attach(self, run: Run) -> None:
-        """Let a connection use the files, which nobody fills any more; once is enough."""
+        """Attach the complete files to a connection, unless they are attached."""
         self.close()
         attached = {name for _, name, _ in run("PRAGMA database_list")}
         for staging_file in [
@@ -115,9 +115,9 @@ class StagingFiles:
             run(f"ATTACH ? AS {staging_file.schema}", (str(staging_file.path),))
 
     def gather(self, run: Run, columns: str, key: str) -> str:
-        """Bring the rows of all splits into one table of an attached file; return its name.
+        """Collect the rows of all splits in one table of an attached file; return its name.
 
-        They can be found by the columns of `key`.
+        The table is indexed by `key`.
         """
         table, *others = self.tables()
         if others:
@@ -133,13 +133,13 @@ class StagingFiles:
         return table
 
     def detach(self, run: Run) -> None:
-        """Take the files from a connection."""
+        """Detach the files from a connection."""
         for staging_file in self._all:
             with suppress(StoreError):
                 run(f"DETACH {staging_file.schema}")
 
     def close(self) -> None:
-        """End the connections that fill the files."""
+        """Close the connections that fill the files."""
         for staging_file in self._all:
             with suppress(Exception):
                 staging_file.run.connection.close()
@@ -154,13 +154,13 @@ class StagingFiles:
 
 
 def remove_files(paths: list[Path]) -> None:
-    """Remove staging files, and what SQLite may have kept beside them."""
+    """Remove staging files and their journals."""
     for path in paths:
         for end in ("", "-journal", "-wal", "-shm"):
             Path(f"{path}{end}").unlink(missing_ok=True)
 
 
 def dead_files(prefix: Path) -> list[Path]:
-    """Return the staging files of all runs into a table, none of which is alive."""
+    """Return the staging files of runs into a table; call it while no such run is alive."""
     start = f"{prefix.name}-"
     return [path for path in prefix.parent.iterdir() if path.name.startswith(start)]

@@ -1,4 +1,4 @@
-"""A SQLite file that is written."""
+"""The SQLite store."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hygge.values.model import Commit
 
 
 class SqliteStore(Store):
-    """A SQLite file; made when it is not there."""
+    """A SQLite file; created when it does not exist."""
 
     def __init__(
         self, config: FileSettings, context: ProjectContext, replacing: ReplaceMethod
@@ -36,14 +36,14 @@ class SqliteStore(Store):
         self._replacing: ReplaceMethod = replacing
 
     def check(self) -> None:
-        """Open the file and ask for the right to write it, if it is there."""
+        """Open the file, if it exists, and check that it is writable."""
         if self.file.exists():
             with self._connected("rw", f"cannot write {self.file}") as run:
                 run("BEGIN IMMEDIATE")
                 run("ROLLBACK")
 
     def examine(self) -> Iterator[Finding]:
-        """Yield what the file says of itself, and whether it can be written."""
+        """Yield findings on the file and on whether it can be written."""
         if not self.file.exists():
             yield Finding(f"there is no file {self.file} yet; the first move makes it")
             return
@@ -61,7 +61,7 @@ class SqliteStore(Store):
 
     @contextmanager
     def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
-        """Show the table as it is; see `Store.inspect`. A file that is not there is empty."""
+        """Inspect the table; see `Store.inspect`. A missing file counts as empty."""
         check_writable(self.file)
         last = self.last_commit(request.into)
         with self._looked_at(f"cannot look at {request.into}") as run:
@@ -109,7 +109,7 @@ class SqliteStore(Store):
 
 
 def _place(run: Rows, into: str) -> str:
-    """Return the name of the table that `into` means, as it is spelled in the file."""
+    """Return the name of the table that `into` means, spelled as in the file."""
     tables = catalog.tables(run)
     found = catalog.find(tables, into)
     return found.name if found else into

@@ -1,7 +1,7 @@
-"""A table of a SQLite file as the place of an entity: staged in files beside it, then copied in.
+"""A table of a SQLite file as a target: staged in files beside it, then copied in.
 
-Whoever writes a SQLite file keeps all others from writing it, so the long part, staging, goes into
-files of its own; the rows then come in by one INSERT … SELECT of the database itself.
+A writer of a SQLite file blocks all others, so staging, the long part, uses separate files. The
+rows are then copied by one INSERT … SELECT inside the database.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class SqliteTarget(SqliteMerging):
 
     @contextmanager
     def transaction(self) -> Iterator[object]:
-        """Run what is inside as one transaction, after all moves of this process before it."""
+        """Run the block as one transaction, serialized among the moves of this process."""
         with self._turn:
             self.run("BEGIN IMMEDIATE")
             try:
@@ -78,7 +78,7 @@ class SqliteTarget(SqliteMerging):
                 raise
 
     def take(self) -> None:
-        """Make what hygge keeps in the file, remove what dead runs staged, look at the table."""
+        """Create hygge's tables in the file, remove dead staging files, read the table."""
         check_name(self.place.name, refuse_name)
         remove_files(dead_files(self._prefix))
         if not self.run("SELECT 1 FROM sqlite_schema WHERE name = ?", (chain.TABLE,)):
@@ -88,12 +88,12 @@ class SqliteTarget(SqliteMerging):
         self.begin()
 
     def inspect(self, last: Commit | None) -> None:
-        """Look at the place and take nothing; see `SqlTarget.inspect`."""
+        """Read the table without a lock; see `SqlTarget.inspect`."""
         check_name(self.place.name, refuse_name)
         self.find(last)
 
     def find_live(self) -> list[LiveColumn] | None:
-        """Return the columns of the table as they are declared."""
+        """Return the declared columns of the table."""
         import pyarrow as pa
 
         table = catalog.find(catalog.tables(self.run), self.place.name)
@@ -131,11 +131,11 @@ class SqliteTarget(SqliteMerging):
         return types.sql_type(field.type)
 
     def differs(self, column: LiveColumn, field: pa.Field) -> bool:
-        """Return whether a column must be declared otherwise to keep every value as it is."""
+        """Return whether a column needs another declaration to store every value unchanged."""
         return not types.holds(column.type, field.type)
 
     def reason_to_keep(self) -> str | None:
-        """Return what a new table in its place would lack: indexes, triggers, keys of others, …"""
+        """Return the first thing that a swap would lose: indexes, triggers, foreign keys, …"""
         return catalog.reason_to_keep(self.run, self.place.name)
 
     def check_changing(self, changed: Sequence[str], schema: pa.Schema, *, swaps: bool) -> None:
@@ -152,7 +152,7 @@ class SqliteTarget(SqliteMerging):
     # Staging
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
-        """Write a split as a table of a file that only this attempt knows; see `Target.stage`."""
+        """Write a split as a table of a staging file; see `Target.stage`."""
         import adbc_driver_manager
         import pyarrow as pa
 
@@ -169,7 +169,7 @@ class SqliteTarget(SqliteMerging):
                     what = f"cannot write {self.place.shown()}"
                     raise fault(error, StoreError, what) from error
             if meter.error is not None:
-                # Outside of the `except`, so that it keeps the cause by which a home knows it.
+                # Outside of the `except`, so that the home's error keeps its cause.
                 raise meter.error
             rows = int(staging_file.run(f"SELECT count(*) FROM {table}")[0][0])
             self.staging_files.keep(split.number, staging_file, table)
@@ -180,7 +180,7 @@ class SqliteTarget(SqliteMerging):
         return to_stored(batch)
 
     def _check_keys(self, batch: pa.RecordBatch) -> None:
-        """Note columns with nulls; raise where SQLite would put a number of its own instead."""
+        """Note columns with nulls; raise where SQLite would store a new rowid instead."""
         live = {} if self.live is None else {c.field.name: c for c in self.live}
         for name, array in zip(batch.schema.names, batch.columns, strict=True):
             if not array.null_count:
@@ -200,10 +200,10 @@ class SqliteTarget(SqliteMerging):
         return column.key > 0 and not column.is_computed
 
     def make_staging(self, schema: pa.Schema) -> None:
-        """Nothing: each split makes a table of its own."""
+        """Do nothing: each split creates its own table."""
 
     def finish_staging(self, schema: pa.Schema, *, becomes_table: bool) -> None:
-        """Let the database read the staging files."""
+        """Attach the staging files to the database."""
         self.staging_files.attach(self.run)
 
     def staged_tables(self) -> list[str]:
@@ -219,7 +219,7 @@ class SqliteTarget(SqliteMerging):
     # Publishing
 
     def publish(self, commit: Commit, schema: pa.Schema, *, swaps: bool) -> int:
-        """Make the rows visible; raise where rows of other tables would refer to none."""
+        """Make the rows visible; raise where foreign keys of other tables would break."""
         relatives = catalog.relatives(self.run, self.place.name)
         before = catalog.dangling(self.run, relatives)
         total = super().publish(commit, schema, swaps=swaps)
@@ -233,7 +233,7 @@ class SqliteTarget(SqliteMerging):
         return total
 
     def rename_staging(self, schema: pa.Schema) -> None:
-        """Make the table, and fill it."""
+        """Create and fill the table."""
         self.run(f"CREATE TABLE {self.table} ({self._definition(schema)})")
         self.fill(schema)
 
@@ -248,7 +248,7 @@ class SqliteTarget(SqliteMerging):
         return ", ".join(columns)
 
     def evolve(self, schema: pa.Schema, *, is_empty: bool) -> None:
-        """Give the table the columns of `schema`: added where that is enough, else made anew."""
+        """Change the table's columns to `schema`, by ADD COLUMN or else by a rebuild."""
         live = {self.folded(column.field.name): column for column in self.live or ()}
         new, changed, freed = [], {}, set()
         for field in schema:
@@ -268,7 +268,7 @@ class SqliteTarget(SqliteMerging):
                 self.run(f"ALTER TABLE {self.table} DROP COLUMN {quote(name)}")
 
     def _rebuild(self, changed: dict[str, pa.Field], freed: set[str]) -> None:
-        """Put a table with other declarations in the table's place, with all its rows."""
+        """Replace the table by one with other declarations and all its rows."""
         reason = self.reason_to_keep()
         if reason is not None:
             what = ", ".join(f"'{name}'" for name in [*changed, *sorted(freed)])

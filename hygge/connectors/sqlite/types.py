@@ -1,8 +1,8 @@
-"""SQLite's declared types as Arrow's, both ways: what a column holds is told by its declaration.
+"""SQLite's declared types as Arrow types, both ways.
 
-SQLite gives a type to each value, and to each column only a tendency, its affinity
-(https://www.sqlite.org/datatype3.html). Values that cannot be numbers or bytes of SQLite are kept
-as texts: dates and times in ISO 8601, decimals digit by digit, for a NUMERIC column keeps fifteen.
+In SQLite each value has a type; a column has only an affinity
+(https://www.sqlite.org/datatype3.html). Values that SQLite has no type for are stored as texts:
+dates and times in ISO 8601, decimals with all digits, because NUMERIC affinity keeps fifteen.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ _MOMENT = re.compile(
     r"(DATETIME|TIMESTAMPTZ|TIMESTAMP|TIME)(?: ?\( ?(\d) ?\))?( WITH TIME ZONE| WITHOUT TIME ZONE)?"
 )
 _BINARY_DIGITS = 15
-"""Decimal digits that every 64-bit float keeps."""
+"""Decimal digits that every 64-bit float preserves."""
 _WHOLE_DIGITS = 18
-"""Decimal digits that every 64-bit whole number keeps."""
+"""Decimal digits that every 64-bit integer preserves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How values of one type are asked for, and what contradicts the type."""
+    """How values of one type are selected and checked."""
 
     type: pa.DataType
-    """What rows look like in Arrow."""
+    """Arrow type of the values."""
     stored: str
-    """What SQLite brings: `integer`, `real`, `text` or `blob`."""
+    """Storage class: `integer`, `real`, `text` or `blob`."""
     sql: str = "{0}"
-    """The expression, of the column's quoted name."""
+    """SQL expression; `{0}` is the column's quoted name."""
     fits: str = "typeof({0}) = '{1}'"
-    """The condition for values that the type can have, of the name and of what is stored."""
+    """SQL condition for values of the type; `{0}` is the quoted name, `{1}` the storage class."""
 
 
 def declared_kind(declared: str) -> Kind | None:
-    """Return the kind of a declared type; None where the declaration tells nothing."""
+    """Return the kind of a declared type; None where the declaration has no meaning."""
     import pyarrow as pa
 
     name = " ".join(declared.upper().split())
@@ -67,9 +67,9 @@ def declared_kind(declared: str) -> Kind | None:
 
 
 def order_of(declared: str, kind: Kind) -> Order | None:
-    """Return how values that are read as `kind` are compared; None for the way of their type.
+    """Return the order of values read as `kind`; None for the order of their Arrow type.
 
-    What is read as text may be a number, or anything.
+    A value read as text may have any storage class.
     """
     import pyarrow as pa
 
@@ -87,7 +87,7 @@ def order_of(declared: str, kind: Kind) -> Order | None:
 
 
 def affinity_of(declared: str) -> str:
-    """Return what SQLite turns values of a column into where it can."""
+    """Return the affinity of a declared type."""
     name = declared.upper()
     if "INT" in name:
         return "integer"
@@ -99,7 +99,7 @@ def affinity_of(declared: str) -> str:
 
 
 def stored_kind(kind: pa.DataType) -> Kind:
-    """Return the kind of one of SQLite's own types."""
+    """Return the kind of a storage class."""
     import pyarrow as pa
 
     if pa.types.is_floating(kind):
@@ -110,7 +110,7 @@ def stored_kind(kind: pa.DataType) -> Kind:
 
 
 def text_kind() -> Kind:
-    """Return how any value but bytes is read as text."""
+    """Return the kind that reads any value except blobs as text."""
     import pyarrow as pa
 
     return Kind(pa.string(), "text", "CAST({0} AS TEXT)", "typeof({0}) <> 'blob'")
@@ -124,14 +124,14 @@ def any_text_kind() -> Kind:
 
 
 def bytes_kind() -> Kind:
-    """Return how texts and bytes are read as bytes."""
+    """Return the kind that reads texts and blobs as bytes."""
     import pyarrow as pa
 
     return Kind(pa.binary(), "blob", "CAST({0} AS BLOB)", "typeof({0}) IN ('blob', 'text')")
 
 
 def decimal_kind(precision: int, scale: int) -> Kind | None:
-    """Return the kind of decimals: numbers and texts of them, read by their shortest digits."""
+    """Return the kind of decimals: numbers and numeric texts, read by their shortest digits."""
     import pyarrow as pa
 
     if not 1 <= precision <= 76 or scale > precision:
@@ -239,7 +239,7 @@ def sql_type(kind: pa.DataType) -> str:
 
 
 def holds(declared: str, kind: pa.DataType) -> bool:
-    """Return whether a column that is declared so keeps every value of a fitted type, as itself."""
+    """Return whether a declared type stores every value of a fitted type unchanged."""
     import pyarrow as pa
 
     is_ = pa.types
@@ -288,7 +288,7 @@ SAMPLES = (
     "TEXT", "VARCHAR(10)", "BLOB", "DATE", "TIME", "TIME(9)", "DATETIME", "TIMESTAMP",
     "TIMESTAMP(9)", "TIMESTAMPTZ", "UUID", "JSON",
 )  # fmt: skip
-"""Types for the page: one of each kind that is read in a way of its own."""
+"""Sample types for the docs page: one for each way of reading."""
 
 
 def sample(declared: str) -> pa.Field:
@@ -301,7 +301,7 @@ def sample(declared: str) -> pa.Field:
 
 
 def held_as(field: pa.Field) -> tuple[pa.Field, str] | None:
-    """Return the field that is staged for `field` and its type in SQLite; None if refused."""
+    """Return the staged field for `field` and its SQLite type; None if it is refused."""
     try:
         fitted = field.with_type(fit(field.type))
     except UnfitError:

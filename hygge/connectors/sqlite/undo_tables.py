@@ -1,4 +1,4 @@
-"""What a commit into a table of a SQLite file keeps for undo."""
+"""The undo tables of a table in a SQLite file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from hygge.connectors.sql.undo_tables import UndoTables
 
 
 class SqliteUndoTables(UndoTables):
-    """Tables of a SQLite file."""
+    """Undo tables in a SQLite file."""
 
     def own_tables(self) -> list[str]:
-        """Return the names of the tables that are kept."""
+        """Return the names of the undo tables."""
         rows = self.target.run(
             "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND substr(name, 1, ?) = ?",
             (len(self.prefix), self.prefix),
@@ -20,7 +20,7 @@ class SqliteUndoTables(UndoTables):
         return [str(name) for (name,) in rows]
 
     def create(self, table: TableName, names: Sequence[str]) -> None:
-        """Make an empty table with columns of the place; AS SELECT would call some otherwise."""
+        """Create an empty table with columns of the target; AS SELECT would rename some types."""
         target = self.target
         declared = {target.folded(one.field.name): one.type for one in target.live or ()}
         columns = (
@@ -33,12 +33,12 @@ class SqliteUndoTables(UndoTables):
         return f"main.{self.target.name(table)}"
 
     def row(self, names: Sequence[str]) -> str:
-        """Return columns as one value; a column may be declared to take letters for equal."""
+        """Return columns as a row value with binary collation."""
         exact = ", ".join(f"{self.target.quote(name)} COLLATE BINARY" for name in names)
         return exact if len(names) == 1 else f"({exact})"
 
     def rename(self, table: TableName, name: str) -> None:
-        """Give a table another name; views and keys that speak of it go on to speak of the old."""
+        """Rename a table; views and foreign keys keep referring to the old name."""
         self.target.run("PRAGMA legacy_alter_table = ON")
         try:
             super().rename(table, name)

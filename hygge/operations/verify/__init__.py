@@ -1,1 +1,1 @@
-"""Comparing a home with what its store holds, whatever the order and size of both."""
+"""Comparison of a home with its store, independent of row order and size."""

@@ -1,10 +1,10 @@
-"""Comparing a home with what its store holds, in full, whatever the order and size of both.
+"""Complete comparison of a home with its store, independent of row order and size.
 
     count and sum   both sides are read once: rows, checksums of columns and of groups of rows
-    narrow down     only where groups differ: the rows of these groups, by numbers of 16 bytes
-    show            the few rows that are to be named are read with all their values
+    narrow down     only where groups differ: the rows of these groups, by hashes of 16 bytes show
+    the few rows to report are read with all their values
 
-So memory stays bounded, and what is equal is read once.
+So memory is bounded, and equal data is read once.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ _BATCH_BYTES = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Verifying:
-    """What all comparisons of one command share."""
+    """The parameters of all comparisons of a command."""
 
     context: ProjectContext
     now: datetime
     salt: bytes | None = field(default=None, repr=False)
     """The key of masks by hash."""
     limit: int = 10
-    """Name at most so many differing rows of each entity."""
+    """Maximum differing rows to report of each entity."""
     check: Callable[[], None] = lambda: None
     """Called for every batch; may raise to stop."""
 
     def verify(self, move: Move) -> Verdict:
-        """Compare one entity; what hinders it becomes a failure."""
+        """Compare one entity; an error becomes a failure of the verdict."""
         verdict = Verdict(
             move.flow, move.entity, move.into, move.home_name, move.store_name, "failed"
         )
@@ -100,7 +100,7 @@ class Verifying:
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """One entity's two sides."""
+    """The comparison of one entity."""
 
     verifying: Verifying
     move: Move
@@ -108,7 +108,7 @@ class _Comparison:
     reader: HomeConfig
 
     def judge(self, verdict: Verdict) -> Verdict:
-        """Return what was found."""
+        """Return the verdict."""
         try:
             return self._judge(verdict, thorough=False)
         except LateTypeError:
@@ -185,7 +185,7 @@ class _Comparison:
         return blaming(HomeError, f"cannot read {name}")
 
     def _key(self, source: Source, schema: pa.Schema) -> tuple[str, ...]:
-        """Return the columns that tell rows apart: the flow's, the commit's or the home's own."""
+        """Return the key columns: the flow's, the commit's or the home's."""
         settings = self.move.settings
         own = tuple(stored_name(name, settings) for name in source.primary_key)
         for key in (stored_key(settings), self.commit.primary_key, own):

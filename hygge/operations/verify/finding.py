@@ -1,4 +1,4 @@
-"""Finding the rows that differ, once it is known in which groups of rows they are."""
+"""Finding the rows that differ within groups that differ."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MOST_ROWS = 2 * 10**6
-"""Numbers of rows that are held at once while differing ones are looked for."""
+"""Maximum row hashes in memory during the search."""
 _MOST_OF_ONE_KEY = 100
 _WHOLE = {"window": 2**31 - 1, "container_window": 2**31 - 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Rows that differ."""
+    """The rows that differ."""
 
     shown: tuple[Difference, ...]
     more: int
     is_at_least: bool
-    """Whether there may be others still: too many groups differ to look into all."""
+    """Whether there may be more: too many groups differ to search all."""
 
 
 def find_differences(
@@ -45,7 +45,7 @@ def find_differences(
 
 
 def _chosen(groups: Mapping[int, int]) -> list[int]:
-    """Return as many groups as may be looked into at once, at least one."""
+    """Return as many groups as may be searched at once, at least one."""
     chosen: list[int] = []
     total = 0
     for group, rows in groups.items():
@@ -57,7 +57,7 @@ def _chosen(groups: Mapping[int, int]) -> list[int]:
 
 
 def _numbers(side: HomeSide | StoreSide, groups: list[int]) -> pa.Table:
-    """Return the numbers of the rows in some groups, and of their keys, and how often they are."""
+    """Return hashes of rows and keys of some groups, and their counts."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -73,7 +73,7 @@ def _numbers(side: HomeSide | StoreSide, groups: list[int]) -> pa.Table:
 
 
 def _unequal(ours: pa.Table, theirs: pa.Table) -> pa.Table:
-    """Return the keys of rows that are not equally often on both sides."""
+    """Return the keys of rows whose counts differ between the sides."""
     import pyarrow.compute as pc
 
     both = ours.join(
@@ -84,7 +84,7 @@ def _unequal(ours: pa.Table, theirs: pa.Table) -> pa.Table:
 
 
 class _Rows:
-    """The rows of one side with some keys, in full."""
+    """The complete rows of one side with some keys."""
 
     def __init__(self, side: HomeSide | StoreSide, keys: pa.UInt64Array) -> None:
         self.key = side.key
@@ -117,7 +117,7 @@ class _Rows:
         return {name: cells[name] for name in self.key if name in cells} or cells
 
     def numbers(self, key: int, row: int) -> list[int]:
-        """Return the numbers of a row's cells."""
+        """Return the hashes of a row's cells."""
         return self._numbers.get((key, row), [])
 
 

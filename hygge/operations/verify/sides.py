@@ -1,4 +1,4 @@
-"""The two sides of a comparison: the home's rows as a move would stage them, and the store's."""
+"""The two sides of a comparison: the home's rows as staged by a move, and the store's rows."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 OWN = "_hygge_"
-"""How the names of columns begin that hygge adds."""
+"""Name prefix of columns that hygge adds."""
 Check = Callable[[], None]
 Shown = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
 """Returns the moved columns of rows, masked; see `Shape.masked`."""
 
 
 def comparable(shape: Shape, commit: Commit) -> pa.Schema:
-    """Return the columns that both sides have, in the types in which they are compared."""
+    """Return the common columns, in the types in which they are compared."""
     import pyarrow as pa
 
     names = [n for n in commit.schema.names if n in shape.schema.names and not n.startswith(OWN)]
@@ -38,7 +38,7 @@ def comparable(shape: Shape, commit: Commit) -> pa.Schema:
 
 
 def staged(shape: Shape, commit: Commit) -> pa.Schema:
-    """Return what the newest commit staged; what the home has no more is null."""
+    """Return the rows as the newest commit staged them; removed columns are null."""
     import pyarrow as pa
 
     known = shape.schema.names
@@ -49,22 +49,22 @@ def staged(shape: Shape, commit: Commit) -> pa.Schema:
 
 @dataclass(slots=True)
 class HomeSide:
-    """The rows of the home that the store must hold."""
+    """The home's rows that the store must have."""
 
     source: Source
     sieve: Sieve
-    """Makes of the home's rows what a move would stage."""
+    """Transforms the home's rows like a move."""
     schema: pa.Schema
-    """The columns that are compared, as they were staged."""
+    """The compared columns, as they were staged."""
     key: tuple[str, ...]
     moved: Moved | None
     check: Check
     waiting: int = 0
-    """Rows that were left out because the next move brings them, as far as they were read."""
+    """Rows left out because the next move will bring them."""
     waiting_keys: list[pa.UInt64Array] = field(default_factory=list)
 
     def rows(self) -> Iterator[Numbered]:
-        """Yield all rows that were moved, with their numbers."""
+        """Yield all moved rows with their hashes."""
         self.waiting, self.waiting_keys = 0, []
         if self.moved is not None:
             self.moved.begin()
@@ -75,7 +75,7 @@ class HomeSide:
             yield self._numbered(batch, number)
 
     def _moved(self, batch: pa.RecordBatch, waiting: pa.BooleanArray) -> pa.RecordBatch:
-        """Return the rows that do not wait."""
+        """Return the rows that were moved already."""
         import pyarrow.compute as pc
 
         count = pc.sum(waiting).as_py() or 0
@@ -93,7 +93,7 @@ class HomeSide:
 
 @dataclass(slots=True)
 class StoreSide:
-    """The rows of the store that the home must have."""
+    """The store's rows that the home must have."""
 
     source: Source
     schema: pa.Schema
@@ -101,7 +101,8 @@ class StoreSide:
     marks_deleted: bool
     check: Check
     waiting_keys: pa.UInt64Array | None = None
-    """Keys of rows that the next move replaces: what the store has of them is not compared."""
+    """Hashes of the keys that the next move will update; their rows in the store are not compared.
+    """
 
     def columns(self) -> list[str]:
         """Return the columns to read."""
@@ -116,7 +117,7 @@ class StoreSide:
         return wanted
 
     def rows(self) -> Iterator[Numbered]:
-        """Yield all rows that the home must have, with their numbers."""
+        """Yield all rows that the home must have, with their hashes."""
         import pyarrow.compute as pc
 
         for _, batch in _batches(self.source, self.check):
@@ -130,7 +131,7 @@ class StoreSide:
 
 
 def _batches(source: Source, check: Check) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Yield every batch of a source with the number of its first row in its split."""
+    """Yield every batch of a source with the number of its first row in the split."""
     for split in source.splits(1):
         number = 0
         with source.read(split) as reader:
@@ -161,7 +162,7 @@ def _plain_as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 class Moved:
-    """Tells the rows that were moved up to a watermark from those that wait."""
+    """Separates rows up to a watermark from rows of the next move."""
 
     def __init__(
         self, wanted: Incremental, last: Watermark, offered: pa.Schema, shown: Shown
@@ -190,7 +191,7 @@ class Moved:
     def of(
         cls, settings: MoveSettings, commit: Commit, offered: pa.Schema, shown: Shown
     ) -> Moved | None:
-        """Return what tells by the newest commit's watermark; None where all rows are moved."""
+        """Return the separation by the newest commit's watermark; None where all rows are moved."""
         wanted, last = settings.incremental, commit.watermark
         is_told = isinstance(wanted, Incremental) and settings.mode is not Mode.REPLACE
         if not is_told or last is None or last.column not in offered.names:
@@ -199,11 +200,11 @@ class Moved:
         return cls(wanted, last, offered, shown)
 
     def begin(self) -> None:
-        """Hear that all rows are read once more."""
+        """Reset, because all rows are read again."""
         self._left = Counter(self._known)
 
     def waiting(self, batch: pa.RecordBatch) -> pa.BooleanArray:
-        """Return which rows of a batch were not moved yet, or never will be."""
+        """Return which rows of a batch were not moved."""
         import pyarrow as pa
         import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""One side of a comparison as figures: counts, and sums of columns and of groups of rows."""
+"""Tally of one side: counts, and checksums of columns and of groups of rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _GROUP_BITS = 16
-"""Rows fall into so many groups, by their key's number: what differs lies in a few of them."""
+"""Rows are grouped by so many bits of their key's hash; differences lie in a few groups."""
 _MOST_PENDING = 2**19
 _MASK = 2**64 - 1
 
 
 @dataclass(slots=True)
 class Numbered:
-    """A batch with the numbers of its rows and of their keys; rows without a key are their own."""
+    """A batch with hashes of its rows and keys; without a key the whole row is the key."""
 
     batch: pa.RecordBatch
     columns: list[pa.UInt64Array]
@@ -28,7 +28,7 @@ class Numbered:
 
     @classmethod
     def of(cls, batch: pa.RecordBatch, key: Sequence[str]) -> Numbered:
-        """Return a batch of plain columns with its numbers."""
+        """Return a batch of plain columns with its hashes."""
         columns = [hashes(column) for column in batch.columns]
         rows = row_hashes(columns)
         found = dict(zip(batch.schema.names, columns, strict=True))
@@ -50,7 +50,7 @@ class Numbered:
 
 @dataclass(slots=True)
 class Tally:
-    """What is known of one side once all its batches were added; of bounded size."""
+    """The tally of one side, of bounded size."""
 
     names: tuple[str, ...]
     rows: int = 0
@@ -60,7 +60,7 @@ class Tally:
     _pending_rows: int = 0
 
     def __post_init__(self) -> None:
-        """Begin with nothing."""
+        """Start with empty counts."""
         self.nulls = [0] * len(self.names)
         self.sums = [0] * len(self.names)
 
@@ -86,7 +86,7 @@ class Tally:
         self._pending, self._pending_rows = [table], 0
 
     def groups(self) -> dict[int, tuple[int, int]]:
-        """Return the sum and the number of the rows of every group."""
+        """Return the checksum and the row count of every group."""
         self._compact()
         return {
             row["group"]: (row["sum"], row["count"])
@@ -104,7 +104,7 @@ def _grouped(numbered: Numbered) -> pa.Table:
 
 
 def differing_columns(home: Tally, store: Tally) -> tuple[str, ...]:
-    """Return the columns whose values are not the same on both sides, in whatever order."""
+    """Return the columns whose values differ, independent of order."""
     return tuple(
         name
         for place, name in enumerate(home.names)
@@ -113,7 +113,7 @@ def differing_columns(home: Tally, store: Tally) -> tuple[str, ...]:
 
 
 def differing_groups(home: Tally, store: Tally) -> dict[int, int]:
-    """Return the groups whose rows are not the same on both sides, and how many rows they have."""
+    """Return the groups whose rows differ, and their number of rows."""
     ours, theirs = home.groups(), store.groups()
     none = (0, 0)
     return {

@@ -1,4 +1,4 @@
-"""What a comparison of home and store found, as plain values."""
+"""The result of a comparison, as plain values."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A row that is not on both sides alike."""
+    """A row that differs between the sides."""
 
     kind: Literal["changed", "missing", "extra", "doubled"]
-    """`missing` in the store, `extra` in it, `doubled`: not as often there as at home."""
+    """`missing` in the store, `extra` in it, or `doubled`: the counts differ."""
     row: Mapping[str, str | None]
     """The row's key, by the names in the store; the whole row where no key is known."""
     home: int
-    """How often it is at home."""
+    """Its count in the home."""
     store: int
     cells: tuple[Cell, ...] = ()
-    """What differs in a changed row."""
+    """The differing values of a changed row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of comparing one entity's home with what its store holds."""
+    """The result of comparing one entity."""
 
     flow: str
     entity: str
@@ -50,14 +50,14 @@ class Verdict:
     committed_at: str | None = None
     key: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    """The columns that were compared, by their names in the store."""
+    """Compared columns, by their names in the store."""
     differing: tuple[str, ...] = ()
-    """Those whose values are not the same on both sides, in whatever order."""
+    """Columns whose values differ, independent of order."""
     differences: tuple[Difference, ...] = ()
     more: int = 0
-    """Differing rows that are not among `differences`."""
+    """Number of differing rows beyond `differences`."""
     is_more_at_least: bool = False
-    """Whether there may be yet others: not all of them were looked for."""
+    """Whether there may be more, because the search was limited."""
     waiting: int = 0
     """Rows of the home that the next move will bring."""
     notes: tuple[str, ...] = ()
