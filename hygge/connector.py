@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 
 class ConnectorConfig(Described):
-    """What a file in `homes/` or `stores/` says. A field's docstring is its documentation."""
+    """The settings of a home or store. A field's docstring is its documentation."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -71,15 +71,15 @@ class ConnectorConfig(Described):
     extra: ClassVar[str | None] = None
     """The extra of hygge-data that installs the drivers, when the base install lacks them."""
     aliases: ClassVar[tuple[str, ...]] = ()
-    """What people call the type in place of its name, in lower case; suggested, not accepted."""
+    """Other names of the type, in lower case; suggested in errors, not accepted."""
     drivers: ClassVar[tuple[str, ...]] = ()
     """Import names of the packages the connector needs at run time."""
     libraries: ClassVar[Mapping[str, str]] = {}
-    """Libraries of the system that the drivers need on Linux, with the Debian package of each."""
+    """System libraries that the drivers need on Linux, with the Debian package of each."""
 
     @classmethod
     def missing_libraries(cls) -> list[str]:
-        """Return the libraries that this system does not have."""
+        """Return the system libraries that are missing."""
         return [name for name in cls.libraries if sys.platform == "linux" and not _loads(name)]
 
     @classmethod
@@ -88,10 +88,10 @@ class ConnectorConfig(Described):
         return [name for name in cls.drivers if find_spec(name) is None]
 
     def places(self, context: ProjectContext, name: str) -> list[str]:
-        """Return where entity `name` lies, as absolute paths or URLs.
+        """Return the places of entity `name`, as absolute paths or URLs.
 
-        The project uses them to refuse a home and a store that overlap and two flows that write
-        one place. Touches neither the network nor the disk. Empty when it cannot be told.
+        The project uses them to refuse a home and a store that overlap and two flows that write one
+        place. Touches neither the network nor the disk. Empty when unknown.
         """
         return []
 
@@ -107,12 +107,12 @@ def _loads(library: str) -> bool:
 
 
 class HomeConfig(ConnectorConfig, ABC):
-    """What `homes/<name>.yml` says. `class X(HomeConfig, type="x")` registers itself."""
+    """The settings of a home. `class X(HomeConfig, type="x")` registers itself."""
 
     registry: ClassVar[Registry[HomeConfig]] = Registry("home", "hygge.homes")
 
     can: ClassVar[frozenset[Ability]] = frozenset()
-    """The abilities that not every home has; a flow that needs another one is refused.
+    """The optional abilities of this home; a flow that needs another one is refused.
 
     Each is named: `frozenset(Ability)` less some would switch on every ability of a later hygge.
     """
@@ -128,10 +128,10 @@ class HomeConfig(ConnectorConfig, ABC):
 
     @classmethod
     def create(cls, data: Mapping[str, Any] | HomeConfig) -> HomeConfig:
-        """Return the config that `data` describes: `{"type": "…", …}`, or a config as it is.
+        """Return the config for `data`: `{"type": "…", …}`, or a config, which is returned.
 
         Raises `ConfigError` for a missing or unknown type and pydantic's `ValidationError` for
-        anything the type refuses.
+        invalid settings.
         """
         if isinstance(data, HomeConfig):
             return data
@@ -139,16 +139,16 @@ class HomeConfig(ConnectorConfig, ABC):
 
     @classmethod
     def type_samples(cls) -> Mapping[str, pa.Field]:
-        """Return how columns of the home's own types are read, by their names; for its page."""
+        """Return the fields that columns of the home's own types are read as, for the docs."""
         return {}
 
     @abstractmethod
     def home(self, context: ProjectContext) -> Home:
-        """Return the home these settings describe. Connects to nothing."""
+        """Return the home with these settings. Connects to nothing."""
 
 
 class StoreConfig(ConnectorConfig, ABC):
-    """What `stores/<name>.yml` says. `class X(StoreConfig, type="x")` registers itself."""
+    """The settings of a store. `class X(StoreConfig, type="x")` registers itself."""
 
     registry: ClassVar[Registry[StoreConfig]] = Registry("store", "hygge.stores")
 
@@ -156,7 +156,7 @@ class StoreConfig(ConnectorConfig, ABC):
     """The modes this store can publish atomically."""
 
     answers_sql: ClassVar[bool] = False
-    """Whether `Target.ask` answers, so that a flow may check staged rows by SQL."""
+    """Whether `Target.ask` is supported, so that a flow may check staged rows by SQL."""
 
     stages_elsewhere: ClassVar[bool] = False
     """Whether `Target.writer` can be pickled, so that other processes can stage splits."""
@@ -169,36 +169,36 @@ class StoreConfig(ConnectorConfig, ABC):
 
     @classmethod
     def create(cls, data: Mapping[str, Any] | StoreConfig) -> StoreConfig:
-        """Return the config that `data` describes; see `HomeConfig.create`."""
+        """Return the config for `data`; see `HomeConfig.create`."""
         if isinstance(data, StoreConfig):
             return data
         return StoreConfig.registry.named(data).model_validate(dict(data))
 
     @classmethod
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
-        """Return the field staged for `field` and the store's name of its type; None if refused."""
+        """Return the staged field for `field` and the store's type name; None if it is refused."""
         return field, str(field.type)
 
     def as_home(self, held: pa.Schema | None = None) -> HomeConfig | None:
-        """Return the home that reads this store's entities by their names; None when none can.
+        """Return the home that reads this store's entities by their names; None without one.
 
-        `held` is the schema of an entity's newest commit, for files that do not tell their columns.
+        `held` is the schema of an entity's newest commit, for files without column types.
         """
         return None
 
     def read_by(self, home: type[HomeConfig], **more: object) -> HomeConfig:
-        """Return a home of a class with what this store says of all that both know, and `more`."""
+        """Return a home of a class with the settings that both classes share, and `more`."""
         known = self.model_fields_set & home.model_fields.keys() - {"type"}
         said = {name: getattr(self, name) for name in known}
         return home.model_validate({**said, **more, "type": home.type_name})
 
     def refuse_name(self, into: str) -> str | None:
-        """Return why no entity can be called `into` here; None when one can. Asks nobody."""
+        """Return why `into` is not a valid name here; None when it is. Connects to nothing."""
         return None
 
     @abstractmethod
     def store(self, context: ProjectContext) -> Store:
-        """Return the store these settings describe. Connects to nothing."""
+        """Return the store with these settings. Connects to nothing."""
 
 
 class Home(ABC):
@@ -210,21 +210,21 @@ class Home(ABC):
 
     @abstractmethod
     def entities(self, pattern: str = "*") -> list[str]:
-        """Return the names of what could be moved that match a glob, sorted."""
+        """Return the names of the entities that match a glob, sorted."""
 
     @abstractmethod
     def open(self, request: ReadRequest) -> AbstractContextManager[Source]:
         """Open one consistent view on one entity.
 
-        A `request.purpose` of `look` leaves the home as it is: what a home hands out once only, as
-        a queue does, is taken by a `move` alone.
+        With a `request.purpose` of `look` the home is not changed: rows that a home delivers only
+        once, like a queue, are consumed by a `move` only.
 
-        Raises `HomeError` when there is no such entity, naming the nearest. Everything opened is
-        closed when the `with` ends, also on an error and when the reader stops early.
+        Raises `HomeError` for an unknown entity, with a similar name. Everything opened is closed
+        when the `with` ends, also on an error and when the reader stops early.
         """
 
     def survey(self, pattern: str = "*") -> list[EntityFacts]:
-        """Return what can be told cheaply of each entity that matches a glob, sorted by name."""
+        """Return the cheap facts of each entity that matches a glob, sorted by name."""
         found = []
         for name in self.entities(pattern):
             with self.open(ReadRequest(name)) as source:
@@ -233,18 +233,18 @@ class Home(ABC):
         return found
 
     def examine(self) -> Iterator[Finding]:
-        """Yield what a person should know of how well the home can be read; for `hygge doctor`.
+        """Yield findings on how well the home can be read, for `hygge doctor`.
 
-        Raises `HomeError` where nothing more can be said.
+        Raises `HomeError` where no further check is possible.
         """
         self.check()
         yield Finding("it answers and can be read")
 
     def snapshot(self, requests: Sequence[ReadRequest] = ()) -> AbstractContextManager[object]:
-        """Hold one instant at which several entities can be read, for homes that say they `can`.
+        """Hold a snapshot from which several entities can be read, for homes that `can`.
 
-        What it yields goes into `ReadRequest.snapshot` of each, from several threads. `requests`
-        are those to come that have a watermark: a home that tells a `Source.upper` finds it now.
+        The yielded value is passed in each `ReadRequest.snapshot`, from several threads. `requests`
+        are the later requests with a watermark: a home with a `Source.upper` computes it now.
         """
         return nullcontext()
 
@@ -253,10 +253,10 @@ class Home(ABC):
         return reader
 
     def retry_after(self, error: BaseException) -> float | None:
-        """Return after how many seconds, at least, trying again may help; None when it cannot.
+        """Return the minimum seconds after which a retry may help; None for a lasting error.
 
-        0.0 leaves the wait to the flow; more than that is what the system itself asked for, such as
-        a `Retry-After`. Always None for bad data, names or permissions.
+        0.0 leaves the wait to the flow; a larger value is what the system requested, such as a
+        `Retry-After`. Always None for bad data, names or permissions.
         """
         return None
 
@@ -268,9 +268,8 @@ class Reader(ABC):
     def read(self, split: Split) -> AbstractContextManager[pa.RecordBatchReader]:
         """Open a reader on one split, its batches exactly of the view's `schema`.
 
-        Called from several threads at once, each with a split of its own. Raises `HomeError`
-        naming file, line, column or row for what cannot be read exactly; never yields fewer rows
-        instead.
+        Called from several threads at once, each with its own split. Raises `HomeError` with file,
+        line, column or row for a value that cannot be read exactly; never drops rows instead.
         """
 
 
@@ -280,80 +279,81 @@ class Source(Reader):
     schema: pa.Schema
     """Column names, types and order of every batch; known before the first one.
 
-    A column of type `null` has no value anywhere, so its type is the store's to choose.
+    A column of type `null` has no values; the store chooses its type.
     """
     upper: pa.Scalar | None = None
-    """The highest value of the watermark column up to which this view lacks no row.
+    """The highest value of the watermark column up to which this view is complete.
 
-    None where no row can still be on its way, or the home cannot tell.
+    None where no row can be committed late, or the home does not know.
     """
     positions: Mapping[str, str] | None = None
-    """How far the home is read once all rows of this view are: a stamp of each file, an offset of
-    each partition.
+    """How far the home is read after all rows of this view: a stamp of each file, an offset of each
+    partition.
 
-    Set where `ReadRequest.positions` is. The rows of the view are those behind the request's
-    positions. It goes into the commit as it is, all or nothing with the rows, and comes back with
-    the next request; so it repeats what the request says of things that are not read now. A view
-    whose positions are all in the request has nothing new, and is not read.
+    Set where `ReadRequest.positions` is. The rows of the view are those after the request's
+    positions. They are stored in the commit, atomically with the rows, and passed in the next
+    request; so they repeat the request's positions of what is not read now. A view whose positions
+    are all in the request has nothing new, and is not read.
     """
     repeats: tuple[str, ...] = ()
-    """What the view reads once more although it was moved before, such as files that changed."""
+    """What the view reads again although it was moved before, such as changed files."""
     total_rows: int | None = None
-    """Rows of the entity, where that costs nothing to know."""
+    """Rows of the entity, where known at no cost."""
     estimated_rows: int | None = None
-    """About how many rows the entity has, where a catalog tells that; not part of any check."""
+    """Estimated rows of the entity, from a catalog; not used in checks."""
     primary_key: tuple[str, ...] = ()
-    """The columns that identify a row, where the home itself declares them; never guessed."""
+    """The primary key declared in the home; never guessed."""
     is_proved: bool = False
-    """Whether every text is valid UTF-8 and every value within `max_value_bytes` for sure.
+    """Whether every text is surely valid UTF-8 and every value within `max_value_bytes`.
 
-    The flow proves the batches of other sources, and can name a row by its number only.
+    The flow checks the batches of other sources, and can report a row by its number only.
     """
 
     put_aside: Callable[[str, bytes, str], None] | None = None
-    """Takes place, text and fault of what cannot be read as a row, where the request says so."""
+    """Receives place, text and error of an unreadable row, where the request allows it."""
 
     def notes(self) -> Sequence[str]:
-        """Return what a person should know of how this view reads its data, as sentences.
+        """Return notes on how this view reads its data, as sentences.
 
-        Asked for when all rows were read, and by `plan` before any is.
+        Called after all rows were read, and by `plan` before any is.
         """
         return ()
 
     def narrow(self, columns: Sequence[str]) -> None:
-        """Hear which columns of `schema` are wanted, at least one, before `splits` and `read`.
+        """Receive the wanted columns of `schema`, at least one, before `splits` and `read`.
 
-        A source that can reads only these and narrows its `schema`; others leave it as it is.
+        A source may read only these and narrow its `schema`, or ignore the call.
         """
 
     def within(self, span: Span) -> None:
-        """Hear which values of the watermark column are wanted, before `splits` and `read`.
+        """Receive the wanted range of the watermark column, before `splits` and `read`.
 
-        A source that can leaves out rows below `span.low` and from `span.high` on, and never one
-        without a value; it then forgets `total_rows`. The flow leaves out what remains.
+        A source may exclude rows outside [span.low, span.high), but never a null; it then clears
+        `total_rows`. The flow excludes the rest.
         """
 
     def foresee(self) -> None:
-        """Raise `HomeError` where no row can be read, whatever it holds: for want of a right.
+        """Raise `HomeError` where no row can be read, such as for a missing privilege.
 
-        Called after `narrow` and `within`, before `splits`; also where nothing is read then.
+        Called after `narrow` and `within`, before `splits`; also where nothing is read later.
         """
 
     def settle(self, commit: Commit | None) -> None:
-        """Learn how the move ended: the commit that covers this view's rows, or None.
+        """Receive the outcome of the move: the commit that covers this view's rows, or None.
 
-        For acknowledgements and slots. Called once, as the last call, when `ReadRequest.purpose` is
-        `move`. `commit` is durable; it is an earlier one when all of the view had been moved
-        before. With None nothing was published, or nobody knows, and the rows must come again.
+        For acknowledgements and replication slots. Called once, as the last call, when
+        `ReadRequest.purpose` is `move`. `commit` is durable; it is an earlier one when all of the
+        view was moved before. None means that nothing was published, or that the outcome is
+        unknown, and the rows must be delivered again.
 
         What is raised here becomes a warning of the move, never a second move: a system that then
         hands out the same rows again needs `positions` to leave them out.
         """
 
     def share_read(self) -> float | None:
-        """Return how much of the entity was read so far, from 0 to 1; None when nobody knows.
+        """Return the share of the entity that was read so far, from 0 to 1; None when unknown.
 
-        Asked for from any thread while splits are read, where `total_rows` is not known.
+        Called from any thread while splits are read, where `total_rows` is unknown.
         """
         return None
 
@@ -379,31 +379,31 @@ class Store(ABC):
         """Make one cheap round trip; raise `StoreError` with a hint when it cannot be written."""
 
     def examine(self) -> Iterator[Finding]:
-        """Yield what a person should know of how well the store can be written.
+        """Yield findings on how well the store can be written.
 
-        For `hygge doctor`. Raises `StoreError` where nothing more can be said.
+        For `hygge doctor`. Raises `StoreError` where no further check is possible.
         """
         self.check()
         yield Finding("it answers and can be written")
 
     @abstractmethod
     def last_commit(self, into: str) -> Commit | None:
-        """Return the newest published commit of an entity; takes nothing and writes nothing.
+        """Return the newest published commit of an entity; takes no lock and writes nothing.
 
-        For telling what happened; a run asks its `Target`, which holds the place while it moves.
+        For reports; a run uses its `Target`, which locks the place during the move.
         """
 
     @abstractmethod
     def open(self, request: WriteRequest) -> AbstractContextManager[Target]:
-        """Take an entity's place in the store for one attempt.
+        """Lock an entity's place in the store for one attempt.
 
-        First recovers what a dead run left behind. Raises `StoreError` when another live run
-        holds the place, or when it holds data hygge did not write and `adopt` is not set.
+        First recovers from dead runs. Raises `StoreError` when another live run holds the place, or
+        when it has data that hygge did not write and `adopt` is not set.
         """
 
     @contextmanager
     def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
-        """Show an entity's place as `open` would; takes nothing and writes nothing.
+        """Inspect an entity's place like `open`; takes no lock and writes nothing.
 
         For `hygge plan`. Makes every check of `open`, and raises the same `StoreError`, so a store
         whose `open` checks more than its newest commit overrides this.
@@ -411,49 +411,48 @@ class Store(ABC):
         yield _Committed(request.taken_over(self.last_commit(request.into)))
 
     def retry_after(self, error: BaseException) -> float | None:
-        """Return after how many seconds, at least, trying again may help; None when it cannot.
+        """Return the minimum seconds after which a retry may help; None for a lasting error.
 
-        0.0 leaves the wait to the flow; more than that is what the system itself asked for, such as
-        a `Retry-After`. Always None for bad data, names or permissions.
+        0.0 leaves the wait to the flow; a larger value is what the system requested, such as a
+        `Retry-After`. Always None for bad data, names or permissions.
         """
         return None
 
 
 class Inspection(ABC):
-    """One entity's place in a store as it is: what a move asks of it before its first row."""
+    """The state of one entity's place in a store, for the steps of a move before its first row."""
 
     @abstractmethod
     def last_commit(self) -> Commit | None:
-        """Return the newest published commit; None when nothing was ever published here."""
+        """Return the newest published commit; None without one."""
 
     @abstractmethod
     def schema(self) -> pa.Schema | None:
-        """Return the schema of what is published; None when there is nothing yet."""
+        """Return the schema of the published rows; None when there are none yet."""
 
     @abstractmethod
     def accept(self, schema: pa.Schema) -> pa.Schema:
-        """Return the schema to stage for rows of `schema`, changing only what the store must.
+        """Return the schema to stage for rows of `schema`, with only the necessary changes.
 
-        Raises `StoreError` naming the column and the way out for a type it cannot hold exactly.
+        Raises `StoreError` with column and hint for a type that it cannot hold exactly.
         """
 
     def fits_double(self, column: str) -> bool:
-        """Return whether a double holds every whole number that is published in a column.
+        """Return whether doubles hold every published integer of a column exactly.
 
-        Then the column may become `float64` when the home has decimals; false where nobody can
-        tell.
+        Then the column may become `float64` when the home has decimals. False where unknown.
         """
         return False
 
-    def foresee(self, schema: pa.Schema) -> None:  # noqa: B027  (a choice, not a duty)
-        """Raise `StoreError` when no rows of `schema` could be published, whatever they hold.
+    def foresee(self, schema: pa.Schema) -> None:  # noqa: B027  (optional)
+        """Raise `StoreError` when rows of `schema` could never be published.
 
-        For what would refuse the commit itself, such as a view on a column that must change.
+        For reasons that would fail the commit, such as a view on a column that must change.
         """
 
 
 class _Committed(Inspection):
-    """A place of which nothing but its newest commit is known."""
+    """A place of which only the newest commit is known."""
 
     def __init__(self, commit: Commit | None) -> None:
         self._commit = commit
@@ -473,7 +472,7 @@ class Writer(ABC):
 
     @abstractmethod
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
-        """Write a split where no reader of the store looks, durably.
+        """Write a split durably where no reader of the store sees it.
 
         Called from several threads at once, each with a split of its own. The part's rows are
         counted from what was written. Also stages zero batches: the part then holds the schema.
@@ -483,13 +482,13 @@ class Writer(ABC):
 class Target(Inspection, Writer):
     """One entity's place in a store, for one attempt of one run.
 
-    When anything raises before `commit` returns, the store is as it was.
+    After an error before `commit` returns, the store is unchanged.
     """
 
     changes: Changes | None = None
-    """What the commit of a merge did, once it is published; None where that is not counted."""
+    """Counts of the published merge; None where the store does not count."""
     sees_changes: bool = False
-    """Whether `previous` raises where others changed rows in place that undo would take away."""
+    """Whether `previous` raises where others changed rows that undo would delete."""
 
     @abstractmethod
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
@@ -507,51 +506,52 @@ class Target(Inspection, Writer):
         """Learn of a part that a `writer` staged; what else was staged of its split is no part."""
 
     def duplicate(self, columns: Sequence[str]) -> Mapping[str, Any] | None:
-        """Return values of `columns` that several staged rows share; None when no two do.
+        """Return values of `columns` that several staged rows share; None without duplicates.
 
-        After all parts are staged and before `commit`. Nulls are no values here.
+        Called after all parts are staged and before `commit`. Nulls are not compared.
         """
         raise StoreError("this store cannot look for rows with the same key", code="HG528")
 
     def ask(self, sql: str, most: int) -> tuple[int, list[tuple[Any, ...]]]:
-        """Return how many rows a query finds in what is staged, `{staged}`, and the first `most`.
+        """Return the number of rows of a query on `{staged}`, and the first `most` rows.
 
-        It may read whatever the store holds, and change nothing: what would is refused (HG528).
+        It may read the whole store and change nothing; a change is refused (HG528).
         """
         raise StoreError("this store answers no SQL", code="HG528")
 
     def keep(self, columns: Sequence[str]) -> None:
-        """Hear, before `commit`, which columns a merge leaves as they are in rows it updates.
+        """Receive, before `commit`, the columns that a merge leaves unchanged in updated rows.
 
-        They are staged as null: the home has them no more, and the flow keeps what they held.
+        They are staged as null, because the home no longer has them and the flow keeps their
+        values.
         """
 
     def previous(self) -> Commit | None:
-        """Return the commit whose rows `undo` would bring back; None when they were not kept."""
+        """Return the commit whose rows `undo` would restore; None when they were not kept."""
         return None
 
     def undo(self, commit: Commit) -> None:
-        """Publish the rows of `previous()` again with this record, or nothing; as `commit`."""
+        """Publish the rows of `previous()` again with this record, or nothing; like `commit`."""
         raise StoreError("this store cannot bring back what it held before", code="HG529")
 
     @abstractmethod
     def commit(self, parts: Sequence[Part], commit: Commit) -> None:
         """Publish all parts together with the commit record, or nothing at all.
 
-        A merge updates rows by the key and adds the others; it raises `StoreError` HG547 for
-        several rows of one key that `dedupe_by` does not tell apart, here or in the store.
+        A merge updates rows by the key and adds the others. It raises `StoreError` HG547 for
+        duplicate keys that `dedupe_by` does not resolve, among the staged rows or in the store.
 
         When it returns, everything is durable. Raises `StoreError` when another run owns
-        `commit.seq` and `CommitUnknownError` when that cannot be found out.
+        `commit.seq` and `CommitUnknownError` when the outcome cannot be determined.
         """
 
     @abstractmethod
     def owner(self, seq: int) -> str | None:
-        """Return the run that published commit `seq`, or None: what a lost reply did."""
+        """Return the run that published commit `seq`, or None; for a lost reply."""
 
     @abstractmethod
     def discard(self) -> None:
-        """Remove what this attempt staged, and only that. Does nothing after a commit."""
+        """Remove the rows staged by this attempt only. Does nothing after a commit."""
 
 
 __all__ = [

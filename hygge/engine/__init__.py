@@ -1,1 +1,1 @@
-"""How a run moves rows: plan, coordinator, one move in seven steps, staging, retries."""
+"""The engine: plan, coordinator, one move in seven steps, staging, retries."""

@@ -1,4 +1,4 @@
-"""Many moves: their order, how many at once, when to stop, and the events that tell of it."""
+"""Many moves: their order, concurrency, stop rules and events."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ __all__ = ["Stop", "run"]
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10.0
-"""How long moves may take to end after the run was asked to stop, or after their timeout."""
+"""Seconds for moves to end after a stop request or their timeout."""
 COMMIT_SECONDS = 120.0
-"""How much longer a move may take whose commit has begun: its outcome is worth waiting for."""
+"""Further seconds for a move whose commit has begun, to learn its outcome."""
 _POLL_SECONDS = 0.1
 _LARGEST_BATCH = 4 * 2**20
 _SMALLEST_BATCH = 64 * 2**10
 _LARGEST_BUFFER = 32 * 2**20
 _SHARE_OF_STORES = 2
 _SHARE_OF_COMMITS = 4
-"""Nothing is read or staged while a move commits, but rows are held twice where they are sorted."""
+"""Share of the memory budget for commits: nothing is read while a move commits, but sorting holds
+rows twice.
+"""
 _BATCHES_HELD_BY_A_SPLIT = 4
 _SHARE_OF_A_VALUE = 4
 _SMALLEST_VALUE_LIMIT = 16 * 2**20
@@ -56,12 +58,12 @@ _UNKNOWN = "its commit has begun and does not end; the next run finds out whethe
 def run(
     plan: Plan, *, stop: Stop, listen: Callable[[Event], None], fail_fast: bool = False
 ) -> RunFinished:
-    """Run every move of `plan` and return what became of each.
+    """Run every move of `plan` and return the outcomes.
 
-    One failing move does not stop the others, but what comes `after:` its flow is skipped, and
-    with `fail_fast` everything stops. `listen` hears every event, one at a time, from whichever
-    thread it happens in. After `stop` was requested, moves that have not published end within
-    `GRACE_SECONDS` as cancelled.
+    One failing move does not stop the others, but what comes `after:` its flow is skipped, and with
+    `fail_fast` everything stops. `listen` receives every event, one at a time, in the thread where
+    it happens. After `stop` was requested, moves that have not published end within `GRACE_SECONDS`
+    as cancelled.
     """
     return _Run(plan, stop, listen, fail_fast).run()
 
@@ -125,7 +127,7 @@ class _Run:
         plan = self._plan
         at_once = max(1, min(plan.concurrency, len(plan.moves)))
         splits = max(1, (os.cpu_count() or 1) // at_once)
-        # What stores hold back to write it in large pieces is memory too: a share is put aside.
+        # Rows that stores buffer for large writes are memory too: a share is reserved.
         buffers = min(_LARGEST_BUFFER * splits, plan.memory_limit // _SHARE_OF_STORES // at_once)
         budget = plan.memory_limit - buffers * at_once
         share = budget // (at_once * splits * _BATCHES_HELD_BY_A_SPLIT)
@@ -212,7 +214,7 @@ class _Run:
         self._waiting.clear()
 
     def _abandon_late(self) -> None:
-        """Go on without moves that hang: no thread can be ended from outside."""
+        """Abandon moves that hang, since threads cannot be killed."""
         now = time.monotonic()
         for number, active in list(self._active.items()):
             move, timeout = active.move, active.move.settings.timeout

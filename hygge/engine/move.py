@@ -2,8 +2,8 @@
 
     1 open target   2 open source   3 agree   4 stage   5 prove   6 commit   7 remember
 
-`run_move` retries steps 1–6 as a whole and turns whatever happens into an `Outcome`; the
-coordinator remembers it. Nothing here knows a connector.
+`run_move` retries steps 1–6 as a whole and returns an `Outcome` in every case; the coordinator
+remembers it. Nothing here depends on a connector.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class _Published:
 
 
 def run_move(move: Move, scope: RunScope) -> Outcome:
-    """Move one entity and say what became of it; no exception leaves this function."""
+    """Move one entity and return its outcome; raises nothing."""
     started = time.monotonic()
     running: _Moving | None = None
     outcome = move.outcome()
@@ -104,7 +104,7 @@ def run_move(move: Move, scope: RunScope) -> Outcome:
             **(asdict(published.changes) if published.changes else {}),
         )
     except BaseException as error:
-        # A driver's panic is no Exception; in a thread nobody would ever hear of it.
+        # A driver's panic is no Exception; in a thread it would be lost.
         result = Result.CANCELLED if isinstance(error, Cancelled) else Result.FAILED
         if running is not None and isinstance(error, Cancelled | TimeoutExceeded):
             running.explain(error)
@@ -114,7 +114,7 @@ def run_move(move: Move, scope: RunScope) -> Outcome:
 
 
 def failure_of(error: BaseException, of: Move | Unplanned) -> Failure:
-    """Return the failure that `error` stands for; what nobody raised on purpose is a bug."""
+    """Return the failure for `error`; an unexpected exception is a bug."""
     if isinstance(error, HyggeError):
         message = "\n".join([error.message, *getattr(error, "__notes__", [])])
         return Failure(error.code, message, _named(error.hint, of), of.where)
@@ -132,7 +132,7 @@ def failure_of(error: BaseException, of: Move | Unplanned) -> Failure:
 
 @contextmanager
 def naming(of: Move) -> Iterator[None]:
-    """Fill in the names of a move where a hint calls them FLOW and HOME."""
+    """Replace FLOW and HOME in a hint by the names of a move."""
     try:
         yield
     except HyggeError as error:
@@ -141,19 +141,19 @@ def naming(of: Move) -> Iterator[None]:
 
 
 def _named(hint: str | None, of: Move | Unplanned) -> str | None:
-    """Return a hint with the names that whoever raised it did not know."""
+    """Return a hint with names that were unknown where it was raised."""
     names = {"FLOW": of.flow, "HOME": of.home_name}
     return None if hint is None else _NAMES.sub(lambda at: at[1] + quote(names[at[2]]), hint)
 
 
 def _masked_everywhere(settings: MoveSettings, plain: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the columns that are masked in every row, those with `plain` values left out."""
+    """Return the columns that are masked in every row, without those with `plain` values."""
     is_whole = settings.mode is Mode.REPLACE
     return tuple(name for name in stored_masks(settings) if is_whole or name not in plain)
 
 
 class _Moving:
-    """A move while it runs."""
+    """A running move."""
 
     def __init__(self, move: Move, scope: RunScope) -> None:
         self.attempt = 0
@@ -168,7 +168,7 @@ class _Moving:
         """Why the last attempt failed, while the next one is waited for."""
 
     def explain(self, error: HyggeError) -> None:
-        """Add to an error that ends a wait for another attempt why the last one failed."""
+        """Add the last attempt's error to one that ends the wait for a retry."""
         if self._retried is not None:
             error.add_note(f"attempt {self.attempt} had failed: {self._retried}")
 
@@ -200,7 +200,7 @@ class _Moving:
             except BaseException as error:
                 if self._published is None:
                     raise
-                # The rows have landed: no error may hide that, or be a reason to move them again.
+                # The rows were published: no later error may hide that or cause a retry.
                 log.warning("after the commit of %s: %s", move.into, error)
                 notes = (*self._published.notes, f"published, but afterwards: {error}")
                 return replace(self._published, notes=notes)
@@ -241,7 +241,7 @@ class _Moving:
         return self._move.settings.max_value_bytes or self._scope.max_value_bytes
 
     def _keeps(self) -> int:
-        """Return how many commits `undo` can go back: over a new mask it goes back none."""
+        """Return how many commits `undo` can go back; none past a new mask."""
         settings = self._move.settings
         if settings.mode is Mode.REPLACE and stored_masks(settings):
             with blaming(StoreError, f"cannot write {self._move.into}"):
@@ -264,14 +264,14 @@ class _Moving:
 
     @property
     def _workers(self) -> int:
-        """How many splits are staged at once; with a limit one, so that it counts rows in order."""
+        """Number of splits staged at once; one with a limit, which counts rows in order."""
         wanted = self._move.settings.parallel
         if self._scope.limit is not None:
             return 1
         return self._scope.splits if wanted == "auto" else wanted
 
     def _landed(self, target: Target) -> _Published | None:
-        """Return what an earlier attempt of this run published, though its answer was lost."""
+        """Return what an earlier attempt of this run published although its reply was lost."""
         last = target.last_commit()
         if last is None or last.run_id != self._scope.run_id:
             return None
@@ -387,14 +387,14 @@ class _Moving:
         return self._published
 
     def _taken_over(self, last: Commit | None) -> Iterator[str]:
-        """Yield from where a flow goes on that took over what another one has moved."""
+        """Yield a note on the state of a flow that took over another one's place."""
         if last is not None and last.flow != self._move.flow:
             mark = last.watermark
             on = "" if mark is None else f", and goes on from {mark.column} = {mark.value}"
             yield f"took over what flow '{last.flow}' has moved{on}"
 
     def _what_changed(self, rows: int, last: Commit | None) -> Iterator[str]:
-        """Yield what a person should know of the place after `rows` rows were published there."""
+        """Yield notes on the place after `rows` rows were published."""
         move = self._move
         if rows == self._scope.limit:
             yield f"moved the first {plural(rows, 'row')} only, as the limit asks"
@@ -441,7 +441,7 @@ class _Moving:
         return parts, receipt
 
     def _commit(self, target: Target, parts: Sequence[Part], commit: Commit) -> tuple[str, ...]:
-        """Publish, and return what a person should know about how that went."""
+        """Publish, and return the notes."""
         with self._scope.commit_of(self._move):
             self._watch.check()
             self._scope.emit(
@@ -456,7 +456,7 @@ class _Moving:
         return ()
 
     def _find_out(self, target: Target, commit: Commit, error: Exception) -> None:
-        """Raise unless the commit that ended in `error` landed all the same."""
+        """Raise unless the commit that ended in `error` was published nevertheless."""
         try:
             owner = target.owner(commit.seq)
         except (HyggeError, OSError) as problem:
@@ -474,7 +474,7 @@ class _Moving:
         raise error
 
     def _retry_after(self, error: BaseException) -> float | None:
-        """Return the seconds after which another attempt may help; None when none can."""
+        """Return the seconds after which a retry may help; None for a lasting error."""
         if isinstance(error, HomeError):
             retry_after = self._home.retry_after
         elif isinstance(error, StoreError):
@@ -487,7 +487,7 @@ class _Moving:
 
     def _tell_retry(self, attempt: int, error: BaseException, wait: float, left: float) -> None:
         move, self._retried = self._move, str(error)
-        # The frames of what failed still hold batches, and the wait may be long.
+        # The traceback's frames still hold batches, and the wait may be long.
         traceback.clear_frames(error.__traceback__)
         self._scope.emit(
             MoveRetried(self._scope.run_id, move.flow, move.entity, attempt, str(error), wait, left)
@@ -495,7 +495,7 @@ class _Moving:
 
 
 def _settle(source: Source, commit: Commit | None) -> Iterator[str]:
-    """Tell a source how the move ended; yield what a person should know when that failed."""
+    """Pass the outcome of the move to the source; yield a note when that failed."""
     try:
         source.settle(commit)
     except Exception as error:
@@ -504,7 +504,7 @@ def _settle(source: Source, commit: Commit | None) -> Iterator[str]:
 
 
 def _is_of_another(last: Commit | None, move: Move) -> bool:
-    """Return whether a place that is taken over still says that another flow wrote it."""
+    """Return whether the last commit of an adopted place is another flow's."""
     return last is not None and last.flow != move.flow
 
 

@@ -1,4 +1,4 @@
-"""What a run will do: one move for every entity that was selected."""
+"""The plan of a run: one move for every selected entity."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 SCRATCH = "_scratch"
-"""What the name of a place for tries ends with."""
+"""Suffix of the names of scratch places."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One entity on its way from its home to its store. Can be pickled."""
+    """The move of one entity from its home to its store. Can be pickled."""
 
     flow: str
     entity: str
@@ -41,22 +41,22 @@ class Move:
     store: StoreConfig
     settings: MoveSettings
     where: str
-    """The file and line that ask for it, e.g. `flows/users.yml:1`."""
+    """File and line of its flow, e.g. `flows/users.yml:1`."""
     shares_snapshot: bool = False
-    """Whether all entities of the flow are read at one instant."""
+    """Whether all entities of the flow are read from one snapshot."""
     pinned: Mapping[str, str] | None = None
-    """The columns that the flow's lock file holds fast; none for an entity it does not know."""
+    """The columns in the flow's lock file; empty for an entity that it lacks."""
     fills: bool = False
     """Whether a merge moves every row of the home again."""
     accepts: bool = False
     """Whether rows that were moved before may stay in another shape."""
     siblings: frozenset[str] = frozenset()
-    "Other entities of its home, as far as flows name them."
+    "Other entities of its home that flows name."
     is_scratch: bool = False
-    """Whether it goes into a place for tries, and not where the flow publishes."""
+    """Whether it writes to a scratch place instead of the flow's."""
 
     def outcome(self, result: Result = Result.FAILED, failure: Failure | None = None) -> Outcome:
-        """Return what became of it, of no rows as yet."""
+        """Return an outcome of the move without rows."""
         return Outcome(
             flow=self.flow,
             entity=self.entity,
@@ -69,7 +69,7 @@ class Move:
         )
 
     def write_request(self, run_id: str, *, attempt: int = 1, adopt: bool = False) -> WriteRequest:
-        """Return what the store is asked for, by a run that sets no bounds of its own."""
+        """Return the request to the store, without limits of a run."""
         settings = self.settings
         return WriteRequest(
             flow=self.flow,
@@ -87,26 +87,26 @@ class Move:
         )
 
     starts_anew: bool = False
-    """Whether it takes the types of the home's values, whatever the store holds them in."""
+    """Whether types are inferred from the home's values, ignoring the store's types."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name for messages."""
         return f"{self.flow} ({self.entity})"
 
     def place(self, context: ProjectContext) -> str:
-        """Return where it goes, told apart from every other place."""
+        """Return a unique name of its place."""
         places = self.store.places(context, self.into)
         return "\n".join(places) or f"{self.store!r}/{self.into}"
 
     def lock(self, context: ProjectContext, run_id: str) -> AbstractContextManager[None]:
-        """Keep other moves into its place out; see `move_lock`."""
+        """Lock its place against other moves; see `move_lock`."""
         return move_lock(context.root, self.place(context), self.name, run_id)
 
     def request(self, held: Callable[[], pa.Schema | None] = lambda: None) -> ReadRequest:
-        """Return what a look asks of the home, whatever was moved before.
+        """Return the request of a look at the home, ignoring earlier moves.
 
-        `held` returns the columns of the store, and is asked only by a home that guesses types.
+        `held` returns the columns of the store; it is called only by a home that infers types.
         """
         settings = self.settings
         known = (lambda: None) if self.starts_anew else held
@@ -125,7 +125,7 @@ class Move:
         held: Callable[[], pa.Schema | None] = lambda: None,
         purpose: Purpose = Purpose.MOVE,
     ) -> ReadRequest:
-        """Return the same for a move, and ask up to where a watermark column lacks no row."""
+        """Return the request of a move, with the upper bound of the watermark."""
         wanted = self.settings.incremental
         request = replace(self.request(held), purpose=purpose)
         if not isinstance(wanted, Incremental):
@@ -137,7 +137,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Unplanned:
-    """An entity pattern whose home could not say what it stands for."""
+    """An entity pattern that its home could not resolve."""
 
     flow: str
     pattern: str
@@ -150,23 +150,23 @@ class Unplanned:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every move of a run, and the order that `after:` asks for."""
+    """Every move of a run, and the order from `after:`."""
 
     context: ProjectContext
     moves: tuple[Move, ...]
     unplanned: tuple[Unplanned, ...] = ()
     after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """For each flow, those of the selected flows that must have ended well before it starts."""
+    """By flow: the selected flows that must have succeeded before it starts."""
     concurrency: int = 4
     memory_limit: int = 10**9
     adopt: bool = False
-    """Whether stores may take over places that hold data hygge did not write."""
+    """Whether stores may adopt places with data that hygge did not write."""
     limit: int | None = None
-    """Move at most this many rows of each entity, to try a flow out."""
+    """Maximum rows of each entity, to try out a flow."""
     salt: bytes | None = field(default=None, repr=False)
     """The key of masks by hash."""
     again: Ends | None = None
-    """Move this range of the watermark columns again, instead of what is new."""
+    """Range of the watermark columns to move again instead of new rows."""
     backfill: bool = False
     """Whether merges move every row of their homes again."""
     accepts: bool = False
@@ -174,7 +174,7 @@ class Plan:
     full_refresh: bool = False
     """Whether every move replaces what its store holds, whatever its mode."""
     into_scratch: bool = False
-    """Whether every move goes into a place of its own, for tries."""
+    """Whether every move writes to a scratch place."""
     env: str | None = None
     """The environment whose overlay the moves were made with."""
     is_partial: bool = False
@@ -198,7 +198,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which moves a person asked for; empty fields leave the choice open. Names may be globs."""
+    """The selected moves; empty fields do not restrict. Names may be globs."""
 
     flows: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -221,7 +221,7 @@ def make_plan(
     accepts: bool = False,
     into_scratch: bool = False,
 ) -> Plan:
-    """Return the moves that `selection` picks from `project`.
+    """Return the plan of the moves in `selection`.
 
     With `full_refresh` every move replaces what its store holds, whatever its mode; with `again`
     each moves a range of its watermark column; with `backfill` each merges every row of its home
@@ -284,7 +284,7 @@ def _check_asked(
 
 
 def _check_backfill(moves: Iterable[Move]) -> None:
-    """Raise `UsageError` for moves that could not bring rows in again where they are."""
+    """Raise `UsageError` for moves that cannot update rows in place."""
     for move in moves:
         if move.settings.mode is not Mode.MERGE:
             raise UsageError(
@@ -295,7 +295,7 @@ def _check_backfill(moves: Iterable[Move]) -> None:
 
 
 def _check_ranges(moves: Iterable[Move]) -> None:
-    """Raise `UsageError` unless every move has a column whose range can be moved again."""
+    """Raise `UsageError` unless every move has a watermark column."""
     for move in moves:
         if move.settings.mode is Mode.REPLACE:
             raise UsageError(
@@ -312,7 +312,7 @@ def _check_ranges(moves: Iterable[Move]) -> None:
 
 
 def _check_scratch(*, again: Ends | None, adopt: bool) -> None:
-    """Raise `UsageError` for options that mean nothing in a place for tries."""
+    """Raise `UsageError` for options without a meaning in a scratch place."""
     if again is not None or adopt:
         options = "--adopt" if adopt else "--from and --to"
         raise UsageError(
@@ -323,7 +323,7 @@ def _check_scratch(*, again: Ends | None, adopt: bool) -> None:
 
 
 def _check_limit(moves: Iterable[Move], limit: int, *, adopt: bool) -> None:
-    """Raise `UsageError` for moves that could never bring what a limit leaves out."""
+    """Raise `UsageError` for moves that could never move the rows beyond a limit."""
     for move in moves:
         if adopt and move.settings.mode is Mode.REPLACE:
             raise UsageError(
@@ -374,7 +374,7 @@ def _is_selected(flow: FlowOutline, selection: Selection) -> bool:
 def _names_by_home(
     flows: Iterable[FlowOutline], specs: Iterable[FlowSpec], moves: Iterable[Move]
 ) -> Mapping[str, set[str]]:
-    """Return the entities of each home that are known by name, moved or left out."""
+    """Return the entities of each home that flows name, selected or not."""
     named: dict[str, set[str]] = {}
     for flow in flows:
         named.setdefault(flow.home_name, set()).update(flow.entities)
@@ -459,9 +459,9 @@ def _refreshed(move: Move) -> Move:
 
 
 def _in_scratch(move: Move) -> Move:
-    """Return a move of the same rows into a place for tries, which knows nothing of those before.
+    """Return a move of the same rows into a scratch place, which ignores earlier ones.
 
-    Raises `UsageError` where no entity of the store can be called like that.
+    Raises `UsageError` where the store does not allow such a name.
     """
     into = f"{move.into}{SCRATCH}"
     reason = move.store.refuse_name(into)

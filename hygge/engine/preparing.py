@@ -1,4 +1,4 @@
-"""What a move settles before its first row: `hygge go` moves then, `hygge plan` shows it.
+"""The decisions of a move before its first row, shared by `hygge go` and `hygge plan`.
 
 Both make the same checks in the same order because both call what is here.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What one run asks of a move."""
+    """The options of a run that concern one move."""
 
     run_id: str
     now: datetime
@@ -53,7 +53,7 @@ def terms_of(
     limit: int | None,
     again: Ends | None,
 ) -> Terms:
-    """Return what a run asks of one of its moves."""
+    """Return the options of a run that concern one of its moves."""
     if move.fills and isinstance(move.settings.incremental, Incremental):
         again = (None, None)
     return Terms(run_id, now, salt, limit, again, accepts=move.accepts)
@@ -61,19 +61,19 @@ def terms_of(
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An open source, and what becomes of its rows."""
+    """An open source, and how its rows are moved."""
 
     move: Move
     source: Source
     home: frozenset[str]
-    """Every column that the home offers."""
+    """All columns of the home."""
     shape: Shape
     past: Past
     last: Commit | None
     increment: Increment | None
 
     def names(self) -> HomeNames:
-        """Return which columns of the store come from the home."""
+        """Return the mapping between columns of the home and the store."""
         record = None if self.last is None else self.last.shape
         columns = {} if record is None else record.columns
         still = {name for name, origin in columns.items() if origin.source in self.home}
@@ -81,16 +81,16 @@ class Prepared:
         return HomeNames(sources, self.home | still)
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a person should know of the rows, once they were read."""
+        """Return the notes on the rows, after they were read."""
         seen = () if self.increment is None else self.increment.notes()
         return (*seen, *self.past.notes(self.source), *self.source.notes())
 
     def watermark(self) -> Watermark | None:
-        """Return how far the rows reach, once they were read."""
+        """Return the watermark of the rows, after they were read."""
         return None if self.increment is None else self.increment.watermark()
 
     def is_known(self) -> bool:
-        """Return whether a commit would tell no more of what was moved than the last one does."""
+        """Return whether a commit would record the same state as the last one."""
         positions, last = self.source.positions or {}, self.last
         if last is None or (last.shape is not None and last.shape != self.shape.record):
             return False
@@ -98,7 +98,7 @@ class Prepared:
 
 
 def prepare(move: Move, source: Source, past: Past, last: Commit | None, terms: Terms) -> Prepared:
-    """Return what becomes of the rows of an open source; raise `FlowError` for what cannot be."""
+    """Return how the rows of an open source are moved; raise `FlowError` for conflicts."""
     if not move.is_scratch:
         check_limit(move.settings, terms.limit, last, flow=move.flow, into=move.into)
     check_promise(move.settings, limit=terms.limit, again=past.again(source))
@@ -131,17 +131,17 @@ def aim(prepared: Prepared) -> None:
 
 
 def offer(place: Inspection, prepared: Prepared, held: pa.Schema | None) -> pa.Schema:
-    """Return what a store makes of the columns that are moved; `held` is what it has."""
+    """Return the schema that a store would hold for the moved columns; `held` is what it has."""
     return place.accept(typed(prepared.shape.schema, held))
 
 
 def _with_doubles(
     place: Inspection, offered: pa.Schema, held: pa.Schema | None, settings: MoveSettings
 ) -> tuple[pa.Schema | None, tuple[str, ...]]:
-    """Return `held` with doubles for whole numbers that have become decimals, and what that means.
+    """Return `held` with doubles for integers that became decimals, and a note.
 
-    Only where the contract lets types change, and doubles hold all that is published exactly: no
-    type of whole numbers alone tells that.
+    Only where the contract allows changes of type, and doubles hold all published values exactly,
+    which depends on the values.
     """
     import pyarrow as pa
 
@@ -165,7 +165,7 @@ def _is_long(kind: pa.DataType) -> bool:
 
 
 def settle(place: Inspection, prepared: Prepared, terms: Terms, request: WriteRequest) -> Agreement:
-    """Return the schema to stage; raise for what contract, history, checks or store refuse."""
+    """Return the schema to stage; raise for what contract, earlier rows, checks or store refuse."""
     move, shape, settings = prepared.move, prepared.shape, prepared.move.settings
     held = place.schema()
     offered = offer(place, prepared, held)

@@ -1,4 +1,4 @@
-"""One retry policy: whole attempts, growing waits with jitter, only where that may help."""
+"""The retry policy: whole attempts, growing waits with jitter, only for transient errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def attempts(
     sleep: Callable[[float], None],
     on_retry: Callable[[int, BaseException, float, float], None],
 ) -> Iterator[AttemptManager]:
-    """Yield attempts until one succeeds; the last error is raised as it is.
+    """Yield attempts until one succeeds; the last error is raised unchanged.
 
     There are at most `retries` more attempts, and at most `seconds` are spent waiting for them.
     `retry_after` returns the seconds that an error asks to wait at least, or None where no other

@@ -1,4 +1,4 @@
-"""One instant for all entities of a flow: opened by its first move, closed after its last."""
+"""One snapshot for all entities of a flow: opened by its first move, closed after its last."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.1
 
 
 class Snapshots:
-    """The snapshots of a run's flows with `snapshot: shared`. Any thread may ask."""
+    """The snapshots of a run's flows with `snapshot: shared`; safe for use from any thread."""
 
     def __init__(self, moves: Iterable[Move] = ()) -> None:
         sharing = [move for move in moves if move.shares_snapshot]
@@ -35,11 +35,11 @@ class Snapshots:
         self._lock = threading.Lock()
 
     def of(self, move: Move, home: Home, check: Callable[[], None]) -> object | None:
-        """Return the snapshot that a move reads under; None when its entities share none.
+        """Return the snapshot of a move; None when its entities share none.
 
-        The first move that asks opens it, and others wait; `check` may raise to give up the wait.
-        Raises `HomeError` when it cannot be opened. Nobody has read under such a one, so whoever
-        asks next tries again.
+        The first caller opens it, and others wait; `check` may raise to give up the wait. Raises
+        `HomeError` when it cannot be opened; no move has read under it then, so the next caller
+        tries again.
         """
         if not move.shares_snapshot:
             return None
@@ -54,7 +54,7 @@ class Snapshots:
         return held.value(check)
 
     def end(self, move: Move) -> None:
-        """Hear that a move has ended, in whatever way, also without having begun. Never waits."""
+        """Note that a move has ended, with any outcome, or was never begun. Never waits."""
         if not move.shares_snapshot:
             return
         with self._lock:
@@ -64,7 +64,7 @@ class Snapshots:
             held.close()
 
     def wait(self, seconds: float) -> None:
-        """Wait until all snapshots are closed, at most so long."""
+        """Wait until all snapshots are closed, at most `seconds`."""
         latest = time.monotonic() + seconds
         with self._lock:
             everything = list(self._held.values())
@@ -74,10 +74,10 @@ class Snapshots:
 
 
 class _Held:
-    """A snapshot in the hands of a thread of its own, which opens it and closes it.
+    """A snapshot that is opened and closed by its own thread.
 
-    So the wait for a home that hangs can be given up, and the snapshot outlives the move that
-    asked first.
+    So the wait for a hanging home can be given up, and the snapshot outlives the move that opened
+    it.
     """
 
     def __init__(self, move: Move, opening: Callable[[], AbstractContextManager[object]]) -> None:
@@ -98,7 +98,7 @@ class _Held:
             self._is_open.set()
 
     def value(self, check: Callable[[], None]) -> object:
-        """Return what the home yielded, once it has."""
+        """Wait for and return the value of the home."""
         while not self._is_open.wait(_POLL_SECONDS):
             check()
         if self.error is not None:
@@ -106,11 +106,11 @@ class _Held:
         return self._value
 
     def close(self) -> None:
-        """Let the snapshot go."""
+        """Release the snapshot."""
         self._is_over.set()
 
     def join(self, seconds: float) -> None:
-        """Wait until the home has let go of what it opened, at most so long."""
+        """Wait until the home has closed the snapshot, at most `seconds`."""
         if not self._is_open.is_set() or self._thread.ident is None:
             return
         self._thread.join(seconds)
@@ -134,7 +134,7 @@ class _Held:
             self._is_open.set()
 
     def _failure(self, error: BaseException) -> BaseException:
-        """Return what each move of the flow fails with."""
+        """Return the error for each move of the flow."""
         import pyarrow as pa
 
         if isinstance(error, RuntimeError) and self._thread.ident is None:

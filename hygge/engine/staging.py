@@ -1,4 +1,4 @@
-"""Staging the splits of one move: read ahead, shaped, counted, and whose fault it was."""
+"""Staging of the splits of one move: read ahead, shaped, counted; errors attributed to a side."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ log = logging.getLogger(__name__)
 _TELL_SECONDS = 0.2
 
 Engine = Callable[[Sequence[Split], Callable[[Split, Callable[[], None]], Part], int], list[Part]]
-"""Runs the staging of every split, at most so many at once, and returns the parts in order."""
+"""Runs the staging of every split with limited concurrency, and returns the parts in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunScope:
-    """What all moves of a run share."""
+    """State shared by all moves of a run."""
 
     run_id: str
     started_at: datetime
     context: ProjectContext
     budget: MemoryBudget
     max_value_bytes: int
-    """The largest value that a move takes unless its flow says otherwise."""
+    """Default maximum bytes of a value."""
     stop: Stop
     emit: Callable[[Event], None]
     engine: Engine
     batch_bytes: int
     splits: int
-    """Splits of one entity at once where its flow says `parallel: auto`."""
+    """Concurrent splits of one entity with `parallel: auto`."""
     buffer_bytes: int = 2**25
-    """Arrow bytes that the store may hold back of one entity, over all its splits."""
+    """Arrow bytes that the store may buffer for one entity, over all its splits."""
     commit_bytes: int = 2**26
-    """Arrow bytes that a commit may hold to sort rows out."""
+    """Arrow bytes that a commit may hold in memory."""
     adopt: bool = False
     limit: int | None = None
     """Move at most this many rows of each entity."""
@@ -64,15 +64,15 @@ class RunScope:
     again: Ends | None = None
     """Move this range of the watermark columns again, instead of what is new."""
     snapshots: Snapshots = field(default_factory=Snapshots)
-    """The instants at which flows with `snapshot: shared` read."""
+    """Snapshots of flows with `snapshot: shared`."""
     committing: set[tuple[str, str]] = field(default_factory=set)
-    """Flow and entity of the moves whose commit has begun: a stop waits for its outcome."""
+    """Flow and entity of moves whose commit has begun; a stop waits for their outcome."""
 
     @contextmanager
     def commit_of(self, move: Move) -> Iterator[None]:
-        """Have the coordinator wait for a commit, which must begin inside.
+        """Make the coordinator wait for a commit, which must begin inside the block.
 
-        Also for what follows a commit that landed: it must never be reported as cancelled.
+        Also for the steps after a published commit, which must never be reported as cancelled.
         """
         name = (move.flow, move.entity)
         self.committing.add(name)
@@ -85,7 +85,7 @@ class RunScope:
 
 @contextmanager
 def blaming(side: type[HyggeError], what: str) -> Iterator[None]:
-    """Turn the errors of drivers and of the system into `side`'s, in their own words."""
+    """Convert errors of drivers and the system to `side`, keeping their message."""
     import pyarrow as pa
 
     try:
@@ -103,7 +103,7 @@ def blaming(side: type[HyggeError], what: str) -> Iterator[None]:
 
 
 class Progress:
-    """How many rows and Arrow bytes one attempt has read; tells it a few times a second."""
+    """Rows and Arrow bytes read by one attempt, reported a few times a second."""
 
     def __init__(self, scope: RunScope, move: Move, attempt: int, source: Source) -> None:
         self.rows = 0
@@ -145,7 +145,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staging:
-    """Moves splits from a source to a target, and proves that nothing was lost on the way."""
+    """Moves splits from a source to a target, and proves that no row was lost."""
 
     source: Source
     reader: Reader
@@ -158,13 +158,13 @@ class Staging:
     watch: Watch
     progress: Progress
     increment: Increment | None = None
-    """Sorts out the rows that were moved before."""
+    """Excludes the rows that were moved before."""
     _counted: dict[int, Counting] = field(default_factory=dict)
-    """Of each split that was read to its end."""
+    """Figures of each split that was read to its end."""
     _offered: dict[int, int] = field(default_factory=dict)
 
     def stage(self, split: Split, check_siblings: Callable[[], None]) -> Part:
-        """Read, shape and stage one split; the error that came first is the one that is raised."""
+        """Read, shape and stage one split; raises the first error."""
         import pyarrow as pa
 
         def check() -> None:
@@ -189,7 +189,7 @@ class Staging:
                 if not first or error is first[0]:
                     raise
         # Outside of the `except`: the store's error is a consequence, and `from` would drop the
-        # cause by which a home tells errors that may pass.
+        # cause by which a home recognizes transient errors.
         raise first[0]
 
     @contextmanager
@@ -216,7 +216,7 @@ class Staging:
         self._offered[split.number] = offered
 
     def _limited(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Cut the batches off at the run's limit; splits then run one after the other."""
+        """Truncate the batches at the run's limit; splits then run one after the other."""
         limit = self.scope.limit
         for batch in batches:
             left = batch.num_rows if limit is None else limit - self.progress.rows
@@ -225,9 +225,9 @@ class Staging:
             yield batch.slice(0, left)
 
     def prove(self, parts: Sequence[Part]) -> Receipt:
-        """Return the receipt of what is staged, if that is what was read, and what was promised.
+        """Return the receipt of the staged rows if they match the read and the announced rows.
 
-        Raises `FlowError` or `HomeError`: nothing may be published then.
+        Raises `FlowError` or `HomeError`; nothing may be published then.
         """
         self._check_staged(parts)
         self._check_promised()
@@ -259,7 +259,7 @@ class Staging:
 def _remembering(
     batches: Iterator[pa.RecordBatch], first: list[Exception]
 ) -> Iterator[pa.RecordBatch]:
-    """Keep the error that ended the batches: the store's driver may hide it behind its own."""
+    """Keep the error that ended the batches, because the store's driver may replace it."""
     try:
         yield from batches
     except Exception as error:
@@ -269,7 +269,7 @@ def _remembering(
 
 @contextmanager
 def discarding(target: Target) -> Iterator[None]:
-    """Remove what was staged unless it was committed; an error there never hides the first one."""
+    """Remove staged rows unless they were committed; an error there never hides the first one."""
     try:
         yield
     except BaseException as error:

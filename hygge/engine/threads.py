@@ -1,4 +1,4 @@
-"""Runs splits in threads of this process: the work is in native code, which lets go of the GIL."""
+"""Runs splits in threads of this process; the native code releases the GIL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def run_splits(splits: Sequence[Split], work: Work, workers: int) -> list[Part]:
     """Return the part of every split, in the order of `splits`.
 
     At most `workers` run at once. The first error stops the others at their next batch and is
-    raised as it is, after all of them have ended.
+    raised unchanged after all of them have ended.
     """
     if len(splits) == 1 or workers == 1:
         return [work(split, _go_on) for split in splits]
@@ -26,11 +26,11 @@ def run_splits(splits: Sequence[Split], work: Work, workers: int) -> list[Part]:
 
 
 def _go_on() -> None:
-    """Never cancels: there is no other split that could fail meanwhile."""
+    """Never raise: there is no other split that could fail."""
 
 
 def _start(thread: threading.Thread) -> bool:
-    """Start a thread; false where the system allows no more: those that run do its work too."""
+    """Start a thread; false where the system allows no more, and the others do its work."""
     try:
         thread.start()
     except RuntimeError:
