@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from hygge.connector import HomeConfig, StoreConfig
-from hygge.operations.catalog import ConnectorType, connector_types
+from hygge.operations.connector_types import ConnectorType, connector_types
 from hygge.testing.cases import CASES
-from hygge.types.names import NATIVE_TYPE
+from hygge.types.type_names import NATIVE_TYPE
 
 PAGES = Path(__file__).resolve().parent / "connectors"
 _LEGEND = (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from hygge.operations.catalog import options_of
+from hygge.operations.connector_types import options_of
 from hygge.project.models import OverlaySettings, ProjectSettings
 
 PAGE = Path(__file__).resolve().parent / "project.md"

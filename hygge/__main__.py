@@ -16,7 +16,7 @@ def main() -> None:
         _tell_version()
         return
     if sys.argv[1:2] == ["__complete"]:
-        from hygge.cli.completing import answer
+        from hygge.cli.completion_candidates import answer
 
         answer(sys.argv[2:])
         return
@@ -30,7 +30,7 @@ def main() -> None:
     sys.modules.setdefault("numpy", cast("Any", None))
     # What is imported lives as long as the process; the command line looks for garbage again.
     gc.disable()
-    from hygge.cli.edge import leave, run
+    from hygge.cli.main import leave, run
 
     leave(run())
 

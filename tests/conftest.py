@@ -11,7 +11,7 @@ from boxes import SOUND, Write
 from servers import Mysql, Postgres, schema_name
 from warm import FIRST_WAIT, LONGEST_WAIT
 
-from hygge.console import commands
+from hygge.console import suggested_commands
 
 
 def pytest_collection_finish() -> None:
@@ -31,7 +31,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def plain_commands() -> Iterator[None]:
     """Forget the global options of the command line that a test runs in its own process."""
     yield
-    commands.repeat([], None)
+    suggested_commands.repeat([], None)
 
 
 @pytest.fixture

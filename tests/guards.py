@@ -16,7 +16,7 @@ import yaml
 from projects import write_project
 from undo_places import Place, Rows
 
-from hygge.cli import edge
+from hygge.cli import main
 from hygge.connector import Commit, StoreConfig
 from hygge.engine.coordinator import Stop, run
 from hygge.engine.plan import Plan, Selection, make_plan
@@ -157,8 +157,8 @@ def command(*words: str) -> Callable[[Scene], Failure | None]:
 
             patch.chdir(scene.root)
             patch.setattr(sys, "argv", ["hygge", *words])
-            patch.setattr(edge, "_show_error", tell)
-            code = edge.run()
+            patch.setattr(main, "_show_error", tell)
+            code = main.run()
         return None if code == 0 else failed(told[0])
 
     return do

@@ -6,7 +6,7 @@ import pytest
 from hygge.errors import FlowError
 from hygge.settings.move import SchemaContract
 from hygge.transform.schema_contract import Agreement, agree, differences, table, typed
-from hygge.types.names import NATIVE_TYPE
+from hygge.types.type_names import NATIVE_TYPE
 from hygge.values.model import Mode
 
 EVOLVE = SchemaContract()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hygge.types.names import check_type
+from hygge.types.type_names import check_type
 
 
 @pytest.mark.parametrize(

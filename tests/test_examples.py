@@ -16,7 +16,7 @@ from projects import write_project
 from servers import postgres_url
 from test_readme import plain, steps
 
-from hygge.project.checking import check
+from hygge.project.check import check
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"

@@ -23,7 +23,7 @@ import jsonschema
 import pytest
 
 from hygge import __version__
-from hygge.cli.edge import run
+from hygge.cli.main import run
 from hygge.codes import CODES
 from hygge.connector import HomeConfig, StoreConfig
 from hygge.registry import Registry

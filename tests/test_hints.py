@@ -163,7 +163,7 @@ PUT_ASIDE = "on_bad_row: quarantine\nchecks: [{accepted_values: {column: name, v
 
 
 @leads_out(
-    ("console/quarantined.py", "hygge quarantine retry {}"),
+    ("console/quarantine.py", "hygge quarantine retry {}"),
     ("operations/quarantine.py", "hygge go {} --full-refresh"),
 )
 def rows_put_aside(world: World) -> None:
@@ -194,9 +194,9 @@ def entities_put_aside_that_are_moved_in_two_ways(world: World) -> None:
 
 
 @leads_out(
-    ("transform/reshaping.py", "hygge go {} --backfill"),
-    ("transform/reshaping.py", "hygge go {} --full-refresh"),
-    ("transform/reshaping.py", "hygge go {} --accept-changes"),
+    ("transform/shape_changes.py", "hygge go {} --backfill"),
+    ("transform/shape_changes.py", "hygge go {} --full-refresh"),
+    ("transform/shape_changes.py", "hygge go {} --accept-changes"),
 )
 def a_changed_shape(world: World) -> None:
     world.flow(MERGE)
@@ -208,8 +208,8 @@ def a_changed_shape(world: World) -> None:
 
 
 @leads_out(
-    ("incremental/past.py", "hygge go FLOW --full-refresh"),
-    ("incremental/past.py", "hygge state set FLOW VALUE"),
+    ("incremental/resume_point.py", "hygge go FLOW --full-refresh"),
+    ("incremental/resume_point.py", "hygge state set FLOW VALUE"),
 )
 def an_append_that_becomes_incremental(world: World) -> None:
     world.flow("mode: append\n")
@@ -272,7 +272,7 @@ def a_home_that_left_its_lock(world: World) -> None:
     world.run("go")
 
 
-@leads_out(("incremental/past.py", "hygge go {} --full-refresh"))
+@leads_out(("incremental/resume_point.py", "hygge go {} --full-refresh"))
 def a_mask_that_older_rows_do_not_have(world: World) -> None:
     world.flow(INCREMENTAL)
     world.run("go")
@@ -504,7 +504,7 @@ def a_value_for_several_entities(world: World) -> None:
     world.follow(said, "hygge state set {} --entity {} {}")
 
 
-@leads_out(("cli/going.py", "hygge plan {}"), ("cli/going.py", "hygge go {}"))
+@leads_out(("cli/go_run.py", "hygge plan {}"), ("cli/go_run.py", "hygge go {}"))
 def a_full_refresh_where_that_is_protected(world: World) -> None:
     world.write("hygge.yml", "name: test\nprotected: true\n")
     said = world.run("go", "users", "--full-refresh", code=2)
@@ -644,7 +644,7 @@ def a_new_project(world: World) -> None:
 
 @leads_out(
     ("project/discovery.py", "hygge init NAME"),
-    ("project/layout.py", "hygge init NAME"),
+    ("project/files.py", "hygge init NAME"),
     ("cli/validate.py", "hygge validate --discover"),
 )
 def a_place_without_a_project(world: World) -> None:
@@ -659,14 +659,14 @@ def a_place_without_a_project(world: World) -> None:
     other.follow(other.run("go", code=2), "hygge init NAME", values={"NAME": "made"})
 
 
-@leads_out(("console/flows.py", "hygge new flow NAME"))
+@leads_out(("console/show.py", "hygge new flow NAME"))
 def a_project_without_flows(world: World) -> None:
     (world.root / "flows/users.yml").unlink()
     world.follow(world.run("list"), "hygge new flow NAME", values={"NAME": "users"})
     world.run("validate")
 
 
-@leads_out(("console/typelist.py", "hygge types TYPE"))
+@leads_out(("console/types.py", "hygge types TYPE"))
 def the_list_of_types(world: World) -> None:
     world.follow(world.run("types"), "hygge types TYPE", values={"TYPE": "csv"})
 
@@ -674,7 +674,7 @@ def the_list_of_types(world: World) -> None:
 @leads_out(
     ("project/assembly.py", "hygge types"),
     ("registry.py", "hygge types"),
-    ("project/rules.py", "hygge types"),
+    ("project/flow_rules.py", "hygge types"),
 )
 def a_type_that_is_missing_or_unknown(world: World) -> None:
     for text in ("path: app.db\n", "type: nothing\npath: app.db\n"):
@@ -712,14 +712,14 @@ def a_new_home_with_wrong_words(world: World) -> None:
     world.follow(said, "hygge new home files --type csv key=value", values=values)
 
 
-@leads_out(("scaffold/lock.py", "hygge schema lock"))
+@leads_out(("scaffold/lock_file.py", "hygge schema lock"))
 def the_head_of_a_lock_file(world: World) -> None:
     world.run("schema", "lock", "users")
     text = (world.root / "flows/users.lock.yml").read_text()
     world.follow(CompletedProcess([], 0, text, ""), "hygge schema lock {}")
 
 
-@leads_out(("project/rules.py", "hygge destroy {} {}"))
+@leads_out(("project/flow_rules.py", "hygge destroy {} {}"))
 def a_home_that_no_flow_uses(world: World) -> None:
     world.write("homes/spare.yml", "type: csv\npath: in\n")
     world.follow(world.run("validate"), "hygge destroy home spare")

@@ -12,7 +12,7 @@ from projects import write_project
 
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
 from hygge.errors import ConfigError, UsageError
-from hygge.operations.catalog import find_types
+from hygge.operations.connector_types import find_types
 from hygge.registry import Registry
 from hygge.values.redact import redact
 

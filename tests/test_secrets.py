@@ -15,7 +15,7 @@ import typer.main
 from hygge_canary import VaultHomeConfig, VaultStoreConfig
 from projects import write_project
 
-from hygge.cli import edge
+from hygge.cli import main
 from hygge.connector import HomeConfig, StoreConfig
 from hygge.values import redact
 
@@ -95,7 +95,7 @@ class Runner:
     def run(self, *words: str) -> tuple[int, str]:
         redact.forget()
         self.monkeypatch.setattr(sys, "argv", ["hygge", "-C", str(self.root), *words])
-        code = edge.run()
+        code = main.run()
         printed = self.capfd.readouterr()
         return code, printed.out + printed.err
 

@@ -11,7 +11,7 @@ import pytest
 from hygge.errors import FlowError
 from hygge.settings.move import MoveSettings
 from hygge.transform.shape import Shape, stored_key
-from hygge.types.names import NATIVE_TYPE
+from hygge.types.type_names import NATIVE_TYPE
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BATCH = pa.record_batch(

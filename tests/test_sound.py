@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hygge.types.sound import find_bad_text, find_too_large
+from hygge.types.value_checks import find_bad_text, find_too_large
 
 BAD = b"Jos\xe9 "
 

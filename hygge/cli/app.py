@@ -14,7 +14,7 @@ from hygge.cli.completion import completion
 from hygge.cli.destroy import destroy
 from hygge.cli.discover import discover
 from hygge.cli.doctor import doctor
-from hygge.cli.globals import Globals
+from hygge.cli.global_options import Globals
 from hygge.cli.go import go
 from hygge.cli.help_pages import HELP_FLAGS, HelpfulGroup, arrange
 from hygge.cli.history import history
@@ -32,7 +32,7 @@ from hygge.cli.types import types
 from hygge.cli.undo import undo
 from hygge.cli.validate import validate
 from hygge.cli.verify import verify
-from hygge.console import commands
+from hygge.console import suggested_commands
 
 app = typer.Typer(
     name="hygge",
@@ -85,7 +85,7 @@ def options(
     chosen = Globals(
         directory, env or None, env_file, color, no_input, level, is_env_given=env is not None
     )
-    commands.repeat(_place(chosen), chosen.env)
+    suggested_commands.repeat(_place(chosen), chosen.env)
     if isinstance(ctx.obj, list):
         ctx.obj.append(chosen)
     ctx.obj = chosen

@@ -81,7 +81,7 @@ def completion(
 
     For bash and zsh: eval "$(hygge completion bash)". For fish: hygge completion fish | source.
     """
-    from hygge.cli.completing import COMMAND, FILES
+    from hygge.cli.completion_candidates import COMMAND, FILES
 
     script = _SCRIPTS[shell].replace("@COMMAND@", COMMAND).replace("@FILES@", FILES)
     typer.echo(script, nl=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hygge.cli.writing import DryRun, Json, Writing, write
+from hygge.cli.file_changes import DryRun, Json, Writing, write
 
 
 class Kind(StrEnum):
@@ -32,7 +32,7 @@ def destroy(
 
     Refuses while another file of the project refers to it.
     """
-    from hygge.project.layout import find_root
+    from hygge.project.files import find_root
     from hygge.scaffold.destroy import removals
 
     root = find_root(ctx.obj.directory)

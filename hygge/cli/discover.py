@@ -22,7 +22,7 @@ def discover(
 ) -> None:
     """Look into a home: its entities, their rows, keys and columns; moves nothing."""
     from hygge.cli.projects import load_project, tell_elsewhere
-    from hygge.console.discovered import show_survey, write_survey
+    from hygge.console.discover import show_survey, write_survey
     from hygge.console.errors import show_warning
     from hygge.console.output import standard_error, standard_output
     from hygge.operations.discover import survey

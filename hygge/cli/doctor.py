@@ -22,7 +22,7 @@ def doctor(
 ) -> None:
     """Connect to homes and stores and tell what is wrong with them, and what to do about it."""
     from hygge.cli.projects import load_project, tell_elsewhere
-    from hygge.console.health import (
+    from hygge.console.doctor import (
         counted,
         show_examined,
         show_findings,

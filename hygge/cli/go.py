@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hygge.cli.choosing import (
+from hygge.cli.selection import (
     AcceptChanges,
     Adopt,
     AllowProtected,
@@ -76,7 +76,7 @@ def go(
     log_format: _LogFormat = "text",
 ) -> None:
     """Move data: every enabled flow, or those that are named."""
-    from hygge.cli.going import Failures, Going, Logs, Options
+    from hygge.cli.go_run import Failures, GoRun, Logs, Options
     from hygge.values.model import Manner
 
     options = Options(
@@ -98,4 +98,4 @@ def go(
         logs=Logs(log_level, log_file, log_format),
     )
     selected = selection((*(names or ()), *(flow or ())), tag, exclude, entity)
-    raise typer.Exit((Going.show if dry_run else Going.move)(Going(ctx.obj, options), selected))
+    raise typer.Exit((GoRun.show if dry_run else GoRun.move)(GoRun(ctx.obj, options), selected))

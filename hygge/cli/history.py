@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from hygge.cli.globals import Globals
+    from hygge.cli.global_options import Globals
     from hygge.console.output import Output
     from hygge.journal.journal import Journal
 
@@ -40,8 +40,8 @@ def history(
 ) -> None:
     """Show the runs that this project remembers, newest first; of one run also notes and help."""
     from hygge.console.errors import show_warning
+    from hygge.console.history import show_runs, write_runs
     from hygge.console.output import standard_error, standard_output
-    from hygge.console.past import show_runs, write_runs
     from hygge.errors import UsageError
     from hygge.journal.journal import Journal, Wanted
     from hygge.project import find_root
@@ -86,7 +86,7 @@ def _ask_stores(journal: Journal, settings: Globals, notes: Output) -> None:
     """Add the stores' commits to the journal; errors of the project are ignored."""
     from hygge.console.errors import show_note
     from hygge.errors import HyggeError
-    from hygge.operations.recall import fill_journal
+    from hygge.operations.store_commits import fill_journal
     from hygge.project import Project, find_root
 
     try:

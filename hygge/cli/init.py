@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hygge.cli.writing import DryRun, Force, Json, Skip, Writing, write
+from hygge.cli.file_changes import DryRun, Force, Json, Skip, Writing, write
 
 
 def init(
@@ -28,8 +28,8 @@ def init(
 ) -> None:
     """Make a project that runs at once."""
     from hygge.scaffold.changes import compare
-    from hygge.scaffold.checking import check_yaml
     from hygge.scaffold.init import ProjectOptions, project_files, project_name
+    from hygge.scaffold.rendered_check import check_yaml
 
     directory = Path(ctx.obj.directory, name).expanduser().absolute()
     is_there = Path(name).name in ("", "..")

@@ -16,8 +16,8 @@ def listing(
     import json
 
     from hygge.cli.projects import load_project, tell_elsewhere
-    from hygge.console.flows import project_fields, show_project
     from hygge.console.output import standard_error, standard_output
+    from hygge.console.show import project_fields, show_project
 
     given = ctx.obj
     project = load_project(given)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hygge.cli.writing import DryRun, Force, Json, Skip, Writing, write
+from hygge.cli.file_changes import DryRun, Force, Json, Skip, Writing, write
 
 if TYPE_CHECKING:
     from hygge.scaffold.changes import Wanted
@@ -141,14 +141,14 @@ def new_template(
 
 
 def _root(ctx: typer.Context) -> Path:
-    from hygge.project.layout import find_root
+    from hygge.project.files import find_root
 
     return find_root(ctx.obj.directory)
 
 
 def _write(ctx: typer.Context, root: Path, files: list[Wanted], writing: Writing) -> None:
     from hygge.scaffold.changes import compare
-    from hygge.scaffold.together import check_together
+    from hygge.scaffold.project_check import check_together
 
     others = check_together(root, files)
     write(ctx.obj, root, compare(root, files), writing)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hygge.cli.choosing import (
+from hygge.cli.selection import (
     AcceptChanges,
     Adopt,
     AllowProtected,
@@ -53,10 +53,10 @@ def plan(
     Asks homes and stores what they hold; reads no rows and writes nothing. Makes every check that
     `go` with the same options makes before its first row. Exit code 1 when a move would fail.
     """
-    from hygge.cli.going import check_protected
+    from hygge.cli.go_run import check_protected
     from hygge.cli.projects import tell_elsewhere
     from hygge.console.output import standard_error, standard_output
-    from hygge.console.planned import show_preview, show_rest, write_previews
+    from hygge.console.plan import show_preview, show_rest, write_previews
     from hygge.engine.plan import make_plan
     from hygge.operations.preview import previews
     from hygge.project import Project, find_root

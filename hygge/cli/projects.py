@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hygge.cli.globals import Globals
+    from hygge.cli.global_options import Globals
     from hygge.console.output import Output
     from hygge.project import Project
 

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hygge.cli.globals import Globals
+    from hygge.cli.global_options import Globals
     from hygge.journal.journal import RunRow
 
 quarantine = typer.Typer(
@@ -31,7 +31,7 @@ def show_quarantine(
 ) -> None:
     """Show the rows that were put aside: by which run, how many, and why."""
     from hygge.console.output import standard_output
-    from hygge.console.quarantined import show_put_aside, write_put_aside
+    from hygge.console.quarantine import show_put_aside, write_put_aside
     from hygge.operations.quarantine import put_aside
     from hygge.project import find_root
 
@@ -52,7 +52,7 @@ def retry_quarantine(
     Correct them in the home, or the flow, first. A merge reads all rows of the home again; rows
     that are still bad are put aside again. The files of before are kept in  retried  beside them.
     """
-    from hygge.cli.going import Failures, Going, Logs, Options
+    from hygge.cli.go_run import Failures, GoRun, Logs, Options
     from hygge.cli.projects import load_project
     from hygge.console.errors import show_note
     from hygge.console.output import standard_error
@@ -85,7 +85,7 @@ def retry_quarantine(
         progress="auto",
         logs=Logs(None, None, "text"),
     )
-    going = Going(given, options)
+    going = GoRun(given, options)
     pairs = frozenset((move.flow, move.entity) for move in moves)
     code = going.move(Selection(flows=(flow,), pairs=pairs))
     outcomes = going.finished.outcomes if going.finished else ()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hygge.cli.writing import DryRun, Json, Writing, write
+from hygge.cli.file_changes import DryRun, Json, Writing, write
 
 if TYPE_CHECKING:
-    from hygge.cli.globals import Globals
+    from hygge.cli.global_options import Globals
     from hygge.console.output import Output
     from hygge.operations.rename import Handed
 
@@ -35,7 +35,7 @@ def rename(
     In every environment each place that it wrote gets a commit of no rows under the new name, so
     that the next run goes on where the last one ended.
     """
-    from hygge.project.layout import find_root
+    from hygge.project.files import find_root
     from hygge.scaffold.rename import renamed_flow
 
     root = find_root(ctx.obj.directory)
@@ -51,7 +51,7 @@ def _hand_over(given: Globals, old: str, new: str) -> int:
     from hygge.journal.journal import Journal
     from hygge.journal.reports import rename_reports
     from hygge.operations.rename import hand_over
-    from hygge.project.layout import find_root
+    from hygge.project.files import find_root
     from hygge.transform.quarantine import rename_quarantine
 
     root, notes = find_root(given.directory), standard_error(given.color)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hygge.cli.writing import DryRun, Json, Writing, write
+from hygge.cli.file_changes import DryRun, Json, Writing, write
 
 schema = typer.Typer(
     help="Write the JSON Schemas of the project's files; `lock` holds a home's columns fast."
@@ -30,7 +30,7 @@ def schemas(
 
     Run it again after an upgrade, or when a package with another connector was installed.
     """
-    from hygge.project.layout import find_root
+    from hygge.project.files import find_root
     from hygge.scaffold.changes import compare
     from hygge.scaffold.schemas import schema_files
 
@@ -59,10 +59,10 @@ def lock(
     Without names every enabled flow is locked.
     """
     from hygge.engine.plan import Selection
-    from hygge.operations.lock import locked
+    from hygge.operations.lock_columns import locked
     from hygge.project import Project, find_root
     from hygge.scaffold.changes import compare
-    from hygge.scaffold.lock import lock_file
+    from hygge.scaffold.lock_file import lock_file
 
     given = ctx.obj
     root = find_root(given.directory)

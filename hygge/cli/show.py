@@ -17,8 +17,8 @@ def show(
     import json
 
     from hygge.cli.projects import load_project, tell_elsewhere
-    from hygge.console.flows import settings_fields, show_settings
     from hygge.console.output import standard_error, standard_output
+    from hygge.console.show import settings_fields, show_settings
     from hygge.project.origins import show_flow
 
     given = ctx.obj

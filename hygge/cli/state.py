@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hygge.cli.globals import Globals
+    from hygge.cli.global_options import Globals
     from hygge.engine.plan import Plan
     from hygge.operations.state import Position
     from hygge.project import Project
@@ -38,7 +38,7 @@ def show_state(
 ) -> None:
     """Show the newest commit of each entity, and up to where it was moved, as the stores tell."""
     from hygge.console.output import standard_output
-    from hygge.console.states import show_commits, write_commits
+    from hygge.console.state import show_commits, write_commits
     from hygge.operations.state import last_commit
 
     plan = _plan(ctx.obj, flow, entity or ())
@@ -140,7 +140,7 @@ def _change(
     as_json: bool,
 ) -> None:
     from hygge.console.output import standard_output
-    from hygge.console.states import show_changes, write_changes
+    from hygge.console.state import show_changes, write_changes
     from hygge.operations.state import position
     from hygge.values.model import Result
 

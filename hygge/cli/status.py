@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hygge.cli.choosing import Exclude, Names, Tag, selection
+from hygge.cli.selection import Exclude, Names, Tag, selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hygge.cli.globals import Globals
+    from hygge.cli.global_options import Globals
     from hygge.console.output import Output
     from hygge.project import Project
 
@@ -74,7 +74,7 @@ def _commits(project: Project, names: Sequence[str], notes: Output) -> dict[tupl
     from hygge.console.errors import show_warning
     from hygge.engine.plan import Selection, make_plan
     from hygge.errors import HyggeError
-    from hygge.operations.recall import last_commits
+    from hygge.operations.store_commits import last_commits
 
     try:
         plan = make_plan(project, Selection(flows=tuple(names)))

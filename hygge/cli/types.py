@@ -13,8 +13,8 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def types(ctx: typer.Context, type_name: _Type = None, *, as_json: _Json = False) -> None:
     """Show the home and store types, built in and installed."""
     from hygge.console.output import standard_output
-    from hygge.console.typelist import show_options, show_types, write_types
-    from hygge.operations.catalog import connector_types, find_types
+    from hygge.console.types import show_options, show_types, write_types
+    from hygge.operations.connector_types import connector_types, find_types
 
     output = standard_output(ctx.obj.color)
     found = find_types(type_name) if type_name else connector_types()

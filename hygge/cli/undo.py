@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from hygge.cli.globals import Globals
+    from hygge.cli.global_options import Globals
     from hygge.console.output import Output
     from hygge.engine.plan import Plan, Selection
     from hygge.journal.reports import Report
@@ -46,7 +46,7 @@ def undo(
     again what was reverted.
     """
     from hygge.console.output import standard_error, standard_output
-    from hygge.console.undone import show_outlooks, show_undone, write_outlooks, write_undone
+    from hygge.console.undo import show_outlooks, show_undone, write_outlooks, write_undone
     from hygge.errors import UsageError
     from hygge.operations.undo import look
     from hygge.values.stop import Stop
@@ -173,7 +173,7 @@ def _agreed(
 
     With `yes` only undetectable losses are shown.
     """
-    from hygge.console.undone import show_outlooks, show_unseen
+    from hygge.console.undo import show_outlooks, show_unseen
     from hygge.errors import UsageError
 
     if yes:
@@ -218,6 +218,6 @@ def _undo(
 
 
 def _exit_code(finished: RunFinished, stop: Stop) -> int:
-    from hygge.cli.going import exit_code
+    from hygge.cli.go_run import exit_code
 
     return exit_code(finished.outcomes, stop)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from hygge.cli.globals import Globals
+    from hygge.cli.global_options import Globals
     from hygge.console.output import Output
     from hygge.project import Report
 
@@ -93,7 +93,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def _explain(code: str, format: Format, output: Output) -> None:
-    from hygge.console.explaining import find_code, show_code, show_code_json
+    from hygge.console.explain import find_code, show_code, show_code_json
 
     show = show_code_json if format is Format.JSON else show_code
     show(find_code(code), output)
@@ -156,6 +156,6 @@ def _show(reports: list[Report], format: Format, seconds: float, output: Output)
     show(diagnostics, output)
     show_verdict(reports, seconds, output)
     if format is Format.GITHUB:
-        from hygge.console.annotations import show_annotations
+        from hygge.console.github_annotations import show_annotations
 
         show_annotations(diagnostics, output)

@@ -31,7 +31,7 @@ def verify(
 
     from hygge.cli.projects import load_project, tell_elsewhere
     from hygge.console.output import standard_error, standard_output
-    from hygge.console.verdicts import show_unplanned, show_verdict, write_verdicts
+    from hygge.console.verify import show_unplanned, show_verdict, write_verdicts
     from hygge.engine.plan import Selection, make_plan
     from hygge.operations.verify.compare import Verifying
 

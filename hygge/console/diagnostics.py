@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from hygge.console.commands import with_options
 from hygge.console.output import Output
+from hygge.console.suggested_commands import with_options
 from hygge.console.text import clean, duration
 from hygge.project.diagnostics import Diagnostic, Report
 from hygge.values.plurals import plural

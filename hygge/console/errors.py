@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hygge.console.commands import with_options
 from hygge.console.output import Output
+from hygge.console.suggested_commands import with_options
 from hygge.console.text import clean_lines
 from hygge.errors import HyggeError
 from hygge.values.redact import redact

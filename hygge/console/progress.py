@@ -67,7 +67,7 @@ def open_renderer(progress: Progress, answer: Output, notes: Output) -> Renderer
 
             return Live(notes)
         case Progress.JSON:
-            from hygge.console.jsonlines import JsonLines
+            from hygge.console.json_lines import JsonLines
 
             return JsonLines(answer)
         case Progress.PLAIN:

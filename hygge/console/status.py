@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from hygge.console.commands import with_options
 from hygge.console.output import Output
+from hygge.console.suggested_commands import with_options
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count, duration, move_name
 from hygge.operations.status import FlowStatus, Trouble

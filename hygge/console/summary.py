@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from hygge.console.commands import with_options
 from hygge.console.output import Output
+from hygge.console.suggested_commands import with_options
 from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count, duration, move_name, size
 from hygge.values.model import WARNING, Failure, Outcome, Result, RunFinished

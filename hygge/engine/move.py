@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from hygge.connector import ReadRequest, Source, Target, WriteRequest
 from hygge.engine.plan import Move, Unplanned
-from hygge.engine.preparing import Prepared, Terms, aim, prepare, settle, terms_of
+from hygge.engine.preparation import Prepared, Terms, aim, prepare, settle, terms_of
 from hygge.engine.retry import attempts
 from hygge.engine.staging import Progress, RunScope, Staging, blaming, discarding
 from hygge.errors import (
@@ -36,7 +36,7 @@ from hygge.errors import (
 )
 from hygge.incremental.backfill import clearing
 from hygge.incremental.guards import reason_to_keep, shrinkage
-from hygge.incremental.past import Past, mask_notes, newly_masked, next_commit
+from hygge.incremental.resume_point import ResumePoint, mask_notes, newly_masked, next_commit
 from hygge.runtime.system import SystemRefusalError
 from hygge.settings.move import MoveSettings
 from hygge.transform.shape import stored_masks
@@ -241,7 +241,7 @@ class _Moving:
         return self._move.settings.max_value_bytes or self._scope.max_value_bytes
 
     def _keeps(self) -> int:
-        """Return how many commits `undo` can go back; none past a new mask."""
+        """Return how many commits `undo` can go back; none resume a new mask."""
         settings = self._move.settings
         if settings.mode is Mode.REPLACE and stored_masks(settings):
             with blaming(StoreError, f"cannot write {self._move.into}"):
@@ -282,12 +282,12 @@ class _Moving:
         move = self._move
         with blaming(HomeError, f"cannot read {move.entity}"):
             last = target.last_commit()
-            past = Past.of(move.settings, last, fills=move.fills)
-            asked = self._asked = self._request(target, past, thorough=thorough)
+            resume = ResumePoint.of(move.settings, last, fills=move.fills)
+            asked = self._asked = self._request(target, resume, thorough=thorough)
             with self._home.open(asked) as source:
                 _log_source(move, source)
                 try:
-                    published = self._move_rows(source, past, target, request)
+                    published = self._move_rows(source, resume, target, request)
                 except BaseException as error:
                     landed = None if self._published is None else self._published.commit
                     for note in _settle(source, landed):
@@ -297,26 +297,26 @@ class _Moving:
                 return replace(published, notes=(*published.notes, *lost))
 
     def _move_rows(
-        self, source: Source, past: Past, target: Target, request: WriteRequest
+        self, source: Source, resume: ResumePoint, target: Target, request: WriteRequest
     ) -> _Published:
         move, last = self._move, target.last_commit()
-        if last is not None and past.knows(source.positions):
+        if last is not None and resume.knows(source.positions):
             return _Published(Result.OK, seq=last.seq, notes=("nothing new",), commit=last)
-        prepared = prepare(move, source, past, last, self._terms)
+        prepared = prepare(move, source, resume, last, self._terms)
         aim(prepared)
         if prepared.increment is not None:
             prepared.increment.until(source.upper)
         with blaming(StoreError, f"cannot write {move.into}"):
             return self._fill(target, request, prepared)
 
-    def _request(self, target: Target, past: Past, *, thorough: bool) -> ReadRequest:
+    def _request(self, target: Target, resume: ResumePoint, *, thorough: bool) -> ReadRequest:
         return replace(
             self._move.bounded_request(target.schema),
             batch_bytes=self._scope.batch_bytes,
             max_value_bytes=self._max_value_bytes,
             thorough=thorough,
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
-            positions=past.positions,
+            positions=resume.positions,
         )
 
     def _fill(self, target: Target, request: WriteRequest, prepared: Prepared) -> _Published:

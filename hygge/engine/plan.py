@@ -14,7 +14,7 @@ from hygge.errors import ConfigError, HomeError, HyggeError, UsageError
 from hygge.incremental.backfill import Ends
 from hygge.runtime.locks import move_lock
 from hygge.settings.move import Incremental, MoveSettings
-from hygge.transform.held import held_types
+from hygge.transform.held_types import held_types
 from hygge.transform.shape import stored_dedupe, stored_key
 from hygge.values.model import Ability, Failure, Manner, Mode, Outcome, Purpose, Result
 

@@ -20,7 +20,7 @@ from hygge.incremental.increment import Increment
 from hygge.transform.counting import Counting, receipt_of
 from hygge.transform.sieve import Sieve
 from hygge.types.batches import MemoryBudget, ReadAhead
-from hygge.types.sound import proved
+from hygge.types.value_checks import proved
 from hygge.values.model import Event, MoveProgress, Part, Receipt, Split
 from hygge.values.plurals import plural
 from hygge.values.stop import Stop, Watch

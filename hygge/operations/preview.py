@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from hygge.connector import Inspection, WriteRequest
 from hygge.engine.move import failure_of
 from hygge.engine.plan import Move, Plan
-from hygge.engine.preparing import Prepared, Terms, aim, offer, prepare, settle, terms_of
+from hygge.engine.preparation import Prepared, Terms, aim, offer, prepare, settle, terms_of
 from hygge.engine.staging import blaming
 from hygge.errors import HomeError, HyggeError, StoreError
 from hygge.incremental.backfill import Backfill, clearing, shown
 from hygge.incremental.guarantee import Promise, promise_of
 from hygge.incremental.guards import shrinkage
 from hygge.incremental.increment import Increment
-from hygge.incremental.past import Past
+from hygge.incremental.resume_point import ResumePoint
 from hygge.runtime.locks import refuse_moving
 from hygge.transform.schema_contract import Difference, differences, typed
 from hygge.types.unfit import UnfitError, fit_schema
@@ -114,19 +114,19 @@ def _look(preview: Preview, plan: Plan, terms: Terms) -> None:
         store.inspect(request) as place,
     ):
         preview.last = last = place.last_commit()
-        past = Past.of(move.settings, last, fills=move.fills)
+        resume = ResumePoint.of(move.settings, last, fills=move.fills)
         asked = move.bounded_request(place.schema, Purpose.PLAN)
-        wanted = replace(asked, positions=past.positions)
+        wanted = replace(asked, positions=resume.positions)
         with (
             blaming(HomeError, f"cannot read {move.entity}"),
             move.home.home(plan.context).open(wanted) as source,
         ):
             preview.rows, preview.estimate = source.total_rows, source.estimated_rows
             preview.notes = tuple(source.notes())
-            if last is not None and past.knows(source.positions):
+            if last is not None and resume.knows(source.positions):
                 preview.window = "no file that was not moved before: nothing new"
                 return
-            prepared = prepare(move, source, past, last, terms)
+            prepared = prepare(move, source, resume, last, terms)
             aim(prepared)
             with blaming(StoreError, f"cannot look at {move.into}"):
                 _look_at_columns(preview, place, prepared, terms, request)
@@ -154,19 +154,19 @@ def _look_at_columns(
 
 
 def _window(prepared: Prepared) -> str | None:
-    past, increment = prepared.past, prepared.increment
+    resume, increment = prepared.resume, prepared.increment
     if isinstance(increment, Backfill):
         return f"{shown(increment.span)}, moved again"
     if increment is None:
-        before, now = past.positions, prepared.source.positions
+        before, now = resume.positions, prepared.source.positions
         if before is None or now is None:
             return None
         new = [name for name, stamp in now.items() if before.get(name) != stamp]
         return f"{len(new):,} new of {plural(len(now), 'known file')}"
-    column, low, mark = increment.span.column, increment.span.low, past.watermark
+    column, low, mark = increment.span.column, increment.span.low, resume.watermark
     if low is None:
         return f"all values of {column}, to now{_updates(prepared.move, increment)}"
-    back = "" if not past.reads_back or mark is None else f" (read back from {mark.value})"
+    back = "" if not resume.reads_back or mark is None else f" (read back from {mark.value})"
     updates = _updates(prepared.move, increment)
     return f"{column} from {text_of(low)}, included{back}, to now{updates}"
 

@@ -1,9 +1,9 @@
 """The project on disk: find it, read it with positions, check it, and resolve its flows."""
 
-from hygge.project.checking import check, within
+from hygge.project.check import check, within
 from hygge.project.diagnostics import Diagnostic, ProjectError, Report, Severity
 from hygge.project.discovery import find_projects, repository_of, seen_from
-from hygge.project.layout import find_root
+from hygge.project.files import find_root
 from hygge.project.project import ConnectorOutline, EntitySpec, FlowOutline, FlowSpec, Project
 
 __all__ = [

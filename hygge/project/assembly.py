@@ -10,11 +10,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
 from hygge.errors import ConfigError
 from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean
-from hygge.project.layers import Described, Layers
+from hygge.project.literal_secrets import holds_password, is_literal_secret, is_variable
 from hygge.project.models import FlowSettings, ProjectSettings, move_keys
-from hygge.project.schema import is_misplaced, secrets_at, validate
-from hygge.project.secrets import holds_password, is_literal_secret, is_variable
-from hygge.project.tree import Node, Span, plain, walk
+from hygge.project.nodes import Node, Span, plain, walk
+from hygge.project.overlays import Described, Layers
+from hygge.project.validation import is_misplaced, secrets_at, validate
 from hygge.project.variables import FORBIDDEN, Variables, is_marked, mentions
 from hygge.registry import Registry
 from hygge.settings.move import DefaultSettings, MoveSettings

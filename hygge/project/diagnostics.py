@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from hygge.codes import CODES
 from hygge.errors import ConfigError, HyggeError
-from hygge.project.tree import Span
+from hygge.project.nodes import Span
 from hygge.values.plurals import plural
 from hygge.values.redact import without_logins
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hygge.errors import UsageError
 from hygge.project.diagnostics import Diagnostic, Report
-from hygge.project.layout import ROOT_FILE, root_above
+from hygge.project.files import ROOT_FILE, root_above
 
 _MAX_DEPTH = 100
 """Maximum depth of folders that is searched."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from hygge.errors import UsageError
 from hygge.project.diagnostics import Diagnostic, diagnostic
-from hygge.project.parse import MAX_BYTES, MAX_NODES
-from hygge.project.tree import Span
+from hygge.project.nodes import Span
 from hygge.project.variables import Layer
+from hygge.project.yaml_parser import MAX_BYTES, MAX_NODES
 
 _NAME = re.compile(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*")
 _SINGLE = re.compile(r"'(?P<text>[^']*)'")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from hygge.project.diagnostics import Diagnostic, is_sensitive
-from hygge.project.tree import Span
+from hygge.project.nodes import Span
 
 _MASK = "***"
 _LONGEST = 2000

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from hygge.project.assembly import Draft, EntityDraft
 from hygge.project.diagnostics import Diagnostic, diagnostic, did_you_mean, near
-from hygge.project.layers import Described
-from hygge.project.schema import validate
-from hygge.project.tree import Node
+from hygge.project.nodes import Node
+from hygge.project.overlays import Described
+from hygge.project.validation import validate
 from hygge.project.variables import is_marked
 from hygge.settings.move import FILES, Settings
 

@@ -12,9 +12,9 @@ from hygge.connector import HomeConfig, StoreConfig
 from hygge.project.assembly import Draft, EntityDraft, Side
 from hygge.project.diagnostics import is_sensitive
 from hygge.project.models import FlowSettings
+from hygge.project.nodes import Node, Plain, find, plain, walk
 from hygge.project.project import Project
-from hygge.project.schema import secrets_at
-from hygge.project.tree import Node, Plain, find, plain, walk
+from hygge.project.validation import secrets_at
 from hygge.project.variables import Variables, named_in, unmarked
 from hygge.settings.move import MoveSettings
 from hygge.values.redact import is_from_secret

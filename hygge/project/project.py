@@ -11,14 +11,14 @@ from hygge.connector import ConnectorConfig, HomeConfig, ProjectContext, StoreCo
 from hygge.errors import UsageError
 from hygge.project import dotenv
 from hygge.project.assembly import Assembly, Draft, Side
-from hygge.project.checking import Shared, check_layers, known_env, layers_of
+from hygge.project.check import Shared, check_layers, known_env, layers_of
 from hygge.project.diagnostics import Diagnostic, ProjectError, diagnostic, did_you_mean
 from hygge.project.excerpts import gathered
-from hygge.project.layers import Described, Layers
-from hygge.project.layout import LOCK_ENDING, Files, read_files
+from hygge.project.files import LOCK_ENDING, Files, read_files
+from hygge.project.flow_rules import Places, check_flows
 from hygge.project.lockfile import Lock, lock_of
-from hygge.project.rules import Places, check_flows
-from hygge.project.tree import Span
+from hygge.project.nodes import Span
+from hygge.project.overlays import Described, Layers
 from hygge.project.variables import Layer, Variables, unmarked
 from hygge.settings.move import MoveSettings
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hygge.project.diagnostics import Diagnostic, diagnostic
-from hygge.project.tree import Node, Span, scalars
+from hygge.project.nodes import Node, Span, scalars
 from hygge.values.redact import is_secret_name, learn
 
 FORBIDDEN = frozenset({"type", "home", "store", "after"})

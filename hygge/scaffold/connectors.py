@@ -12,17 +12,17 @@ from pydantic import BaseModel, ValidationError
 
 from hygge.connector import HomeConfig, StoreConfig
 from hygge.errors import ConfigError, UsageError
-from hygge.project.parse import parse
-from hygge.project.scalars import resolve
-from hygge.project.schema import secrets_at
-from hygge.project.secrets import holds_password, is_literal_secret
-from hygge.project.tree import plain
+from hygge.project.literal_secrets import holds_password, is_literal_secret
+from hygge.project.nodes import plain
+from hygge.project.validation import secrets_at
 from hygge.project.variables import mentions
+from hygge.project.yaml_parser import parse
+from hygge.project.yaml_scalars import resolve
 from hygge.registry import Registry
 from hygge.scaffold.changes import Wanted
-from hygge.scaffold.checking import check_settings, check_yaml
-from hygge.scaffold.naming import check_path
+from hygge.scaffold.name_check import check_path
 from hygge.scaffold.quoting import quoted
+from hygge.scaffold.rendered_check import check_settings, check_yaml
 from hygge.scaffold.schemas import with_schema
 from hygge.scaffold.templates import find_template, render
 from hygge.values.described import description_of

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hygge.errors import HyggeError, UsageError
 from hygge.project.diagnostics import did_you_mean
-from hygge.project.layout import Files, read_files
-from hygge.project.tree import Node
+from hygge.project.files import Files, read_files
+from hygge.project.nodes import Node
 from hygge.scaffold.changes import Change, removal
 
 

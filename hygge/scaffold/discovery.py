@@ -15,7 +15,7 @@ from hygge.project.diagnostics import did_you_mean
 from hygge.project.project import Project
 from hygge.scaffold.changes import Wanted
 from hygge.scaffold.flows import NewFlow, flow_files
-from hygge.scaffold.naming import lawful_name
+from hygge.scaffold.name_check import lawful_name
 from hygge.scaffold.quoting import quoted
 from hygge.values.model import EntityFacts
 from hygge.values.plurals import plural

@@ -9,11 +9,11 @@ from pathlib import Path
 from hygge.connector import StoreConfig
 from hygge.errors import UsageError
 from hygge.project.diagnostics import did_you_mean
-from hygge.project.layout import Files, read_files
+from hygge.project.files import Files, read_files
 from hygge.project.models import FlowSettings
 from hygge.scaffold.changes import Wanted
-from hygge.scaffold.checking import check_settings, parsed_node
-from hygge.scaffold.naming import check_path
+from hygge.scaffold.name_check import check_path
+from hygge.scaffold.rendered_check import check_settings, parsed_node
 from hygge.scaffold.schemas import with_schema
 from hygge.scaffold.templates import find_template, render
 

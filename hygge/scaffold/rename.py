@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 
 from hygge.errors import UsageError
 from hygge.project.diagnostics import did_you_mean
-from hygge.project.layout import LOCK_ENDING, Files, Found, read_files
-from hygge.project.names import why_refused
-from hygge.project.tree import Node, Span
+from hygge.project.files import LOCK_ENDING, Files, Found, read_files
+from hygge.project.name_rules import why_refused
+from hygge.project.nodes import Node, Span
 from hygge.scaffold.changes import Change, Status, removal
 
 

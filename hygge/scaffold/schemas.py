@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hygge.project.editor import SCHEMA_FOLDER, schema_line, schema_texts
 from hygge.scaffold.changes import Wanted
+from hygge.scaffold.editor_schemas import SCHEMA_FOLDER, schema_line, schema_texts
 
 _MARK = "yaml-language-server:"
 

@@ -18,7 +18,7 @@ from pydantic import (
 
 from hygge.settings.expressions import parse
 from hygge.settings.masks import Mask
-from hygge.types.names import TypeName
+from hygge.types.type_names import TypeName
 from hygge.values.described import Described
 from hygge.values.locations import local_path
 from hygge.values.model import Mode

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hygge.errors import FlowError
 from hygge.settings.move import SchemaContract
-from hygge.types.names import NATIVE_TYPE
+from hygge.types.type_names import NATIVE_TYPE
 from hygge.types.widening import wider
 from hygge.values.model import Mode
 

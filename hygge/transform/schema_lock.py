@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hygge.errors import FlowError
 from hygge.transform.schema_contract import Difference, table
-from hygge.types.names import NATIVE_TYPE
+from hygge.types.type_names import NATIVE_TYPE
 
 if TYPE_CHECKING:
     import pyarrow as pa

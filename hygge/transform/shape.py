@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from hygge.errors import BadRowError, FlowError
 from hygge.settings.masks import Mask, masked_type
 from hygge.settings.move import Incremental, MoveSettings
-from hygge.transform.derived import chosen_rows, computed_columns, condition, mask_column
-from hygge.transform.reshaping import record_of
+from hygge.transform.computed_columns import chosen_rows, computed_columns, condition, mask_column
+from hygge.transform.shape_changes import record_of
 from hygge.types.casting import exact_cast
-from hygge.types.names import arrow_type
+from hygge.types.type_names import arrow_type
 from hygge.values.model import Mode
 from hygge.values.requests import DELETED_AT
 

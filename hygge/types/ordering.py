@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from hygge.types.names import NATIVE_TYPE
+from hygge.types.type_names import NATIVE_TYPE
 from hygge.types.watermarks import before, reason_against, value_of
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import pytest
 from projects import hygge, write_project
 
 from hygge.cli.app import app
-from hygge.cli.commandtree import Command, tree_of
-from hygge.cli.completing import SOURCES, candidates
+from hygge.cli.command_tree import Command, tree_of
+from hygge.cli.completion_candidates import SOURCES, candidates
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from hygge.cli.app import app
 from hygge.connector import Home, HomeConfig, ProjectContext, ReadRequest, Source
 from hygge.errors import HomeError, HyggeError
-from hygge.types.names import NATIVE_TYPE
+from hygge.types.type_names import NATIVE_TYPE
 from hygge.values.model import EntityFacts
 
 SCHEMA = pa.schema(

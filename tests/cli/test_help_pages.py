@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hygge.cli.app import app
-from hygge.cli.commandtree import tree_of
+from hygge.cli.command_tree import tree_of
 from hygge.cli.help_pages import PANELS
 
 TREE = tree_of(app)

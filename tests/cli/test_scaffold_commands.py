@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from hygge.cli.app import app
 from hygge.errors import HyggeError, UsageError
-from hygge.project.checking import check
+from hygge.project.check import check
 
 RUNNER = CliRunner()
 INIT = ["hygge.yml", "homes/sample_files.yml", "stores/lake.yml", "flows/users.yml"]

@@ -177,7 +177,7 @@ def test_few_modules_are_imported_and_none_that_a_plain_installation_lacks(proje
     code = (
         "import json, sys\n"
         "sys.argv = ['hygge', 'validate', '--format', 'json']\n"
-        "from hygge.cli.edge import run\n"
+        "from hygge.cli.main import run\n"
         "run()\n"
         "print(json.dumps(sorted(sys.modules)))"
     )

@@ -142,7 +142,7 @@ import resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
 resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9, 2 * 10**9))
 sys.argv = ["hygge", "validate", "--discover", "--format", "json"]
-from hygge.cli.edge import run
+from hygge.cli.main import run
 run()
 # Not getrusage, which counts what this process was before it became Python, too.
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
@@ -293,7 +293,7 @@ def validate(root: Path, code: str = "from hygge.__main__ import main; main()") 
 
 AS_NOBODY = """
 import os
-from hygge.cli.edge import run
+from hygge.cli.main import run
 run()
 if os.geteuid() == 0:
     os.seteuid(65534)

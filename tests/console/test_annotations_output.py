@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import io
 
-from hygge.console.annotations import show_annotations
+from hygge.console.github_annotations import show_annotations
 from hygge.console.output import Output
 from hygge.project import Diagnostic, Severity
-from hygge.project.tree import Span
+from hygge.project.nodes import Span
 
 
 def annotated(message: str, *help: str, file: str = "flows/users.yml") -> str:

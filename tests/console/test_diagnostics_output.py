@@ -6,7 +6,7 @@ import json
 from hygge.console.diagnostics import show_concise, show_full, show_json, show_verdict
 from hygge.console.output import Output
 from hygge.project import Diagnostic, Report, Severity
-from hygge.project.tree import Span
+from hygge.project.nodes import Span
 
 
 def found(

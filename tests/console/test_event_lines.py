@@ -7,7 +7,7 @@ import threading
 import pytest
 from events import EVENTS, RUN, USERS, finished
 
-from hygge.console.jsonlines import JsonLines
+from hygge.console.json_lines import JsonLines
 from hygge.console.output import Output
 from hygge.console.plain import Plain
 from hygge.values.model import (

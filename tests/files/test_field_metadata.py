@@ -12,7 +12,7 @@ from memory import World, a_plan
 from hygge.connector import HomeConfig, ProjectContext, ReadRequest, StoreConfig
 from hygge.connectors.files.reading.schemas import unify
 from hygge.engine.coordinator import Stop, run
-from hygge.types.names import NATIVE_TYPE
+from hygge.types.type_names import NATIVE_TYPE
 
 JSONB, MONEY = {NATIVE_TYPE: b"jsonb"}, {NATIVE_TYPE: b"money", b"note": b"gross"}
 SCHEMA = pa.schema(

@@ -17,10 +17,10 @@ from guards import (
     times,
 )
 
-from hygge.engine import plan, preparing
+from hygge.engine import plan, preparation
 from hygge.incremental import backfill, increment
-from hygge.incremental import past as history
-from hygge.project import modes
+from hygge.incremental import resume_point as history
+from hygge.project import mode_rules
 from hygge.types import ordering
 
 MANY = pa.table({"id": range(10_001), "at": [5] * 10_001})
@@ -71,7 +71,7 @@ NEW_ROWS = [
         "--limit 1 would replace the 3 rows of users by 1",
         [Step("", ABC)],
         Step("", [*ABC, D], {"limit": 1}),
-        out(preparing, "check_limit"),
+        out(preparation, "check_limit"),
         wrong=ABC[:1],
         kinds=EVERYWHERE,
     ),
@@ -81,7 +81,7 @@ NEW_ROWS = [
         "--limit 2 would replace the 3 rows of users by 2",
         [Step(APPEND, ABC)],
         Step(APPEND, [*ABC, D], {"limit": 2, "full_refresh": True}),
-        out(preparing, "check_limit"),
+        out(preparation, "check_limit"),
         wrong=ABC[:2],
     ),
     Guard(
@@ -122,7 +122,7 @@ NEW_ROWS = [
         [Step(f"{SINCE}select: [id]\n", [(1, "a", 3)])],
         Step(f"{SINCE}select: [name]\n", pa.table({"name": ["a"], "at": [3]})),
         out(increment, "_check_comparable"),
-        past=out(preparing, "check_shape"),
+        past=out(preparation, "check_shape"),
         columns="count(*)",
         wrong=[(2,)],
     ),
@@ -146,7 +146,7 @@ NEW_ROWS = [
         [Step(SINCE, ABC)],
         Step("mode: append\nincremental: {column: at, lookback: 1}\n", ABC),
         out(increment, "_check_mode"),
-        past=out(modes, "_clashes", lambda _: ()),
+        past=out(mode_rules, "_clashes", lambda _: ()),
         wrong=[*ABC, ABC[1]],
     ),
     Guard(
@@ -155,7 +155,7 @@ NEW_ROWS = [
         "less than is asked for",
         [Step(APPEND, ABC)],
         Step(f"{APPEND}guarantee: exactly-once\n", ABC),
-        out(modes, "_promised", lambda _: ()),
+        out(mode_rules, "_promised", lambda _: ()),
         caught="HG554",
     ),
     Guard(
@@ -164,7 +164,7 @@ NEW_ROWS = [
         "files changed after they were moved",
         [Step(f"{FILE_BY_FILE}guarantee: exactly-once\n", ABC)],
         Step(f"{FILE_BY_FILE}guarantee: exactly-once\n", [*ABC, D]),
-        out(preparing, "check_promise"),
+        out(preparation, "check_promise"),
         wrong=[*ABC, *ABC, D],
         kinds=EVERYWHERE,
     ),
@@ -174,7 +174,7 @@ NEW_ROWS = [
         "an append would double them",
         [Step(SINCE, ABC)],
         Step("mode: append\nincremental: {column: at, lookback: 1}\n", ABC),
-        out(modes, "_clashes", lambda _: ()),
+        out(mode_rules, "_clashes", lambda _: ()),
         caught="HG539",
     ),
     Guard(
@@ -214,7 +214,7 @@ GOING_ON = [
         "the flow no longer makes rows as it made the 3 rows",
         [Step(f"{MERGE}incremental: at\nselect: [id, at]\n", ABC)],
         Step(f"{MERGE}incremental: at\n", [*ABC, D]),
-        out(preparing, "check_shape"),
+        out(preparation, "check_shape"),
         columns="id, name",
         wrong=[(1, None), (2, None), (3, None), (4, "d")],
     ),

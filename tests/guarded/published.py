@@ -21,8 +21,8 @@ from guards import (
     out,
 )
 
+from hygge.connectors.files.writing import copy_on_write
 from hygge.connectors.files.writing import merging as files_merging
-from hygge.connectors.files.writing import settling
 from hygge.connectors.files.writing import store as storing
 from hygge.connectors.files.writing import target as files_target
 from hygge.connectors.sql import merging, target
@@ -145,7 +145,7 @@ MERGED = [
         [Step(MERGE, ABC)],
         Step(f"{MERGE}delete_missing: hard\n", ABC[:1]),
         both(
-            out(settling.Settling, "_check_missing"),
+            out(copy_on_write.CopyOnWrite, "_check_missing"),
             out(merging.MergingTarget, "_check_shrink"),
         ),
         wrong=ABC[:1],

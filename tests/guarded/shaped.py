@@ -17,10 +17,10 @@ from guards import (
 )
 
 from hygge.connectors.sqlite import conversion
-from hygge.engine import preparing
+from hygge.engine import preparation
 from hygge.incremental import guards
-from hygge.project import lockfile, modes, shaping
-from hygge.transform import checks, derived, quarantine, shape
+from hygge.project import column_rules, lockfile, mode_rules
+from hygge.transform import checks, computed_columns, quarantine, shape
 from hygge.transform import schema_contract as contract
 
 
@@ -68,7 +68,7 @@ CHECKED = [
         "answers no SQL",
         [Step("mode: replace\n", ABC)],
         Step("checks: [{sql: select 1}]\n", ABC[:1]),
-        out(shaping, "_asked", lambda *_: ()),
+        out(column_rules, "_asked", lambda *_: ()),
         caught="HG528",
     ),
     Guard(
@@ -143,7 +143,7 @@ SHAPED = [
             "select: [id]\ncolumns: {whole: {compute: at, type: int64}}\n",
             pa.table({"id": [1], "at": [1.5]}),
         ),
-        out(derived, "exact_cast", lambda array, kind: array.cast(kind, safe=False)),
+        out(computed_columns, "exact_cast", lambda array, kind: array.cast(kind, safe=False)),
         wrong=[(1, 1)],
     ),
     Guard(
@@ -172,7 +172,7 @@ SHAPED = [
         "not those of the flow's lock file",
         [Step("mode: replace\n", ABC), Step("", ABC, do=command("schema", "lock", "users"))],
         Step("mode: replace\n", pa.table({"id": [1], "at": [1]})),
-        out(preparing, "check_pinned"),
+        out(preparation, "check_pinned"),
         wrong=[(1, 1)],
     ),
     Guard(
@@ -217,7 +217,7 @@ SHAPED = [
         "columns adds 'name', but the home has",
         [Step("mode: replace\n", ABC)],
         Step("columns: {name: {value: x}}\n", ABC),
-        out(derived, "_check_new"),
+        out(computed_columns, "_check_new"),
         caught="HG524",
     ),
     Guard(
@@ -317,7 +317,7 @@ TOGETHER = [
         "'dedupe_by' chooses among rows with one key",
         [Step(APPEND, ABC)],
         Step(f"{APPEND}dedupe_by: [at]\n", [(4, "old", 1), (4, "new", 2)]),
-        out(modes, "_clashes", lambda _: ()),
+        out(mode_rules, "_clashes", lambda _: ()),
         wrong=[*ABC, (4, "old", 1), (4, "new", 2)],
     ),
     Guard(
@@ -326,7 +326,7 @@ TOGETHER = [
         "'delete_missing' belongs to a merge",
         [Step(APPEND, ABC)],
         Step(f"{APPEND}delete_missing: hard\n", [D]),
-        out(modes, "_clashes", lambda _: ()),
+        out(mode_rules, "_clashes", lambda _: ()),
         wrong=[*ABC, D],
     ),
     Guard(
@@ -338,7 +338,7 @@ TOGETHER = [
             f"{MERGE}delete_missing: hard\non_bad_row: quarantine\nchecks: [{{not_null: name}}]\n",
             [(1, None, 9), *ABC[1:]],
         ),
-        out(modes, "_clashes", lambda _: ()),
+        out(mode_rules, "_clashes", lambda _: ()),
         wrong=ABC[1:],
     ),
     Guard(
@@ -347,7 +347,7 @@ TOGETHER = [
         "'delete_missing' needs all rows of the home",
         [Step(f"{MERGE}incremental: at\n", ABC)],
         Step(f"{MERGE}incremental: at\ndelete_missing: hard\nmax_shrink: 1\n", [*ABC, D]),
-        out(modes, "_clashes", lambda _: ()),
+        out(mode_rules, "_clashes", lambda _: ()),
         wrong=[D],
         kinds=EVERYWHERE,
     ),
@@ -357,7 +357,7 @@ TOGETHER = [
         "needs the key of its rows",
         [Step(APPEND, ABC)],
         Step("mode: merge\n", [(1, "A", 1)]),
-        out(modes, "_modes", lambda _: ()),
+        out(mode_rules, "_modes", lambda _: ()),
         caught="HG590",
     ),
     Guard(
@@ -369,7 +369,7 @@ TOGETHER = [
             "select: [id]\ncolumns: {name: {mask: redact}, copy: {compute: name, type: string}}\n",
             ABC,
         ),
-        out(shaping, "_wrong", lambda *_: ()),
+        out(column_rules, "_wrong", lambda *_: ()),
         caught="HG525",
     ),
     Guard(
@@ -381,7 +381,7 @@ TOGETHER = [
             f"{MERGE}dedupe_by: [at]\ncolumns: {{at: {{mask: 'null'}}}}\n",
             [(4, "old", 1), (4, "new", 2)],
         ),
-        out(shaping, "_wrong", lambda *_: ()),
+        out(column_rules, "_wrong", lambda *_: ()),
         caught="HG547",
         kinds=EVERYWHERE,
     ),
@@ -391,7 +391,7 @@ TOGETHER = [
         "needs the project's secret",
         [Step("mode: replace\n", ABC)],
         Step("columns: {name: {mask: hash}}\n", ABC),
-        out(shaping, "_columns", lambda *_, **__: ()),
+        out(column_rules, "_columns", lambda *_, **__: ()),
         caught="HG525",
     ),
 ]

@@ -20,7 +20,7 @@ from guards import (
     undo,
 )
 
-from hygge.cli import going, state
+from hygge.cli import go_run, state
 from hygge.connectors.files.local import generation
 from hygge.connectors.files.writing import target as files_target
 from hygge.connectors.sql import undo_tables
@@ -132,7 +132,7 @@ SET = [
             files={"hygge.yml": "name: p\nprotected: true\n"},
             do=command("go", "--full-refresh"),
         ),
-        out(going, "check_protected"),
+        out(go_run, "check_protected"),
         wrong=[D],
         kinds=EVERYWHERE,
     ),

@@ -23,7 +23,7 @@ from hygge.connectors.mssql.types import reading_of
 from hygge.connectors.sql.column_reading import UnsafeError, convert
 from hygge.connectors.sql.table_names import TableName
 from hygge.errors import HomeError
-from hygge.operations.catalog import connector_types
+from hygge.operations.connector_types import connector_types
 
 NOWHERE = {"type": "mssql", "host": "127.0.0.1", "port": 1, "database": "app"}
 LOGIN = {"user": "sa", "password": "geheim;}x", "connect_timeout": 1}

@@ -22,7 +22,7 @@ from pydantic import (
     field_validator,
 )
 
-from hygge.project.draft7 import DEFINITIONS, reference, schemas_of
+from hygge.scaffold.json_schema import DEFINITIONS, reference, schemas_of
 
 Data = dict[str, Any]
 

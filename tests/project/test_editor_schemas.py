@@ -18,16 +18,16 @@ from pydantic import BaseModel
 
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
 from hygge.project.assembly import Assembly
-from hygge.project.checking import layers_of
+from hygge.project.check import layers_of
 from hygge.project.diagnostics import Diagnostic
-from hygge.project.editor import schema_line, schema_texts, schemas
-from hygge.project.layout import FOLDERS, Files, Found, read_files
+from hygge.project.files import FOLDERS, Files, Found, read_files
 from hygge.project.models import FlowSettings, ProjectSettings
-from hygge.project.parse import parse
-from hygge.project.schema import keys_of
-from hygge.project.tree import Node, plain
+from hygge.project.nodes import Node, plain
+from hygge.project.validation import keys_of
 from hygge.project.variables import Variables
+from hygge.project.yaml_parser import parse
 from hygge.scaffold.connectors import NewConnector, connector_files
+from hygge.scaffold.editor_schemas import schema_line, schema_texts, schemas
 from hygge.scaffold.init import ProjectOptions, project_files
 from hygge.settings.move import MoveSettings
 from hygge.values.described import description_of

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pace import beside
 
-from hygge.project.parse import MAX_BYTES, decode, parse
-from hygge.project.tree import find, plain
+from hygge.project.nodes import find, plain
+from hygge.project.yaml_parser import MAX_BYTES, decode, parse
 
 
 def told(text: str | bytes) -> list[tuple[str, int, int]]:

@@ -10,10 +10,10 @@ from projects import least, least_words
 from pydantic import BaseModel
 
 from hygge.connector import HomeConfig, StoreConfig
-from hygge.project.parse import parse
-from hygge.project.schema import keys_of, validate
-from hygge.project.tree import Node
+from hygge.project.nodes import Node
+from hygge.project.validation import keys_of, validate
 from hygge.project.variables import Variables
+from hygge.project.yaml_parser import parse
 from hygge.scaffold.connectors import NewConnector, connector_files
 from hygge.scaffold.templates import built_in_kinds
 

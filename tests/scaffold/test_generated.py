@@ -19,13 +19,13 @@ from pydantic import BaseModel
 from hygge.connector import HomeConfig, StoreConfig
 from hygge.errors import UsageError
 from hygge.project import Project, check
-from hygge.project.schema import keys_of
+from hygge.project.validation import keys_of
 from hygge.scaffold.changes import Wanted, apply, compare
 from hygge.scaffold.connectors import NewConnector, connector_files
 from hygge.scaffold.flows import NewFlow, flow_files
 from hygge.scaffold.init import ProjectOptions, project_files
-from hygge.scaffold.naming import lawful_name
-from hygge.scaffold.together import check_together
+from hygge.scaffold.name_check import lawful_name
+from hygge.scaffold.project_check import check_together
 
 TYPES = [
     (kind, name)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hygge.errors import UsageError
-from hygge.scaffold.naming import check_name, lawful_name
+from hygge.scaffold.name_check import check_name, lawful_name
 
 
 @pytest.mark.parametrize("name", ["users", "a", "app_db2", "x" * 63])

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hygge.project.parse import parse
-from hygge.project.tree import plain
+from hygge.project.nodes import plain
+from hygge.project.yaml_parser import parse
 from hygge.scaffold.quoting import quoted
 
 SCALARS = st.one_of(

@@ -20,7 +20,7 @@ from hygge.connectors.files.text.values import (
 )
 from hygge.connectors.files.writing.store import FileStoreConfig
 from hygge.settings.move import Names
-from hygge.types.names import TypeName, arrow_type
+from hygge.types.type_names import TypeName, arrow_type
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -22,7 +22,7 @@ from hygge.connectors.files.text.inference import TEXT, Guess, TextType, candida
 from hygge.connectors.files.text.numbers import NumberFormat
 from hygge.connectors.files.text.remarks import Remarks
 from hygge.errors import HomeError, LateTypeError
-from hygge.types.names import arrow_type
+from hygge.types.type_names import arrow_type
 from hygge.values.plurals import plural
 
 if TYPE_CHECKING:

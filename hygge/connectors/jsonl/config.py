@@ -15,7 +15,7 @@ from hygge.connectors.files.text.values import (
     Compression,
 )
 from hygge.connectors.files.writing.store import FileStoreConfig
-from hygge.types.names import TypeName
+from hygge.types.type_names import TypeName
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,7 +10,7 @@ from hygge.connectors.files.text.decoding import UTF8
 from hygge.connectors.files.text.home import TextHome
 from hygge.connectors.files.text.json_lines import JsonSource
 from hygge.connectors.jsonl.config import JsonlHomeConfig
-from hygge.types.names import arrow_type
+from hygge.types.type_names import arrow_type
 
 
 class JsonlHome(TextHome):

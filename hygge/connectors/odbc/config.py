@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hygge.connector import Ability, ConnectorConfig, Home, HomeConfig, ProjectContext
 from hygge.settings.move import Bytes, Seconds
-from hygge.types.names import TypeName
+from hygge.types.type_names import TypeName
 
 if TYPE_CHECKING:
     from hygge.connectors.odbc.dialects import Dialect

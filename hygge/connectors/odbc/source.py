@@ -16,7 +16,7 @@ from hygge.connectors.sql.column_reading import ColumnReading, UnsafeError, conv
 from hygge.connectors.sql.range_condition import number, where, within
 from hygge.connectors.sql.table_names import quote
 from hygge.errors import HomeError
-from hygge.types.names import arrow_type
+from hygge.types.type_names import arrow_type
 from hygge.types.unfit import repeated
 from hygge.values.model import Span, Split
 

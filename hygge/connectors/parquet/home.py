@@ -14,7 +14,7 @@ from hygge.connectors.files.reading.pieces import FileFacts, Piece
 from hygge.connectors.parquet.logical import encoded_columns, schema_of, texts_of, with_texts
 from hygge.connectors.parquet.pages import chunks_of, find_large
 from hygge.errors import HomeError
-from hygge.types.sound import too_large
+from hygge.types.value_checks import too_large
 from hygge.values.model import Span
 from hygge.values.plurals import plural
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hygge.connectors.sql.range_condition import where
 from hygge.connectors.sql.table_names import quote
-from hygge.types.sound import too_large
+from hygge.types.value_checks import too_large
 
 if TYPE_CHECKING:
     from hygge.connectors.postgres.catalog import Table

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hygge.connectors.files.text.json_text import fit_json
-from hygge.types.names import NATIVE_TYPE
 from hygge.types.ordering import Order, marks
+from hygge.types.type_names import NATIVE_TYPE
 from hygge.types.unfit import UnfitError
 
 if TYPE_CHECKING:

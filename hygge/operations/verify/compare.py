@@ -24,7 +24,7 @@ from hygge.operations.verify.sides import OWN, HomeSide, Moved, StoreSide, compa
 from hygge.operations.verify.tallies import Tally, differing_columns, differing_groups
 from hygge.operations.verify.verdict import Verdict
 from hygge.settings.move import FILES
-from hygge.transform.comparing import has_own_type
+from hygge.transform.order_check import has_own_type
 from hygge.transform.shape import Shape, stored_key, stored_name
 from hygge.transform.sieve import Sieve
 from hygge.types.ordering import order_of, type_of

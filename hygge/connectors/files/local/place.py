@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hygge.connector import WriteRequest
 from hygge.connectors.files.local.durable import make_directory
-from hygge.connectors.files.local.names import refuse_name
+from hygge.connectors.files.local.entity_names import refuse_name
 from hygge.connectors.files.local.owner import Owner
 from hygge.errors import StoreError
 from hygge.runtime.locks import LockHeldError, holder_of, lock_file, write_note

@@ -27,8 +27,8 @@ from hygge.connectors.files.reading.positions import Listing, NothingNew
 from hygge.connectors.files.reading.schemas import Spelling, check_related, unify
 from hygge.connectors.files.systems import FileLocation, file_system
 from hygge.errors import HomeError
-from hygge.types.names import arrow_type
-from hygge.types.sound import find_unsound
+from hygge.types.type_names import arrow_type
+from hygge.types.value_checks import find_unsound
 from hygge.values.model import EntityFacts, Finding, Split
 from hygge.values.requests import nothing_held
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from hygge.connectors.files.text.moments import are_common_years, moment_format
 from hygge.types.casting import exact_cast
-from hygge.types.names import arrow_type
+from hygge.types.type_names import arrow_type
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator
 
 from hygge.types.casting import exact_cast
-from hygge.types.names import arrow_type
+from hygge.types.type_names import arrow_type
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,9 +15,9 @@ from hygge.connectors.files.reading.partitions import check_partitions
 from hygge.connectors.files.reading.schemas import unify
 from hygge.connectors.files.records import PartFile, Record
 from hygge.connectors.files.writing.adoption import adopted_parts
+from hygge.connectors.files.writing.copy_on_write import CopyOnWrite
 from hygge.connectors.files.writing.merging import first_double
 from hygge.connectors.files.writing.rereading import PartReader
-from hygge.connectors.files.writing.settling import Settling
 from hygge.connectors.files.writing.splits import FileWriter, Layout
 from hygge.errors import HomeError, StoreError
 from hygge.types.unfit import fit_schema
@@ -142,7 +142,7 @@ class FileTarget(Target):
         with store_errors(f"publish {self._generation}"):
             kept = self._kept()
             if self._request.mode is Mode.MERGE or self._request.clears is not None:
-                settling = Settling(
+                settling = CopyOnWrite(
                     self._generation,
                     self._layout,
                     home=self._home(commit.schema),
