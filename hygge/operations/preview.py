@@ -175,10 +175,16 @@ def _updates(move: Move, increment: Increment) -> str:
     """Return what happens to appended rows that change later."""
     if move.settings.mode is not Mode.APPEND:
         return ""
-    if increment.identity:
+    column = increment.span.column
+    if column in increment.identity or (increment.identity and not move.settings.primary_key):
         key = ", ".join(increment.identity)
         return f"; a row changed later, of the same {key}, is not moved again"
-    return f"; a row changed later is appended again when its {increment.span.column} grows"
+    if move.settings.primary_key and move.store.answers_sql:
+        return (
+            f"; a row changed later comes again when its {column} grows, and then stops the "
+            "append, for its key is there: mode: merge updates it"
+        )
+    return f"; a row changed later is appended again when its {column} grows"
 
 
 def _fit(move: Move, field: pa.Field) -> pa.Field:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 import yaml
 from projects import hygge, write_project
-from servers import Postgres
+from servers import Mysql, Postgres, schema_name
 
 KEYED = "id int PRIMARY KEY, status text, at int"
 
@@ -135,3 +135,34 @@ def test_a_masked_key_tells_no_rows_apart(tmp_path: Path, postgres: Postgres, ma
     assert len(go(tmp_path)) == 1
     postgres.run("INSERT INTO t VALUES (2, 'new', 7)")
     assert sorted(status for _, status in go(tmp_path)) == ["new", "open"]
+
+
+@pytest.mark.parametrize("store", ["duckdb", "sqlite", "postgres", "mysql"])
+def test_a_keyed_append_by_a_time_leads_out_to_a_merge(tmp_path: Path, store: str) -> None:
+    servers: dict[str, type[Postgres | Mysql]] = {"postgres": Postgres, "mysql": Mysql}
+    settings: dict[str, object] = {"type": store, "path": "store.db"}
+    if store in servers:
+        server = servers[store](schema_name(tmp_path))
+        server.make()
+        settings = server.settings()
+    append = "home: db\nstore: s\nentity: t\nmode: append\nincremental: at\nprimary_key: id\n"
+    files = {
+        "homes/db.yml": "type: duckdb\npath: home.db\n",
+        "stores/s.yml": yaml.safe_dump(settings),
+        "flows/t.yml": append,
+    }
+    write_project(tmp_path, files)
+    with duckdb.connect(str(tmp_path / "home.db")) as home:
+        home.execute('CREATE TABLE t (id int PRIMARY KEY, status text, "at" int)')
+        home.execute("INSERT INTO t VALUES (1, 'open', 7), (2, 'open', 8)")
+    assert hygge(tmp_path, "go", "t").returncode == 0
+    with duckdb.connect(str(tmp_path / "home.db")) as home:
+        home.execute("UPDATE t SET status = 'paid', \"at\" = 9 WHERE id = 1")
+    assert "then stops the append" in " ".join(hygge(tmp_path, "plan", "t").stdout.split())
+    stuck = hygge(tmp_path, "go", "t")
+    assert stuck.returncode == 1
+    assert "mode: merge" in " ".join(stuck.stdout.split())
+    (tmp_path / "flows/t.yml").write_text(append.replace("append", "merge"))
+    merged = hygge(tmp_path, "go", "t")
+    assert merged.returncode == 0, merged.stdout
+    assert "1 row" in merged.stdout

@@ -92,8 +92,9 @@ _HINTS = {
     1213: "another session changed the same rows: run again",
     1060: "names that differ only in upper and lower case are one column here: give one another "
     "name with  columns: {…: {rename: …}}",
-    1062: "two rows have the same key: check primary_key, or take duplicates out with a query; to "
-    "a key's collation upper and lower case, accents or blanks at the end may be the same",
+    1062: "rows of one key came twice, or are there already: bring newer ones in with  "
+    "mode: merge, or take duplicates out with a query; to a key's collation upper and lower case, "
+    "accents or blanks at the end may be the same",
     1114: "free some space on the server's disk, then run again",
     1021: "free some space on the server's disk, then run again",
     3: "free some space on the server's disk, then run again",
