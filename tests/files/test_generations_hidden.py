@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -79,7 +80,22 @@ def test_what_is_kept_can_be_brought_back(tmp_path: Path, by_old_hygge: bool) ->
     with store.open(request) as target:
         back = target.previous()
         assert back is not None
-        from dataclasses import replace
+        target.undo(replace(back, seq=3, run_id=request.run_id, undoes=2, rows=0))
+    assert everywhere(tmp_path, "parquet") == expected_rows(Mode.REPLACE, 1)
 
+
+def test_what_is_put_aside_just_now_is_brought_back_by_its_other_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store: Store = store_at(tmp_path, "parquet")
+    move(store, a_request(Mode.REPLACE))
+    move(store, a_request(Mode.REPLACE))
+    assert list(tmp_path.rglob("*.parquet.aside"))
+    # Where the files lay when undo looked; the run that replaced them has hidden them since.
+    monkeypatch.setattr("hygge.connectors.files.local.generation.located", lambda path: path)
+    request = a_request(Mode.REPLACE)
+    with store.open(request) as target:
+        back = target.previous()
+        assert back is not None
         target.undo(replace(back, seq=3, run_id=request.run_id, undoes=2, rows=0))
     assert everywhere(tmp_path, "parquet") == expected_rows(Mode.REPLACE, 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import blake2s
 from pathlib import Path
@@ -20,7 +21,7 @@ from hygge.connectors.files.local import durable, recovery
 from hygge.connectors.files.local.disk import data_file
 from hygge.connectors.files.local.owner import Owner
 from hygge.connectors.files.local.place import Place
-from hygge.connectors.files.local.record import ASIDE, RECORD_NAME, load_record, located
+from hygge.connectors.files.local.record import ASIDE, RECORD_NAME, aside, load_record, located
 from hygge.connectors.files.local.recovery import (
     finish_swap,
     hide,
@@ -124,14 +125,21 @@ class LocalGeneration:
         record = None if before is None else load_record(before)
         if before is not None and record is not None:
             for part in record.parts:
-                self._link(part, located(before / part.name))
+                self._link(part, before / part.name)
 
     def _link(self, part: PartFile, source: Path) -> None:
-        """Link a file of a generation; raise `StoreError` when it is not what its record says."""
+        """Link a file of a generation; raise `StoreError` when it is not what its record says.
+
+        The run that made a newer generation may put the file aside just now: then it is found by
+        its other name.
+        """
         target = self.path / part.name
-        check_kept(source, part)
         target.parent.mkdir(parents=True, exist_ok=True)
-        durable.link_file(source, target)
+        for path in (located(source), aside(source)):
+            with suppress(FileNotFoundError):
+                durable.link_file(path, target)
+                break
+        check_kept(target, part, source)
 
     def publish(self, record: Record) -> None:
         """Swap this generation in as commit `record.commit.seq`; durable when it returns.
@@ -282,9 +290,10 @@ def was_changed(path: Path, part: PartFile, before: Path) -> bool:
     """
     if not path.is_file() or path.stat().st_size != part.bytes:
         return True
-    before = located(before)
-    if before.is_file() and before.samefile(path):
-        return False
+    for kept_as in (located(before), aside(before)):  # it may be put aside just now
+        with suppress(FileNotFoundError):
+            if kept_as.samefile(path):
+                return False
     stat = path.stat()
     return _checksum_of(path, (stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)) != part.crc32
 
@@ -298,9 +307,9 @@ def _is_plain(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def check_kept(source: Path, part: PartFile) -> None:
-    """Raise `StoreError` unless a file is as its commit record says."""
-    if found := _difference(source, part):
+def check_kept(link: Path, part: PartFile, source: Path) -> None:
+    """Raise `StoreError` unless a file, which has a link now, is as its commit record says."""
+    if found := _difference(link, part):
         raise StoreError(
             f"{source} is not as its commit record says ({plural(part.rows, 'row')} in "
             f"{plural(part.bytes, 'byte')}): {found}",
