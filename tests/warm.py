@@ -21,16 +21,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import IO
+
+from pydantic import BaseModel
 
 import hygge.engine.retry
 
 LIBRARIES = (
     *("adbc_driver_manager.dbapi", "adbc_driver_postgresql", "adbc_driver_sqlite", "duckdb"),
     *("numpy", "psycopg", "pyarrow.csv", "pyarrow.dataset", "pyarrow.parquet", "pymysql"),
-    *("rich.console", "rich.progress", "rich.table"),
+    *("rich.console", "rich.progress", "rich.table", "typer._adapters", "typer._click.decorators"),
 )
 LEFT_OUT = ("hygge.__main__", "hygge.testing")
 """A registry that holds no type yet is part of a fresh process."""
@@ -152,8 +155,15 @@ def run() -> int:
     return code
 
 
+def below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Yield all classes below one."""
+    for one in model.__subclasses__():
+        yield one
+        yield from below(one)
+
+
 def import_all() -> None:
-    """Import what a command may need, as `hygge.__main__` does it."""
+    """Import what a command may need, as `hygge.__main__` does it, and build what it defers."""
     os.environ["MIMALLOC_PURGE_DELAY"] = "0"
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"
     for name in LIBRARIES:
@@ -161,6 +171,8 @@ def import_all() -> None:
     for module in pkgutil.walk_packages(hygge.__path__, "hygge."):
         if not module.name.startswith(LEFT_OUT):
             importlib.import_module(module.name)
+    for model in below(BaseModel):
+        model.model_rebuild()
     hygge.engine.retry.FIRST_WAIT_SECONDS, hygge.engine.retry.LONGEST_WAIT_SECONDS = (
         FIRST_WAIT,
         LONGEST_WAIT,

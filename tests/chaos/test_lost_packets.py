@@ -33,7 +33,8 @@ def test_a_network_that_swallows_packets_ends_the_run_in_words(
         write_rows(root, ROWS)
         url = re.sub(r"@[^/]*/", f"@{lossy.address}:{wire.port}/", postgres.url)
         url += f"{'&' if '?' in url else '?'}sslmode=disable"
-        store = f"type: postgres\nurl: {url}\nschema: {postgres.schema}\nread_timeout: 2s\n"
+        store = f"type: postgres\nurl: {url}\nschema: {postgres.schema}\n"
+        store += "read_timeout: 2s\nconnect_timeout: 2s\n"
         write_project(root, {"stores/lake.yml": store})
         command = lossy.words(sys.executable, "-m", "hygge", "go", "--progress", "plain")
 
