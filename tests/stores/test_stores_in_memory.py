@@ -14,13 +14,20 @@ class TestParquetInMemory(InMemory, test_parquet_store.TestParquetStore):
     pass
 
 
-class TestCsvInMemory(InMemory, test_csv_store.TestCsvStore):
+class WithoutTypes(InMemory):
+    """Types of values are the formats' matter, wherever files lie: one format tries them all."""
+
+    test_a_type_comes_back_exactly = None
+    test_a_type_is_held_or_refused_by_name = None
+
+
+class TestCsvInMemory(WithoutTypes, test_csv_store.TestCsvStore):  # type: ignore[misc]
     pass
 
 
-class TestJsonlInMemory(InMemory, test_jsonl_store.TestJsonlStore):
+class TestJsonlInMemory(WithoutTypes, test_jsonl_store.TestJsonlStore):  # type: ignore[misc]
     pass
 
 
-class TestArrowInMemory(InMemory, test_arrow_store.TestArrowStore):
+class TestArrowInMemory(WithoutTypes, test_arrow_store.TestArrowStore):  # type: ignore[misc]
     pass
