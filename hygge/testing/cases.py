@@ -1,4 +1,4 @@
-"""Tables that every connector meets: one per type, each with nulls and the edges of the type.
+"""Test tables for connectors: one per type, each with nulls and extreme values.
 
 Each case is a table of two columns: `id` (int64, the row's number) and `value`.
 """
@@ -58,7 +58,7 @@ def _decimal(kind: pa.DataType) -> pa.Array:
 
 
 def _moments(unit: str, zone: str | None = None) -> pa.Array:
-    """Return times to the unit's last digit, in years that its 64 bits can hold."""
+    """Return times with all digits of the unit, within the years of its 64 bits."""
     ticks = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
     seconds = [int(m.replace(tzinfo=dt.UTC).timestamp()) for m in _MOMENTS]
     values = [second * ticks + ticks - 1 for second in seconds]
@@ -171,9 +171,9 @@ def case_table(name: str) -> pa.Table:
 
 
 def plain_table(rows: int, start: int = 0) -> pa.Table:
-    """Return `rows` rows that any connector can hold: a whole number, a text, nulls between.
+    """Return `rows` rows that any connector can hold: an integer and a text, with nulls.
 
-    Row `n` is told by its `id`, so that a lost, doubled or misplaced one is seen.
+    Row `n` has `id` n, so that a lost, duplicate or misplaced row is detected.
     """
     ids = pa.array(range(start, start + rows), pa.int64())
     texts = [None if n % 7 == 3 else f"row {n}" for n in range(start, start + rows)]

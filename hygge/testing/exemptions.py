@@ -1,4 +1,4 @@
-"""What a connector cannot keep, as tests that are expected to fail."""
+"""Exemptions of a connector, as tests that are expected to fail."""
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ class FileHomeSuite(HomeSuite, is_base=True):
 
     @property
     def extension(self) -> str:
-        """How the files' names end."""
+        """The extension of the files."""
         extensions: tuple[str, ...] = HomeConfig.registry.find(self.type_name).extensions  # type: ignore[attr-defined]
         return extensions[0]
 
@@ -252,7 +252,7 @@ class FileHomeSuite(HomeSuite, is_base=True):
         return self.config()
 
     def spoil(self, place: Path, entity: str) -> None:
-        """Cut the file off in its middle."""
+        """Truncate the file in its middle."""
         path = place / f"{entity}{self.extension}"
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])

@@ -1,4 +1,4 @@
-"""What homes and stores of arrow files say in YAML."""
+"""Settings of Arrow IPC homes and stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrow IPC files: the file format (Feather v2) and the stream format, told apart by content."""
+"""Arrow IPC files: the file format (Feather v2) and the stream format, detected by content."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class ArrowSource(ColumnarSource):
             return FileFacts(opened.schema, opened.count_rows(), (share,) * count)
 
     def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
-        """Yield the record batches of `piece`, large ones in slices, each proved well-formed.
+        """Yield the record batches of `piece`, large ones in slices, each validated.
 
-        The format trusts its writer: an offset that leads outside its buffer would otherwise be
-        found by whoever follows it.
+        The format trusts its writer: without validation, an offset outside its buffer would be
+        dereferenced.
         """
         import pyarrow as pa
 
@@ -62,7 +62,7 @@ class ArrowSource(ColumnarSource):
                 try:
                     batch.validate(full=True)
                 except pa.ArrowInvalid as error:
-                    if "UTF8" not in str(error):  # text is proved by whoever names its row
+                    if "UTF8" not in str(error):  # text is validated where its row can be reported
                         raise
                 yield batch
 
@@ -90,7 +90,7 @@ def _is_stream(file: DataFile) -> bool:
 
 
 def _stream_batches(piece: Piece, chosen: _Chosen) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of a stream, whose every byte has to be read."""
+    """Yield the batches of a stream, which must be read completely."""
     import pyarrow as pa
 
     with piece.file.arrow_file() as raw, pa.ipc.open_stream(raw) as stream:
@@ -118,7 +118,7 @@ def _check_end(raw: pa.NativeFile, file: DataFile) -> None:
 
 
 def _file_batches(piece: Piece, chosen: _Chosen) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of a file, with the columns that are chosen, or all where none is."""
+    """Yield the batches of a file, with the selected columns, or all without a selection."""
     import pyarrow as pa
 
     with _opened(piece.file) as raw:
@@ -133,9 +133,9 @@ def _file_batches(piece: Piece, chosen: _Chosen) -> Iterator[pa.RecordBatch]:
 
 @contextmanager
 def _opened(file: DataFile) -> Iterator[pa.NativeFile]:
-    """Open a file, as a map when its batches are too large to hold one in memory.
+    """Open a file; memory-mapped when its batches are too large for memory.
 
-    Only then: a file that shrinks under a map ends the process.
+    Only then, because truncating a mapped file crashes the process.
     """
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""Delimited text, with types that no late value can contradict and that change no text."""
+"""Delimited text, with inferred types that keep every text exactly."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SAMPLED_BYTES = 4 * 2**20
-"""How much of a file is looked at before it is read."""
+"""Bytes of a file that are sampled."""
 _SAMPLED_FILES = 8
-"""Of further files only the header is looked at."""
+"""Maximum files that are sampled; of others only the header is read."""
 _HEADER_BYTES = 2**16
 _LEAST_BLOCK, _LARGEST_BLOCK = 2**16, 2**23
 _MOST_REASONS = 5
 _LONGEST_VALUE = 40
 _NUMERIC = re.compile(r"[-+ $€£]*[0-9][0-9.,' ]*[-+%$€£ ]*")
 _CODE = re.compile(r"0[0-9]+")
-"""A text that a person would take for a number."""
+"""A text that looks like a number."""
 _TEXTUAL = ("string", "binary")
-"""Types that a flow casts to of which the values are the file's own texts."""
+"""Types of a flow's cast for which the file's own texts are read."""
 
 
 class CsvHome(TextHome):
@@ -51,7 +51,7 @@ class CsvHome(TextHome):
         self.config = config
 
     def grows(self, request: ReadRequest) -> bool:
-        """Return true where the bytes of a file are its text and no line is only its last one."""
+        """Return true for uncompressed UTF-8 files without a footer."""
         config = self.config.of(request.entity)
         footer = config.skip_footer if isinstance(config.skip_footer, int) else 0
         return config.encoding == UTF8 and not footer and not request.quarantines
@@ -79,7 +79,7 @@ class CsvSource(FileSource):
         super().__init__(request, files)
 
     def look(self, file: DataFile) -> FileFacts:
-        """Read the header and learn from a sample, as long as few files were looked at."""
+        """Read the header, and a sample of the first files."""
         import pyarrow as pa
 
         size = _SAMPLED_BYTES if self.samples > 0 else _HEADER_BYTES
@@ -106,7 +106,7 @@ class CsvSource(FileSource):
         return pa.schema([(n, self.declared.get(n) or self.kinds[n].data_type()) for n in names])
 
     def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
-        """Yield the rows block by block, their texts turned into values of the schema's types."""
+        """Yield the rows block by block, with texts converted to the schema's types."""
         import pyarrow as pa
 
         with self._reader(piece.file, self.block_bytes, self._remarks) as reader:
@@ -137,7 +137,7 @@ class CsvSource(FileSource):
     ) -> Iterator[DelimitedReader]:
         """Open a reader on the rows of `file`, its header already read.
 
-        With `remarks` the rows are read to be moved, else only looked at.
+        With `remarks` the rows are read for a move, else for inference.
         """
         config, dialect = self.config, self.config.dialect(file)
         footer = config.skip_footer if isinstance(config.skip_footer, int) else 0
@@ -179,7 +179,7 @@ class CsvSource(FileSource):
         return self.put_aside if is_moved and self.put_aside is not None else _ignore
 
     def notes(self) -> Sequence[str]:
-        """Return what was left out of the files, and which columns are text for a few values."""
+        """Return notes on omitted lines, and on columns that are text because of a few values."""
         found = [name for name in self.reasons if self.kinds.get(name) is TEXT]
         found.sort(key=list(self.kinds).index)
         notes = [
@@ -191,9 +191,9 @@ class CsvSource(FileSource):
         return [*self._remarks.sentences(), *notes]
 
     def _is_surprising(self, texts: pa.StringArray, place: int) -> bool:
-        """Return whether values before were of a type, or the value itself looks like a number.
+        """Return whether earlier values had a type, or the value itself looks like a number.
 
-        A leading zero says that digits are a code; nobody expects a number there.
+        Digits with a leading zero are a code, not an unexpected text.
         """
         text = texts[place].as_py()
         if _CODE.fullmatch(text):
@@ -210,7 +210,7 @@ class CsvSource(FileSource):
                 )
 
     def _complete_guesses(self, names: Sequence[str]) -> None:
-        """Learn from every file as a whole when that is wanted, or samples do not suffice."""
+        """Learn from whole files when requested, or where samples do not suffice."""
         is_known = all(name in self.guesses and not self.guesses[name].is_open for name in names)
         if not self.config.infer or (is_known and not self.request.thorough):
             return
@@ -219,7 +219,7 @@ class CsvSource(FileSource):
                 self._learn(reader)
 
     def _guess(self, name: str) -> Guess:
-        """Return what a column can be before any text of it was seen."""
+        """Return the candidates of a column before any text was seen."""
         point, given = self.config.decimal_point, self.config.timestamp_formats
         if self.request.types.get(name) in _TEXTUAL:
             return Guess([TEXT])
@@ -227,7 +227,7 @@ class CsvSource(FileSource):
         return Guess(candidates(point, formats, self.request.held(name)), point)
 
     def _learn(self, reader: DelimitedReader, limit: int | None = None) -> None:
-        """Learn what texts there are in the next `limit` blocks, or in all that follow."""
+        """Learn from the texts of the next `limit` blocks, or of all remaining ones."""
         for name in set(reader.names) - self.declared.keys() - self.guesses.keys():
             self.guesses[name] = self._guess(name)
         for table in islice(reader.tables(), limit):
@@ -242,9 +242,9 @@ class CsvSource(FileSource):
 
 
 def _read_by_home(request: ReadRequest, config: CsvHomeConfig) -> dict[str, pa.DataType]:
-    """Return the types that the flow gives to columns whose notation only the home knows.
+    """Return the flow's types for columns whose format only the home knows.
 
-    A cast knows nothing of a decimal comma, of other words for true, or of a format of dates.
+    A cast does not support decimal commas, other boolean words or date formats.
     """
     import pyarrow.types as is_
 
@@ -268,7 +268,7 @@ def _is_moment(kind: pa.DataType) -> bool:
 
 
 def _ignore(where: str, line: bytes, reason: str) -> None:
-    """Leave out a line that is put aside when it is moved."""
+    """Ignore a line that will be quarantined when it is moved."""
 
 
 def _array(text: pa.StringScalar) -> pa.StringArray:

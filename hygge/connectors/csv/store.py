@@ -1,4 +1,4 @@
-"""Tables as lines of separated text."""
+"""Tables as delimited text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
 
 
 class CsvFormat(FileFormat):
-    """Text with delimiters, written exactly."""
+    """Delimited text, written exactly."""
 
     def __init__(self, config: CsvStoreConfig) -> None:
         self.config = config
@@ -57,7 +57,7 @@ class CsvFormat(FileFormat):
 
 
 class _Lines:
-    """Turns batches into lines, a column at a time."""
+    """Formats batches as lines, a column at a time."""
 
     def __init__(self, config: CsvStoreConfig, sink: Sink, schema: pa.Schema) -> None:
         self._config = config

@@ -1,1 +1,1 @@
-"""What connectors of files share: formats, reading, text, writing, and commits on local disks."""
+"""What file connectors share: formats, reading, text, writing, commits on local disks."""

@@ -1,4 +1,4 @@
-"""What a store of files needs to know of a file format to write it exactly."""
+"""File formats of stores: how files are written, counted and checked."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from hygge.connectors.files.reading.data_file import DataFile
 
 BUFFER_BYTES = 32 * 2**20
-"""Arrow bytes that a format may hold back before it writes them."""
+"""Maximum Arrow bytes that a format may buffer."""
 
 
 class BatchWriter(Protocol):
     """Writes batches of one schema into one file."""
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Write a batch, or hold it back to write it with later ones."""
+        """Write or buffer a batch."""
 
     def close(self) -> None:
-        """Write what was held back and the footer; leave the file open."""
+        """Write buffered batches and the footer; leave the file open."""
 
 
 class Sink:
     """A file that a format writes to and cannot close, so that it can be finished afterwards.
 
-    A write that fails raises nothing, because drivers end the whole process when that happens
-    inside of them; `check` tells.
+    A failed write raises nothing, because an exception inside a driver would end the process;
+    `check` raises it later.
     """
 
     closed = False
@@ -49,7 +49,7 @@ class Sink:
         """Bytes that were written so far."""
 
     def write(self, data: bytes | memoryview) -> int:
-        """Append bytes; keep the error when that fails, and forget what comes after it."""
+        """Append bytes; after a failure keep the error and drop further bytes."""
         if not self._is_abandoned:
             try:
                 self._file.write(data)
@@ -94,33 +94,33 @@ class Sink:
         """Do nothing: whoever opened the file finishes it."""
 
     def abandon(self) -> None:
-        """Forget what is written from here on: even a dropped writer writes its footer."""
+        """Drop further writes: even an abandoned writer writes its footer."""
         self._is_abandoned = True
 
 
 class FileFormat(ABC):
-    """One way to write a table into a file, with the settings that a store gives it."""
+    """A file format with the settings of a store."""
 
     suffix: str
-    """What names of data files end with, from the first dot."""
+    """Extension of data files, from the first dot."""
 
     @abstractmethod
     def fit(self, kind: pa.DataType) -> pa.DataType:
-        """Return the type to write a column of `kind` as, the same wherever that is exact.
+        """Return the type to write for a column of `kind`; the same type if the format holds it.
 
         Raises `UnfitError` for a type that the format cannot hold exactly.
         """
 
     @abstractmethod
     def open(self, sink: Sink, schema: pa.Schema, buffer_bytes: int) -> BatchWriter:
-        """Begin a file of `schema`, holding back at most about `buffer_bytes` of Arrow data."""
+        """Begin a file of `schema`, buffering at most about `buffer_bytes` Arrow bytes."""
 
     @abstractmethod
     def count(self, file: DataFile) -> int:
-        """Return how many rows a finished file holds, read from the file."""
+        """Return the number of rows of a complete file, read from the file."""
 
     def schema_of(self, file: DataFile) -> pa.Schema | None:
-        """Return the schema that a file states; None for formats whose files state none."""
+        """Return the schema in a file; None for formats without one."""
         return None
 
 
@@ -150,7 +150,7 @@ def map_type(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> p
 
 @contextmanager
 def store_errors(doing: str) -> Iterator[None]:
-    """Turn what the system and pyarrow say while `doing` something into a `StoreError`."""
+    """Convert errors of the system and pyarrow to `StoreError`; `doing` is the task."""
     import pyarrow as pa
 
     try:

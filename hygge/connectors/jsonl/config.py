@@ -1,4 +1,4 @@
-"""What homes and stores of jsonl files say in YAML."""
+"""Settings of JSON Lines homes and stores."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class JsonlHome(TextHome):
         self.config = config
 
     def grows(self, request: ReadRequest) -> bool:
-        """Return true where the bytes of a file are its text."""
+        """Return true for uncompressed files in UTF-8."""
         return self.config.of(request.entity).encoding == UTF8 and not request.quarantines
 
     def source(self, request: ReadRequest, files: Sequence[DataFile]) -> JsonSource:

@@ -1,4 +1,4 @@
-"""What homes and stores of orc files say in YAML."""
+"""Settings of ORC homes and stores."""
 
 from __future__ import annotations
 

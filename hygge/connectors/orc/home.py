@@ -30,7 +30,7 @@ class OrcHome(FileHome):
 class OrcSource(ColumnarSource):
     """ORC files under one schema; each is read as a whole.
 
-    Stripes could be read on their own, but only each as one batch: half a gigabyte is usual.
+    Stripes could be read separately, but only as one batch each, often half a gigabyte.
     """
 
     def look(self, file: DataFile) -> FileFacts:
@@ -42,7 +42,7 @@ class OrcSource(ColumnarSource):
             return FileFacts(opened.schema, opened.nrows)
 
     def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
-        """Yield the rows of a file; raise `HomeError` when they are not as many as it says."""
+        """Yield the rows of a file; raise `HomeError` when the footer has another number."""
         from pyarrow import orc
 
         file = piece.file
@@ -66,8 +66,7 @@ class OrcSource(ColumnarSource):
 def _scan(file: DataFile, rows: int, columns: Sequence[str]) -> Generator[pa.RecordBatch]:
     """Yield these columns of a file, decoded from one stripe bit by bit.
 
-    A scan that is left early would first read its file to the end; it ends at once when the file
-    under it can no longer be read.
+    A scan that is abandoned would first read its file to the end; closing the file ends it at once.
     """
     import pyarrow as pa
     from pyarrow import dataset

@@ -1,4 +1,4 @@
-"""What homes and stores of parquet files say in YAML."""
+"""Settings of Parquet homes and stores."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _MOST_ROWS = 2**17
 _PAGE_BUFFER = 2**20
 _WIDE = 2**16
 _FOOTER_END = 8
-"""Bytes of the footer's length and the magic after it."""
+"""Bytes of the footer's length and the magic number after it."""
 _SIGNATURE_BYTES = 28
 _ENCODINGS = {
     "VARIANT": "its encoded metadata and values",
@@ -53,7 +53,7 @@ class ParquetSource(ColumnarSource):
         self._span: Span | None = None
 
     def within(self, span: Span) -> None:
-        """Leave out row groups that, by their statistics, have no row of a range."""
+        """Exclude row groups whose statistics show no row of a range."""
         self._span = span
         if span.low is not None or span.high is not None:
             self.total_rows = None
@@ -72,7 +72,7 @@ class ParquetSource(ColumnarSource):
             )
 
     def notes(self) -> Sequence[str]:
-        """Return which columns are moved as bytes in an encoding of their own."""
+        """Return notes on columns that are moved as encoded bytes."""
         return [
             f"column '{name}' is of type {kind}, which is moved as {_ENCODINGS[kind]}"
             for name, kind in self._encoded.items()
@@ -80,7 +80,7 @@ class ParquetSource(ColumnarSource):
         ]
 
     def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
-        """Yield the row groups of `piece` in batches that suit the width of their rows."""
+        """Yield the row groups of `piece` in batches sized by the width of their rows."""
         import pyarrow as pa
 
         with _opened(piece.file) as parquet:
@@ -110,7 +110,7 @@ class ParquetSource(ColumnarSource):
         rows = self._batch_rows(parquet, number, columns) if expected else 1
         for batch in parquet.iter_batches(rows, row_groups=[number], columns=columns):
             seen += batch.num_rows
-            # The reader also gives a column `a.b` where the field `b` of a column `a` is meant.
+            # The reader also returns a column `a.b` where field `b` of column `a` is meant.
             yield batch.select(columns)
         if seen != expected:
             raise HomeError(
@@ -122,7 +122,7 @@ class ParquetSource(ColumnarSource):
     def _check_pages(
         self, parquet: pq.ParquetFile, number: int, columns: Sequence[str], file: DataFile
     ) -> None:
-        """Raise `HomeError` for a value that is too large, by the headers of its pages."""
+        """Raise `HomeError` for a value above the limit, found from page headers."""
         group, limit = parquet.metadata.row_group(number), self.request.max_value_bytes
         if group.total_byte_size <= limit:
             return
@@ -144,9 +144,9 @@ class ParquetSource(ColumnarSource):
             return sum(parquet.metadata.row_group(n).num_rows for n in range(piece.start))
 
     def _batch_rows(self, parquet: pq.ParquetFile, number: int, columns: Sequence[str]) -> int:
-        """Return how many rows of a group make a batch: by its footer and its first rows.
+        """Return the rows of a batch in a group, estimated from the footer and the first rows.
 
-        The footer counts encoded bytes, which say nothing of a long text repeated by dictionary.
+        The footer counts encoded bytes, which do not include texts repeated by dictionary.
         """
         group = parquet.metadata.row_group(number)
         known = frozenset(columns)
@@ -154,7 +154,7 @@ class ParquetSource(ColumnarSource):
         places = [n for n, path in enumerate(paths) if path.partition(".")[0] in known]
         guess = max(group.total_byte_size / group.num_rows, 1.0)
         probe = min(_PROBE_ROWS, max(int(self.request.batch_bytes / guess), 1))
-        # Before Arrow is asked for columns: it ends the process over damaged ones unless it reads.
+        # Before columns are selected: Arrow crashes on damaged ones unless it reads them.
         first = next(parquet.iter_batches(probe, row_groups=[number], columns=columns), None)
         sizes = [group.column(place).total_uncompressed_size for place in places]
         width = max(sum(sizes) / group.num_rows, 1.0)
@@ -210,7 +210,7 @@ def _check_encryption(file: DataFile) -> None:
 
 
 def _check_count(said: int, held: int, file: DataFile) -> None:
-    """Raise `HomeError` where a footer contradicts itself: readers go by one of its figures."""
+    """Raise `HomeError` where a footer's row counts are inconsistent."""
     if said != held:
         raise HomeError(
             f"{file}: its footer says {plural(said, 'row')}, its row groups hold {held:,}",
@@ -246,7 +246,7 @@ def _check_old_timestamps(parquet: pq.ParquetFile, piece: Piece, columns: Sequen
 
 
 def _loses(coarse: pa.Array, fine: pa.Array) -> bool:
-    """Return whether a time within the reach of nanoseconds has more digits than `coarse`."""
+    """Return whether a time within the range of nanoseconds has more digits than `coarse`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -261,8 +261,8 @@ def _loses(coarse: pa.Array, fine: pa.Array) -> bool:
 def _groups_apart(file: DataFile, parquet: pq.ParquetFile, span: Span) -> frozenset[int]:
     """Return the row groups of an open file that surely have no row of a range.
 
-    A group with a null is never one of them, nor one whose nulls were not counted. Floats are
-    read, since statistics leave out NaN; so is a column that the file has under another type.
+    Groups with nulls, or without a count of nulls, are never excluded. Floats are not excluded,
+    because statistics ignore NaN; nor are columns of another type in the file.
     """
     import pyarrow.compute as pc
     from pyarrow import dataset
@@ -294,7 +294,7 @@ def _is_told(kind: pa.DataType) -> bool:
 
 
 def _full(parquet: pq.ParquetFile, column: str) -> set[int]:
-    """Return the row groups in which every row has a value, as far as that is known."""
+    """Return the row groups that surely have no nulls."""
     leaves = [parquet.schema.column(n).path for n in range(len(parquet.schema))]
     place = leaves.index(column)
     found = set()

@@ -1,4 +1,4 @@
-"""Logical types of Parquet that Arrow leaves as bytes: ENUM is text, others are named.
+"""Logical types of Parquet that Arrow reads as bytes: ENUM becomes text, others are reported.
 
 See https://github.com/apache/parquet-format/blob/master/LogicalTypes.md.
 """
@@ -39,13 +39,13 @@ def schema_of(parquet: pq.ParquetFile) -> pa.Schema:
 
 
 def texts_of(parquet: pq.ParquetFile) -> dict[str, pa.DataType]:
-    """Return the types of those columns that `schema_of` gives another one than Arrow."""
+    """Return the types of columns that `schema_of` changes."""
     fields = zip(schema_of(parquet), parquet.schema_arrow, strict=True)
     return {field.name: field.type for field, own in fields if field.type != own.type}
 
 
 def with_texts(batch: pa.RecordBatch, texts: Mapping[str, pa.DataType]) -> pa.RecordBatch:
-    """Return a batch with some columns in types of text; plain ones are not proved to be UTF-8."""
+    """Return a batch with some columns cast to text, without checking for valid UTF-8."""
     import pyarrow as pa
 
     for place, name in enumerate(batch.schema.names if texts else ()):
@@ -57,7 +57,7 @@ def with_texts(batch: pa.RecordBatch, texts: Mapping[str, pa.DataType]) -> pa.Re
 
 
 def encoded_columns(parquet: pq.ParquetFile) -> Iterator[tuple[str, str]]:
-    """Yield each column whose values are moved in an encoding of bytes, and which type it has."""
+    """Yield each column that is moved as encoded bytes, with its type."""
     paths = [parquet.schema.column(n).path for n in range(len(parquet.schema))]
     yield from ((name, "GEOMETRY") for name in _geo_columns(parquet.schema_arrow))
     yield from (pair for pair in zip(paths, _kinds(parquet), strict=True) if pair[1] in _SPATIAL)
@@ -71,7 +71,7 @@ def _kinds(parquet: pq.ParquetFile) -> list[str]:
 
 
 def _geo_columns(schema: pa.Schema) -> list[str]:
-    """Return the columns that a GeoParquet file says hold geometries."""
+    """Return the geometry columns of a GeoParquet file."""
     text = (schema.metadata or {}).get(b"geo")
     try:
         columns = json.loads(text or b"{}").get("columns", {})

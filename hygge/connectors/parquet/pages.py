@@ -1,8 +1,8 @@
-"""Page headers of Parquet files: how large a value is at least, before a page is decoded.
+"""Page headers of Parquet files: lower bounds of value sizes before a page is decoded.
 
 Headers and the footer are Thrift structures in the compact protocol; the numbers of their fields
 are those of https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift.
-Arrow could tell as much of the footer, but ends the process over one that is damaged.
+Arrow could read the footer too, but crashes on a damaged one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 _HEADER_BYTES = 2**16
-"""A header holds at most two statistics beside a few numbers."""
+"""Maximum bytes of a header, which contains at most two statistics and a few numbers."""
 _UNCOMPRESSED, _COMPRESSED = 2, 3
 _DATA, _DICTIONARY, _DATA_V2 = 5, 7, 8
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _STRUCT = 1, 2, 3, 7, 8, 12
@@ -30,7 +30,7 @@ _DAMAGED = (
     TypeError,
     ValueError,
 )
-"""What reading a damaged structure may raise."""
+"""Exceptions of reading a damaged structure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,21 @@ class Page:
     """One page of a column, as its header describes it."""
 
     size: int
-    """Its bytes once decompressed."""
+    """Decompressed bytes."""
     values: int
     is_data: bool
-    """False for a dictionary, whose values may stand in any row."""
+    """False for a dictionary page, whose values may be in any row."""
 
 
 @dataclass(frozen=True, slots=True)
 class LargeValue:
-    """A value that is larger than a limit for sure."""
+    """A value that surely exceeds a limit."""
 
     first_row: int
     last_row: int
-    """The rows of the row group among which it is, from 0."""
+    """The range of rows of the row group that contains it, from 0."""
     bytes: int
-    """How large it is at least."""
+    """Lower bound of its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +60,19 @@ class Chunk:
     """One column of one row group."""
 
     column: str
-    """The outermost field that it belongs to."""
+    """Its top-level field."""
     values: int
     size: int
-    """Its bytes once decompressed."""
+    """Decompressed bytes."""
     start: int
     end: int
-    """Where its pages lie in the file."""
+    """Offsets of its pages in the file."""
 
 
 def chunks_of(raw: BinaryIO, size: int, group: int) -> list[Chunk]:
     """Return the columns of a row group of a file of `size` bytes, by its footer.
 
-    Returns none for a footer that cannot be read: whoever reads the rows says more.
+    Returns none for an unreadable footer, which is reported when rows are read.
     """
     raw.seek(max(size - 8, 0))
     length = int.from_bytes(raw.read(4), "little")
@@ -91,10 +91,9 @@ def _chunk(about: dict[int, Any]) -> Chunk:
 
 
 def find_large(raw: BinaryIO, chunk: Chunk, limit: int) -> LargeValue | None:
-    """Return the first value of a column chunk that is surely larger than `limit` bytes.
+    """Return the first value of a column chunk that surely exceeds `limit` bytes.
 
-    Reads headers only, and none of a chunk that is smaller. Rows are those of a column without
-    lists.
+    Reads headers only, and none of a smaller chunk. Rows are correct for columns without lists.
     """
     if chunk.size <= limit:
         return None

@@ -62,10 +62,10 @@ class ParquetFormat(FileFormat):
 
 
 class _RowGroups:
-    """Holds batches back until they fill a row group, then writes it whole.
+    """Buffers batches until they fill a row group, then writes it.
 
-    Holding them here bounds the memory by bytes as well as by rows, and leaves the writer one
-    column chunk at a time to encode.
+    Buffering here limits memory by bytes as well as rows, and lets the writer encode one column
+    chunk at a time.
     """
 
     def __init__(self, writer: pq.ParquetWriter, rows: int, buffer_bytes: int) -> None:

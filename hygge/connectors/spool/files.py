@@ -1,4 +1,4 @@
-"""The files of a spool: written once, read by whoever holds its source."""
+"""The files of a spool: written once, read by its source."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SpoolFile(ABC):
     """One file that is being written, readable by its owner alone."""
 
     suffix: ClassVar[str] = ""
-    """How the file is packed as a whole."""
+    """Compression extension of the file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,7 +38,7 @@ class SpoolFile(ABC):
 
     @abstractmethod
     def takes(self, rows: Any) -> bool:  # noqa: ANN401  (batches or bytes)
-        """Return whether rows may follow those in the file."""
+        """Return whether more rows fit into the file."""
 
     @abstractmethod
     def write(self, rows: Any) -> None:  # noqa: ANN401
@@ -46,7 +46,7 @@ class SpoolFile(ABC):
 
     @abstractmethod
     def end(self) -> None:
-        """Write what a complete file ends with."""
+        """Write the end of a complete file."""
 
     def close(self) -> None:
         """Complete the file."""
@@ -94,7 +94,7 @@ class RowFile(SpoolFile):
 
 
 class PageFile(SpoolFile):
-    """JSON documents, one after the other, packed by zstd."""
+    """Consecutive JSON documents, compressed with zstd."""
 
     suffix = ".zst"
 
@@ -107,12 +107,12 @@ class PageFile(SpoolFile):
         return self.size < _FILE_BYTES
 
     def write(self, rows: bytes) -> None:
-        """Write documents down, apart from those that follow."""
+        """Write documents, followed by a separator."""
         self._packer.write(rows)
         self._packer.write(b"\n")
 
     def end(self) -> None:
-        """Write what the packer holds back."""
+        """Flush the compressor."""
         self._packer.close()
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RowSource(ColumnarSource):
-    """Arrow IPC files of one's own process under one schema."""
+    """Arrow IPC files of this process under one schema."""
 
     def look(self, file: DataFile) -> FileFacts:
         """Read the schema and how many rows there are."""
@@ -48,7 +48,7 @@ class PageSource(JsonSource):
 
 
 class Settled(Source):
-    """Another source, of which somebody learns how the move ended."""
+    """A wrapper of a source that passes on the outcome of the move."""
 
     def __init__(self, source: Source, settle: Callable[[Commit | None], None]) -> None:
         self._source = source

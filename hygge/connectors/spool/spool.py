@@ -72,14 +72,14 @@ class Spool:
         return sum(file.size for file in self._files)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Write rows down; batches may differ in columns, and in types that have a wider one.
+        """Write rows; batches may differ in columns, and in types with a common wider type.
 
         Raises `HomeError` when the spool or its disk is full: no row is ever dropped instead.
         """
         self._write(RowFile, batch)
 
     def add_json(self, documents: bytes) -> None:
-        """Write JSON objects in UTF-8 down: one, or several, each in a line of its own.
+        """Write JSON objects in UTF-8: one, or several, one per line.
 
         Types are taken from all documents of all pages. Raises as `add` does.
         """

@@ -1,1 +1,1 @@
-"""Which files are an entity, under which schema, and in which pieces they are read."""
+"""Reading files: the listing of an entity, its schema, and the pieces that are read."""

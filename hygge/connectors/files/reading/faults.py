@@ -1,4 +1,4 @@
-"""What the disk says, in words: one place that turns system errors into `HomeError`."""
+"""Conversion of system errors to `HomeError`."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _PASSING = frozenset({errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE,
 
 
 class FileChangedError(HomeError):
-    """A file is no longer the one that was listed; a new listing may read well."""
+    """A file changed since it was listed; a new listing may succeed."""
 
     code = "HG503"
 
 
 class BusyDiskError(HomeError):
-    """The system refused for a reason that may pass: too many open files, a lost mount."""
+    """A transient system error: too many open files, a lost mount."""
 
     code = "HG505"
 
 
 class NoColumnsError(HomeError):
-    """None of the files says what columns there are: all are empty."""
+    """All files are empty and have no columns."""
 
 
 def disk_error(shown: str, error: OSError) -> HomeError:
-    """Return what the system's refusal to list or read `shown` means for a person."""
+    """Return the `HomeError` for a system error while `shown` is listed or read."""
     reason = error.strerror or str(error)
     if isinstance(error, PermissionError):
         return HomeError(
@@ -42,7 +42,7 @@ def disk_error(shown: str, error: OSError) -> HomeError:
 
 @contextmanager
 def listing(shown: str) -> Iterator[None]:
-    """Turn system errors inside the `with` into `HomeError` about `shown`."""
+    """Convert system errors in the block to `HomeError` about `shown`."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Batches as one file has them, turned into batches of the entity's schema."""
+"""Fitting of a file's batches to the entity's schema."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def add_partitions(schema: pa.Schema, files: Sequence[DataFile]) -> pa.Schema:
-    """Return `schema` with the columns that the folders of `files` name.
+    """Return `schema` with the partition columns of `files`.
 
     A column is int64 when every value of the whole listing is a 64-bit integer written the usual
-    way, else string: `01` stays text. One that the files have themselves keeps their type.
+    way, else string: `01` stays text. A column that is also in the files keeps their type.
     """
     import pyarrow as pa
 
@@ -41,7 +41,7 @@ def _is_integer(text: str) -> bool:
 
 
 class Fitting:
-    """Fits the batches of one file to `schema`: by name, missing columns null, types widened."""
+    """Fits the batches of one file to `schema`: by name, nulls for missing columns, wider types."""
 
     def __init__(self, schema: pa.Schema, file: DataFile) -> None:
         self.schema = schema
@@ -66,7 +66,7 @@ class Fitting:
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def _spelled(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return `batch` with its columns named as the schema spells them; see `Spelling`."""
+        """Return `batch` with the schema's spelling of names; see `Spelling`."""
         names = batch.schema.names
         if self._known.issuperset(names):
             return batch
@@ -77,14 +77,14 @@ class Fitting:
         )
 
     def _partition(self, field: pa.Field) -> pa.Scalar:
-        """Return the value that the folders name for a column."""
+        """Return a partition column's value from the folders."""
         import pyarrow as pa
 
         value = pa.scalar(self.partitions.get(field.name), pa.string())
         return value if field.type == value.type else value.cast(field.type)
 
     def _check_partitions(self, batch: pa.RecordBatch) -> None:
-        """Raise `HomeError` where a column of the file is not what its folder says."""
+        """Raise `HomeError` where a column of the file differs from its folder's value."""
         import pyarrow as pa
         import pyarrow.compute as pc
 

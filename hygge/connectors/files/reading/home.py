@@ -1,9 +1,9 @@
 """What every home of files shares: its settings, its listing, and reading its files in splits.
 
-A format adds a config class with `extensions`, and a `FileSource` that looks into one file
-(`look`) and yields the rows of one piece of it (`batches`). Everything else is here: which files
-are an entity, one schema over many files, partition columns, splits, batches of the wanted size,
-and the proof that no file changed while it was read.
+A format adds a config class with `extensions`, and a `FileSource` that reads a file's metadata
+(`look`) and the rows of a piece (`batches`). Everything else is here: the listing, one schema over
+many files, partition columns, splits, batch sizes, and the check that no file changed while it was
+read.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class FileHomeConfig(HomeConfig, ABC):
     """
 
     extensions: ClassVar[tuple[str, ...]]
-    """How the names of the type's files end, the usual one first; with the dot, lower case."""
+    """Extensions of the type's files, the usual one first; with the dot, lower case."""
     compressions: ClassVar[tuple[str, ...]] = ()
-    """Further endings of files that are packed as a whole, e.g. `.gz`."""
+    """Further extensions of compressed files, e.g. `.gz`."""
 
     def layout(self, context: ProjectContext) -> Layout:
         """Return the entities below the path; touches nothing on the disk."""
@@ -68,13 +68,13 @@ class FileHomeConfig(HomeConfig, ABC):
         return Layout(system, _pattern(path, suffixes), self.extensions, self.compressions)
 
     def places(self, context: ProjectContext, name: str) -> list[str]:
-        """Return the file and the directory that entity `name` could be."""
+        """Return the file and the directory that may be entity `name`."""
         return self.layout(context).places(name)
 
 
 @lru_cache(maxsize=16)
 def _pattern(path: str, suffixes: tuple[str, ...]) -> PathPattern:
-    """Return a pattern that is asked for once for each of many entities."""
+    """Return the path as a pattern; cached, because it is used for each of many entities."""
     return PathPattern(path, suffixes)
 
 
@@ -89,7 +89,7 @@ class FileHome(Home, ABC):
         self.layout.check()
 
     def examine(self) -> Iterator[Finding]:
-        """Yield how many entities there are, and which files may not be read."""
+        """Yield the number of entities, and unreadable files."""
         names = self.entities()
         if not names:
             endings = ", ".join(self.layout.extensions)
@@ -103,11 +103,11 @@ class FileHome(Home, ABC):
             yield Finding(f"{file} cannot be read by this user", "error", f"ls -l {file}")
 
     def entities(self, pattern: str = "*") -> list[str]:
-        """Return the names of files, without extension, and of directories that hold such."""
+        """Return the names of files, without extension, and of directories with such files."""
         return self.layout.entities(pattern)
 
     def survey(self, pattern: str = "*") -> list[EntityFacts]:
-        """Return what the files of each entity tell, and how much room they take."""
+        """Return columns, rows and bytes of each entity, from its files."""
         found = []
         names = self.entities()
         for name in names if pattern == "*" else self.entities(pattern):
@@ -121,10 +121,10 @@ class FileHome(Home, ABC):
 
     @contextmanager
     def open(self, request: ReadRequest) -> Iterator[Source]:
-        """List an entity's files once and take their schema; all splits read that listing.
+        """List an entity's files once and read their schema; all splits use that listing.
 
-        Beside `positions` only files are read that are new; with nothing new no file is opened. New
-        files that are all empty are nothing new, until another one comes with columns.
+        With `positions` only new files are read; without new files none is opened. Empty new files
+        do not count until a file with columns is added.
         """
         if request.positions is None:
             yield self.source(request, self._find(request.entity, request.siblings))
@@ -150,7 +150,7 @@ class FileHome(Home, ABC):
         yield source
 
     def grows(self, request: ReadRequest) -> bool:
-        """Return whether a file that was continued can be read from where it ended before."""
+        """Return whether a file that has grown can be read from its previous end."""
         return False
 
     def _find(self, entity: str, siblings: Collection[str]) -> list[DataFile]:
@@ -163,7 +163,7 @@ class FileHome(Home, ABC):
         return files
 
     def retry_after(self, error: BaseException) -> float | None:
-        """Return 0.0 for a file that changed while it was read: a new listing may read well."""
+        """Return 0.0 for a file that changed while it was read: a new listing may succeed."""
         return 0.0 if isinstance(error, FileChangedError | BusyDiskError) else None
 
     @abstractmethod
@@ -174,13 +174,13 @@ class FileHome(Home, ABC):
 class FileSource(Source, ABC):
     """The files of one entity under one schema.
 
-    A subclass says what is in a file (`look`) and reads it (`batches`). Both may let the system's
-    and Arrow's errors pass: they become `HomeError` that names the file.
+    A subclass reads a file's metadata (`look`) and rows (`batches`). Both may raise errors of the
+    system and Arrow, which are converted to `HomeError` with the file's name.
     """
 
     is_proved = True
     has_proved_text: bool = True
-    """Whether all text was proved to be UTF-8 when it was decoded."""
+    """Whether all text was validated as UTF-8 when it was decoded."""
 
     def __init__(self, request: ReadRequest, files: Sequence[DataFile]) -> None:
         self.request = request
@@ -193,24 +193,24 @@ class FileSource(Source, ABC):
         self.total_rows = None if None in rows else sum(row or 0 for row in rows)
 
     def share_read(self) -> float | None:
-        """Return how many of the files' bytes were read, packed ones as they lie on the disk."""
+        """Return the share of the files' bytes that was read; compressed bytes where packed."""
         reached = sum(list(self._reached.values()))
         return reached / (sum(file.size for file in self.files) or 1) if reached else None
 
     def reach(self, file: DataFile, byte: int) -> None:
-        """Remember up to where a file was read."""
+        """Record the offset up to which a file was read."""
         self._reached[file.path] = byte
 
     @abstractmethod
     def look(self, file: DataFile) -> FileFacts:
-        """Return the columns of a file and what it tells about itself without being read."""
+        """Return the columns and facts of a file without reading its rows."""
 
     @abstractmethod
     def batches(self, piece: Piece) -> Generator[pa.RecordBatch]:
         """Yield the rows of `piece` in order, in batches near `request.batch_bytes`.
 
-        A generator that holds what it opens in a `with`. Columns are the file's own or those of
-        `schema`; what differs is fitted by name. Partition columns are added to it.
+        A generator that opens files in a `with`. Columns are the file's own or those of `schema`;
+        differences are fitted by name. Partition columns are added by the caller.
         """
 
     def unify(self) -> pa.Schema:
@@ -225,7 +225,7 @@ class FileSource(Source, ABC):
         return unify(schemas, declared, proves_values=True)
 
     def _spelled(self) -> Iterator[tuple[str, pa.Schema]]:
-        """Yield each file's path and columns, named as the entity spells them."""
+        """Yield each file's path and columns, in the entity's spelling."""
         import pyarrow as pa
 
         last: tuple[pa.Schema, pa.Schema] | None = None
@@ -240,7 +240,7 @@ class FileSource(Source, ABC):
 
     def splits(self, wanted: int) -> list[Split]:
         """Return at most `wanted` splits of about equal bytes, in the order of the files."""
-        self._reached.clear()  # of what was only looked at
+        self._reached.clear()  # of files of which only the metadata was read
         pairs = zip(self.files, self.facts, strict=True)
         return pack([piece for file, fact in pairs for piece in pieces_of(file, fact)], wanted)
 
@@ -261,7 +261,7 @@ class FileSource(Source, ABC):
             rows.close()
 
     def _look_at_all(self) -> Iterator[FileFacts]:
-        """Look into every file; equal schemas are kept once, for there may be 100,000 files."""
+        """Read the metadata of every file; equal schemas are shared, for 100,000 files."""
         last: FileFacts | None = None
         for file in self.files:
             facts = reading(file, partial(self.look, file))
@@ -293,17 +293,17 @@ class FileSource(Source, ABC):
             raise found.error(f"{piece.file}, row {number:,}")
 
     def rows_before(self, piece: Piece) -> int:
-        """Return how many rows of a file are before a piece of it."""
+        """Return the number of rows of a file before a piece of it."""
         return 0
 
 
 class ColumnarSource(FileSource, ABC):
-    """Files of a format in which some columns can be read without the others."""
+    """Files of a format that can read columns separately."""
 
     has_proved_text = False
 
     def narrow(self, columns: Sequence[str]) -> None:
-        """Read only these columns; a column that a file lacks, or its folder names, is filled."""
+        """Read only these columns; missing and partition columns are filled."""
         import pyarrow as pa
 
         chosen = frozenset(columns)
@@ -311,7 +311,7 @@ class ColumnarSource(FileSource, ABC):
         self.schema = pa.schema(fields, self.schema.metadata)
 
     def chosen(self, names: Sequence[str]) -> list[str]:
-        """Return those of a file's columns that are read, in their order."""
+        """Return the columns of a file that are read, in their order."""
         known = frozenset(self.schema.names)
         spelled = zip(names, self.spelling.of(names), strict=True)
         return [name for name, entity_name in spelled if name in known or entity_name in known]

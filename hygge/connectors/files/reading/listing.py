@@ -1,8 +1,8 @@
-"""Which files are an entity: the names on the disk, nothing of what is inside.
+"""The listing of an entity's files, from names only.
 
 With a plain `path: data/in`, entity `users` is the file `data/in/users.<ext>` or every matching
-file below `data/in/users/`. A `path` with `{entity}` or a glob says so itself, see `patterns`.
-Names that begin with `.` or `_` are not data.
+file below `data/in/users/`. For a `path` with `{entity}` or a glob see `patterns`. Names that begin
+with `.` or `_` are not data.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Layout:
         raise self._missing_base()
 
     def places(self, entity: str) -> list[str]:
-        """Return where `entity` lies, as absolute paths, from the names alone."""
+        """Return the places of `entity` as absolute paths, from names only."""
         if not self.pattern.is_plain:
             return [self.system.shown(self.pattern.place(entity))]
         base = self.system.shown(posixpath.join(self.pattern.fixed, entity))
@@ -82,11 +82,11 @@ class Layout:
     ) -> list[DataFile]:
         """Return the files of `entity` in natural order; an empty list for an empty directory.
 
-        A file whose name fits one of the `siblings`, too, belongs to the longest name.
+        A file whose name also matches one of the `siblings` belongs to the longest name.
 
-        Raises `HomeError` for a name that is no entity, with the nearest one, unless it
-        `may_be_gone`; for a name that leads out of the home's path, when both a file and a
-        directory carry the name, and for a file that may be another entity's.
+        Raises `HomeError` for an unknown entity, with a similar name, unless it `may_be_gone`; for
+        a name outside of the home's path; when both a file and a directory have the name; and for a
+        file that may be another entity's.
         """
         self._check_name(entity)
         self.check()
@@ -160,7 +160,7 @@ class Layout:
     def _owns(
         self, entity: str, path: str, readings: Collection[str], siblings: Collection[str]
     ) -> bool:
-        """Return whether a path is the entity's; raise `HomeError` where names do not decide."""
+        """Return whether a path is the entity's; raise `HomeError` where that is ambiguous."""
         known = known_owner(readings, {entity, *siblings})
         other = rival(entity, readings)
         if known == entity and other is not None:
@@ -174,7 +174,7 @@ class Layout:
         return known == entity
 
     def _readings(self) -> dict[str, list[str]]:
-        """Return every path that matches, with all the entities that its name fits."""
+        """Return every path that matches, with all the entities that its name may belong to."""
         found: dict[str, list[str]] = {}
         for path, name in self.pattern.expand(self.system):
             if name is not None:
@@ -182,9 +182,9 @@ class Layout:
         return found
 
     def _stem(self, path: str) -> str | None:
-        """Return a file's name without extension and packing; None when it is none of this home.
+        """Return a file's name without its extensions; None for a file of another type.
 
-        An archive without an extension before its ending is looked into: it may hold one file.
+        An archive without an inner extension is opened, because it may contain one such file.
         """
         name = path.rpartition("/")[2]
         lower = name.lower()
@@ -210,9 +210,9 @@ class Layout:
                 yield self._data_file(entry.path, entry.stat(), fixed)
 
     def _walk(self, directory: str) -> Iterator[Entry]:
-        """Yield the data files below a directory, each folder once, however links lead to it.
+        """Yield the data files below a directory, each folder once, following links.
 
-        A link that leads out of the home's path is yielded itself, for the caller to refuse.
+        A link out of the home's path is yielded itself, for the caller to reject.
         """
         folders, links, seen = [directory], list[str](), set[str]()
         while folders or links:
@@ -293,7 +293,7 @@ class Layout:
 
 
 def _check_packed(files: Sequence[DataFile]) -> None:
-    """Raise `HomeError` for a file that lies there packed and unpacked: its rows would be twice."""
+    """Raise `HomeError` for a file that exists compressed and uncompressed."""
     seen: dict[str, DataFile] = {}
     for file in files:
         bare = file.path[: len(file.path) - len(file.compression)]
@@ -324,9 +324,9 @@ def natural_key(path: str) -> tuple[object, ...]:
 
 
 def read_partitions(folders: str, shown: str) -> tuple[tuple[str, str | None], ...]:
-    """Return the columns that `folders` name: `year=2024/month=%31` → year 2024, month 1.
+    """Return the partition columns of `folders`: `year=2024/month=%31` → year 2024, month 1.
 
-    Raises `HomeError` when one column is named twice.
+    Raises `HomeError` for a duplicate column.
     """
     found: dict[str, str | None] = {}
     for folder in folders.split("/"):
@@ -341,5 +341,5 @@ def read_partitions(folders: str, shown: str) -> tuple[tuple[str, str | None], .
 
 
 def partition_names(files: Sequence[DataFile]) -> list[str]:
-    """Return every partition column of a listing, in the order of first sight."""
+    """Return every partition column of a listing, in order of first occurrence."""
     return list(dict.fromkeys(name for file in files for name, _ in file.partitions))

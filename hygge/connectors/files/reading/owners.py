@@ -1,8 +1,8 @@
-"""Whose file it is, where a glob beside `{entity}` lets a name fit several entities.
+"""The entity that a file belongs to, where a glob beside `{entity}` matches several.
 
-`{entity}_*.csv` fits `order_items_2024.csv` for `order` and for `order_items`. Names that are known
-decide, the longest first. Between others only a word decides: what is added to a name by words
-without digits may be another name, and what has digits is what the glob stands for.
+`{entity}_*.csv` matches `order_items_2024.csv` for `order` and for `order_items`. The longest known
+name wins. For unknown names, an added word without digits may be part of another name, and one with
+digits belongs to the glob.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def owner(readings: Collection[str]) -> str:
-    """Return the entity that a file most probably belongs to, of those that its name fits."""
+    """Return the most probable entity of a file among those that its name matches."""
     shortest = min(readings, key=lambda name: (not _has_letter(name), len(name), name))
     return max(_longer(shortest, readings), key=len, default=shortest)
 
 
 def known_owner(readings: Iterable[str], known: Collection[str]) -> str | None:
-    """Return the longest of the known names that a file's name fits."""
+    """Return the longest known name that a file's name matches."""
     return max((name for name in readings if name in known), key=len, default=None)
 
 
 def rival(entity: str, readings: Iterable[str]) -> str | None:
-    """Return a longer name that a file of `entity` may belong to as well; None where none does."""
+    """Return a longer name that a file of `entity` may belong to; None without one."""
     return max(_longer(entity, readings), key=len, default=None)
 
 

@@ -1,4 +1,4 @@
-"""Packed files of text, unpacked as their first bytes say, whatever they are called."""
+"""Decompression of text files, detected by their first bytes."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from hygge.connectors.files.systems import FileSystem
 
 COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz", ".zip")
-"""The endings of packed text files that can be read."""
+"""Extensions of compressed text files that can be read."""
 DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError)
-"""What unpacking raises for data that is cut off or damaged, beside `OSError` without a number."""
+"""Errors of decompression for truncated or damaged data, besides `OSError` without errno."""
 _OFFICE = {"xl/": "an Excel workbook (.xlsx)", "word/": "a Word document", "ppt/": "slides"}
 _SAVE = "save the sheet as CSV (UTF-8) in the program that wrote it"
 
 
 class ByteStream(Protocol):
-    """What bytes can be read from."""
+    """A readable stream of bytes."""
 
     def read(self, size: int, /) -> bytes:
         """Return at most `size` bytes; none at the end."""
 
 
 def unpacked(raw: IO[bytes], file: DataFile) -> ByteStream:
-    """Return the content of a file that is packed, or the file itself.
+    """Return the decompressed content of a file, or the file itself.
 
-    Raises `HomeError` for an archive that does not hold exactly one file, for documents that are
-    archives, and for a file that is called packed and is not text either.
+    Raises `HomeError` for an archive without exactly one file, for documents that are archives, and
+    for a file with a compression's extension that is neither compressed nor text.
     """
     buffered = io.BufferedReader(cast(io.RawIOBase, raw), 2**16)
     start = buffered.peek(LOOKED_AT)[:LOOKED_AT]
@@ -56,7 +56,7 @@ def unpacked(raw: IO[bytes], file: DataFile) -> ByteStream:
 
 
 class _Bz2Stream:
-    """Reads bz2 members one after the other; refuses what follows them, unlike `bz2.open`."""
+    """Reads bz2 members one after the other; rejects trailing data, unlike `bz2.open`."""
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw = raw
@@ -76,7 +76,7 @@ class _Bz2Stream:
                 return text
 
     def _next_packed(self) -> bytes | None:
-        """Return the next packed bytes, none when some are still held; None between members."""
+        """Return the next compressed bytes, empty while some are buffered; None between members."""
         if self._unpacker is not None and not self._unpacker.needs_input:
             return b""
         data, self._rest = self._rest or self._raw.read(2**16), b""
@@ -108,7 +108,7 @@ _UNPACKERS: tuple[tuple[bytes, Callable[[IO[bytes]], ByteStream]], ...] = (
 
 
 def zip_members(archive: zipfile.ZipFile) -> list[str]:
-    """Return the files in an archive, those that only belong to its maker's system left out."""
+    """Return the files in an archive, without metadata files of operating systems."""
     return [
         name
         for name in archive.namelist()
@@ -119,7 +119,7 @@ def zip_members(archive: zipfile.ZipFile) -> list[str]:
 
 
 def holds_one(system: FileSystem, path: str, extensions: Sequence[str]) -> bool:
-    """Return whether a file is a zip archive of one file whose name ends so."""
+    """Return whether a file is a zip archive of one file with one of these extensions."""
     if not path.lower().endswith(".zip"):
         return False
     try:

@@ -1,4 +1,4 @@
-"""Directories that name column values, `country=NO/year=2024/`, as Hive began it."""
+"""Hive partitioning: directories with column values, `country=NO/year=2024/`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NULL_VALUE = "__HIVE_DEFAULT_PARTITION__"
-"""How the name of a directory says null."""
+"""Directory name of a null value."""
 _LONGEST_NAME = 255
 
 
@@ -92,5 +92,5 @@ def _folder(column: str, value: str | None) -> str:
 
 
 def _escape(text: str) -> str:
-    # Dots are escaped too where they would mean "here" or "above".
+    # Dots are escaped too where they would mean `.` or `..`.
     return quote(text, safe=" ") if text.strip(".") else text.replace(".", "%2E")

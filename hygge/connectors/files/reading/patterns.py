@@ -18,21 +18,21 @@ _MAGIC = re.compile(r"[*?\[]")
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether a name marks something that is not data."""
+    """Return whether a name is that of a hidden file, which is not data."""
     return name.startswith((".", "_"))
 
 
 @dataclass(frozen=True)
 class PathPattern:
-    """An absolute path that may hold globs and the placeholder `{entity}`.
+    """An absolute path that may contain globs and the placeholder `{entity}`.
 
-    Plain: neither of them, the entities lie below it. Single: a glob alone, or a name that ends
-    like a file; then everything it matches is one entity, whatever a flow calls it.
+    Plain: neither of them; the entities are below it. Single: a glob without placeholder, or a file
+    name; all matches are one entity, whatever its name in a flow.
     """
 
     text: str
     suffixes: tuple[str, ...] = ()
-    """How the names of files end."""
+    """Extensions of files."""
 
     @cached_property
     def parts(self) -> list[str]:
@@ -42,7 +42,7 @@ class PathPattern:
 
     @cached_property
     def fixed(self) -> str:
-        """The leading directories that hold neither glob nor placeholder."""
+        """The leading directories without glob or placeholder."""
         kept = []
         for part in self.parts:
             if _is_open(part):
@@ -52,7 +52,7 @@ class PathPattern:
 
     @property
     def is_plain(self) -> bool:
-        """Whether entities are looked for below the path."""
+        """Whether entities are below the path."""
         return not self.is_single and PLACEHOLDER not in self.text
 
     @property
@@ -64,14 +64,14 @@ class PathPattern:
 
     @property
     def single_name(self) -> str:
-        """The name under which a single pattern is listed: its last fixed part, bare."""
+        """The listed name of a single pattern: its last fixed part without extension."""
         name = posixpath.basename(self.fixed)
         ends = sorted((s for s in self.suffixes if name.lower().endswith(s)), key=len)
         return name[: -len(ends[-1])] if ends else name
 
     @property
     def names_files(self) -> bool:
-        """Whether the pattern ends in an extension of its own, so that any match is data."""
+        """Whether the pattern has its own extension, so that any match is data."""
         return "." in _MAGIC.split(self.parts[-1])[-1].replace(PLACEHOLDER, "")
 
     def place(self, entity: str) -> str:
@@ -83,12 +83,12 @@ class PathPattern:
 
     @cached_property
     def is_ambiguous(self) -> bool:
-        """Whether a name may fit several entities: a glob stands beside the placeholder."""
+        """Whether a name may match several entities: a glob is beside the placeholder."""
         first = next((part for part in self.parts if PLACEHOLDER in part), "")
         return _MAGIC.search(first) is not None
 
     def bind(self, entity: str) -> PathPattern:
-        """Return the pattern with `entity` in the placeholder's place, taken literally."""
+        """Return the pattern with the placeholder replaced by the literal `entity`."""
         return PathPattern(self.text.replace(PLACEHOLDER, glob.escape(entity)), self.suffixes)
 
     def expand(self, system: FileSystem) -> Iterator[tuple[str, str | None]]:
@@ -154,7 +154,7 @@ def _steps(system: FileSystem, path: str) -> Sequence[Entry]:
 
 
 def _reader(part: str) -> Callable[[str], Iterable[str | None]]:
-    """Return what yields the entities that a name may stand for; None where the part has none."""
+    """Return a function that yields the entities of a name; None for a part without placeholder."""
     before, *after = part.split(PLACEHOLDER)
     start = re.compile(_translate(before), re.DOTALL)
     if not after:

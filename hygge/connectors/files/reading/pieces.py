@@ -1,4 +1,4 @@
-"""Pieces of files: what a split is made of."""
+"""Pieces of files, which make up splits."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What a file tells about itself before its rows are read."""
+    """Metadata of a file, known before its rows are read."""
 
     schema: pa.Schema
     rows: int | None = None
-    """How many rows it holds, where that costs nothing to know."""
+    """Number of rows, where known at no cost."""
     blocks: tuple[int, ...] = ()
     """Bytes of each block that can be read on its own (a row group, a stripe), in order.
 
@@ -33,13 +33,13 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A file, or some neighbouring blocks of it. Can be pickled."""
+    """A file, or adjacent blocks of it. Can be pickled."""
 
     file: DataFile
     start: int = 0
     """The first block."""
     stop: int | None = None
-    """The block after the last; None for all there are."""
+    """The block after the last; None for all blocks."""
 
     def blocks(self, count: int) -> range:
         """Return the numbers of the blocks, of `count` in the file."""
@@ -47,10 +47,10 @@ class Piece:
 
 
 def reading(file: DataFile, step: Callable[[], T]) -> T:
-    """Return what `step` returns, its errors as `HomeError` that names the file.
+    """Return the result of `step`; its errors are raised as `HomeError` with the file's name.
 
-    A file that changed meanwhile is reported as that, whatever the reader made of it. Notes on an
-    error (`add_note`) say where in the file it happened.
+    A file that changed meanwhile is reported as such, whatever the reader's error. Notes on an
+    error (`add_note`) give the position in the file.
     """
     import pyarrow as pa
 
@@ -93,7 +93,7 @@ def pack(pieces: Sequence[tuple[Piece, int]], wanted: int) -> list[Split]:
 
 
 def _joined(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
-    """Return `pieces` with neighbours of one file made one."""
+    """Return `pieces` with adjacent ones of a file joined."""
     joined: list[Piece] = []
     for piece in pieces:
         if joined and joined[-1].file == piece.file and joined[-1].stop == piece.start:

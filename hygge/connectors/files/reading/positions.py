@@ -1,10 +1,10 @@
-"""Which files of an entity have been moved: a stamp of each, by its name below the home's path.
+"""Positions of files: a stamp of each moved file, by its name below the home's path.
 
-A stamp is a file's size, the time it was written and a digest of its content. A file of the same
-name, size and time is not opened. Of others the content decides: one that was only touched, written
-again with the same bytes, or renamed is known; one that was changed is new. Of one that has only
-grown, where rows are lines of text, the rows behind the known ones are new. Files that are gone
-stay known for a while, so that one that comes back is not moved twice.
+A stamp is a file's size, modification time and a digest of its content. A file of the same name,
+size and time is not opened. For other files the content decides: one that was touched, rewritten
+with the same bytes, or renamed is known; a changed one is new. Of a text file that has only grown,
+the added rows are new. Deleted files are remembered for a while, so that one that reappears is not
+moved twice.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _DIGESTED_WHOLE = 64 * 2**20
 _END_BYTES = 2**16
 _BLOCK_BYTES = 2**20
 _ENDS = "x"
-"""How digests of both ends begin, which is no hexadecimal digit."""
+"""Prefix of digests of both ends of a file; no hexadecimal digit."""
 MOST_GONE = 10_000
-"""Files that are gone and still known, those that went last; so that positions stay bounded."""
+"""Maximum deleted files that are remembered, the latest ones, so that positions are bounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The files of an entity: those to move, and all that are moved once they are."""
+    """The files of an entity: the new ones, and the positions after they are moved."""
 
     new: tuple[DataFile, ...]
     positions: Mapping[str, str]
-    """A stamp of each file by its name, of those that are gone too."""
+    """Stamp by file name, also of deleted files."""
     repeats: tuple[str, ...] = ()
-    """Names that were known with another stamp, of which all rows are among `new`."""
+    """Names of changed files, whose rows are all among `new`."""
 
     @classmethod
     def of(
@@ -92,12 +92,12 @@ class Listing:
 
 
 def _seen_at(file: DataFile) -> str:
-    """Return the part of a stamp that a listing tells."""
+    """Return the part of a stamp that is known from a listing."""
     return f"{file.size:x}-{file.modified_ns:x}"
 
 
 def _seen(stamp: str) -> str:
-    """Return the same part of a stamp, which of an older hygge was all of it."""
+    """Return the same part of a stored stamp, which in an older hygge was all of it."""
     return "-".join(stamp.split("-")[:2])
 
 
@@ -120,7 +120,7 @@ def _hash(data: bytes = b"") -> hashlib.blake2b:
 
 
 def _continued(file: DataFile, known: str) -> DataFile | None:
-    """Return a file with the end of what is known of it, if whole lines follow those bytes."""
+    """Return a grown file with its known end as start, if whole lines follow it."""
     size_text, _, content = (*known.split("-"), "")[:3]
     size = int(size_text, 16)
     if file.compression or not content or content.startswith(_ENDS) or size >= file.size:
@@ -144,14 +144,14 @@ def _continued(file: DataFile, known: str) -> DataFile | None:
 
 
 def _is_same_content(known: str, stamp: str) -> bool:
-    """Return whether two stamps are surely of the same bytes, whenever they were written."""
+    """Return whether two stamps surely have the same content, whatever their times."""
     size, _, content = (*known.split("-"), "")[:3]
     new_size, _, new_content = stamp.split("-")
     return (size, content) == (new_size, new_content) and not content.startswith(_ENDS)
 
 
 class NothingNew(Source):
-    """An entity whose files have all been moved; it has no rows, and nobody looked for columns."""
+    """A source without new files; it has no rows, and its columns were not read."""
 
     total_rows = 0
 

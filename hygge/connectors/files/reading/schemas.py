@@ -1,4 +1,4 @@
-"""One schema over many files: columns by name, types widened only where every value is exact."""
+"""The common schema of many files: columns by name, types widened only exactly."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def unify(
     *,
     proves_values: bool = False,
 ) -> pa.Schema:
-    """Return the schema that holds every row of `schemas`, each given with its file's path.
+    """Return the common schema of `schemas`, each given with its file's path.
 
-    Columns come in the order of first sight; one that a file lacks is nullable. Metadata stays
-    where all files agree. Where types differ, the `declared` one of a column is taken; with
-    `proves_values` also a type that holds most values of both, since each value is proved when it
-    is cast. Raises `HomeError` naming two files and the column when two types have no common one,
-    and when names are ambiguous.
+    Columns are in order of first occurrence; one that a file lacks is nullable. Metadata is kept
+    where all files agree. Where types differ, the `declared` type is used; with `proves_values`
+    also a type that holds most values of both, because each value is checked when it is cast.
+    Raises `HomeError` with two files and the column when types have no common type, and when names
+    are ambiguous.
     """
     import pyarrow as pa
 
@@ -57,7 +57,7 @@ class _Widening:
     proves_values: bool
 
     def both(self, name: str, one: pa.DataType, two: pa.DataType) -> pa.DataType | None:
-        """Return the type of a column that has two in different files; None when there is none."""
+        """Return the common type of a column's types in two files; None without one."""
         import pyarrow as pa
 
         if one != two and name in self.declared:
@@ -123,16 +123,16 @@ def _check_cases(
 
 
 class Spelling:
-    """The names of columns in many files, each spelled as in the first file that has it.
+    """Spelling of column names: as in the first file with the column.
 
-    Upper and lower case tell columns apart only within one file.
+    Case distinguishes columns only within one file.
     """
 
     def __init__(self) -> None:
         self._first: dict[str, str] = {}
 
     def of(self, names: Sequence[str]) -> list[str]:
-        """Return the names of one file's columns as the entity spells them."""
+        """Return the names of one file's columns in the entity's spelling."""
         folded = [name.casefold() for name in names]
         if len(set(folded)) < len(folded):
             return list(names)
@@ -140,7 +140,7 @@ class Spelling:
 
 
 def check_related(schemas: Sequence[tuple[str, pa.Schema]]) -> None:
-    """Raise `HomeError` for a file that shares no column with the first that has any."""
+    """Raise `HomeError` for a file without a common column with the first file."""
     first: tuple[str, frozenset[str]] | None = None
     last: pa.Schema | None = None
     for path, schema in schemas:

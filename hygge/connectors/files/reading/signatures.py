@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes, whatever its name says."""
+"""Detection of file types by their first bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 LOOKED_AT = 512
-"""How many bytes are enough to tell."""
+"""Number of bytes needed for detection."""
 _TITLE = re.compile(rb"<title[^>]*>\s*(.{1,200}?)\s*</title", re.IGNORECASE | re.DOTALL)
 _MARKUP = re.compile(
     rb"\s*<(?:!doctype html|html|head|body|script|!--|\?xml|[a-z][^<>\t]*>[ \r\n]*<[a-z])",
@@ -17,7 +17,7 @@ _MARKUP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A kind of file that holds no text, or none that can be read here."""
+    """A type of file that is not readable text."""
 
     what: str
     hint: str
@@ -67,10 +67,10 @@ _ENCODINGS = (
 
 
 def signature(start: bytes) -> Signature | None:
-    """Return what a file that begins so is; None for what may be text."""
+    """Return the signature of a file's first bytes; None for possible text."""
     is_binary = not start.isascii() or min(start[:64], default=32) < _FIRST_OF_TEXT
     for mark, found in _BY_START:
-        # Text may begin with the letters of a mark, too.
+        # Text may begin with the same letters as a signature.
         if start.startswith(mark) and (is_binary or mark in _TEXTS):
             return found
     if start[8:12] == b"DUCK":
@@ -94,12 +94,12 @@ def _markup(start: bytes) -> Signature:
 
 
 def marked_encoding(start: bytes) -> str | None:
-    """Return the encoding that a byte order mark names."""
+    """Return the encoding of a byte order mark."""
     return next((name for mark, name in _ENCODINGS if start.startswith(mark)), None)
 
 
 def wide_encoding(start: bytes) -> str | None:
-    """Return UTF-16 of a byte order where every second byte of ASCII text would be zero."""
+    """Return UTF-16 with a byte order if every second byte is zero, as in ASCII text."""
     even, odd = start[0::2], start[1::2]
     if len(start) < 4 or not (start.count(b"\0") * 3 > len(start)):
         return None

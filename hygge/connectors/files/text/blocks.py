@@ -1,4 +1,4 @@
-"""Texts cut into blocks of whole records, each of which knows where it was."""
+"""Text cut into blocks of whole records, with their positions."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _LARGEST_RECORD = 512 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some whole records of a text file."""
+    """A block of whole records of a text file."""
 
     data: bytes
     byte: int
-    """Where it begins, in bytes of the file's text as UTF-8."""
+    """Offset of its beginning, in bytes of the text in UTF-8."""
     line: int
-    """The number of its first line, from 1."""
+    """Number of its first line, from 1."""
     text: bytes | None = None
-    """What stands in the file, where `data` has other bytes at the same places."""
+    """The text in the file, where `data` differs from it at the same offsets."""
 
     def line_at(self, place: int) -> int:
-        """Return the number of the line in which a place of `data` lies."""
+        """Return the line number of an offset in `data`."""
         return self.line + count_lines((self.data if self.text is None else self.text)[:place])
 
 
 class BlockReader:
     """Cuts a text into blocks of whole records.
 
-    `cut(data)` returns where the last whole record of `data` ends; 0 when there is none yet. The
-    last block may lack the end of its line.
+    `cut(data)` returns the end of the last whole record in `data`; 0 without one. The last block
+    may lack a line end.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class BlockReader:
         footer: int = 0,
         largest: int = _LARGEST_RECORD,
     ) -> None:
-        """Leave out the last `footer` lines; blank lines after them do not count."""
+        """`footer` is the number of last lines to leave out, without blank lines after them."""
         self.path = stream.path
         self._stream = stream
         self._size = size
@@ -64,7 +64,7 @@ class BlockReader:
     def read(self, more_than: int = 0) -> Block | None:
         """Return the next block; None at the end.
 
-        A block of at most `more_than` bytes is not enough, unless the text ends with it.
+        The block has more than `more_than` bytes, unless the text ends with it.
         """
         wanted = max(self._size, 2 * more_than)
         while True:
@@ -77,12 +77,12 @@ class BlockReader:
             wanted = min(2 * len(self._rest), max(self._largest + 1, 2 * self._size))
 
     def peek(self) -> bytes:
-        """Return the beginning of what comes next, without taking it."""
+        """Return the beginning of the next block without consuming it."""
         self._fill(self._size)
         return self._rest
 
     def push_back(self, data: bytes) -> None:
-        """Give back the end of the last block: it comes again with the next one."""
+        """Return the end of the last block to the stream; it is read again with the next one."""
         self._rest = data + self._rest
         self._byte -= len(data)
         self._line -= count_lines(data)
@@ -93,7 +93,7 @@ class BlockReader:
         return self._is_at_end and not self._rest
 
     def skip_lines(self, count: int) -> None:
-        """Pass over the first `count` lines, whatever is in them."""
+        """Skip the first `count` lines."""
         while count > 0:
             self._fill(self._size)
             mark = b"\n" if b"\n" in self._rest else b"\r"
@@ -105,7 +105,7 @@ class BlockReader:
             count -= ended
 
     def skip_to(self, byte: int) -> None:
-        """Pass over what stands before a byte of a file of UTF-8."""
+        """Skip to an offset of a file in UTF-8."""
         self._fill(self._size)
         byte -= self._stream.mark_bytes
         while self._byte < byte and self._rest:
@@ -113,7 +113,7 @@ class BlockReader:
             self._fill(self._size)
 
     def where(self, line: int, byte: int | None = None) -> str:
-        """Return the words for a place in this file."""
+        """Return a description of a position in this file."""
         if byte is None:
             return f"{self.path}, line {line}"
         return f"{self.path}, line {line}, byte {byte + self._stream.mark_bytes}"
@@ -131,7 +131,7 @@ class BlockReader:
             self._footer = 0
 
     def _before_footer(self) -> bytes:
-        """Return what was read without its last lines, which may be the footer."""
+        """Return the text without its last lines, which may be the footer."""
         if not self._footer:
             return self._rest
         text = self._rest.rstrip(b"\r\n")

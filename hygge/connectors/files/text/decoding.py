@@ -1,4 +1,4 @@
-"""Files of text, as a stream of UTF-8 bytes whatever they are packed in or encoded as."""
+"""Text files as a stream of UTF-8 bytes, decompressed and decoded."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SINGLE_BYTES = (_WITH_CONTROLS, "cp125")
 
 
 def check_encoding(name: str) -> str:
-    """Return the usual name of an encoding; raise `ValueError` for one nobody knows."""
+    """Return the canonical name of an encoding; raise `ValueError` for an unknown one."""
     try:
         info = codecs.lookup(name)
         "".encode(name)
@@ -43,11 +43,11 @@ def check_encoding(name: str) -> str:
 
 
 Encoding = Annotated[str, AfterValidator(check_encoding)]
-"""A pydantic field that holds the name of a text encoding."""
+"""A pydantic field with the name of a text encoding."""
 
 
 class TextStream:
-    """The text of one file, decoded and encoded as UTF-8, without a byte order mark."""
+    """The text of one file in UTF-8, without a byte order mark."""
 
     def __init__(
         self,
@@ -73,8 +73,8 @@ class TextStream:
     def read(self, size: int) -> bytes:
         """Return about `size` bytes of text; none at the end.
 
-        Raises `HomeError` with the position for packed data that is cut off or damaged, and for
-        bytes that the encoding does not have. UTF-8 itself is left to the parser to check.
+        Raises `HomeError` with the position for truncated or damaged compressed data, and for bytes
+        that are invalid in the encoding. UTF-8 itself is checked by the parser.
         """
         while data := self._unpack(size):
             start, self._read = self._read, self._read + len(data)
@@ -97,7 +97,7 @@ class TextStream:
             if error.errno is not None:
                 raise
             raise self._damaged(error) from error
-        if not isinstance(self._raw, io.BufferedReader):  # only packed data can be damaged
+        if not isinstance(self._raw, io.BufferedReader):  # only compressed data can be damaged
             self._lines += data.count(b"\n")
         self._reach()
         return data
@@ -110,7 +110,7 @@ class TextStream:
         )
 
     def _check_start(self, start: bytes) -> None:
-        """Raise `HomeError` for what is no text, or not in the encoding that is declared."""
+        """Raise `HomeError` for a file that is not text, or not in the declared encoding."""
         found = signature(start)
         if found is not None and not self._encoding.startswith(("utf-16", "utf-32")):
             raise HomeError(f"{self.path} is {found.what}, not text", hint=found.hint)
@@ -144,7 +144,7 @@ class TextStream:
         return text.encode()
 
     def _remark_misread(self, data: bytes, remarks: Remarks, *, is_first: bool) -> None:
-        """Warn where another encoding than the declared one is written in the bytes."""
+        """Warn where the bytes are in another encoding than the declared one."""
         misread = misread_utf8(data, self._encoding) if is_first else None
         if misread is not None:
             remarks.say(
@@ -170,10 +170,10 @@ def open_text(
     remarks: Remarks | None = None,
     reach: Callable[[DataFile, int], None] = lambda file, byte: None,
 ) -> Iterator[TextStream]:
-    """Open the text of a file, unpacked as its first bytes say.
+    """Open the text of a file, decompressed as detected by its first bytes.
 
-    `reach` hears how many bytes of the file itself were read. Raises `HomeError` for what is no
-    text, by name.
+    `reach` receives the number of bytes of the file that were read. Raises `HomeError` for a file
+    that is not text.
     """
     with file.open() as raw:
         stream = unpacked(raw, file)

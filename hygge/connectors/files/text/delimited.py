@@ -1,9 +1,9 @@
-"""Text with delimiters, read into Arrow block by block, its errors with line and byte.
+"""Delimited text, read into Arrow block by block, with errors by line and byte.
 
-Arrow's parser does the work. What it does not do is done around it: blocks end where a record
-ends, every block ends with a row of hygge's own that must come out again as a row (an open quote
-would swallow it), and a block that the parser would refuse or misread is looked at record by
-record, which tidies what people write beside records, or says what is wrong where.
+Arrow's parser does the work. Around it, blocks are cut at record ends; every block ends with a
+sentinel row that must be parsed as a row (an open quote would swallow it); and a block that the
+parser would reject or misread is read record by record, which removes comments and footers or
+reports errors with their position.
 """
 
 from __future__ import annotations
@@ -51,28 +51,28 @@ class DelimitedReader:
     dialect: Dialect
     names: Sequence[str] = ()
     types: dict[str, pa.DataType] = field(default_factory=dict)
-    """The types of columns that are not to be texts."""
+    """Types of columns that are not read as text."""
     formats: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Ways to write the dates and times of columns, besides ISO 8601."""
+    """Formats of dates and times of columns, besides ISO 8601."""
     rules: Rules = field(default_factory=Rules)
     numbers: NumberFormat = field(default_factory=NumberFormat)
     remarks: Remarks = field(default_factory=Remarks)
     put_aside: Callable[[str, bytes, str], None] | None = None
-    """Takes place, text and fault of a record that cannot be read; by default it is an error."""
+    """Receives place, text and error of an unreadable record; by default it raises."""
     trailing: int = 0
-    """How many empty values follow the last column in every record."""
+    """Number of empty values after the last column in every record."""
     rows: int = 0
-    """How many rows were read so far."""
+    """Number of rows read so far."""
     _last: tuple[Block, Tidied | None] | None = None
-    """The block that was read last, and its records where they were looked at."""
+    """The last block, and its records where they were read one by one."""
 
     @property
     def width(self) -> int:
-        """How many fields a record has."""
+        """Number of fields of a record."""
         return len(self.names) + self.trailing
 
     def read_separator(self, declared: str | None) -> bool:
-        """Take the delimiter from the first line where that is Excel's `sep=;`.
+        """Read the delimiter from the first line where that is Excel's `sep=;`.
 
         Raises `HomeError` when it is not the `declared` one.
         """
@@ -93,12 +93,12 @@ class DelimitedReader:
     def begin(
         self, *, has_header: bool = True, names: Sequence[str] = (), guards: bool, is_sure: bool
     ) -> None:
-        """Find the columns: read the header, if there is one, and look at the first records.
+        """Determine the columns from the header, if any, and the first records.
 
-        `names` are used instead of those of the header. With `guards` a text is refused that
-        another delimiter would split into more columns; where the delimiter `is_sure`, only a
-        header that it does not split at all. Raises `HomeError` for names that are empty or stand
-        twice, and where `names` and fields differ in number.
+        `names` replace those of the header. With `guards` a text is refused that another delimiter
+        would split into more columns; if the delimiter `is_sure`, only a header that it does not
+        split at all. Raises `HomeError` for empty and duplicate names, and where the number of
+        `names` differs from that of fields.
         """
         block = self._read_first()
         records = [] if block is None else self._first_records(block, guards=guards)
@@ -126,7 +126,7 @@ class DelimitedReader:
     def _name(
         self, header: list[str], given: list[str], first: Sequence[bytes], block: Block
     ) -> None:
-        """Settle the names and how many empty values follow the last column."""
+        """Determine the names and the number of empty values after the last column."""
         drops = self.rules.trailing_delimiters != "fail"
         named = given or header or [f"column_{n + 1}" for n in range(len(first))]
         if drops and header and not given:
@@ -179,7 +179,8 @@ class DelimitedReader:
                 break
             found.append(record.moved(start))
         if leading and self.rules.comment == AUTO:
-            # A file of one column may begin with `#`; comments come before a line of several.
+            # A file of one column may begin with `#`; a comment is followed by a line of several
+            # columns.
             splits = found and found[0].fields > 1
             if not splits and not (
                 found and guards and better_delimiter(self.dialect, data[found[0].start :], 1)
@@ -188,7 +189,7 @@ class DelimitedReader:
         return found
 
     def _check_delimiter(self, block: Block, records: Sequence[Record]) -> None:
-        """Raise `HomeError` where another delimiter would split all lines alike, into more."""
+        """Raise `HomeError` where another delimiter would split all lines into more columns."""
         own, start = records[0].fields, records[0].start
         better = better_delimiter(self.dialect, block.data[start : records[-1].end], own)
         if better is None:
@@ -211,7 +212,7 @@ class DelimitedReader:
             )
 
     def _read_first(self) -> Block | None:
-        """Return the next block, in which the first record that is no comment is whole."""
+        """Return the next block, with at least one whole record that is no comment."""
         block = self.blocks.read()
         while block is not None:
             records = self.dialect.records(block.data)
@@ -249,7 +250,7 @@ class DelimitedReader:
             yield table
 
     def line_of(self, row: int) -> str:
-        """Return the words for the place of a row of the table that came last."""
+        """Return a description of the position of a row of the last table."""
         assert self._last is not None
         block, tidied = self._last
         records = self.dialect.records(block.data, self.width) if tidied is None else tidied.records
@@ -271,7 +272,7 @@ class DelimitedReader:
         return self._read_records(block, problem)
 
     def _plain(self, data: bytes) -> bytes | None:
-        """Return `data` as Arrow's parser can read it; None where that takes looking at records."""
+        """Return `data` for Arrow's parser; None where records must be read one by one."""
         if self.rules.may_hold_comment(data):
             return None
         dialect, plain = self.dialect, self.dialect.plain
@@ -283,7 +284,7 @@ class DelimitedReader:
         return data if dialect.is_exact(data) else None
 
     def _read_records(self, block: Block, problem: Exception | None) -> pa.Table:
-        """Return the rows of a block after an exact look at each record."""
+        """Return the rows of a block, read record by record."""
         import pyarrow as pa
 
         self._last = block, tidied = self._tidied(block)
@@ -354,7 +355,7 @@ class DelimitedReader:
             )
 
     def _without_unfit(self, block: Block, tidied: Tidied) -> pa.Table:
-        """Return the rows whose values are of their types; put the others aside."""
+        """Return the rows with valid values; quarantine the others."""
         import pyarrow as pa
 
         texts = self._parse(tidied.data, at_once=True, types={})
@@ -373,7 +374,7 @@ class DelimitedReader:
         return self._converted(texts.filter(kept)).select(range(len(self.names)))
 
     def _unfit(self, name: str, texts: pa.ChunkedArray) -> Iterator[tuple[int, str]]:
-        """Yield the rows whose texts are not of a type, with the reason, by halving."""
+        """Yield the rows with texts that are invalid for a type, with the reason, by bisection."""
         import pyarrow as pa
 
         spans = [(0, len(texts))]
@@ -390,7 +391,7 @@ class DelimitedReader:
                     spans += [(middle, high), (low, middle)]
 
     def _ends_well(self, table: pa.Table) -> bool:
-        """Return whether the last row is the one that ends blocks, not part of an open value."""
+        """Return whether the last row is the sentinel, which is not part of an open value."""
         ends = (0, table.num_columns - 1)
         return len(table) > 0 and not any(table.column(end)[-1].is_valid for end in ends)
 
@@ -419,7 +420,7 @@ class DelimitedReader:
     def _parse(
         self, data: bytes, *, at_once: bool = False, types: dict[str, pa.DataType] | None = None
     ) -> pa.Table:
-        """Return the rows of `data` and, as the last one, the row that ends it."""
+        """Return the rows of `data`, the last of which is the sentinel."""
         import pyarrow as pa
 
         types = self.types if types is None else types
@@ -471,7 +472,7 @@ class DelimitedReader:
         return table
 
     def _value_hint(self, text: str, kind: pa.DataType | None) -> str | None:
-        """Return which option would read a text as a value of a type."""
+        """Return the hint for an option that would read a text as a type."""
         if kind is None:
             return None
         if _is_number(kind):
@@ -485,17 +486,17 @@ class DelimitedReader:
         )
 
     def _parsed_type(self, name: str, kind: pa.DataType | None) -> pa.DataType:
-        """Return the type that Arrow's parser is to make, text for one that it cannot."""
+        """Return the type to request from Arrow's parser; text for unsupported types."""
         import pyarrow as pa
 
         is_text = kind is None or name in self.formats or pa.types.is_decimal256(kind)
         return pa.string() if is_text else kind
 
     def _converted(self, texts: pa.Table) -> pa.Table:
-        """Return a table of texts with the columns whose types are declared as these types.
+        """Return a table of texts with declared columns converted to their types.
 
-        Unlike Arrow's parser it knows marks of thousands and the like, and takes quotes without
-        anything between them for null where the type has no empty text.
+        Unlike Arrow's parser it supports thousands separators and the like, and reads empty quotes
+        as null where the type has no empty text.
         """
         import pyarrow as pa
 
@@ -541,7 +542,7 @@ class DelimitedReader:
         return table.column(0).slice(0, len(texts))
 
     def _check_range(self, table: pa.Table, data: bytes) -> None:
-        """Raise for a number too large for its type: Arrow makes it infinite without a word."""
+        """Raise for a number too large for its type, which Arrow silently reads as infinity."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -561,7 +562,7 @@ class DelimitedReader:
         return self.blocks.where(line, block.byte + start)
 
     def _error(self, block: Block, bad: Bad) -> HomeError:
-        """Return what is wrong with a record, as an error with line and byte and a way out."""
+        """Return the error for a record, with line, byte and a hint."""
         record, sample = bad.record, block.data[:_SAMPLED_BYTES]
         line = block.data[record.start : record.end]
         hint = bad.hint
@@ -586,7 +587,7 @@ class DelimitedReader:
         return HomeError(f"{where}{column}: {what}", hint=encoding_hint(block.data, place))
 
     def _located(self, block: Block, tidied: Tidied, problem: Exception | None) -> HomeError:
-        """Return what Arrow refuses in a block, as an error with column, line and byte."""
+        """Return the error for a value that Arrow rejects, with column, line and byte."""
         match = _PLACE.match(str(problem))
         if match is None or match[2] is None:
             what = problem or "the quotes of this block cannot be told apart"
@@ -631,7 +632,7 @@ def _is_number(kind: pa.DataType) -> bool:
 def _cast(
     texts: pa.ChunkedArray, kind: pa.DataType, formats: Sequence[str], place: int
 ) -> pa.ChunkedArray:
-    """Return `texts` as values; an error is worded as those of Arrow's parser are."""
+    """Return `texts` as values; errors are phrased like those of Arrow's parser."""
     import pyarrow as pa
 
     def read(array: pa.Array) -> pa.Array:
@@ -652,7 +653,7 @@ def _cast(
 def _first_refused(
     texts: pa.Array, read: Callable[[pa.Array], pa.Array]
 ) -> tuple[int, pa.ArrowInvalid] | None:
-    """Return the place of the first text that cannot be read, and why."""
+    """Return the position of the first unreadable text, and the reason."""
     import pyarrow as pa
 
     for place in range(len(texts)):
@@ -664,7 +665,7 @@ def _first_refused(
 
 
 def _first_bad_byte(data: bytes) -> int | None:
-    """Return where the first byte is that is no UTF-8."""
+    """Return the offset of the first byte that is invalid in UTF-8."""
     try:
         data.decode()
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""How delimited text is written: a grammar for an exact reader and for Arrow's parser."""
+"""Dialects of delimited text: a grammar for an exact reader and options for Arrow's parser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pyarrow import csv
 
 END = f"END{uuid4().hex}"
-"""The text of the row that ends each block; new in every process, so in no file."""
+"""Text of the sentinel row; random in every process, so that no file contains it."""
 TRUE_VALUES = (
     "true",
     "True",
@@ -36,23 +36,23 @@ FALSE_VALUES = (
     *("off", "Off", "OFF"),
 )
 _MAX_STEPS = 100
-"""How often a block's end is moved before a quote, until records are read one by one."""
+"""Maximum moves of a block's end before a quote until records are read one by one."""
 _LINE_ENDS = b"\r\n"
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a delimited text is written."""
+    """The dialect of a delimited text."""
 
     delimiter: str = ","
-    """One character or several."""
+    """One or several characters."""
     quote: str | None = '"'
     escape: str | None = None
     has_doubled_quotes: bool = True
     skips_spaces: bool = True
-    """Whether spaces around a quoted value are no part of it."""
+    """Whether spaces around a quoted value are ignored."""
     keeps_stray_quotes: bool = False
-    """Whether a value with text after its closing quote is read to the letter, quotes included."""
+    """Whether a value with text after its closing quote is read literally, quotes included."""
     null_values: tuple[str, ...] = ("",)
     decimal_point: str = "."
     true_values: tuple[str, ...] = TRUE_VALUES
@@ -60,13 +60,13 @@ class Dialect:
 
     @cached_property
     def plain(self) -> Dialect:
-        """The dialect that records are handed to Arrow's parser in, which knows one byte only."""
+        """The dialect for Arrow's parser, which supports single-byte delimiters only."""
         if len(self.delimiter.encode()) == 1:
             return self
         return replace(self, delimiter="\x1f", quote='"', escape=None, has_doubled_quotes=True)
 
     def cut(self, data: bytes) -> int:
-        """Return where the last whole record of `data` ends, as far as counting quotes can tell."""
+        """Return the end of the last whole record of `data`, as found by counting quotes."""
         line_end = b"\n" if b"\n" in data else b"\r"
         end = _last_line_end(data, line_end, len(data))
         if self.quote is None or data.find(self.quote.encode(), 0, end) < 0:
@@ -89,7 +89,7 @@ class Dialect:
         return count - data.count((self.escape + self.quote).encode(), start, end)
 
     def records(self, data: bytes, columns: int = 0) -> Iterator[Record]:
-        """Yield the records of `data`; the last one may be open or lack its line end.
+        """Yield the records of `data`; the last one may be open or lack a line end.
 
         Blank lines are no records, unless there is one column.
         """
@@ -131,7 +131,7 @@ class Dialect:
             place = match.end()
 
     def value(self, field: Field) -> bytes:
-        """Return the text that a field stands for."""
+        """Return the value of a field."""
         text = field.raw
         if field.is_quoted and self.quote is not None:
             text = text[1:-1]
@@ -143,7 +143,7 @@ class Dialect:
         return self._escaped.sub(rb"\1\2", text)
 
     def write(self, field: Field) -> bytes:
-        """Return a field as `plain` writes it."""
+        """Return a field in the dialect `plain`."""
         starts_quoted = self.quote is not None and field.raw.startswith(self.quote.encode())
         if self.plain is self and field.is_quoted == starts_quoted:
             return field.raw
@@ -174,7 +174,7 @@ class Dialect:
 
     @cached_property
     def _letters(self) -> re.Pattern[bytes]:
-        """A field to the letter, its quotes included, and what ends it."""
+        """A literal field, quotes included, and its end."""
         return re.compile(rf"{self._bare}*+(?P<ending>{self._ending})".encode(), re.DOTALL)
 
     @cached_property
@@ -185,7 +185,7 @@ class Dialect:
 
     @property
     def _spaces(self) -> str:
-        """The characters that may stand around a quoted value; none where they are kept."""
+        """Characters allowed around a quoted value; none where they are kept."""
         marks = "".join(mark for mark in " \t" if mark not in self.delimiter)
         return f"[{_hex(marks)}]" if self.skips_spaces and marks else r"[^\x00-\xff]"
 
@@ -211,9 +211,9 @@ class Dialect:
         return rf"{quote}(?:[^{quote}{_hex(self.escape or '')}]++{doubled}{escaped})*+{quote}"
 
     def is_exact(self, data: bytes) -> bool:
-        """Return whether Arrow's parser makes of the quotes in `data` what they mean.
+        """Return whether Arrow's parser reads the quotes in `data` correctly.
 
-        It glues text after a closing quote to the value, and takes spaces before a quote for text.
+        It appends text after a closing quote to the value, and reads spaces before a quote as text.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -241,7 +241,7 @@ class Dialect:
         return f"(?s)^(?:{field}(?:{delimiter}|\\r\\n|\\n|\\r))*{field}$"
 
     def parse_options(self, *, newlines: bool, columns: int) -> csv.ParseOptions:
-        """Return the options for Arrow's parser; `newlines` says whether values may hold some."""
+        """Return the options for Arrow's parser; `newlines`: values may contain line ends."""
         from pyarrow import csv
 
         return csv.ParseOptions(
@@ -254,7 +254,7 @@ class Dialect:
         )
 
     def convert_options(self, types: Mapping[str, pa.DataType]) -> csv.ConvertOptions:
-        """Return the options that make columns of `types`."""
+        """Return the options for columns of `types`."""
         from pyarrow import csv
 
         return csv.ConvertOptions(
@@ -271,29 +271,29 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Where a record lies in its block."""
+    """The position of a record in its block."""
 
     start: int
     end: int
     fields: int
     is_ended: bool
-    """Whether the end of its line is there."""
+    """Whether it has a line end."""
     is_open: bool = False
-    """Whether its last field begins with a quote that is not closed."""
+    """Whether its last field has an unclosed quote."""
     stray: int | None = None
-    """Where text follows a closing quote."""
+    """Offset of text after a closing quote."""
     is_spaced: bool = False
-    """Whether spaces stand around a quoted value."""
+    """Whether there are spaces around a quoted value."""
 
     def moved(self, by: int) -> Record:
-        """Return the same record, `by` bytes further on."""
+        """Return the record moved by `by` bytes."""
         stray = None if self.stray is None else self.stray + by
         return replace(self, start=self.start + by, end=self.end + by, stray=stray)
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a record, as it is written."""
+    """One field of a record, as written."""
 
     raw: bytes
     """Without spaces around its quotes."""
@@ -301,7 +301,7 @@ class Field:
 
 
 def _hex(marks: str) -> str:
-    """Return characters as both kinds of regular expressions write them."""
+    """Return characters escaped for both regular expression engines."""
     return "".join(f"\\x{byte:02x}" for byte in marks.encode())
 
 

@@ -1,4 +1,4 @@
-"""Which encoding bytes that are no UTF-8 could have."""
+"""Guesses of the encoding of bytes that are invalid in UTF-8."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KANA = re.compile("[\u3041-\u30fe\u4e00-\u9fff]{2}")
 
 
 def encoding_hint(data: bytes, place: int) -> str:
-    """Return the way out for a byte that is no UTF-8: what each likely encoding makes of it."""
+    """Return the hint for an invalid byte: its reading in each likely encoding."""
     near = data[max(place - _SAMPLED_BYTES // 2, 0) : place + _SAMPLED_BYTES // 2]
     if len(_UTF8.findall(near)) > 1 and _is_mostly_utf8(near):
         return (
@@ -38,13 +38,13 @@ def encoding_hint(data: bytes, place: int) -> str:
 
 
 def first_control(data: bytes) -> int | None:
-    """Return where the first byte from 0x80 to 0x9f is: a control character in ISO 8859."""
+    """Return the offset of the first byte from 0x80 to 0x9f, a control character in ISO 8859."""
     match = _C1.search(data)
     return None if match is None else match.start()
 
 
 def misread_utf8(data: bytes, encoding: str) -> str | None:
-    """Return how a word reads as UTF-8 and by a declared encoding, where all bytes are UTF-8."""
+    """Return a word read as UTF-8 and in the declared encoding, where all bytes are UTF-8."""
     match = _UTF8.search(data)
     if match is None:
         return None
@@ -57,13 +57,13 @@ def misread_utf8(data: bytes, encoding: str) -> str | None:
 
 
 def reading(data: bytes, place: int, *encodings: str) -> list[str]:
-    """Return the word around a byte as each of some encodings reads it, ready to be shown."""
+    """Return the word around a byte in each of some encodings, for messages."""
     word = _word(data, place)
     return [f"{name} {word.decode(name, 'replace')!r}" for name in encodings]
 
 
 def _likely(data: bytes) -> tuple[str, ...]:
-    """Return encodings, the likeliest first; bytes 0x80 to 0x9f decide between two of them."""
+    """Return encodings, most likely first; bytes 0x80 to 0x9f decide between two of them."""
     if _is_asian(data, "shift_jis"):
         return ("shift_jis", *_CANDIDATES)
     if _CYRILLIC.search(data) is not None:
@@ -76,7 +76,7 @@ def _likely(data: bytes) -> tuple[str, ...]:
 
 
 def _is_asian(data: bytes, name: str) -> bool:
-    """Return whether the bytes read as a script of which an accident could hardly make a word."""
+    """Return whether the bytes decode to a script that is unlikely by accident."""
     try:
         text = codecs.getincrementaldecoder(name)().decode(data)
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""What every home of text files shares: how files are packed, and settings of single entities."""
+"""What every home of text files shares: compression, and settings of single entities."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from hygge.connectors.files.reading.packing import COMPRESSIONS
 from hygge.values.model import Finding
 
 _SHARED = frozenset({"type", "path", "entities"})
-"""Settings that an entity cannot have of its own."""
+"""Settings that an entity cannot override."""
 
 
 _NO_TYPE = {"type": "object", "properties": {"type": {"not": {}}}}
 _Settings = Annotated[dict[str, Any], WithJsonSchema(_NO_TYPE)]
-"""Settings of a home but its type, which all entities share."""
+"""Settings of a home except `type`, which all entities share."""
 
 
 class TextHomeConfig(FileHomeConfig, ABC):
@@ -59,7 +59,7 @@ class TextHomeConfig(FileHomeConfig, ABC):
         return self
 
     def of(self, entity: str) -> Self:
-        """Return the settings that count for one entity."""
+        """Return the effective settings of one entity."""
         found = self.entities.get(entity)
         if found is None:
             matching = (s for glob, s in self.entities.items() if fnmatchcase(entity, glob))
@@ -79,7 +79,7 @@ class TextHome(FileHome, ABC):
         self._single = tuple(config.entities)
 
     def examine(self) -> Iterator[Finding]:
-        """Yield the same as for all files, and which settings of entities are for nothing."""
+        """Yield the findings for all files, and settings of unknown entities."""
         yield from super().examine()
         names = self.entities()
         for glob in self._single:

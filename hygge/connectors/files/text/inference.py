@@ -1,11 +1,10 @@
-"""Types from text, only where no text is changed by them.
+"""Inference of types from text, only where no text is changed.
 
-A column of texts has a type when every text of it is written the way one program writes the
-type's values, so that each could be written again from its value: `007`, `+1`, ` 1` and integers
-beyond 64 bits stay text, and so do `1.4` beside `1.40`. Numbers that all have the same number of
-decimals, `1.40` beside `2.00`, are `decimal`, which keeps them. Which type that is does not depend
-on the order of the rows. What the store holds comes first: a type that has been published is
-narrowed by no text.
+A column has a type when every text is written in one canonical format of the type, so that each
+text can be reproduced from its value: `007`, `+1`, ` 1` and integers beyond 64 bits stay text, and
+so do `1.4` beside `1.40`. Numbers that all have the same number of decimals, `1.40` beside `2.00`,
+are `decimal`, which keeps them. The type does not depend on the order of rows. The store's type
+takes precedence: a published type is never narrowed.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _FALSE = ("false", "False", "FALSE")
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """A way in which programs write doubles, as regular expressions."""
+    """A format of doubles, as regular expressions."""
 
     plain: str
     with_exponent: str
@@ -53,9 +52,9 @@ _NUMBER = r"^-?(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?$"
 _NOT_SIGNIFICANT = r"^-?[0.]*|\.|[eE].*$"
 _SAFE_DIGITS = 15
 _SAFE_LENGTH = 15
-"""A number of this many characters has at most 15 digits, which a double always keeps."""
+"""A number of this many characters has at most 15 digits, which a double preserves."""
 _LEAST = 2.3e-308
-"""Below the smallest normal double, doubles keep fewer than 15 digits."""
+"""The smallest normal double; below it doubles preserve fewer than 15 digits."""
 _FIXED = re.compile(r"-?[0-9]+\.([0-9]{1,9})")
 """A number with as many decimals as a column of amounts may have."""
 _FIXED_SCIENTIFIC = re.compile(r"-?[0-9]\.([0-9]+)[eE][-+]?[0-9]+")
@@ -67,16 +66,16 @@ _SHORTEST_TIMESTAMP = len("2024-01-31 12:30")
 
 @dataclass(frozen=True, slots=True)
 class TextType:
-    """A type that texts may have."""
+    """A candidate type of a column of texts."""
 
     name: str
-    """The type as YAML writes it, `null` apart."""
+    """Name of the type in YAML; `null` has none there."""
     read: Reading
-    """Returns the values, null where the text is null; None when a text does not fit."""
+    """Returns the values, null where the text is null; None when a text is invalid."""
     witness: str | None = None
-    """What at least one text must hold for the column to have this type."""
+    """Substring that at least one text must contain for this type."""
     held: pa.DataType | None = None
-    """The very type, where it is the store's."""
+    """The exact type, where it is the store's."""
 
     def data_type(self) -> pa.DataType:
         """Return the Arrow type of the values."""
@@ -90,11 +89,11 @@ class TextType:
 def candidates(
     decimal_point: str = ".", formats: Sequence[str] = (), held: pa.DataType | None = None
 ) -> tuple[TextType, ...]:
-    """Return the types that texts may have, the preferred ones first.
+    """Return the candidate types, preferred ones first.
 
-    `formats` are further ways to write dates and timestamps, in the directives of `strptime`.
-    `held` is the type of the column in the store: where every text stands for a value of it, that
-    is the type, and where it is text, no other is.
+    `formats` are further formats of dates and timestamps, in `strptime` directives. `held` is the
+    type of the column in the store: it is chosen if every text is a value of it, and if it is text,
+    no other type is a candidate.
     """
     if held is not None and _is_text(held):
         return (TEXT,)
@@ -126,7 +125,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _held(held: pa.DataType, kinds: Sequence[TextType], decimal_point: str) -> TextType | None:
-    """Return the store's type as one that texts may have; None where it has no plain texts."""
+    """Return the store's type as a candidate; None where it has no canonical texts."""
     import pyarrow.types as is_
 
     ways: list[Reading]
@@ -148,7 +147,7 @@ def _held(held: pa.DataType, kinds: Sequence[TextType], decimal_point: str) -> T
 def _read_as(
     texts: pa.StringArray, *, held: pa.DataType, ways: Sequence[Reading]
 ) -> pa.Array | None:
-    """Return what the first way that fits reads, as the store's type; None where it changes."""
+    """Return the values by the first matching format, in the store's type; None where changed."""
     import pyarrow as pa
 
     for read in ways:
@@ -163,7 +162,7 @@ def _read_as(
 
 
 def _loses_zone(kind: pa.DataType, held: pa.DataType) -> bool:
-    """Return whether one is a time on a clock and the other an instant."""
+    """Return whether one has a time zone and the other does not."""
     return (getattr(kind, "tz", None) is None) != (getattr(held, "tz", None) is None)
 
 
@@ -173,7 +172,7 @@ def _floats(style: _Style, decimal_point: str) -> TextType:
 
 
 def _written_alike(text: str, decimal_point: str) -> list[TextType]:
-    """Return the types of numbers that all have as many decimals as `text`."""
+    """Return the types of numbers with as many decimals as `text`."""
     text = text if decimal_point == "." else text.replace(decimal_point, ".")
     if found := _FIXED.fullmatch(text):
         scale = len(found[1])
@@ -191,7 +190,7 @@ def _written_alike(text: str, decimal_point: str) -> list[TextType]:
 
 
 class Guess:
-    """What the texts of one column can be, given those seen so far."""
+    """The candidate types of one column, given the texts seen so far."""
 
     def __init__(self, types: Iterable[TextType], decimal_point: str = ".") -> None:
         self._types = list(types)
@@ -200,9 +199,9 @@ class Guess:
         self._is_empty = True
 
     def learn(self, texts: pa.StringArray) -> int | None:
-        """Drop the types that one of `texts` contradicts.
+        """Drop the candidates that one of `texts` contradicts.
 
-        Returns the place of the text that left no type but text, where one of these did.
+        Returns the position of the text that excluded the last type other than text, if any.
         """
         if texts.null_count == len(texts):
             return None
@@ -219,11 +218,11 @@ class Guess:
 
     @property
     def is_open(self) -> bool:
-        """Whether texts not seen yet could turn what is text so far into a type."""
+        """Whether further texts could change the type from text."""
         return not self._is_empty and bool(self._types) and self._fitting() is None
 
     def type(self) -> TextType:
-        """Return the type: `null` when no text was seen, `string` when no other fits."""
+        """Return the type: `null` without texts, `string` without another candidate."""
         if self._is_empty:
             return NULL
         return self._fitting() or TEXT
@@ -234,7 +233,7 @@ class Guess:
 
 
 def _deciding(texts: pa.StringArray, types: Sequence[TextType]) -> int:
-    """Return the place of the first text that with those before it has none of `types`."""
+    """Return the position of the first text that, with those before it, excludes all `types`."""
     low, high = _first_valid(texts), len(texts)
     if all(kind.read(texts[low : low + 1]) is None for kind in types):
         return low
@@ -288,14 +287,14 @@ def read_bools(texts: pa.StringArray) -> pa.BooleanArray | None:
 
 @cache
 def _bool_words() -> tuple[pa.StringArray, pa.StringArray]:
-    """Return all words, null with them, and those that mean true."""
+    """Return all boolean words and null, and those that mean true."""
     import pyarrow as pa
 
     return pa.array([*_TRUE, *_FALSE, None], pa.string()), pa.array(_TRUE)
 
 
 def read_integers(texts: pa.StringArray) -> pa.Int64Array | None:
-    """Return 64-bit integers that print back as `texts`."""
+    """Return 64-bit integers that format as `texts`."""
     import pyarrow as pa
 
     values = _cast(texts, pa.int64())
@@ -307,11 +306,10 @@ def read_integers(texts: pa.StringArray) -> pa.Int64Array | None:
 def read_floats(
     texts: pa.StringArray, *, decimal_point: str = ".", style: _Style | None = None
 ) -> pa.DoubleArray | None:
-    """Return doubles that stand for exactly the digits that `texts` write.
+    """Return doubles that represent the digits of `texts` exactly.
 
-    No more than 15 significant digits, or as many as the double prints back to. The words `nan`
-    and `inf` do not fit, nor does a number that overflows or vanishes. With a `style`, all are
-    written in it.
+    At most 15 significant digits, or as many as the double prints. `nan`, `inf` and numbers that
+    overflow or underflow are invalid. With a `style`, all must match it.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -338,7 +336,7 @@ def read_floats(
 
 
 def _with_points(texts: pa.StringArray, decimal_point: str) -> pa.StringArray | None:
-    """Return numbers with a point for the decimal point; None where they hold points already."""
+    """Return numbers with a point as decimal separator; None where they contain points."""
     import pyarrow.compute as pc
 
     if decimal_point == ".":
@@ -349,7 +347,7 @@ def _with_points(texts: pa.StringArray, decimal_point: str) -> pa.StringArray | 
 def _read_fixed(
     texts: pa.StringArray, *, precision: int, scale: int, decimal_point: str
 ) -> pa.Array | None:
-    """Return decimals written with exactly `scale` decimals; a negative zero is none."""
+    """Return decimals with exactly `scale` decimals; a negative zero is invalid."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -376,7 +374,7 @@ def _any_is_zero(texts: pa.StringArray) -> bool:
 def _read_decimals(
     texts: pa.StringArray, *, kind: pa.DataType, decimal_point: str
 ) -> pa.Array | None:
-    """Return numbers as decimals of a type, none of their digits lost but zeros at the end."""
+    """Return numbers as decimals of a type, losing only trailing zeros."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -429,10 +427,10 @@ def read_dates(texts: pa.StringArray) -> pa.Date32Array | None:
 
 
 def read_timestamps(texts: pa.StringArray, *, name: str) -> pa.TimestampArray | None:
-    """Return timestamps written as ISO 8601 says, all with an offset or all without.
+    """Return timestamps in ISO 8601, all with an offset or all without.
 
-    `name` is the type. An offset is turned into UTC. Dates without a time do not fit, nor do more
-    digits of a second than the type has, nor years that four digits cannot write.
+    `name` is the type. Offsets are converted to UTC. Dates without a time are invalid, as are more
+    fractional digits than the type has, and years without four digits.
     """
     import pyarrow.compute as pc
 

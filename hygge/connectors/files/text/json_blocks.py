@@ -1,8 +1,8 @@
-"""Lines of JSON objects, read into Arrow block by block, their errors with line and byte.
+"""Lines of JSON objects, read into Arrow block by block, with errors by line and byte.
 
-Arrow's parser reads a block at once. It would guess timestamps, round long numbers, take two
-objects in one line and crash on a bare `null`, so each block is looked over first; where the look
-cannot exclude such things, Python's parser decides line by line.
+Arrow's parser reads a block at once. It would infer timestamps, round long numbers, accept two
+objects in one line and crash on a bare `null`. So each block is scanned first; where the scan
+cannot exclude such cases, Python's parser checks line by line.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ _DIGITS = bytes(0x30 if chr(c) in "0123456789." else 0x20 for c in range(256))
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]\n"))
 _LONG = b"0" * 16
 _HIGH_EXPONENT = r"[:,\[][ \t]*-?[0-9.]+[eE][-+]?[0-9]{3}"
-"""A number that overflows or vanishes, perhaps; the digits of a UUID in quotes are none."""
+"""A number that may overflow or underflow, but not the digits of a quoted UUID."""
 _NUMBER = re.compile(rb"[0-9.]+(?:[eE][-+]?[0-9]+)?")
 _CONSTANTS = (b"NaN", b"Inf")
-"""How the words for numbers that JSON does not have begin; Arrow takes more of them than Python."""
+"""Prefixes of non-JSON numbers; Arrow accepts more of them than Python."""
 _WORD = re.compile(rb"[-+\w.]{1,20}")
 _CONSTANT = re.compile(rb"[:,\[][ \t]*-?(?:NaN|Inf)")
 _OTHER_KIND = re.compile(r"Column\(/(?P<name>.+?)(?:/\[\])*\) changed from (\w+) to (\w+)")
 _MOST_KEYS = 20_000
-"""How many columns a row, and a column of objects, may have."""
+"""Maximum columns of a row and of a column of objects."""
 _MOST_SURELY_WHOLE = 1e15
 
 
 @dataclass
 class JsonReader:
-    """Reads the objects of one text as rows of known kinds."""
+    """Reads the objects of one text as rows."""
 
     blocks: JsonDocuments
     kind: Kind
-    """The kinds of all columns; grows while learning, is fixed while reading."""
+    """Kinds of all columns; extended while learning, fixed while reading."""
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
     """Declared types of columns."""
 
     def learn(self, limit: int | None = None) -> None:
-        """Take account of the next `limit` blocks, or of all that follow."""
+        """Learn kinds from the next `limit` blocks, or from all remaining ones."""
         import pyarrow as pa
 
         for count, block in enumerate(self.blocks, 1):
@@ -78,8 +78,8 @@ class JsonReader:
     def tables(self) -> Iterator[pa.Table]:
         """Yield the rows block by block.
 
-        Raises `HomeError` with line and byte for what is no JSON object in a line of its own, and
-        `ContradictionError` for a value whose kind is not known.
+        Raises `HomeError` with line and byte for a line that is not a JSON object, and
+        `ContradictionError` for a value of an unknown kind.
         """
         for block in self.blocks:
             data = self._checked(block)
@@ -101,7 +101,7 @@ class JsonReader:
 
     @property
     def _must_fit(self) -> bool:
-        """Whether values must be turned into text before Arrow reads them."""
+        """Whether values must be converted to text before Arrow reads them."""
         import pyarrow as pa
 
         texts = [self.kind.fields.get(n) for n, t in self.types.items() if t == pa.string()]
@@ -109,7 +109,7 @@ class JsonReader:
 
     @cached_property
     def _schema(self) -> pa.Schema:
-        """The columns as Arrow's parser makes them."""
+        """The schema for Arrow's parser."""
         import pyarrow as pa
 
         fields = {name: kind.data_type() for name, kind in self.kind.fields.items()} | dict(
@@ -160,7 +160,7 @@ class JsonReader:
         return pa.Table.from_arrays(columns, schema=table.schema)
 
     def _checked(self, block: Block) -> bytes:
-        """Return the lines of `block` that are not blank, each known to begin an object."""
+        """Return the non-blank lines of `block`, each checked to begin an object."""
         data = block.data
         try:
             data.decode()
@@ -204,9 +204,9 @@ class JsonReader:
             self.kind.learn(value)
 
     def _check_width(self, block: Block, start: int, value: dict[str, Any]) -> None:
-        """Raise `HomeError` for an object with more keys than a table can have columns.
+        """Raise `HomeError` for an object with more than `_MOST_KEYS` keys.
 
-        What is declared to be text may have any number of keys: they are taken away here.
+        Values that are declared as text may have any number of keys, which are removed here.
         """
         import pyarrow as pa
 
@@ -231,7 +231,7 @@ class JsonReader:
                 )
 
     def _fitted(self, block: Block) -> bytes:
-        """Return the lines of `block` with text where the kinds ask for it."""
+        """Return the lines of `block` with values converted to text where the kinds require it."""
         import pyarrow as pa
 
         fitted = []
@@ -249,7 +249,7 @@ class JsonReader:
         return b"\n".join(fitted)
 
     def _located(self, block: Block, problem: Exception) -> Exception:
-        """Return the error that Arrow's `problem` with `block` stands for."""
+        """Return the error for Arrow's `problem` with `block`."""
         import pyarrow as pa
 
         try:
@@ -265,7 +265,7 @@ class JsonReader:
         return ContradictionError(str(problem))
 
     def _misfit(self, block: Block, start: int, problem: str) -> HomeError:
-        """Return the error of a line with a value that is not of its declared type."""
+        """Return the error for a line with a value that is not of its declared type."""
         found = _OTHER_KIND.search(problem)
         kind = self.types.get(found["name"]) if found else None
         if found is None or kind is None:
@@ -287,9 +287,9 @@ class JsonReader:
 
 
 def _parsed_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type that Arrow's parser is to make.
+    """Return the type to request from Arrow's parser.
 
-    Text for times and dates: it reads no dates, and takes an offset from a timestamp silently.
+    Text for times and dates: it does not parse dates, and silently drops offsets of timestamps.
     """
     import pyarrow as pa
 
@@ -299,7 +299,7 @@ def _parsed_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _mended(array: pa.Array) -> pa.Array:
-    """Return what Arrow's parser made with all nulls of lists in which nothing else ever is.
+    """Return the parser's table with corrected lists that contain only nulls.
 
     It counts such a list's nulls too low (pyarrow 26): the values end before the list does.
     """
@@ -320,7 +320,7 @@ def _mended(array: pa.Array) -> pa.Array:
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield the lines that are not blank, stripped, each with its number from 0 and its place."""
+    """Yield the non-blank lines, stripped, each with its number from 0 and its offset."""
     start = 0
     for number, line in enumerate(data.split(b"\n")):
         if stripped := line.strip(b" \t\r"):
@@ -331,7 +331,7 @@ def _lines(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 def _deep_lines(data: bytes) -> set[int]:
     """Return the numbers of lines that may be nested too deeply for Arrow, which would crash.
 
-    Takes away brackets that close at once, level by level; those in strings may stay.
+    Removes pairs of brackets, level by level; those in strings may remain.
     """
     left = data.translate(None, _NO_BRACKETS)
     for _ in range(DEEPEST // 2):
@@ -345,12 +345,12 @@ def _deep_lines(data: bytes) -> set[int]:
 
 
 def _may_be_wide(data: bytes) -> bool:
-    """Return whether a line of `data` may be of an object with very many keys."""
+    """Return whether a line of `data` may have very many keys."""
     return data.count(b'":') + data.count(b'" :') > _MOST_KEYS * max(count_lines(data), 1)
 
 
 def _long_numbers(data: bytes) -> list[bytes]:
-    """Return the numbers that may have more digits than a double keeps, without their signs."""
+    """Return the numbers that may have more digits than a double preserves, without signs."""
     digits = data.translate(_DIGITS)
     found, place = [], 0
     while (place := digits.find(_LONG, place)) >= 0:
@@ -362,7 +362,7 @@ def _long_numbers(data: bytes) -> list[bytes]:
 
 
 def _is_exact(data: bytes, table: pa.Table) -> bool:
-    """Return whether every number that became a double surely is what was written."""
+    """Return whether every number that was read as a double is surely exact."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

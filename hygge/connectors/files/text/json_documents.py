@@ -1,7 +1,7 @@
-"""JSON texts as lines of one object each: what is so already, arrays, and pretty-printed objects.
+"""JSON texts as lines of one object each: JSON Lines, arrays, and pretty-printed objects.
 
-Line ends inside of an object become spaces and what stands between two objects becomes one line
-end, so that every byte stays in its place and errors name the place in the file.
+Line ends inside an object become spaces, and text between two objects becomes one line end, so that
+offsets do not change and errors give the position in the file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Span = tuple[int, int]
 
 
 def cut_lines(data: bytes) -> int:
-    """Return where the last whole line of `data` ends."""
+    """Return the end of the last whole line of `data`."""
     return data.rfind(b"\n") + 1
 
 
@@ -51,11 +51,11 @@ class JsonDocuments:
             )
 
     def skip_to(self, byte: int) -> None:
-        """Pass over the objects before a byte of a file of UTF-8."""
+        """Skip to an offset of a file in UTF-8."""
         self._blocks.skip_to(byte)
 
     def where(self, line: int, byte: int | None = None) -> str:
-        """Return the words for a place in the file."""
+        """Return a description of a position in the file."""
         return self._blocks.where(line, byte)
 
     def _cut(self, data: bytes) -> int:
@@ -82,7 +82,7 @@ class JsonDocuments:
         return replace(block, data=b"".join(pieces), text=block.data)
 
     def _check_between(self, block: Block, text: str, span: _Span) -> None:
-        """Raise `HomeError` unless a text may stand before, between or after the values."""
+        """Raise `HomeError` for text that is not allowed before, between or after the values."""
         start, end = span
         between = text[start:end]
         mark = "".join(between.split())
@@ -105,7 +105,7 @@ class JsonDocuments:
 
 
 def _form(data: bytes) -> _Form | None:
-    """Return how objects are written in a text that begins so; None where more of it must tell."""
+    """Return the format of the objects in a text that begins so; None where more text is needed."""
     begin = data.lstrip(_BLANKS)
     if begin.startswith(b"["):
         return "array"
@@ -123,7 +123,7 @@ def _form(data: bytes) -> _Form | None:
 
 
 def _scan(text: str) -> tuple[list[_Span], json.JSONDecodeError | None]:
-    """Return where each whole value of `text` lies, and why there are no more."""
+    """Return the position of each whole value of `text`, and why there are no more."""
     spans: list[_Span] = []
     place = 0
     while (match := _BETWEEN.match(text, place)) and match.end() < len(text):
@@ -143,7 +143,7 @@ def _may_go_on(error: json.JSONDecodeError, text: str) -> bool:
 
 
 def _blanks(size: int, *, is_first: bool) -> bytes:
-    """Return what stands for the text between two objects, or before the first one."""
+    """Return the replacement of the text between two objects, or before the first."""
     return b" " * size if is_first else b" " * (size - 1) + b"\n"
 
 

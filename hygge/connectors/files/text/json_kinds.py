@@ -1,4 +1,4 @@
-"""What kinds of JSON values stand in a place, and the one Arrow type that holds them exactly."""
+"""Kinds of JSON values in a place, and the Arrow type that holds them exactly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DEEPEST = 100
-"""How many levels of objects and lists a line may have."""
+"""Maximum nesting of objects and lists in a line."""
 CONSTANTS = ("NaN", "Infinity")
 """Numbers that JSON does not have, but Python and others write."""
 _INT64 = range(-(2**63), 2**63)
@@ -21,18 +21,18 @@ _quoted = json.encoder.encode_basestring
 
 
 class Number(str):
-    """A number as it is written."""
+    """A number as written."""
 
     __slots__ = ()
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is written without point and exponent."""
+        """Whether it has neither point nor exponent."""
         return self.lstrip("-").isdigit()
 
     @property
     def is_exact(self) -> bool:
-        """Whether the nearest double prints back to the same digits; NaN and infinity do."""
+        """Whether the nearest double has the same digits; true for NaN and infinity."""
         if self.lstrip("-") in CONSTANTS:
             return True
         try:
@@ -42,14 +42,14 @@ class Number(str):
 
 
 class NoJsonError(ValueError):
-    """Something that JSON does not have."""
+    """Invalid JSON."""
 
 
 def parse(line: bytes) -> Any:  # noqa: ANN401
-    """Return the value of a line, its numbers as `Number`; raise `ValueError` for what is none.
+    """Return the value of a line, with numbers as `Number`; raise `ValueError` for invalid JSON.
 
-    NaN and Infinity are numbers. Keys that stand twice in one object, halves of surrogate pairs and
-    more than `DEEPEST` levels are refused.
+    NaN and Infinity are numbers. Duplicate keys of an object, lone surrogates and more than
+    `DEEPEST` levels are rejected.
     """
     try:
         value = json.loads(
@@ -93,7 +93,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def text_of(value: Any) -> str:  # noqa: ANN401
-    """Return `value`, as `parse` returned it, as JSON; its numbers as they were written."""
+    """Return a value of `parse` as JSON, with numbers as they were written."""
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, str):
@@ -106,7 +106,7 @@ def text_of(value: Any) -> str:  # noqa: ANN401
 
 
 class ContradictionError(Exception):
-    """A value is not of the kind that was known."""
+    """A value is not of the known kind."""
 
 
 @dataclass
@@ -120,7 +120,7 @@ class Kind:
     items: Kind | None = None
 
     def learn(self, value: Any) -> None:  # noqa: ANN401
-        """Take account of a value that `parse` returned."""
+        """Add a value of `parse`."""
         if value is None:
             return
         if isinstance(value, dict):
@@ -153,7 +153,7 @@ class Kind:
             self.seen.update(["long"] if not number.is_exact else [])
 
     def learn_type(self, kind: pa.DataType) -> None:
-        """Take account of values that Arrow read as `kind`, none of them inexact."""
+        """Add values that Arrow read as `kind`, all of them exact."""
         import pyarrow.types as is_
 
         if is_.is_struct(kind):
@@ -174,7 +174,7 @@ class Kind:
             self.seen.add("string")
 
     def join(self, held: pa.DataType) -> None:
-        """Widen to the type in which the store holds these values, where that changes none."""
+        """Widen to the store's type where that changes no value."""
         import pyarrow.types as is_
 
         is_string = is_.is_string(held) or is_.is_large_string(held) or is_.is_string_view(held)
@@ -191,7 +191,7 @@ class Kind:
 
     @property
     def is_text(self) -> bool:
-        """Whether only text holds all values: kinds are mixed, or numbers would change."""
+        """Whether only text holds all values, because kinds are mixed or numbers would change."""
         kinds = {"number" if k in ("whole", "decimal") else k for k in self.seen}
         kinds -= {"huge", "long", "inexact"}
         unfit = self.seen & {"huge", "inexact"} or {"long", "decimal"} <= self.seen
@@ -200,13 +200,13 @@ class Kind:
 
     @property
     def has_texts(self) -> bool:
-        """Whether anything in this place is text that is no string in the file."""
+        """Whether a value in this place is read as text but is no string in the file."""
         inner = [*self.fields.values(), *([self.items] if self.items else [])]
         return self.is_text or any(kind.has_texts for kind in inner)
 
     @property
     def has_decimals(self) -> bool:
-        """Whether anything in this place is a double."""
+        """Whether a value in this place is a double."""
         inner = [*self.fields.values(), *([self.items] if self.items else [])]
         return "decimal" in self.seen or any(kind.has_decimals for kind in inner)
 

@@ -1,8 +1,8 @@
-"""Dates and times written in a format of one's own, such as `%d/%m/%Y`.
+"""Dates and times in a custom format, such as `%d/%m/%Y`.
 
-A format is taken apart once. Its texts are matched by a regular expression, put together as ISO
-8601 says and read by Arrow's strict parser, so a day or an hour that does not exist is refused
-instead of rolling over into the next one, and every part of the text counts.
+A format is parsed once. Texts are matched by a regular expression, rewritten in ISO 8601 and parsed
+by Arrow strictly, so an invalid day or hour is rejected instead of rolling over, and no part of the
+text is ignored.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _PARTS = {
     "Z": r"UTC|GMT|Z",
     "s": r"-?[0-9]+",
 }
-"""How each directive is written."""
+"""Pattern of each directive."""
 _SHORTHANDS = {
     "%e": "%d",
     "%h": "%b",
@@ -79,23 +79,23 @@ _SHORTHANDS = {
     "%r": "%I:%M:%S %p",
 }
 _PADDED = dict.fromkeys("mdHIMS", r"[0-9]{2}")
-"""How directives are written beside digits, where a text of fewer digits could be cut two ways."""
+"""Patterns of directives beside digits, where fewer digits would be ambiguous."""
 _WIDTHS = {"Y": 4, "y": 2, "j": 3, "b": 3, "a": 3, "p": 2, **dict.fromkeys(_PADDED, 2)}
-"""How many characters directives have that are always as wide."""
+"""Width of directives with a fixed number of characters."""
 _DIGITS = frozenset("YymdjHIMSfs")
 _NEEDS = {"S": "M", "f": "S", "I": "p", "p": "I", "j": "Y"}
-"""Directives that say nothing without another one."""
+"""Directives that require another one."""
 _TWINS = ("Yy", "mbB", "HI", "zZ", "aA", "mj", "bj", "Bj", "dj")
-"""Directives that say the same thing."""
+"""Directives that are mutually exclusive."""
 _FIRST_YEAR = "69"
-"""Years of two digits are those of 1969 to 2068, as in POSIX."""
+"""Two-digit years are 1969 to 2068, as in POSIX."""
 _EPOCH_DIGITS = r"[1-9][0-9]{8,9}"
-"""Seconds since 1970 that are taken for a time where no type is declared: 1973 to 2286."""
+"""Seconds since 1970 that are inferred as a time without a declared type: 1973 to 2286."""
 
 
 @dataclass(frozen=True, slots=True)
 class MomentFormat:
-    """A way to write dates, times of day or timestamps."""
+    """A format of dates, times of day or timestamps."""
 
     pieces: tuple[tuple[str, bool], ...]
     """Letters of directives (true) and the texts between them (false), in order."""
@@ -109,7 +109,7 @@ class MomentFormat:
 
     @property
     def is_told_from_numbers(self) -> bool:
-        """Whether a column of its texts can be told from one of whole numbers."""
+        """Whether its texts can be distinguished from integers."""
         between = "".join(piece for piece, is_directive in self.pieces if not is_directive)
         is_number = self.letters <= _DIGITS and (not between or between.isdigit())
         return not is_number or self.letters >= {"Y", "m", "d"} or "s" in self.letters
@@ -117,8 +117,8 @@ class MomentFormat:
     def pattern(self, *, is_guess: bool = False, is_padded: bool = False) -> str:
         """Return its texts as a regular expression with one group for each directive.
 
-        With `is_guess` numbers are seconds since 1970 only where they hardly are anything else,
-        with `is_padded` numbers are filled up with zeros.
+        With `is_guess` only plausible numbers match seconds since 1970; with `is_padded` numbers
+        are padded with zeros.
         """
         parts = []
         for place, (piece, is_directive) in enumerate(self.pieces):
@@ -140,7 +140,7 @@ class MomentFormat:
         return _PADDED[letter] if is_padded else _PARTS[letter]
 
     def read(self, texts: pa.Array, *, is_guess: bool = False) -> pa.Array | None:
-        """Return the values of `texts`, of the type `kind`; None when one does not fit."""
+        """Return the values of `texts`, of type `kind`; None when one does not match."""
         import pyarrow as pa
 
         parts = self._sliced(texts) or self._extracted(texts, is_guess=is_guess)
@@ -152,7 +152,7 @@ class MomentFormat:
             return None
 
     def _sliced(self, texts: pa.Array) -> _Parts | None:
-        """Return the parts of texts that all have them at the same places: the fast way."""
+        """Return the parts of texts of equal layout, by slicing, which is fast."""
         import pyarrow.compute as pc
 
         if not all(piece in _WIDTHS for piece, is_directive in self.pieces if is_directive):
@@ -180,7 +180,7 @@ class MomentFormat:
 
 
 def _is_digit(piece: tuple[str, bool], place: int) -> bool:
-    """Return whether a directive or the text beside it has a digit at its begin or its end."""
+    """Return whether a directive or the adjacent text begins or ends with a digit."""
     text, is_directive = piece
     return text in _DIGITS if is_directive else text[place:][:1].isdigit()
 
@@ -192,7 +192,7 @@ class _Parts:
     texts: dict[str, pa.Array]
 
     def values(self, kind: Kind) -> pa.Array:
-        """Return what the parts say together; raises `pa.ArrowInvalid` for what does not exist."""
+        """Return the values of the parts; raises `pa.ArrowInvalid` for invalid dates and times."""
         import pyarrow as pa
 
         if "s" in self.texts:
@@ -264,7 +264,7 @@ class _Parts:
         return ["T", hour, ":", minute, ":", second, *fraction]
 
     def _hour(self) -> pa.Array:
-        """Return the hour of the day, of one before or after noon."""
+        """Return the hour of the day from a 12-hour clock."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -294,7 +294,7 @@ def _joined(*parts: pa.Array | str) -> pa.Array:
 
 
 def _place_of(names: pa.Array, words: Sequence[str]) -> pa.Array:
-    """Return which of `words` each name is, from 0, by its first three letters."""
+    """Return the index of each name in `words`, by its first three letters."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -310,7 +310,7 @@ def _common_years(values: pa.TimestampArray) -> pa.TimestampArray:
 
 
 def are_common_years(values: pa.TimestampArray) -> bool:
-    """Return whether all timestamps are of the years 1 to 9999."""
+    """Return whether all timestamps are within the years 1 to 9999."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -321,10 +321,10 @@ def are_common_years(values: pa.TimestampArray) -> bool:
 
 @lru_cache(maxsize=256)
 def moment_format(text: str) -> MomentFormat:
-    """Return the format that `text` writes in directives of `strptime`.
+    """Return the format of `text`, which has `strptime` directives.
 
-    Raises `ValueError` for what no text could ever match, and for what would leave a part of a
-    text unread or a value half known.
+    Raises `ValueError` for a format that no text could match, or that leaves a part of a text
+    unread or a value incomplete.
     """
     pieces = tuple(_pieces(text))
     letters = [piece for piece, is_directive in pieces if is_directive]
@@ -397,14 +397,14 @@ def _check_format(text: str) -> str:
 
 
 FormatText = Annotated[str, AfterValidator(_check_format)]
-"""A pydantic field that holds a format."""
+"""A pydantic field with a format."""
 
 
 def moments(texts: pa.Array, kind: pa.DataType, formats: Sequence[str]) -> pa.Array:
-    """Return the dates or times that each of `texts` writes in one of `formats`, or in ISO 8601.
+    """Return the dates or times of `texts` in one of `formats` or ISO 8601.
 
-    The first format that a text looks like is the one that it is read by. Raises
-    `pa.ArrowInvalid` for a text that looks like none, or that names no moment of type `kind`.
+    A text is read by the first format that it matches. Raises `pa.ArrowInvalid` for a text that
+    matches none, or that is not a valid value of type `kind`.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

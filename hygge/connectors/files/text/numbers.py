@@ -1,4 +1,4 @@
-"""Numbers as people write them: marks of thousands, currencies and percents around the digits."""
+"""Formatted numbers: thousands separators, currency and percent signs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _AFFIXED = re.compile(r"([^-+0-9.,\s()]{0,4}\s*)[-+]?[0-9][0-9.,]*(\s*[^-+0-9.,\
 
 @dataclass(frozen=True, slots=True)
 class NumberFormat:
-    """How numbers are written beside their digits."""
+    """The format of numbers."""
 
     decimal_point: str = "."
     thousands: str | None = None
-    """What groups digits: `1,234,567.50`."""
+    """Thousands separator: `1,234,567.50`."""
     affixes: tuple[str, ...] = ()
-    """What may stand before or after a number and is no part of it: `$`, `%`."""
+    """Texts allowed before or after a number: `$`, `%`."""
 
     def bare(self, texts: Texts) -> Texts:
-        """Return numbers without marks and affixes; what is written otherwise stays as it is."""
+        """Return numbers without separators and affixes; other texts are unchanged."""
         import pyarrow.compute as pc
 
         if self.affixes:
@@ -43,7 +43,7 @@ class NumberFormat:
         return pc.if_else(pc.match_substring_regex(texts, grouped), without, texts)
 
     def hint(self, text: str) -> str | None:
-        """Return which options would make a number of `text`; None when none would."""
+        """Return the options that would make `text` a number; None without any."""
         affixed = _AFFIXED.fullmatch(text.strip())
         affixes = (
             [] if affixed is None else [one.strip() for one in affixed.groups() if one.strip()]

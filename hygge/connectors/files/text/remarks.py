@@ -1,4 +1,4 @@
-"""What a person should know of how text was read, counted over all files of an entity."""
+"""Notes on how text was read, counted over all files of an entity."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from hygge.values.plurals import plural
 
 @dataclass(slots=True)
 class Remarks:
-    """Counts of what was left out or taken for something, each with the first place."""
+    """Counts of omissions and interpretations, each with its first position."""
 
     _found: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     _sentences: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __reduce__(self) -> tuple[type[Remarks], tuple[()]]:
-        """Return how to make those of another process, which are counted there."""
+        """Return how to create them in another process, which has its own counts."""
         return Remarks, ()
 
     def add(self, one: str, many: str, where: str, count: int = 1) -> None:
-        """Count what `one` or `many` name (`comment line was left out`). Threads may do so."""
+        """Count an event, in the words `one` or `many` (`comment line was left out`)."""
         with self._lock:
             known, first = self._found.get((one, many), (0, where))
             self._found[one, many] = (known + count, first)

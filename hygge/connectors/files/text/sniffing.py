@@ -1,4 +1,4 @@
-"""What a text looks like: evidence for another delimiter, quote or escape than it is read with."""
+"""Evidence that a text has another delimiter, quote or escape than configured."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _JSON = re.compile(rb'\s*(?:\{\s*["}\r\n]|\[\s*(?:[\[{"\]\r\n]|\Z))')
 
 
 def better_delimiter(dialect: Dialect, data: bytes, own: int) -> str | None:
-    """Return a delimiter by which all records have the same number of fields, more than `own`.
+    """Return a delimiter that gives all records the same number of fields, more than `own`.
 
-    Comments and footers, which have one field by any delimiter, do not count.
+    Comments and footers, which have one field with any delimiter, do not count.
     """
     first = data[: len(data) - len(data.lstrip(b"\r\n"))] + data.lstrip(b"\r\n").split(b"\n", 1)[0]
     best, most = None, max(own, 1)
@@ -34,7 +34,7 @@ def better_delimiter(dialect: Dialect, data: bytes, own: int) -> str | None:
 
 
 def _fields(dialect: Dialect, data: bytes) -> int | None:
-    """Return how many fields all records have; None when their numbers differ."""
+    """Return the number of fields of all records; None when they differ."""
     counts: list[int] = []
     for record in islice(dialect.records(data), _RECORDS):
         if record.is_open:
@@ -50,24 +50,24 @@ def _fields(dialect: Dialect, data: bytes) -> int | None:
 
 
 def is_json(line: bytes) -> bool:
-    """Return whether a text that begins so is JSON."""
+    """Return whether a text with this beginning is JSON."""
     return _JSON.match(line) is not None
 
 
 def shown(line: bytes) -> str:
-    """Return the beginning of a line as a person can read it."""
+    """Return the beginning of a line for messages."""
     text = line.decode(errors="backslashreplace").strip("\r\n")
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
 def delimiter_option(mark: str) -> str:
-    """Return the line of YAML that sets a delimiter."""
+    """Return the YAML line that sets a delimiter."""
     text = mark if mark.isprintable() else f"\\x{ord(mark):02x}"
     return 'delimiter: "\\t"' if mark == "\t" else f'delimiter: "{text}"'
 
 
 def quote_hint(dialect: Dialect, line: bytes, sample: bytes) -> str:
-    """Return what to declare for a record in which text follows a closing quote."""
+    """Return the hint for a record with text after a closing quote."""
     better = better_delimiter(dialect, sample, 1)
     if better is not None:
         return _delimiter_hint(better)
@@ -90,7 +90,7 @@ def ragged_hint(
     *,
     is_at_end: bool,
 ) -> str:
-    """Return what to declare for a record with too few or too many fields."""
+    """Return the hint for a record with too few or too many fields."""
     better = better_delimiter(dialect, sample, 1)
     if better is not None:
         return _delimiter_hint(better)

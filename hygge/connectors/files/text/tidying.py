@@ -1,8 +1,8 @@
-"""Records as people write them, made records as Arrow's parser reads them.
+"""Normalization of records for Arrow's parser.
 
-Only blocks that the parser cannot read as they are come here. Each record is looked at exactly: a
-comment or a footer is left out, empty values at the end are dropped, a short record is filled up,
-where the rules allow it. What no rule covers is bad.
+Only for blocks that the parser cannot read directly. Where the rules allow it, comments and footers
+are left out, trailing empty values are dropped, and short records are filled. Other deviations are
+errors.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ _FOOTER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What may stand in a text beside its records."""
+    """Rules for text besides valid records."""
 
     comment: str | None = AUTO
-    """What comment lines begin with; `auto`: `#`, where the line holds no delimiter."""
+    """Prefix of comment lines; `auto`: `#`, where the line has no delimiter."""
     has_footers: bool = True
-    """Whether last lines that cannot be records may be left out."""
+    """Whether trailing lines that cannot be records may be left out."""
     short_rows: Literal["fail", "pad"] = "fail"
-    """What becomes of a record that lacks its last values."""
+    """Treatment of a record that lacks its last values."""
     trailing_delimiters: Literal["auto", "drop", "fail"] = AUTO
-    """What becomes of empty values after the last column; `auto`: left out if in every record."""
+    """Treatment of empty values after the last column; `auto`: dropped if in every record."""
 
     def is_comment(self, data: bytes, record: Record, columns: int) -> bool:
-        """Return whether a record is a comment, in a text of so many columns."""
+        """Return whether a record is a comment in a text with `columns` columns."""
         if self.comment is None:
             return False
         if self.comment == AUTO:
@@ -69,7 +69,7 @@ class Bad:
 
     record: Record
     place: int
-    """Where in the block it is wrong."""
+    """Offset of the error in the block."""
     reason: str
     hint: str = ""
 
@@ -79,34 +79,34 @@ class Tidied:
     """The whole records of a block."""
 
     data: bytes = b""
-    """As the plain dialect writes them."""
+    """The records in the plain dialect."""
     records: list[Record] = field(default_factory=list)
-    """Where they were in the block."""
+    """Their positions in the block."""
     end: int = 0
-    """Where the records looked at end in the block."""
+    """End of the processed records in the block."""
     comments: list[Record] = field(default_factory=list)
     footers: list[Record] = field(default_factory=list)
     spaced: list[Record] = field(default_factory=list)
     bad: list[Bad] = field(default_factory=list)
     open: Record | None = None
-    """A record whose last quote is not closed in this block."""
+    """A record with an unclosed quote in this block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tidier:
-    """Tidies the blocks of one text."""
+    """Normalizes the blocks of one text."""
 
     dialect: Dialect
     rules: Rules
     columns: int
-    """How many fields each record has, empty ones at the end included."""
+    """Number of fields of each record, including empty ones at the end."""
     checks_text: bool = False
-    """Whether records with bytes that are no UTF-8 are bad, too."""
+    """Whether records with invalid UTF-8 are errors."""
 
     def tidy(self, data: bytes, *, is_last: bool, rows_before: int) -> Tidied:
-        """Return the whole records of a block; those that are not ended are left for the next.
+        """Return the whole records of a block; incomplete ones are left for the next block.
 
-        Also left are last lines that may be a footer, until what follows them is known.
+        Trailing lines that may be a footer are left too, until the following text is known.
         """
         found = Tidied()
         pieces: list[bytes] = []
@@ -137,7 +137,7 @@ class Tidier:
         return found
 
     def _judge(self, data: bytes, last: Sequence[Record], found: Tidied, rows_before: int) -> None:
-        """Tell footers from rows that are cut off."""
+        """Distinguish footers from truncated rows."""
         for record in last:
             bad = self._refuse_footer(data, record, found, rows_before)
             if bad is None:
@@ -146,7 +146,7 @@ class Tidier:
                 found.bad.append(bad)
 
     def _is_blank(self, data: bytes, record: Record) -> bool:
-        """Return whether a line of several columns holds spaces only, or DOS's mark of the end."""
+        """Return whether a line has only spaces, or DOS's end-of-file character."""
         is_single = record.fields == 1 and self.columns > 1
         return is_single and not data[record.start : record.end].strip(b" \t\r\n\x1a")
 
@@ -202,7 +202,7 @@ class Tidier:
     def _refuse_footer(
         self, data: bytes, record: Record, found: Tidied, rows_before: int
     ) -> Bad | None:
-        """Return why a last record with one field cannot be told from a row that is cut off."""
+        """Return why a last record with one field may be a truncated row."""
         line = data[record.start : record.end]
         text = line.decode(errors="replace").strip()
         rows = rows_before + len(found.records)
@@ -222,7 +222,7 @@ class Tidier:
         return self._ragged(record)
 
     def _is_numeric(self, data: bytes, records: Sequence[Record]) -> bool:
-        """Return whether the first values are numbers or dates, which no other text begins."""
+        """Return whether the first values are numbers or dates, which footers do not begin with."""
         sampled = records[-_SAMPLED_RECORDS:]
         firsts = (next(self.dialect.fields(data, one)).raw for one in sampled)
         return bool(sampled) and all(_NUMERIC.fullmatch(one) for one in firsts)

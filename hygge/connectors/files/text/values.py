@@ -1,4 +1,4 @@
-"""Columns as text, exactly: what formats of text write for each value."""
+"""Values as exact text for text formats."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _IS_FRACTION = "[.en]"
 
 
 class TextWriter:
-    """Writes lines of text, compressed as a whole, and in pieces of bounded size."""
+    """Writes lines of text, optionally compressed, in pieces of bounded size."""
 
     def __init__(self, sink: Sink, compression: Compression) -> None:
         import pyarrow as pa
@@ -42,7 +42,7 @@ class TextWriter:
 
 
 def pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Yield a batch in pieces whose text stays small, one row at least."""
+    """Yield a batch in slices with a bounded text size, at least one row each."""
     share = max(batch.nbytes // _SLICE_BYTES, 1)
     rows = max(min(batch.num_rows // share, _SLICE_ROWS), 1)
     for start in range(0, batch.num_rows, rows):
@@ -50,7 +50,7 @@ def pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 def line_bytes(lines: pa.Array) -> pa.Buffer:
-    """Return the bytes of freshly made strings, one after the other, without copying them."""
+    """Return the concatenated bytes of new strings without copying."""
     import pyarrow.compute as pc
 
     size = pc.sum(pc.binary_length(lines)).as_py() or 0
@@ -89,7 +89,7 @@ def texts(column: str, values: pa.Array) -> pa.Array:
     if pa.types.is_decimal(kind):
         return _decimals(values)
     if pa.types.is_timestamp(kind):
-        # Without their zone, whose rules Arrow would look up for each value.
+        # Without the zone, whose rules Arrow would look up for each value.
         text = _checked(column, values.cast(pa.timestamp(kind.unit)).cast(pa.string()))
         text = pc.replace_substring(text, " ", "T", max_replacements=1)
         return text if kind.tz is None else pc.binary_join_element_wise(text, "Z", "")
@@ -102,7 +102,7 @@ def texts(column: str, values: pa.Array) -> pa.Array:
 
 
 def _check_clock(column: str, values: pa.Array, text: pa.Array) -> None:
-    """Raise `StoreError` for a time that no clock shows: Arrow writes that it is out of range."""
+    """Raise `StoreError` for an invalid time of day, which Arrow prints as out of range."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -134,7 +134,7 @@ def _decimals(values: pa.Array) -> pa.Array:
         values = values.cast(pa.decimal128(38, scale))
     make = pa.decimal256 if pa.types.is_decimal256(values.type) else pa.decimal128
     whole = make(values.type.precision, 0)
-    # The same bits read as a whole number: its text has every digit and no exponent.
+    # The same bits as an integer, whose text has every digit and no exponent.
     units = pa.Array.from_buffers(whole, len(values), values.buffers(), offset=values.offset).cast(
         pa.string()
     )
@@ -162,7 +162,7 @@ def _checked(column: str, text: pa.Array) -> pa.Array:
 
 
 def fit_text(kind: pa.DataType) -> pa.DataType:
-    """Return `kind` when its values have a text that says them exactly; see `texts`."""
+    """Return `kind` when its values have an exact text; see `texts`."""
     import pyarrow as pa
 
     if kind == pa.uuid():
@@ -185,7 +185,7 @@ def fit_text(kind: pa.DataType) -> pa.DataType:
 
 
 def count_outside_quotes(blocks: Iterable[bytes], quote: str, line_end: str) -> int:
-    """Return how often a line ends in a text, counting no line end between quotes."""
+    """Return the number of line ends in a text outside of quotes."""
     mark, end = quote.encode(), line_end.encode()
     others = bytes(set(range(256)) - set(mark) - set(end))
     lines, inside, rest = 0, False, b""
@@ -193,7 +193,7 @@ def count_outside_quotes(blocks: Iterable[bytes], quote: str, line_end: str) -> 
         # A line end of two bytes may be cut by the end of a block.
         block = rest + block
         rest = block[-1:] if len(end) > 1 and block[-1:] == end[:1] else b""
-        # Two marks with nothing that counts between them change nothing.
+        # Two adjacent quotes cancel out.
         marks = block[: len(block) - len(rest)].translate(None, others).replace(mark * 2, b"")
         outside = marks.split(mark)
         lines += sum(piece.count(end) for piece in outside[int(inside) :: 2])
@@ -202,5 +202,5 @@ def count_outside_quotes(blocks: Iterable[bytes], quote: str, line_end: str) -> 
 
 
 def count_lines(blocks: Iterable[bytes]) -> int:
-    """Return how often a line ends in a text."""
+    """Return the number of line ends in a text."""
     return sum(block.count(b"\n") for block in blocks)

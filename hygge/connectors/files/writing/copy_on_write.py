@@ -1,4 +1,4 @@
-"""What becomes of live and staged files in a commit that takes rows away: merges, ranges."""
+"""Copy-on-write of data files for merges and cleared ranges."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KEY = "hygge key"
 
 
 class CopyOnWrite:
-    """One commit's files while they are sorted out."""
+    """The copy-on-write of one commit's files."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class CopyOnWrite:
     ) -> tuple[list[PartFile], list[PartFile]]:
         """Return the live files to keep and the files of this generation that stay.
 
-        `gone` are columns whose values rows keep where they are merged into.
+        `gone` are columns that a merge leaves unchanged.
         """
         if self._request.mode is Mode.MERGE:
             return self._merge(live, staged, gone)
@@ -106,7 +106,7 @@ class CopyOnWrite:
             kept, rewritten, gone_rows = self._marked(reachable, replaced)
         came = sum(part.rows for part in own) + sum(part.rows for part in chosen)
         self.changes = Changes(came - replaced.total, replaced.total, gone_rows)
-        # A file without rows holds the schema, should nothing else be left.
+        # # A file without rows keeps the schema if no other file is left.
         return [*others, *kept], [*rewritten, *own, *chosen, *blank]
 
     def _apart(
@@ -124,7 +124,7 @@ class CopyOnWrite:
     def _without(
         self, reader: PartReader, parts: Sequence[PartFile], dropped: Dropped
     ) -> tuple[list[PartFile], list[PartFile]]:
-        """Return the files that stay as they are, and those that others are written again as."""
+        """Return the unchanged files, and the rewritten ones."""
         kept: list[PartFile] = []
         rewritten: list[PartFile] = []
         for number, part in enumerate(parts):
@@ -138,7 +138,7 @@ class CopyOnWrite:
     def _left(
         self, reader: PartReader, part: PartFile, dropped: Dropped, number: int
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a file that stay."""
+        """Yield the remaining rows of a file."""
         row = 0
         for batch in reader.batches(part):
             stay = dropped.staying(number, batch, row)
@@ -146,7 +146,7 @@ class CopyOnWrite:
             yield batch if stay is None else batch.filter(stay)
 
     def _write(self, batches: Iterable[pa.RecordBatch]) -> tuple[PartFile, ...]:
-        """Write rows, of which there is one at least, into files of this generation."""
+        """Write rows, at least one, into files of this generation."""
         stem = f"{self._generation.stem}-m{next(self._numbers):05d}"
         writer = SplitWriter(self._generation.staging, stem, self._layout, self._commit.schema)
         try:
@@ -161,9 +161,9 @@ class CopyOnWrite:
     def _marked(
         self, parts: Sequence[PartFile], replaced: Dropped
     ) -> tuple[list[PartFile], list[PartFile], int]:
-        """Mark the rows whose key is no longer staged, and count them.
+        """Mark and count the rows whose key is not staged.
 
-        A row that has a mark keeps it.
+        A marked row keeps its mark.
         """
         missing, present = [], 0
         for number, part in enumerate(parts):
@@ -214,10 +214,10 @@ class CopyOnWrite:
         staged: Sequence[PartFile],
         gone: Sequence[str],
     ) -> list[PartFile]:
-        """Return staged files written again with the values that live rows have in some columns.
+        """Return staged files rewritten with the live rows' values of some columns.
 
-        As many staged rows at once as fit into memory; for each such group the live files with
-        rows that are merged into are read again.
+        As many staged rows at once as fit into memory; for each group the live files with matching
+        rows are read again.
         """
         found: list[PartFile] = []
         for number, part in enumerate(staged):
@@ -249,7 +249,7 @@ class CopyOnWrite:
     def _held(
         self, keys: pa.Array, replaced: Dropped, live: Sequence[PartFile], gone: Sequence[str]
     ) -> pa.Table:
-        """Return the values that live rows with these keys have in some columns."""
+        """Return the live rows' values of some columns for these keys."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -268,7 +268,7 @@ class CopyOnWrite:
 
 
 def _filled(batch: pa.RecordBatch, values: pa.Table) -> pa.RecordBatch:
-    """Return a batch with some of its columns in place of its own."""
+    """Return a batch with some columns replaced."""
     for name in values.column_names:
         place = batch.schema.get_field_index(name)
         column = values.column(name).combine_chunks()
@@ -281,7 +281,7 @@ def _folder(part: PartFile) -> str:
 
 
 def _inside(values: pa.Array, span: Span) -> pa.Array:
-    """Return which values are in a range; a null is in none."""
+    """Return which values are in a range; nulls are not."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

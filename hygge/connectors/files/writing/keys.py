@@ -1,4 +1,4 @@
-"""Keys of rows as one column, so that Arrow finds those of one table among those of another."""
+"""Keys of rows as one column, for look-ups with Arrow."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def keys_of(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Array:
-    """Return one value for each row, equal for rows with equal values in `columns`.
+    """Return one value per row, equal for rows with equal values in `columns`.
 
-    A single column of a type that Arrow can look up is taken as it is; others are written one
-    after the other, each with its length before it. Null where one of them is null.
+    A single column of a type that Arrow can look up is used directly; others are concatenated with
+    length prefixes. Null where one of them is null.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -50,5 +50,5 @@ def _bytes(array: pa.Array) -> pa.Array:
 
 
 def shown(batch: pa.RecordBatch, columns: Sequence[str], row: int) -> dict[str, str]:
-    """Return the values of a key for people."""
+    """Return a key as text for messages."""
     return {name: str(batch.column(name)[row]) for name in columns}

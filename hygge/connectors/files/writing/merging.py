@@ -1,8 +1,8 @@
-"""A merge of staged files into live ones: which rows stay, found with bounded memory.
+"""A merge of staged files into live ones: finds the rows to drop, with bounded memory.
 
-Only key columns are read to find the rows whose keys are staged. Live files without such a row
-stay as they are, linked; the others are written again without those rows. Keys that do not fit
-into memory are taken in ranges, one after the other, each over the key columns only.
+Only key columns are read to find the rows whose keys are staged. Live files without such rows are
+linked; the others are rewritten without those rows. Keys that do not fit into memory are processed
+in ranges, each over the key columns only.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LEAST_BYTES = 16 * 2**20
-"""Fewer bytes are not worth laying the staged keys out once more."""
+"""Minimum bytes for which building another look-up table pays off."""
 _UNPACKED = 8
-"""Rows in memory may be so many times as large as in their file."""
+"""Assumed ratio of rows in memory to their size in a file."""
 _PIECE_ROWS = 2**20
-"""Rows whose bits are found at once."""
+"""Rows whose bits are computed at once."""
 
 
 @dataclass(slots=True)
 class Dropped:
-    """Rows of some files that do not stay, by the number of the file: one bit a row."""
+    """The dropped rows of some files, by file number: one bit per row."""
 
     masks: dict[int, pa.Array] = field(default_factory=dict)
     counts: dict[int, int] = field(default_factory=dict)
 
     def add(self, file: int, mask: pa.Array) -> None:
-        """Note rows of a file, by a mask of all its rows; none of them was noted before."""
+        """Add dropped rows of a file, by a mask of all its rows; none was added before."""
         import pyarrow.compute as pc
 
         count = pc.sum(mask).as_py()
@@ -49,16 +49,16 @@ class Dropped:
             self.counts[file] = self.count(file) + count
 
     def count(self, file: int) -> int:
-        """Return how many rows of a file do not stay."""
+        """Return the number of dropped rows of a file."""
         return self.counts.get(file, 0)
 
     @property
     def total(self) -> int:
-        """How many rows of all files do not stay."""
+        """Number of dropped rows of all files."""
         return sum(self.counts.values())
 
     def staying(self, file: int, batch: pa.RecordBatch, first: int) -> pa.Array | None:
-        """Return which rows of a batch, that begins at row `first`, stay; None when all do."""
+        """Return which rows of a batch that begins at row `first` remain; None for all."""
         import pyarrow.compute as pc
 
         mask = self.masks.get(file)
@@ -87,7 +87,7 @@ def first_double(
     most: int,
     spill: Callable[[], IO[bytes]],
 ) -> dict[str, Any] | None:
-    """Return values of `columns` that several rows of some files share; None when no two do.
+    """Return values of `columns` that several rows of some files share; None without duplicates.
 
     Keys of more than `most` bytes are looked at range by range, from files of `spill`.
     """
@@ -124,7 +124,7 @@ def _values_of(
 
 
 class Merge:
-    """The keys of staged files against those of live ones."""
+    """The look-up of staged keys in live files."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class Merge:
         """Live rows whose key is staged."""
 
     def find(self) -> None:
-        """Find the rows that do not stay. Raises `StoreError` for keys that several rows have."""
+        """Find the rows to drop. Raises `StoreError` for duplicate keys."""
         if not any(part.rows for part in self._staged):
             return
         spans = self._ranges()
@@ -165,7 +165,7 @@ class Merge:
 
     @property
     def _numbered(self) -> list[str]:
-        """What the columns of `dedupe_by` are called here; their own names may be anything."""
+        """Names of the columns of `dedupe_by` in these tables, free of conflicts."""
         return [f"by{n}" for n in range(len(self._by))]
 
     def _rows(
@@ -183,7 +183,7 @@ class Merge:
                 yield pa.record_batch(columns)
 
     def _staged_keys(self, rows: Iterable[pa.RecordBatch]) -> pa.Array:
-        """Return the different keys of staged rows, having told the losers among equal ones."""
+        """Return the distinct keys of staged rows, after dropping all but the winning rows."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -195,7 +195,7 @@ class Merge:
         return different
 
     def _choose(self, rows: pa.Table, keys: pa.Array) -> None:
-        """Tell which of the rows with equal keys lose: the highest stays, nulls are lowest."""
+        """Drop all but the highest of the rows with equal keys; nulls are lowest."""
         import pyarrow.compute as pc
 
         counts = pc.value_counts(keys)
@@ -212,9 +212,9 @@ class Merge:
         _drop(rows.filter(same).column("row"), self._staged, self.losers)
 
     def _check_ties(self, rows: pa.Table, tied: pa.Array, first: pa.Array) -> None:
-        """Refuse rows that are tied with the row before, unless both are the same.
+        """Raise for rows that are tied with the row before and differ from it.
 
-        Only rows that would win are in question; ties below them do not matter.
+        Only rows that would win are compared; ties below them do not matter.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -236,7 +236,7 @@ class Merge:
                 self._refuse(rows, later[_first_difference(one, other)].as_py())
 
     def _rows_at(self, numbers: pa.Array) -> tuple[pa.Array, pa.Table]:
-        """Return the staged rows of some numbers, and their numbers in that order."""
+        """Return the staged rows with some numbers, and their numbers in the same order."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -272,7 +272,7 @@ class Merge:
         import pyarrow.compute as pc
 
         hits = []
-        # Each look-up lays the staged keys out anew, so many rows are looked up at once.
+        # Each look-up builds a table of the staged keys, so many rows are looked up at once.
         for group in grouped(live, self._most):
             rows = pa.Table.from_batches(group)
             hits.append(rows.filter(pc.is_in(rows.column(KEY), keys)))
@@ -302,7 +302,7 @@ class Merge:
 
 
 def _first_difference(one: pa.Table, other: pa.Table) -> int:
-    """Return the number of the first row in which two tables, which are not the same, differ."""
+    """Return the number of the first row in which two different tables differ."""
     low, high = 0, one.num_rows
     while high - low > 1:
         middle = (low + high) // 2
@@ -314,7 +314,7 @@ def _first_difference(one: pa.Table, other: pa.Table) -> int:
 
 
 def _as_before(rows: pa.Table, names: Sequence[str]) -> pa.Array:
-    """Return for each row whether it has the values of the row before it."""
+    """Return for each row whether it equals the row before it."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -332,7 +332,7 @@ def _as_before(rows: pa.Table, names: Sequence[str]) -> pa.Array:
 
 
 def _sortable(array: pa.Array) -> pa.Array:
-    """Return values in a type that Arrow sorts by, and that is put away without a dictionary."""
+    """Return values in a sortable type without dictionaries."""
     import pyarrow as pa
 
     if isinstance(array.type, pa.BaseExtensionType):
@@ -343,7 +343,7 @@ def _sortable(array: pa.Array) -> pa.Array:
 
 
 def _counted(first: int, count: int) -> pa.Array:
-    """Return whole numbers from `first` on."""
+    """Return consecutive integers from `first` on."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -351,7 +351,7 @@ def _counted(first: int, count: int) -> pa.Array:
 
 
 def _drop(rows: pa.ChunkedArray, parts: Sequence[PartFile], dropped: Dropped) -> None:
-    """Note rows, by their numbers among those of all files, as some that do not stay."""
+    """Drop rows, given by their numbers among the rows of all files."""
     import pyarrow.compute as pc
 
     ordered = rows.take(pc.sort_indices(rows)).combine_chunks()
@@ -366,7 +366,7 @@ def _drop(rows: pa.ChunkedArray, parts: Sequence[PartFile], dropped: Dropped) ->
 
 
 def _mask(ordered: pa.Array, count: int) -> pa.Array:
-    """Return which of `count` rows are among some row numbers."""
+    """Return the mask of `count` rows for some row numbers."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -381,7 +381,7 @@ def _mask(ordered: pa.Array, count: int) -> pa.Array:
 
 
 def _place(ordered: pa.Array, number: int) -> int:
-    """Return where a number would be among ordered ones."""
+    """Return the insertion point of a number in a sorted array."""
     return bisect_left(range(len(ordered)), number, key=lambda place: ordered[place].as_py())
 
 

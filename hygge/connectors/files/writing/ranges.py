@@ -1,7 +1,6 @@
-"""Keys that do not fit into memory, taken range by range, each row read once.
+"""Keys that do not fit into memory, processed range by range; each row is read once.
 
-Rows of several ranges lie in a file without a name until their range has its turn: it vanishes with
-the process.
+Rows of later ranges are spilled to an unnamed file, which vanishes with the process.
 """
 
 from __future__ import annotations
@@ -16,22 +15,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEY = "key"
-"""The column of a batch by which its rows belong to a range."""
+"""Column of a batch that determines the range of its rows."""
 _SAMPLED = 1000
-"""Keys of each batch that ranges are chosen by."""
+"""Keys sampled from each batch to choose the ranges."""
 _ROW_BYTES = 100
-"""What Arrow's tables of different keys take for each, where they are emptiest and grow."""
+"""Bytes per key of Arrow's hash tables, at the worst load factor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The keys from one bound to before another; None is no bound."""
+    """A half-open range of keys; None is unbounded."""
 
     low: pa.Scalar | None = None
     high: pa.Scalar | None = None
 
     def holds(self, keys: pa.Array) -> pa.Array | None:
-        """Return which keys are in it; None when all are."""
+        """Return which keys are in the range; None when all are."""
         import pyarrow.compute as pc
 
         tests = [] if self.low is None else [pc.greater_equal(keys, self.low)]
@@ -42,7 +41,7 @@ class Range:
 
 
 def ranges(arrays: Iterable[tuple[pa.Array, int]], most: int) -> list[Range]:
-    """Return ranges of some keys, given with the bytes held for them, of about `most` each."""
+    """Return ranges of keys of about `most` bytes each, from sampled keys with their bytes."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -64,7 +63,7 @@ def ranges(arrays: Iterable[tuple[pa.Array, int]], most: int) -> list[Range]:
 def by_range(
     batches: Iterable[pa.RecordBatch], spans: Sequence[Range], spill: Callable[[], IO[bytes]]
 ) -> Iterator[Iterable[pa.RecordBatch]]:
-    """Yield the batches of each range, to be read before the next one is asked for.
+    """Yield the batches of each range, which must be consumed before the next range.
 
     The ranges are those of `ranges`: together they hold every key. Rows of several ranges are
     written to a file of `spill` on the way; a row without a key is in none of them then.
@@ -103,7 +102,7 @@ def _parted(batch: pa.RecordBatch, spans: Sequence[Range]) -> Iterator[tuple[int
 
 
 class _Spill:
-    """Batches in a file, to be read again by the number of their range."""
+    """Spilled batches in a file, by the number of their range."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -111,14 +110,14 @@ class _Spill:
         self._schema: pa.Schema | None = None
 
     def write(self, number: int, batch: pa.RecordBatch) -> None:
-        """Put a batch away."""
+        """Write a batch."""
         self._schema = batch.schema
         data = batch.serialize()
         self._places[number].append((self._file.tell(), data.size))
         self._file.write(data)
 
     def batches(self, number: int) -> Iterator[pa.RecordBatch]:
-        """Yield the batches of a range, in the order in which they came."""
+        """Yield the batches of a range, in the order in which they were written."""
         import pyarrow as pa
 
         for place, size in self._places.pop(number, ()):

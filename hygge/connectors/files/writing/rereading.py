@@ -1,4 +1,4 @@
-"""Data files of a store read again, with the types that its commits give the columns."""
+"""Reading of a store's own data files, with the types recorded in its commits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BATCH_BYTES = 4 * 2**20
 
 
 class PartReader:
-    """Reads the files of one entity by the home that belongs to its store."""
+    """Reads the files of one entity with the home of the store's type."""
 
     def __init__(
         self,
@@ -43,11 +43,11 @@ class PartReader:
     def batches(
         self, part: PartFile, columns: Sequence[str] | None = None
     ) -> Generator[pa.RecordBatch]:
-        """Yield the rows of a file in their order, with some columns or all, in small batches.
+        """Yield the rows of a file in order, with some or all columns, in small batches.
 
-        Raises `StoreError` naming the file when it is not what was written.
+        Raises `StoreError` with the file's name when it is not what was written.
         """
-        if not part.rows:  # some formats can say nothing of a file without rows
+        if not part.rows:  # some formats have no schema in a file without rows
             return
         names = self.schema.names if columns is None else columns
         file, rows = self._file(part), 0
@@ -75,7 +75,7 @@ class PartReader:
         )
 
     def _read(self, file: DataFile, names: Sequence[str]) -> Generator[pa.RecordBatch]:
-        """Yield rows with types from a sample, from where that does not do with the file's own."""
+        """Yield rows with types from a sample, then with types from the whole file where needed."""
         done = 0
         try:
             for batch in self._rows(file, names, thorough=False):

@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from hygge.connectors.files.reading.data_file import DataFile
 
 MAX_OPEN = 16
-"""Partitions of one split that are written at once; the one longest unused is closed first."""
+"""Maximum open partitions of one split; the least recently used is closed first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the rows of a split are laid out in files."""
+    """Limits and partitioning of a split's files."""
 
     format: FileFormat
     max_rows: int | None = None
     max_bytes: int | None = None
     partition_by: tuple[str, ...] = ()
     held_bytes: int = BUFFER_BYTES
-    """Arrow bytes that all open files of a split may hold back."""
+    """Arrow bytes that all open files of a split may buffer."""
 
     @property
     def buffer_bytes(self) -> int:
-        """Arrow bytes that one open file may hold back."""
+        """Arrow bytes that one open file may buffer."""
         share = self.held_bytes // (MAX_OPEN if self.partition_by else 1)
         return min(share, self.max_bytes or share)
 
@@ -61,7 +61,7 @@ class _OpenFile:
 
     @property
     def room(self) -> int | None:
-        """Rows that still fit; None when nothing limits them."""
+        """Rows that still fit; None without a limit."""
         if self._layout.max_bytes is not None and self._sink.written >= self._layout.max_bytes:
             return 0
         return None if self._layout.max_rows is None else self._layout.max_rows - self.rows
@@ -103,7 +103,7 @@ def _check_held(file: DataFile, what: str, written: int, held: int) -> None:
 class SplitWriter:
     """Writes the batches of one split into staged files of names of its own.
 
-    `stem` begins the name of every file; it must be this split's alone.
+    `stem` is the prefix of every file name, unique to this split.
     """
 
     def __init__(self, staging: Staging, stem: str, layout: Layout, schema: pa.Schema) -> None:
@@ -155,7 +155,7 @@ class SplitWriter:
         self._done.append(self._open.pop(folder).close())
 
     def close(self) -> tuple[PartFile, ...]:
-        """Finish all files and return them, synced and counted; at least one, holding the schema.
+        """Finish all files and return them, synced and counted; at least one, for the schema.
 
         Raises `StoreError` with the path.
         """
@@ -168,7 +168,7 @@ class SplitWriter:
         return tuple(sorted(self._done, key=lambda part: part.name))
 
     def abort(self) -> None:
-        """Close what is open and remove every file that was begun."""
+        """Close open files and remove every file of this split."""
         for file in self._open.values():
             file.abort()
         self._open.clear()

@@ -52,7 +52,7 @@ class FileStoreConfig(StoreConfig):
     modes: ClassVar[frozenset[Mode]] = frozenset(Mode)
     stages_elsewhere: ClassVar = True
     suffixes: ClassVar[tuple[str, ...]] = ()
-    """How names of single files of this format end."""
+    """Extensions of single files of this format."""
 
     @field_validator("path")
     @classmethod
@@ -68,7 +68,7 @@ class FileStoreConfig(StoreConfig):
 
     @abstractmethod
     def format(self) -> FileFormat:
-        """Return the format that these settings describe. Imports its driver."""
+        """Return the format with these settings. Imports its driver."""
 
     @classmethod
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:
@@ -124,7 +124,7 @@ class FileStore(Store):
         self._generations.check()
 
     def examine(self) -> Iterator[Finding]:
-        """Yield whether a file can be written there, and how much room is left."""
+        """Yield findings on whether a file can be written, and on free space."""
         yield from self._generations.examine()
 
     def last_commit(self, into: str) -> Commit | None:

@@ -56,9 +56,9 @@ class FileTarget(Target):
         return self._request.taken_over(None if record is None else record.commit)
 
     def schema(self) -> pa.Schema | None:
-        """Return the schema of the newest commit and of the files that are about to be taken over.
+        """Return the common schema of the newest commit and of the files to adopt.
 
-        Raises `StoreError` naming two files whose columns no schema could hold together.
+        Raises `StoreError` with two files whose columns have no common schema.
         """
         live = self._generation.live
         held = [] if live is None else [(str(self._generation), live.commit.schema)]
@@ -82,7 +82,7 @@ class FileTarget(Target):
                 yield str(file), schema
 
     def fits_double(self, column: str) -> bool:
-        """Return whether no whole number of a column is beyond 2^53; see `Target.fits_double`."""
+        """Return whether all integers of a column are within ±2^53; see `Target.fits_double`."""
         import pyarrow.compute as pc
 
         live = self._generation.live
@@ -159,11 +159,11 @@ class FileTarget(Target):
             self._generation.publish(record)
 
     def keep(self, columns: Sequence[str]) -> None:
-        """Hear which columns a merge leaves as they are; see `Target.keep`."""
+        """Receive the columns that a merge leaves unchanged; see `Target.keep`."""
         self._gone = tuple(columns)
 
     def duplicate(self, columns: Sequence[str]) -> Mapping[str, Any] | None:
-        """Look for staged rows with the same values; see `Target.duplicate`."""
+        """Return values that several staged rows share; see `Target.duplicate`."""
         schema = self._schema
         staged = [file for files in self._staged.values() for file in files if file.rows]
         if schema is None or not staged:
@@ -201,9 +201,9 @@ class FileTarget(Target):
         return [*own, *adopted_parts(generation, self._layout.format)]
 
     def previous(self) -> Commit | None:
-        """Return the commit of the newest generation that is kept; see `Target.previous`.
+        """Return the commit of the newest previous generation; see `Target.previous`.
 
-        Raises `StoreError` when somebody changed the live files since.
+        Raises `StoreError` when the live files were changed since.
         """
         generation = self._generation
         with store_errors(f"read what is kept of {generation}"):
