@@ -32,7 +32,7 @@ def schemas(
     """
     from hygge.project.files import find_root
     from hygge.scaffold.changes import compare
-    from hygge.scaffold.schemas import schema_files
+    from hygge.scaffold.editor_schemas import schema_files
 
     if ctx.invoked_subcommand is not None:
         return

@@ -20,10 +20,10 @@ from hygge.project.yaml_parser import parse
 from hygge.project.yaml_scalars import resolve
 from hygge.registry import Registry
 from hygge.scaffold.changes import Wanted
+from hygge.scaffold.editor_schemas import with_schema
 from hygge.scaffold.name_check import check_path
 from hygge.scaffold.quoting import quoted
 from hygge.scaffold.rendered_check import check_settings, check_yaml
-from hygge.scaffold.schemas import with_schema
 from hygge.scaffold.templates import find_template, render
 from hygge.values.described import description_of
 from hygge.values.redact import learn

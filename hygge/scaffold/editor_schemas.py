@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,10 +16,12 @@ from hygge.errors import ConfigError
 from hygge.project.files import ENDINGS, FOLDERS, ROOT_FILE
 from hygge.project.models import FlowSettings, OverlaySettings, ProjectSettings
 from hygge.registry import Registry
+from hygge.scaffold.changes import Wanted
 from hygge.scaffold.json_schema import DEFINITIONS, DIALECT, VARIABLE, reference, schemas_of
 from hygge.settings.move import DefaultSettings
 
 SCHEMA_FOLDER = ".hygge/schema"
+_MARK = "yaml-language-server:"
 _NAMES_ONLY = {"type": "string", "not": VARIABLE}
 """A text that must not contain a variable, because it defines the project's structure."""
 
@@ -193,3 +196,19 @@ def _environment(homes: _Connectors, stores: _Connectors) -> JsonSchemaValue:
     parts[overlay] = {**parts[overlay], "properties": properties}
     definitions = {"home": home, "store": store, **home_parts, **store_parts, **parts}
     return _whole("What differs in an environment", reference(overlay), definitions)
+
+
+def schema_files(folder: str = SCHEMA_FOLDER) -> list[Wanted]:
+    """Return every schema as a file in `folder`, which is relative to where files are written."""
+    prefix = f"{folder}/" if folder else ""
+    return [
+        Wanted(f"{prefix}{name}", text, is_generated=True) for name, text in schema_texts().items()
+    ]
+
+
+def with_schema(file: Wanted) -> Wanted:
+    """Return `file` with the comment by which editors find its schema, unless it has one."""
+    line = schema_line(file.path)
+    if not line or file.adds or _MARK in file.text:
+        return file
+    return replace(file, text=line + file.text)

@@ -12,9 +12,9 @@ from hygge.project.diagnostics import did_you_mean
 from hygge.project.files import Files, read_files
 from hygge.project.models import FlowSettings
 from hygge.scaffold.changes import Wanted
+from hygge.scaffold.editor_schemas import with_schema
 from hygge.scaffold.name_check import check_path
 from hygge.scaffold.rendered_check import check_settings, parsed_node
-from hygge.scaffold.schemas import with_schema
 from hygge.scaffold.templates import find_template, render
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hygge.scaffold.changes import Wanted
+from hygge.scaffold.editor_schemas import schema_files, with_schema
 from hygge.scaffold.name_check import check_name, lawful_name
-from hygge.scaffold.schemas import schema_files, with_schema
 from hygge.scaffold.templates import SUFFIX, built_in_root, render
 
 _ALWAYS = {

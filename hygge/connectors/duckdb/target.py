@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hygge.connector import ReadRequest, WriteRequest
-from hygge.connectors.duckdb import catalog, rehearsing, types
+from hygge.connectors.duckdb import catalog, trial_copy, types
 from hygge.connectors.duckdb.faults import Rows, fault
 from hygge.connectors.duckdb.source import DuckdbSource
 from hygge.connectors.duckdb.undo_tables import DuckdbUndoTables
@@ -18,10 +18,10 @@ from hygge.connectors.sql import chain
 from hygge.connectors.sql.file_database import turn_of
 from hygge.connectors.sql.merging import MergingTarget
 from hygge.connectors.sql.outgoing import OutgoingBatches
-from hygge.connectors.sql.rehearsing import rehearse
 from hygge.connectors.sql.store_options import ReplaceMethod
 from hygge.connectors.sql.table_names import TableName, quote
 from hygge.connectors.sql.target import LiveColumn, staging_prefix
+from hygge.connectors.sql.trial_copy import try_change
 from hygge.errors import StoreError
 from hygge.values.model import Commit, Part, Split
 
@@ -174,11 +174,11 @@ class DuckdbTarget(MergingTarget):
     def check_changing(self, changed: Sequence[str], schema: pa.Schema, *, swaps: bool) -> None:
         """Raise where a copy of the table cannot be changed; see `SqlTarget.check_changing`."""
         rows = self._rows
-        with rehearsing.copied(rows, f"cannot change {self.place.shown()}") as copy:
-            unusable = partial(rehearsing.users, copy)
+        with trial_copy.copied(rows, f"cannot change {self.place.shown()}") as copy:
+            unusable = partial(trial_copy.users, copy)
             self._rows = copy
             try:
-                rehearse(self, schema, changed, swaps=swaps, unusable=unusable)
+                try_change(self, schema, changed, swaps=swaps, unusable=unusable)
             finally:
                 self._rows = rows
 

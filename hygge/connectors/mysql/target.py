@@ -39,11 +39,11 @@ from hygge.connectors.mysql.undo_tables import MysqlUndoTables
 from hygge.connectors.sql import chain
 from hygge.connectors.sql.lock_holders import ENDED_PROCESS_SECONDS, LockHolder
 from hygge.connectors.sql.read_timeout import pulse
-from hygge.connectors.sql.rehearsing import in_use
 from hygge.connectors.sql.row_counts import check_counted
 from hygge.connectors.sql.store_options import ReplaceMethod
 from hygge.connectors.sql.table_names import TableName, check_name, quote
 from hygge.connectors.sql.target import LiveColumn
+from hygge.connectors.sql.trial_copy import in_use
 from hygge.errors import StoreError
 from hygge.values.model import Commit, Mode, Part, Split
 

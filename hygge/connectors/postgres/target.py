@@ -25,10 +25,10 @@ from hygge.connectors.sql import chain
 from hygge.connectors.sql.lock_holders import ENDED_PROCESS_SECONDS, LockHolder
 from hygge.connectors.sql.outgoing import OutgoingBatches
 from hygge.connectors.sql.pool import Reserved
-from hygge.connectors.sql.rehearsing import in_use
 from hygge.connectors.sql.store_options import ReplaceMethod
 from hygge.connectors.sql.table_names import TableName, check_name, quote
 from hygge.connectors.sql.target import LiveColumn, staging_prefix
+from hygge.connectors.sql.trial_copy import in_use
 from hygge.errors import CommitUnknownError, StoreError
 from hygge.values.model import Commit, Part, Split
 

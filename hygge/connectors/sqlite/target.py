@@ -16,11 +16,11 @@ from hygge.connector import WriteRequest
 from hygge.connectors.sql import chain
 from hygge.connectors.sql.file_database import beside, turn_of
 from hygge.connectors.sql.outgoing import OutgoingBatches
-from hygge.connectors.sql.rehearsing import rehearse
 from hygge.connectors.sql.store_options import ReplaceMethod
 from hygge.connectors.sql.table_names import TableName, check_name, quote
 from hygge.connectors.sql.target import LiveColumn
-from hygge.connectors.sqlite import catalog, rehearsing, types
+from hygge.connectors.sql.trial_copy import try_change
+from hygge.connectors.sqlite import catalog, trial_copy, types
 from hygge.connectors.sqlite.config import refuse_name
 from hygge.connectors.sqlite.connections import Rows, cursor_of
 from hygge.connectors.sqlite.conversion import stored_schema, to_stored
@@ -141,11 +141,11 @@ class SqliteTarget(SqliteMerging):
     def check_changing(self, changed: Sequence[str], schema: pa.Schema, *, swaps: bool) -> None:
         """Raise where a copy of the table cannot be changed; see `SqlTarget.check_changing`."""
         rows = self._rows
-        with rehearsing.copied(rows, self._file, f"cannot change {self.place.shown()}") as copy:
-            unusable = partial(rehearsing.users, copy)
+        with trial_copy.copied(rows, self._file, f"cannot change {self.place.shown()}") as copy:
+            unusable = partial(trial_copy.users, copy)
             self._rows = copy
             try:
-                rehearse(self, schema, changed, swaps=swaps, unusable=unusable)
+                try_change(self, schema, changed, swaps=swaps, unusable=unusable)
             finally:
                 self._rows = rows
 

@@ -48,7 +48,7 @@ def unusable(run: Run, questions: Iterable[tuple[str, str]]) -> list[str]:
     return [name for name, sql in questions if not _succeeds(run, sql)]
 
 
-def rehearse(
+def try_change(
     target: SqlTarget,
     schema: pa.Schema,
     changed: Sequence[str],

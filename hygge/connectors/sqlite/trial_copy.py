@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hygge.connectors.sql.rehearsing import create_all, unusable
 from hygge.connectors.sql.table_names import quote
+from hygge.connectors.sql.trial_copy import create_all, unusable
 from hygge.connectors.sqlite import catalog
 from hygge.connectors.sqlite.connections import Rows, connect_to_nothing
 from hygge.errors import StoreError

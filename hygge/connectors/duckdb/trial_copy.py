@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from hygge.connectors.duckdb import catalog
 from hygge.connectors.duckdb.faults import Rows
 from hygge.connectors.duckdb.instances import in_memory
-from hygge.connectors.sql.rehearsing import create_all, unusable
 from hygge.connectors.sql.table_names import quote
+from hygge.connectors.sql.trial_copy import create_all, unusable
 from hygge.errors import StoreError
 
 if TYPE_CHECKING:
