@@ -14,9 +14,9 @@ from hygge.cli.main import BUG, show_crash
 from hygge.cli.projects import tell_elsewhere
 from hygge.console import suggested_commands
 from hygge.console.errors import show_note, show_warning
-from hygge.console.listeners import Listeners
 from hygge.console.output import standard_error, standard_output
-from hygge.console.progress import Progress, choose, open_renderer
+from hygge.console.progress.formats import Progress, choose, open_renderer
+from hygge.console.progress.listeners import Listeners
 from hygge.console.summary import show_summary
 from hygge.engine.plan import Plan, Selection, make_plan
 from hygge.errors import HyggeError, UsageError

@@ -79,7 +79,7 @@ def leave(code: int) -> NoReturn:
 
 
 def _show_error(error: HyggeError, chosen: list[Globals]) -> int:
-    from hygge.console.diagnostics import show_full
+    from hygge.console.diagnostics.report import show_full
     from hygge.console.errors import show_error
     from hygge.project import ProjectError
 

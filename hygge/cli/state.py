@@ -153,8 +153,8 @@ def _change(
 
 def _publish(given: Globals, plan: Plan, positions: list[Position]) -> tuple[Outcome, ...]:
     from hygge.console.errors import show_warning
-    from hygge.console.listeners import Listeners
     from hygge.console.output import standard_error
+    from hygge.console.progress.listeners import Listeners
     from hygge.journal.journal import Journal
     from hygge.operations.state import publish
     from hygge.runtime import eventlog

@@ -196,7 +196,7 @@ def _undo(
     import signal
 
     from hygge.console.errors import show_warning
-    from hygge.console.listeners import Listeners
+    from hygge.console.progress.listeners import Listeners
     from hygge.journal.journal import Journal
     from hygge.operations import undo as undoing
     from hygge.runtime import eventlog

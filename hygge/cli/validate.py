@@ -93,7 +93,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def _explain(code: str, format: Format, output: Output) -> None:
-    from hygge.console.explain import find_code, show_code, show_code_json
+    from hygge.console.diagnostics.explain import find_code, show_code, show_code_json
 
     show = show_code_json if format is Format.JSON else show_code
     show(find_code(code), output)
@@ -141,14 +141,14 @@ def _report(
 
 
 def _show(reports: list[Report], format: Format, seconds: float, output: Output) -> None:
-    from hygge.console.diagnostics import show_concise, show_full, show_json, show_verdict
+    from hygge.console.diagnostics.report import show_concise, show_full, show_json, show_verdict
 
     diagnostics = [one for report in reports for one in report.diagnostics]
     if format is Format.JSON:
         show_json(reports, output)
         return
     if format is Format.SARIF:
-        from hygge.console.sarif import show_sarif
+        from hygge.console.diagnostics.sarif import show_sarif
 
         show_sarif(diagnostics, output)
         return
@@ -156,6 +156,6 @@ def _show(reports: list[Report], format: Format, seconds: float, output: Output)
     show(diagnostics, output)
     show_verdict(reports, seconds, output)
     if format is Format.GITHUB:
-        from hygge.console.github_annotations import show_annotations
+        from hygge.console.diagnostics.github_annotations import show_annotations
 
         show_annotations(diagnostics, output)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 
-from hygge.console.github_annotations import show_annotations
+from hygge.console.diagnostics.github_annotations import show_annotations
 from hygge.console.output import Output
 from hygge.project import Diagnostic, Severity
 from hygge.project.nodes import Span

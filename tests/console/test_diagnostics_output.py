@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import json
 
-from hygge.console.diagnostics import show_concise, show_full, show_json, show_verdict
+from hygge.console.diagnostics.report import show_concise, show_full, show_json, show_verdict
 from hygge.console.output import Output
 from hygge.project import Diagnostic, Report, Severity
 from hygge.project.nodes import Span

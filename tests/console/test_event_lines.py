@@ -7,9 +7,9 @@ import threading
 import pytest
 from events import EVENTS, RUN, USERS, finished
 
-from hygge.console.json_lines import JsonLines
 from hygge.console.output import Output
-from hygge.console.plain import Plain
+from hygge.console.progress.json_lines import JsonLines
+from hygge.console.progress.plain import Plain
 from hygge.values.model import (
     Event,
     MoveFinished,

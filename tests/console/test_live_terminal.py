@@ -16,7 +16,7 @@ from projects import write_project
 SCREEN = """
 import sys
 from events import EVENTS, ORDERS, RUN, USERS, finished
-from hygge.console.live import Live
+from hygge.console.progress.live import Live
 from hygge.console.output import standard_error, standard_output
 from hygge.console.summary import show_summary
 from hygge.values.model import *

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hygge.console.output import Output
-from hygge.console.progress import Renderer
+from hygge.console.progress.formats import Renderer
 from hygge.console.text import (
     clean,
     clean_lines,

@@ -63,15 +63,15 @@ def open_renderer(progress: Progress, answer: Output, notes: Output) -> Renderer
     """
     match progress:
         case Progress.RICH:
-            from hygge.console.live import Live
+            from hygge.console.progress.live import Live
 
             return Live(notes)
         case Progress.JSON:
-            from hygge.console.json_lines import JsonLines
+            from hygge.console.progress.json_lines import JsonLines
 
             return JsonLines(answer)
         case Progress.PLAIN:
-            from hygge.console.plain import Plain
+            from hygge.console.progress.plain import Plain
 
             return Plain(notes)
         case _:

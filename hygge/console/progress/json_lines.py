@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from hygge.console.output import Output
-from hygge.console.progress import Renderer
+from hygge.console.progress.formats import Renderer
 from hygge.values.model import Event
 from hygge.values.receipts import without_receipts
 from hygge.values.redact import redact_values

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from hygge.console.output import Output
-from hygge.console.progress import Renderer
+from hygge.console.progress.formats import Renderer
 from hygge.console.text import (
     clean,
     clean_lines,

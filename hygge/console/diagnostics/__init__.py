@@ -1,0 +1,1 @@
+"""Output of diagnostics: for people, as JSON, SARIF and GitHub annotations."""

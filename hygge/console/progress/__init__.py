@@ -1,0 +1,1 @@
+"""Progress of a run: on a terminal, as plain lines, or as JSON Lines."""
