@@ -1,16 +1,14 @@
 """Every error that hygge raises on purpose, by who must act on it.
 
-    HyggeError                exit 1
-    ├── ConfigError           the user's files, variables or drivers          exit 3
-    │   └── UsageError        the command line, or no project here            exit 2
-    ├── HomeError             the system that is read                         exit 1
-    │   └── LateTypeError     a sample was too small to tell a column's type  (never reaches a user)
-    ├── StoreError            the system that is written                      exit 1
-    ├── FlowError             what one refuses of the other, guards, limits   exit 1
-    │   ├── BadRowError       a row that a cast or the flow's rules refuse
-    │   ├── TimeoutExceeded   a move took longer than its `timeout`
-    │   └── Cancelled         the run was asked to stop                       exit 130 or 143
-    └── CommitUnknownError    nobody can say whether a commit landed          exit 1
+    HyggeError                exit 1 ├── ConfigError           the user's files, variables or
+    drivers          exit 3 │   └── UsageError        the command line, or no project here
+    exit 2 ├── HomeError             the system that is read                         exit 1 │   └──
+    LateTypeError     a sample was too small to infer a type       (never reaches a user) ├──
+    StoreError            the system that is written                      exit 1 ├── FlowError
+    what one refuses of the other, guards, limits   exit 1 │   ├── BadRowError       a row that a
+    cast or the flow's rules refuse │   ├── TimeoutExceeded   a move took longer than its `timeout`
+    │   └── Cancelled         the run was asked to stop                       exit 130 or 143 └──
+    CommitUnknownError    nobody can say whether a commit landed          exit 1
 
 Any other exception is a bug in hygge: exit 70, with a report file.
 """

@@ -66,7 +66,7 @@ def lock(
 
     given = ctx.obj
     root = find_root(given.directory)
-    # A column that the old lock does not know is no error of what writes the lock anew.
+    # A column that the old lock lacks is no error for the command that writes the lock.
     project = Project.load(root, env=given.env, env_file=given.env_file, allows={"HG219"})
     found = locked(project, Selection(flows=tuple(names or ())))
     wanted = [

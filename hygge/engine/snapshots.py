@@ -123,7 +123,7 @@ class _Held:
                 self._is_open.set()
                 self._is_over.wait()
         except BaseException as error:
-            # A driver's panic is no Exception; in a thread nobody would ever hear of it.
+            # A driver's panic is no Exception; in a thread it would be lost.
             if self._is_open.is_set():
                 log.warning(
                     "the snapshot of %s did not close well: %s", self._move.home_name, error

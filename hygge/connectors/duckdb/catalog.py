@@ -82,7 +82,7 @@ def computes(run: Run, table: TableName) -> bool:
 
 
 def primary_key(run: Run, table: TableName, found: Iterable[Column]) -> tuple[str, ...]:
-    """Return those of the columns found that are the primary key, in its order."""
+    """Return the primary key among the found columns, in its order."""
     names = tuple(one.name for one in found if one.is_key)
     if len(names) < 2:
         return names

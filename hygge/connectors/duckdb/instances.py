@@ -43,7 +43,7 @@ class _Open:
     writes: bool
     users: int = 0
     places: dict[str, str] = field(default_factory=dict)
-    """The run that writes a table, by the table's name."""
+    """Run id of the writer, by table name."""
     listing: Listing = field(default_factory=Listing)
 
 
@@ -57,7 +57,7 @@ def instance(
 ) -> Iterator[tuple[Connection, Listing]]:
     """Yield a cursor of the file's instance, and the list of its tables that all moves share.
 
-    Waits so long for whoever has the file.
+    Waits while another process has the file.
 
     A reader opens the file read-only, unless it is already open for writing.
     """

@@ -83,7 +83,7 @@ class Sink:
         return False
 
     def flush(self) -> None:
-        """Do nothing: whoever opened the file finishes it."""
+        """Do nothing: the opener of the file finishes it."""
 
     def check(self) -> None:
         """Raise the `OSError` of the write that failed, if one did."""
@@ -91,7 +91,7 @@ class Sink:
             raise self._error
 
     def close(self) -> None:
-        """Do nothing: whoever opened the file finishes it."""
+        """Do nothing: the opener of the file finishes it."""
 
     def abandon(self) -> None:
         """Drop further writes: even an abandoned writer writes its footer."""

@@ -1,9 +1,9 @@
-"""What a store of files needs of the place where its files lie, in order to commit.
+"""The protocol by which a store of files commits.
 
 An entity's place holds a chain of generations: the data files of one commit each, with its record.
-The next generation is staged where no reader of the place looks, and then published whole or not
-at all. `local/` does that by directories and renames. Nothing here asks for either: elsewhere a
-staged file may be an object, and publishing the record one write that fails when its number is
+The next generation is staged where no reader of the place looks, and then published whole or not at
+all. `local/` does that by directories and renames. Nothing here requires either: elsewhere a staged
+file may be an object, and publishing may be one write of the record that fails when its number is
 taken.
 """
 
@@ -31,11 +31,11 @@ class NewFile(Protocol):
         """Make what was written durable and return the file, to be read and counted."""
 
     def abandon(self) -> None:
-        """Close it unfinished; whoever began it removes it. Raises nothing."""
+        """Close it unfinished; the caller removes it. Raises nothing."""
 
 
 class Staging(Protocol):
-    """Where the files of a next generation lie until it is published. Can be pickled.
+    """The place of a next generation's files until it is published. Can be pickled.
 
     As text it is what messages call it. A name is a path below the entity's place, with `/`
     between its steps, and is used once.
@@ -48,10 +48,10 @@ class Staging(Protocol):
         """Return a finished file. Raises `OSError`, `FileNotFoundError` where there is none."""
 
     def remove(self, name: str) -> None:
-        """Remove a file; one that is not there is fine."""
+        """Remove a file; a missing file is no error."""
 
     def spill(self) -> IO[bytes]:
-        """Return an empty file for rows that do not fit into memory; it goes when it is closed."""
+        """Return an empty temporary file for rows that do not fit into memory."""
 
 
 class Generation(Protocol):
@@ -62,7 +62,7 @@ class Generation(Protocol):
 
     @property
     def staging(self) -> Staging:
-        """Where its files lie until it is published."""
+        """The place of its files until it is published."""
 
     @property
     def live(self) -> Record | None:
@@ -74,56 +74,54 @@ class Generation(Protocol):
 
     @property
     def stem(self) -> str:
-        """How the names of files begin that this generation adds; no other run has the same."""
+        """Name prefix of the files that this generation adds, unique to this run."""
 
     def shown(self, name: str) -> str:
-        """Return what messages call a data file of the live generation."""
+        """Return the name of a live data file for messages."""
 
     def file(self, name: str) -> DataFile:
-        """Return a data file of the live generation, which may be gone since."""
+        """Return a data file of the live generation, which may be missing."""
 
     def foreign(self) -> Mapping[str, DataFile | None]:
-        """Return what readers see in the place and no commit put there, sorted by name.
+        """Return the visible files that no commit wrote, sorted by name.
 
-        None for what is no file of its own, such as a link.
+        None for an entry that is no regular file, such as a link.
         """
 
     def keep(self, parts: Sequence[PartFile]) -> None:
-        """Take files of the live generation, or foreign ones, into this one, without copying them
-        where that can be done.
+        """Add files of the live generation, or foreign ones, without copying if possible.
 
-        Raises `StoreError` when one is not what its record says.
+        Raises `StoreError` when one differs from its record.
         """
 
     def publish(self, record: Record) -> None:
         """Make this generation the live one, in one atomic act; durable when it returns.
 
         The record lists every file of it, those that were kept and those that were staged; what
-        else was staged is removed. Raises `StoreError` when another run has the number (HG514),
-        and when a staged file is no longer what it was when its rows were counted (HG531);
-        `CommitUnknownError` when nobody can tell.
+        else was staged is removed. Raises `StoreError` when another run has the number (HG514), and
+        when a staged file is no longer what it was when its rows were counted (HG531);
+        `CommitUnknownError` when the outcome is unknown.
         """
 
     @property
     def previous(self) -> Record | None:
-        """The commit before the live one, as long as its files are kept for an undo."""
+        """The commit before the live one, while its files are kept for undo."""
 
     def changed(self) -> str | None:
-        """Return what messages call a live file that is not as its record says, and that taking
-        the live generation back would lose."""
+        """Return the name of a live file that differs from its record and would be lost by undo."""
 
     def restore(self) -> None:
-        """Take all files of the previous generation into this one, in place of staged ones."""
+        """Add all files of the previous generation to this one, instead of staged ones."""
 
     def committer(self, seq: int) -> str | None:
-        """Return the run that published commit `seq`, as far back as is known."""
+        """Return the run that published commit `seq`, if it is known."""
 
     def discard(self) -> None:
-        """Remove what was staged, unless it is published. Raises nothing."""
+        """Remove staged files unless they are published. Raises nothing."""
 
 
 class Generations(Protocol):
-    """The places of a store's entities, by name. As text it is what messages call the store.
+    """The places of a store's entities, by name. `str()` is the store's name for messages.
 
     Methods may raise `OSError`.
     """
@@ -132,18 +130,17 @@ class Generations(Protocol):
         """Raise `StoreError` where the store cannot be written."""
 
     def examine(self) -> Iterator[Finding]:
-        """Yield what `hygge doctor` should say of the store, for example how much room is left."""
+        """Yield findings for `hygge doctor`, such as free space."""
 
     def last(self, into: str) -> Record | None:
         """Return the newest commit of an entity; None when there is none."""
 
     def open(self, request: WriteRequest) -> AbstractContextManager[Generation]:
-        """Take an entity's place for one attempt and begin its next generation.
+        """Lock an entity's place for one attempt and begin its next generation.
 
-        Finishes or removes first what a dead run left behind. What was staged and not published is
-        removed when the `with` ends. Raises `StoreError` naming the run that has the place.
+        First recovers from dead runs. Staged files that were not published are removed when the
+        `with` ends. Raises `StoreError` with the run that holds the place.
         """
 
     def inspect(self, request: WriteRequest) -> Generation:
-        """Return the next generation without beginning it; makes the checks of `open`, changes
-        nothing."""
+        """Return the next generation with the checks of `open`, without changes."""

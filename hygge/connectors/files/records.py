@@ -1,4 +1,4 @@
-"""The commit record of a store of files: what an entity's data files are, and how they came."""
+"""The commit record of a store of files."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class Record:
 
 
 def parse_record(data: bytes, shown: str) -> Record:
-    """Return the record that was written as `data`; `shown` is what users call its file.
+    """Return the record parsed from `data`; `shown` is the file's name for messages.
 
-    Raises `StoreError` for one that cannot be read or that a newer hygge wrote.
+    Raises `StoreError` for an unreadable record or one of a newer hygge.
     """
     try:
         values = json.loads(data)

@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 GROUP = "hygge.file_systems"
 _BUILT_IN = {LOCAL: "hygge.connectors.files.local.disk"}
 CLASSES: dict[str, type[FileSystem]] = {}
-"""The file systems that were imported, by the schemes of their URLs."""
+"""The imported file systems, by URL scheme."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """What a file system says of a file without reading it."""
+    """Metadata of a file."""
 
     size: int
     """Bytes."""
     modified_ns: int
     """When it was written, in nanoseconds since 1970."""
     stamp: str
-    """What changes when another file takes the name: an inode here, an etag elsewhere."""
+    """A value that changes when another file gets the name: an inode here, an etag elsewhere."""
 
 
 class Entry(Protocol):
@@ -63,11 +63,11 @@ class Entry(Protocol):
 
 
 class FileSystem(ABC):
-    """Where files lie. A value that can be pickled and compared.
+    """A file system. A value that can be pickled and compared.
 
     `class X(FileSystem, scheme="x")` registers itself. A path in it begins with `/` and has `/`
-    between its steps. What cannot be done raises `OSError`: `FileNotFoundError`,
-    `PermissionError`, or one whose `strerror` says the reason.
+    between its steps. Failures raise `OSError`: `FileNotFoundError`, `PermissionError`, or one with
+    the reason in `strerror`.
     """
 
     def __init_subclass__(cls, scheme: str | None = None) -> None:
@@ -78,14 +78,14 @@ class FileSystem(ABC):
     @classmethod
     @abstractmethod
     def at(cls, location: str) -> tuple[Self, str]:
-        """Return the file system and the path in it that a URL means. Touches no network.
+        """Return the file system and path of a URL. Touches no network.
 
-        Raises `ValueError` that says what is wrong with the URL.
+        Raises `ValueError` with the reason for an invalid URL.
         """
 
     @abstractmethod
     def shown(self, path: str) -> str:
-        """Return what users call a path, and could write as `path:`."""
+        """Return a path as users write it in `path:`."""
 
     @abstractmethod
     def is_dir(self, path: str) -> bool:
@@ -97,29 +97,29 @@ class FileSystem(ABC):
 
     @abstractmethod
     def is_there(self, path: str) -> bool:
-        """Return whether something has the name, be it a link that leads nowhere."""
+        """Return whether the name exists, also for a dangling link."""
 
     @abstractmethod
     def stat(self, path: str) -> FileStat:
-        """Return what is known of a file. Raises `OSError`."""
+        """Return the metadata of a file. Raises `OSError`."""
 
     @abstractmethod
     def identity(self, folder: str) -> str:
-        """Return the same for two paths that lead to one folder. Raises `OSError`."""
+        """Return an id of a folder, equal for two paths to it. Raises `OSError`."""
 
     @abstractmethod
     def entries(self, folder: str) -> Sequence[Entry]:
-        """Return what is in a folder. Raises `OSError`."""
+        """Return the entries of a folder. Raises `OSError`."""
 
     @abstractmethod
     def check_listing(self, folder: str) -> None:
-        """Raise `OSError` where this user may not list a folder; reads as little as that takes."""
+        """Raise `OSError` where this user may not list a folder; reads as little as possible."""
 
     @abstractmethod
     def names(self, folder: str, stem: str) -> Sequence[str]:
         """Return the names in a folder that equal `stem` up to their first dot. Raises `OSError`.
 
-        Asked once for each of many entities in one folder.
+        Called once for each of many entities in one folder.
         """
 
     @abstractmethod
@@ -145,12 +145,12 @@ class FileSystem(ABC):
 
     @abstractmethod
     def generations(self, root: str) -> Generations:
-        """Return what commits entities below a folder; touches nothing."""
+        """Return the `Generations` below a folder; touches nothing."""
 
     @classmethod
     @abstractmethod
     def refuse_name(cls, into: str) -> str | None:
-        """Return why an entity of a store here cannot be called `into`; None when it can."""
+        """Return why `into` is not a valid entity name here; None when it is."""
 
 
 @cache
@@ -160,12 +160,12 @@ def entry_points_by_scheme() -> dict[str, EntryPoint]:
 
 
 def schemes() -> list[str]:
-    """Return the schemes that a `path` of files may have, sorted; imports nothing."""
+    """Return the supported schemes of `path`, sorted; imports nothing."""
     return sorted({*_BUILT_IN, *CLASSES, *entry_points_by_scheme()})
 
 
 def find_class(scheme: str) -> type[FileSystem]:
-    """Return the file system of a scheme that is among `schemes`."""
+    """Return the file system of one of the `schemes`."""
     if scheme not in CLASSES:
         if scheme in _BUILT_IN:
             import_module(_BUILT_IN[scheme])
@@ -175,7 +175,7 @@ def find_class(scheme: str) -> type[FileSystem]:
 
 
 def class_of(location: str) -> type[FileSystem]:
-    """Return the file system that a path or URL means."""
+    """Return the file system of a path or URL."""
     return find_class(scheme_of(location) or LOCAL)
 
 
@@ -186,10 +186,9 @@ def file_system(location: str) -> tuple[FileSystem, str]:
 
 
 def check_location(text: str) -> str:
-    """Return the path of a file system that `text` means: a local one, or a URL as it is.
+    """Return the local path of `text`, or an unchanged URL.
 
-    Raises `ValueError` for a scheme that no file system has, naming those there are, and for a URL
-    that its file system cannot mean.
+    Raises `ValueError` for an unknown scheme, with the known ones, and for an invalid URL.
     """
     if scheme_of(text) in (None, LOCAL):
         return local_path(text)

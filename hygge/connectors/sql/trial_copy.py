@@ -1,7 +1,7 @@
-"""A change of a table, tried on an empty copy of all definitions before any row moves.
+"""Trial of a table change on an empty copy of all definitions, before any row moves.
 
-The catalog of a database in one file does not tell what depends on a column. A copy in memory
-refuses what the database itself would refuse, and its views and triggers tell what they miss.
+The catalog of a single-file database does not list what depends on a column. A copy in memory
+rejects what the database would reject, and its broken views and triggers can be found.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEEP_COLUMNS = (
 
 
 def create_all(run: Run, statements: Iterable[str]) -> None:
-    """Run statements in any order in which each finds what it needs; leave out what finds none."""
+    """Run statements in an order that satisfies their dependencies; skip those without one."""
     left = list(statements)
     while left:
         failed = [sql for sql in left if not _succeeds(run, sql)]
@@ -56,10 +56,9 @@ def try_change(
     swaps: bool,
     unusable: Callable[[], Sequence[str]],
 ) -> None:
-    """Bring an empty copy of a target's table to a schema; raise HG536 for what hinders it.
+    """Change an empty copy of a target's table to a schema; raise HG536 for obstacles.
 
-    The target runs its statements on the copy. `unusable` returns the views and triggers that
-    do not work there.
+    The target runs its statements on the copy. `unusable` returns the broken views and triggers.
     """
     shown, columns = target.place.shown(), listed(changed)
     before = unusable()

@@ -26,7 +26,7 @@ def stat_of(status: os.stat_result) -> FileStat:
 
 
 class _Entry:
-    """One name in a directory; what it is was told with the name, mostly."""
+    """One directory entry; its type usually comes with the listing."""
 
     __slots__ = ("_entry", "name", "path")
 
@@ -71,7 +71,7 @@ class LocalFiles(FileSystem, scheme="file"):
         return os.path.lexists(path)
 
     def stat(self, path: str) -> FileStat:
-        """Return what is known of a file; see `FileSystem`."""
+        """Return the metadata of a file; see `FileSystem`."""
         return stat_of(Path(path).stat())
 
     def identity(self, folder: str) -> str:
@@ -79,7 +79,7 @@ class LocalFiles(FileSystem, scheme="file"):
         return f"{Path(folder).stat().st_ino:x}"
 
     def entries(self, folder: str) -> Sequence[_Entry]:
-        """Return what is in a directory, in the order of the disk."""
+        """Return the entries of a directory, unordered."""
         with os.scandir(folder) as entries:
             return [_Entry(entry) for entry in entries]
 
@@ -89,7 +89,7 @@ class LocalFiles(FileSystem, scheme="file"):
             next(entries, None)
 
     def names(self, folder: str, stem: str) -> Sequence[str]:
-        """Return the names that begin so; see `FileSystem`."""
+        """Return the names with a stem; see `FileSystem`."""
         return names_like(Path(folder), stem)
 
     def resolved(self, path: str) -> str:
@@ -105,20 +105,20 @@ class LocalFiles(FileSystem, scheme="file"):
         return Path(path).open("rb", buffering=0)
 
     def arrow_file(self, path: str, *, mapped: bool = False) -> pa.NativeFile:
-        """Open a file so that Arrow reads it without Python; see `FileSystem`."""
+        """Open a file for Arrow without Python objects in between; see `FileSystem`."""
         import pyarrow as pa
 
         return pa.memory_map(path) if mapped else pa.OSFile(path)
 
     def generations(self, root: str) -> Generations:
-        """Return what swaps directories below `root`."""
+        """Return the generations of directories below `root`."""
         from hygge.connectors.files.local.generations import LocalGenerations
 
         return LocalGenerations(Path(root))
 
     @classmethod
     def refuse_name(cls, into: str) -> str | None:
-        """Return why no directory can be called `into`."""
+        """Return why `into` is not a valid directory name."""
         return refuse_name(into)
 
 

@@ -27,11 +27,11 @@ def _find_renameat2() -> Callable[..., int] | None:
 
 
 renameat2 = _find_renameat2()
-"""The system call that swaps two names at once, where this system has it."""
+"""The system call that swaps two names atomically, where available."""
 
 
 class RenameUnsupportedError(OSError):
-    """This system or this file system cannot swap two names in one step."""
+    """This system or file system cannot swap two names atomically."""
 
 
 def _rename(source: Path, target: Path, flags: int) -> None:
@@ -46,14 +46,14 @@ def _rename(source: Path, target: Path, flags: int) -> None:
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Swap two existing names atomically; raise `RenameUnsupportedError` where that is unknown."""
+    """Swap two existing names atomically; raise `RenameUnsupportedError` where unsupported."""
     _rename(one, other, _RENAME_EXCHANGE)
 
 
 def rename_new(source: Path, target: Path) -> None:
-    """Rename a directory to a name that nothing has; raise `OSError` when something has it.
+    """Rename a directory to an unused name; raise `OSError` when it exists.
 
-    Where the system cannot say so in one step, an empty directory of that name is replaced.
+    Where the system has no atomic check, an empty directory of that name is replaced.
     """
     try:
         _rename(source, target, _RENAME_NOREPLACE)
@@ -107,7 +107,7 @@ def write_new(path: Path, data: bytes, mode: int = 0o666) -> None:
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
-    """Put a file in place whole or not at all, durably."""
+    """Create or replace a file atomically and durably."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         write_new(draft, data, mode)
@@ -135,7 +135,7 @@ def write_exclusive(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def link_file(source: Path, target: Path) -> None:
-    """Give a file a second name, or copy it durably where files can have one name only."""
+    """Link a file, or copy it durably where hard links are not supported."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError as error:
@@ -162,7 +162,7 @@ def sync_tree(path: Path) -> None:
 
 
 def is_directory(path: Path) -> bool:
-    """Return whether this very name is a directory, not a link to one."""
+    """Return whether a name is a directory and not a link to one."""
     try:
         return stat.S_ISDIR(path.lstat().st_mode)
     except FileNotFoundError:
@@ -170,6 +170,6 @@ def is_directory(path: Path) -> bool:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory and what it holds, following no link; nothing there is fine."""
+    """Remove a directory tree without following links; a missing one is no error."""
     if is_directory(path):
         shutil.rmtree(path)

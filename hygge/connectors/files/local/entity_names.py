@@ -1,4 +1,4 @@
-"""Which names entities of a store of files can have."""
+"""Rules for names of entities in a store of local files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _LONGEST_NAME = 200
 
 
 def refuse_name(into: str) -> str | None:
-    """Return why an entity's name cannot be the name of a directory; None when it can."""
+    """Return why an entity's name is not a valid directory name; None when it is."""
     if not into or into[0] in "._":
         return "it is empty or begins with '.' or '_', which readers of data directories skip"
     if "/" in into or "\\" in into:

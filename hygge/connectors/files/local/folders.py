@@ -1,4 +1,4 @@
-"""The names in a folder, listed once for all entities in it while the folder stays as it is."""
+"""A cache of the names in a folder, valid while the folder is unchanged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 SETTLED_NS = 5 * 10**9
-"""A folder that changed less than this ago may change again within the same tick of its clock."""
+"""A folder changed less than this ago may change again within the resolution of its mtime."""
 
 
 def names_like(folder: Path, stem: str) -> Sequence[str]:
@@ -25,7 +25,7 @@ def names_like(folder: Path, stem: str) -> Sequence[str]:
 
 
 def names_by_beginning(folder: str, _changed_ns: int, _inode: int) -> Mapping[str, Sequence[str]]:
-    """Return the names in a folder by what they have before their first dot."""
+    """Return the names in a folder by their part before the first dot."""
     found: dict[str, list[str]] = {}
     with os.scandir(folder) as entries:
         for entry in entries:

@@ -1,8 +1,7 @@
 """The commit of a directory: build the next generation beside the live one, then swap the two.
 
 A reader that lists the live directory sees all of one generation, never a mix of two, in every
-mode. The order of the system calls is the protocol; each step below is safe to be the last one
-before the power goes.
+mode. The order of the system calls is the protocol: power may be lost after any step.
 """
 
 from __future__ import annotations
@@ -60,12 +59,12 @@ class LocalGeneration:
 
     @property
     def stem(self) -> str:
-        """How the names of this generation's own parts begin; no other run has the same."""
+        """Name prefix of this generation's own parts, unique to this run."""
         run = blake2s(self.owner.run_id.encode(), digest_size=4).hexdigest()
         return f"part-{self.seq:08d}-{run}"
 
     def begin(self) -> None:
-        """Make the directory that nobody reads yet; raise when its name is taken."""
+        """Create the hidden directory; raise when its name exists."""
         if self.live is not None and self._is_own(self.live):
             raise StoreError(
                 f"run {self.owner.run_id} has already published commit {self.live.commit.seq} of "
@@ -144,7 +143,7 @@ class LocalGeneration:
     def publish(self, record: Record) -> None:
         """Swap this generation in as commit `record.commit.seq`; durable when it returns.
 
-        Raises `StoreError` when a file is no longer what it was when its rows were counted.
+        Raises `StoreError` when a file changed after its rows were counted.
         """
         self._reveal(record.parts)
         durable.write_whole(self.path / RECORD_NAME, record.dump())
@@ -165,7 +164,7 @@ class LocalGeneration:
         self._tidy(replaced, claim)
 
     def _reveal(self, parts: Sequence[PartFile]) -> None:
-        """Give what was staged the names under which readers find it, once all of it is whole."""
+        """Rename staged files to their visible names, after all are complete."""
         staged = {part.name: located(self.path / part.name) for part in parts}
         for part in parts:
             check_whole(staged[part.name], part)
@@ -193,7 +192,7 @@ class LocalGeneration:
             raise _lost(self.place, seq, holder)
 
     def _swap(self) -> Path | None:
-        """Make this generation live; return where the one it replaced lies now, if anywhere."""
+        """Make this generation live; return the path of the replaced one, if any."""
         live = self.place.live
         if not durable.is_directory(live):
             durable.rename_new(self.path, live)
@@ -230,7 +229,7 @@ class LocalGeneration:
         )
 
     def _tidy(self, replaced: Path | None, claim: Path) -> None:
-        # The commit has landed: from here on nothing may make it look like a failure.
+        # The commit is published: no later error may report it as failed.
         try:
             if replaced is not None:
                 retire(self.place, replaced)
@@ -244,7 +243,7 @@ class LocalGeneration:
             logger.warning("the next run will tidy %s: %s", self.place.state, error)
 
     def _hide_soon(self) -> None:
-        """Hide older generations once no reader can be listing them; the process waits for it."""
+        """Hide older generations when no reader can be listing them; the process waits for it."""
         if recovery.LISTING_GRACE:
             Timer(recovery.LISTING_GRACE * 1.1, self._hide).start()
         else:
@@ -256,12 +255,12 @@ class LocalGeneration:
             if not self._keep:
                 sweep(self.place, recovery.LISTING_GRACE)
         except FileNotFoundError:
-            pass  # Somebody removed the place, or another run has hidden them.
+            pass  # The place was removed, or another run has hidden them.
         except OSError as error:
             logger.info("the next run will tidy %s: %s", self.place.state, error)
 
     def committer(self, seq: int) -> str | None:
-        """Return the run that published commit `seq`, as far back as generations are kept."""
+        """Return the run that published commit `seq`, while its generation is kept."""
         finish_swap(self.place)
         replaced = [self.path] if self.is_published else []
         previous = [path for _, path in kept(self.place)]
@@ -278,15 +277,15 @@ class LocalGeneration:
         try:
             throw_away(self.path)
         except OSError as error:
-            # Whatever ended the attempt matters more; the next run removes the rest.
+            # The error of the attempt matters more; the next run removes the rest.
             logger.warning("the next run will remove %s: %s", self.path, error)
 
 
 def was_changed(path: Path, part: PartFile, before: Path) -> bool:
-    """Return whether a live file is not what its record says, and undo would lose that.
+    """Return whether a live file differs from its record and undo would lose the change.
 
-    It would not where the file is one with that of the generation `before`. What was read once
-    is not read again as long as the file's times stay.
+    Undo loses nothing where the file is the same as in the generation `before`. A file is read
+    again only when its times change.
     """
     if not path.is_file() or path.stat().st_size != part.bytes:
         return True
@@ -318,7 +317,7 @@ def check_kept(link: Path, part: PartFile, source: Path) -> None:
 
 
 def check_whole(path: Path, part: PartFile) -> None:
-    """Raise `StoreError` unless a staged file is what it was when its rows were counted."""
+    """Raise `StoreError` unless a staged file is unchanged since its rows were counted."""
     if found := _difference(path, part):
         raise StoreError(
             f"{path} was staged with {plural(part.rows, 'row')} in {plural(part.bytes, 'byte')}, "
@@ -329,7 +328,7 @@ def check_whole(path: Path, part: PartFile) -> None:
 
 
 def _difference(path: Path, part: PartFile) -> str | None:
-    """Return how a file differs in size from what is known of it; None when it does not."""
+    """Return the difference of a file's size from its record; None without one."""
     size = path.lstat().st_size if path.is_file() and not path.is_symlink() else None
     if size == part.bytes:
         return None

@@ -1,4 +1,4 @@
-"""The places of a store's entities on a local disk: each a directory below one directory."""
+"""The places of a store's entities on a local disk: one directory each."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LocalGenerations:
         return str(self.root)
 
     def check(self) -> None:
-        """Look whether the directory, or the nearest one above it, can be written."""
+        """Check that the directory, or its nearest existing parent, is writable."""
         place = self._nearest()
         if not place.is_dir():
             raise StoreError(
@@ -56,14 +56,14 @@ class LocalGenerations:
             )
 
     def _nearest(self) -> Path:
-        """Return the directory, or the nearest one above it that is there."""
+        """Return the directory, or its nearest existing parent."""
         place = self.root
         while not place.exists() and place != place.parent:
             place = place.parent
         return place
 
     def examine(self) -> Iterator[Finding]:
-        """Yield whether a file can be written there, and how much room is left."""
+        """Yield findings on whether a file can be written, and on free space."""
         self.check()
         place = self._nearest()
         with store_errors(f"write to {place}"), TemporaryFile(dir=place):
@@ -82,7 +82,7 @@ class LocalGenerations:
     def open(self, request: WriteRequest) -> Iterator[LocalGeneration]:
         """Lock and recover the place of `request.into`, and begin its next generation.
 
-        What was staged and not published is removed when the `with` ends.
+        Staged files that were not published are removed when the `with` ends.
         """
         check_name(request.into)
         if not RUN_ID.fullmatch(request.run_id):
@@ -101,10 +101,10 @@ class LocalGenerations:
                 generation.discard()
 
     def inspect(self, request: WriteRequest) -> LocalGeneration:
-        """Return the next generation without beginning it, its place unchanged.
+        """Return the next generation without changing its place.
 
-        Makes the checks of `open`, and raises `StoreError` where this user can make no file in
-        what it would use.
+        Makes the checks of `open`, and raises `StoreError` where this user cannot create files in
+        its directories.
         """
         check_name(request.into)
         place = Place(self.root, request.into)

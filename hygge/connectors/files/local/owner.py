@@ -1,4 +1,4 @@
-"""Which process a claim or a half-made directory belongs to, and whether it can still act."""
+"""The owner of a claim or an incomplete directory, and whether it can still act."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Owner:
     host: str
     boot_id: str
     started: str
-    """When the process began, in the kernel's ticks since boot; tells a reused pid apart."""
+    """Start time of the process in clock ticks since boot; distinguishes reused pids."""
     lock: int
     """Inode of the lock file that the process holds while it lives."""
 
@@ -33,7 +33,7 @@ class Owner:
 
     @classmethod
     def load(cls, data: bytes) -> Owner | None:
-        """Return the owner that a file names; None when the file was cut short."""
+        """Return the owner in a file; None when the file is truncated."""
         try:
             return cls(**json.loads(data))
         except (ValueError, TypeError):
@@ -44,12 +44,12 @@ class Owner:
         return json.dumps(asdict(self), indent=1).encode() + b"\n"
 
     def is_gone(self, lock: int) -> bool:
-        """Return whether the process certainly cannot act any more, seen while holding `lock`.
+        """Return whether the process certainly cannot act any more; call it while holding `lock`.
 
-        It is gone when its pid is free or another process's; when it held the very lock that is
-        held here now, on one kernel; and when this host was started anew since. Of another host
-        nothing can be told. A living process of this host is not gone whatever the lock says: some
-        file systems give one lock to two.
+        It is gone when its pid is free or reused; when it held the lock that is held here now, on
+        one kernel; and when this host was rebooted since. The state of processes of other hosts is
+        unknown. A live process of this host is never gone, because some file systems grant a lock
+        twice.
         """
         is_here = self.host == socket.gethostname()
         if self.boot_id != boot_id():

@@ -48,7 +48,7 @@ class Place:
         return self.state / "lock"
 
     def previous(self, seq: int) -> Path:
-        """The generation of commit `seq` once it is live no more; 0 is what hygge did not write."""
+        """The generation of commit `seq` after it was live; 0 is data that hygge did not write."""
         return self.state / f"previous-{seq}"
 
     @property
@@ -58,7 +58,7 @@ class Place:
 
     @property
     def intent(self) -> Path:
-        """What a swap of two renames is about to do, where names cannot be exchanged at once."""
+        """The intent of a swap by two renames, where names cannot be swapped atomically."""
         return self.state / "intent.json"
 
     def staging(self, run_id: str, attempt: int) -> Path:
@@ -96,7 +96,7 @@ def _private(place: Place) -> tuple[Path, ...]:
 
 
 def check_place(place: Place) -> None:
-    """Raise `StoreError` where no entity can be written; makes nothing."""
+    """Raise `StoreError` where no entity can be written; creates nothing."""
     if (place.root / "hygge.yml").exists():
         raise StoreError(
             f"the store's path {place.root} is the folder of the project itself",
@@ -144,7 +144,7 @@ def locked(place: Place, request: WriteRequest) -> Iterator[Owner]:
 
 
 def refuse_written(place: Place) -> None:
-    """Raise what `locked` would raise, and take nothing."""
+    """Raise what `locked` would raise, without taking the lock."""
     note = holder_of(place.lock)
     if note is not None:
         raise _in_use(place, note)
@@ -161,11 +161,10 @@ def _in_use(place: Place, note: bytes, late: str = "") -> StoreError:
 def _explain_by_rival(
     place: Place, owner: Owner, descriptor: int, error: OSError | StoreError
 ) -> None:
-    """Raise the true cause of an error where another run works in the place all the same.
+    """Raise the true cause of an error where another run works in the place despite the lock.
 
-    That is where the file system gives one lock to two runs: the note in the lock file is then
-    the other run's, and whatever call failed first failed because of it; so did a staged file that
-    is missing (HG531).
+    The file system granted the lock twice: the note in the lock file is the other run's, and the
+    failed call, or a missing staged file (HG531), is a consequence.
     """
     if isinstance(error, StoreError) and error.code not in (StoreError.code, "HG531"):
         return

@@ -1,4 +1,4 @@
-"""The commit record `_hygge.json` in a directory, and where its data files lie."""
+"""The commit record `_hygge.json` of a directory, and the paths of its data files."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from hygge.runtime.system import explain, way_out
 RECORD_NAME = "_hygge.json"
 """Readers of data directories skip names that begin with `_`."""
 ASIDE = ".aside"
-"""How the names of data files end that no reader may find: staged ones and those kept for undo.
+"""Extension of data files that are hidden from readers: staged ones and those kept for undo.
 
 A pattern like `lake/**/*.parquet` reads hidden directories, too, in some programs.
 """
 
 
 def aside(path: Path) -> Path:
-    """Return where a data file lies while it is staged, and once it is no longer live."""
+    """Return the path of a data file while it is staged or no longer live."""
     return path.with_name(path.name + ASIDE)
 
 
 def located(path: Path) -> Path:
-    """Return where a data file of any generation lies now: older hygge put none aside."""
+    """Return the current path of a data file of any generation; older hygge hid none."""
     away = aside(path)
     return away if away.exists() else path
 
@@ -31,7 +31,7 @@ def located(path: Path) -> Path:
 def load_record(folder: Path) -> Record | None:
     """Return the record of a directory; None when it has none.
 
-    Raises `StoreError` for one that cannot be read or that a newer hygge wrote.
+    Raises `StoreError` for an unreadable record or one of a newer hygge.
     """
     path = folder / RECORD_NAME
     try:

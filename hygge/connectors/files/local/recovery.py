@@ -1,4 +1,4 @@
-"""What every run does first, under the lock: finish or remove what a dead run left behind."""
+"""Recovery at the start of every run, under the lock: completes or removes dead runs' work."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from hygge.errors import StoreError
 logger = logging.getLogger(__name__)
 
 READER_GRACE = 30.0
-"""Seconds that a generation that is not kept stays after it ceased to be live."""
+"""Seconds that a generation that is not kept remains after it was live."""
 LISTING_GRACE = 0.2
-"""Seconds that the files of a generation keep their names after it ceased to be live."""
+"""Seconds that the files of a generation keep their names after it was live."""
 _PREVIOUS = re.compile(r"previous-(\d{1,20})")
 _RETIRED = re.compile(r"old-(\d{1,20})-[0-9a-f]{8}")
 _GONE = re.compile(r"gone-[0-9a-f]{16}")
@@ -87,19 +87,19 @@ def _check_claim(place: Place, claim: Path, lock: int) -> None:
 def _clear_claim(place: Place, claim: Path, seq: int, lock: int) -> None:
     if not _is_settled(claim, seq):
         _check_claim(place, claim, lock)
-        # The half-done swap that this claim guards must be finished before the claim goes.
+        # The incomplete swap under this claim must be completed before the claim is removed.
         finish_swap(place)
     claim.unlink()
     sync_directory(place.claims)
 
 
 def write_intent(place: Place, staging: Path) -> None:
-    """Decide the commit of `staging` by two renames: from here on it will be finished."""
+    """Commit `staging` by recording the intent of two renames, which recovery completes."""
     write_whole(place.intent, json.dumps({"next": staging.name}).encode(), 0o600)
 
 
 def finish_swap(place: Place) -> None:
-    """Carry out what the intent record says, from wherever it stopped."""
+    """Complete the recorded intent from any intermediate state."""
     try:
         name = json.loads(place.intent.read_bytes())["next"]
     except FileNotFoundError:
@@ -127,10 +127,10 @@ def _finish_exchange(place: Place) -> None:
 
 
 def retire(place: Place, generation: Path) -> None:
-    """Put the generation that ceased to be live among the previous ones."""
+    """Move the replaced generation to the previous ones."""
     record = load_record(generation)
     previous = place.previous(0 if record is None else record.commit.seq)
-    if is_directory(previous):  # of a chain that was begun anew since
+    if is_directory(previous):  # of a chain that was restarted since
         _let_go(place, previous)
     rename_new(generation, previous)
 
@@ -146,9 +146,9 @@ def kept(place: Place) -> list[tuple[int, Path]]:
 
 
 def prune(place: Place, keep: int | None = None) -> None:
-    """Let go of generations that an undo brought back or passed over, and of all but `keep`.
+    """Release generations that an undo restored or skipped, and all but `keep` others.
 
-    What hygge did not write stays until the commit after the one that moved it aside.
+    Data that hygge did not write stays until the commit after the one that moved it.
     """
     live = load_record(place.live)
     if live is None:
@@ -165,9 +165,9 @@ def prune(place: Place, keep: int | None = None) -> None:
 
 
 def hide(place: Place) -> None:
-    """Give the files of generations that are not live names that no pattern for data finds.
+    """Rename the files of generations that are not live, so that no data glob matches them.
 
-    A generation that ceased to be live just now keeps its names: a reader may be listing it.
+    A generation that was live a moment ago keeps its names, because a reader may be listing it.
     """
     for path in sorted(place.state.iterdir()):
         is_past = _PREVIOUS.fullmatch(path.name) or _RETIRED.fullmatch(path.name)
@@ -192,18 +192,18 @@ def _put_aside(generation: Path) -> None:
 
 
 def _let_go(place: Place, generation: Path) -> None:
-    """Name a generation by when it ceased: a reader that has just listed it may open its files."""
+    """Rename a generation by its end time, because a reader may still open its files."""
     ceased = generation.lstat().st_ctime_ns
     rename_new(generation, place.state / f"old-{ceased}-{secrets.token_hex(4)}")
 
 
 def sweep(place: Place, grace: float | None = None) -> None:
-    """Remove the generations that are not kept once they ceased to be live `grace` seconds ago."""
+    """Remove released generations that were live until more than `grace` seconds ago."""
     grace = READER_GRACE if grace is None else grace
     now = time.time_ns()
     for path in place.state.iterdir():
         match = _RETIRED.fullmatch(path.name)
-        # An age below zero means that the clock was set back; it says nothing.
+        # A negative age means that the clock was set back, and has no meaning.
         if match and not 0 <= now - int(match[1]) < grace * 1e9:
             remove_tree(path)
 
@@ -234,7 +234,7 @@ def _clear_sidecar(sidecar: Path, lock: int) -> None:
 
 
 def throw_away(staging: Path) -> None:
-    """Remove a next generation; its run, should it wake, finds no directory to publish."""
+    """Remove a next generation, so that its run cannot publish it if it wakes up."""
     if is_directory(staging):
         gone = staging.with_name(f"gone-{secrets.token_hex(8)}")
         rename_new(staging, gone)

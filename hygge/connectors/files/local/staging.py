@@ -19,7 +19,7 @@ class NewLocalFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # Not synced one by one: publishing syncs the whole tree before anybody can see it.
+        # Not synced separately: publishing syncs the whole tree before it is visible.
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = create_file(path)
 
@@ -28,7 +28,7 @@ class NewLocalFile:
         return self._file.write(data)
 
     def finish(self) -> DataFile:
-        """Sync the file, close it and return it as the disk has it."""
+        """Sync and close the file; return it with its metadata on disk."""
         try:
             sync_file(self._file)
             self._file.close()
@@ -39,14 +39,14 @@ class NewLocalFile:
 
     def abandon(self) -> None:
         """Close the file."""
-        # What could not be flushed is thrown away here.
+        # Unflushed data is discarded.
         with suppress(OSError):
             self._file.close()
 
 
 @dataclass(frozen=True, slots=True)
 class LocalStaging:
-    """A directory that nobody reads yet; see `Staging`."""
+    """A hidden directory; see `Staging`."""
 
     path: Path
 
@@ -54,7 +54,7 @@ class LocalStaging:
         return str(self.path)
 
     def create(self, name: str) -> NewLocalFile:
-        """Begin a file, under a name that no pattern for data finds."""
+        """Create a file, under a name that no data glob matches."""
         return NewLocalFile(aside(self.path / name))
 
     def file(self, name: str) -> DataFile:
@@ -66,5 +66,5 @@ class LocalStaging:
         aside(self.path / name).unlink(missing_ok=True)
 
     def spill(self) -> IO[bytes]:
-        """Return a file without a name on the same disk."""
+        """Return an unnamed file on the same disk."""
         return tempfile.TemporaryFile(dir=self.path)

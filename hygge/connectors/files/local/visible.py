@@ -1,4 +1,4 @@
-"""What a reader of a data directory sees."""
+"""Files of a data directory that readers see."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def visible_files(folder: Path) -> list[str]:
-    """Return what a reader of a data directory sees, as sorted paths below it.
+    """Return the visible files of a data directory, as sorted relative paths.
 
-    Names that begin with `.` or `_` are not seen, and nothing below such a directory.
+    Names that begin with `.` or `_`, and everything below them, are hidden.
     """
     return sorted(_walk(folder, ""))
 

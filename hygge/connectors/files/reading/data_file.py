@@ -1,4 +1,4 @@
-"""One file of an entity: how it is opened, what users call it, and whether it is still the same."""
+"""One file of an entity: opening it, and checking that it is unchanged."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One file of an entity, as it was when it was listed. As text it is what users call it."""
+    """One file of an entity, as it was when it was listed. `str()` is its name for users."""
 
     system: FileSystem
     path: str
-    """Where it lies in its file system. Formats open it by `open` and `arrow_file` instead."""
+    """Path in its file system. Formats use `open` and `arrow_file` instead."""
     size: int
     """Bytes."""
     modified_ns: int
     stamp: str
-    """What changes when another file takes its name; see `FileStat`."""
+    """A value that changes when another file gets its name; see `FileStat`."""
     compression: str = ""
     """The suffix that says how the whole file is packed, e.g. `.gz`; empty when it is not."""
     partitions: tuple[tuple[str, str | None], ...] = ()
-    """Columns and values that the folders' names carry (`year=2024/`), outermost first."""
+    """Partition columns and values from the folders (`year=2024/`), outermost first."""
     start: int = 0
-    """How many bytes at its beginning hold rows that were moved before."""
+    """Bytes at its beginning with rows that were moved before."""
 
     @classmethod
     def of(cls, system: FileSystem, path: str, stat: FileStat) -> DataFile:
-        """Return the file of which a file system says so."""
+        """Return the file for the metadata of a file system."""
         return cls(system, path, stat.size, stat.modified_ns, stat.stamp)
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class DataFile:
         return self.system.arrow_file(self.path, mapped=mapped)
 
     def check_unchanged(self) -> None:
-        """Raise `FileChangedError` unless the name still leads to the file that was listed."""
+        """Raise `FileChangedError` unless the name still refers to the listed file."""
         try:
             now = self.system.stat(self.path)
         except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Places that hold data hygge did not write: refused, or taken over when asked to."""
+"""Places with data that hygge did not write: refused, or adopted with `adopt`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hygge.values.plurals import listed
 
 
 def check_adoption(generation: Generation, request: WriteRequest) -> None:
-    """Raise `StoreError` when the place holds what another flow, or no flow, wrote.
+    """Raise `StoreError` when the place has data of another flow, or of none.
 
-    Does nothing when the request says to adopt it.
+    Does nothing when the request adopts it.
     """
     if request.adopt:
         return
