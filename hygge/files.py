@@ -1,4 +1,4 @@
-"""What an author of a file format imports, beside `hygge.connector`.
+"""The public API for authors of file formats, besides `hygge.connector`.
 
 A format is a `FileHomeConfig` whose home is a `FileHome` with a `FileSource` (`look` into a file,
 `batches` of it), and a `FileStoreConfig` with a `FileFormat` (`fit` a type, `open` a file, `count`

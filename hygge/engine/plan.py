@@ -51,7 +51,7 @@ class Move:
     accepts: bool = False
     """Whether rows that were moved before may stay in another shape."""
     siblings: frozenset[str] = frozenset()
-    "Other entities of its home that flows name."
+    """Other entities of its home that flows name."""
     is_scratch: bool = False
     """Whether it writes to a scratch place instead of the flow's."""
 
@@ -170,7 +170,7 @@ class Plan:
     backfill: bool = False
     """Whether merges move every row of their homes again."""
     accepts: bool = False
-    """Whether rows that were moved in another shape stay as they are."""
+    """Whether rows that were moved in another shape are kept unchanged."""
     full_refresh: bool = False
     """Whether every move replaces what its store holds, whatever its mode."""
     into_scratch: bool = False

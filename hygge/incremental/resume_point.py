@@ -1,4 +1,4 @@
-"""What a flow has moved before, from its store's newest commit, and whether it can continue."""
+"""The state from which a flow continues, read from its store's newest commit."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _SHOWN = 20
 
 
 class LockSettings(Settings):
-    """What a lock file says; written by `hygge schema lock`."""
+    """The contents of a lock file; written by `hygge schema lock`."""
 
     entities: dict[str, dict[str, str]] = Field(default_factory=dict)
     """By entity name in the home: its columns and their types."""

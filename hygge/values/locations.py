@@ -1,4 +1,4 @@
-"""What a `path` in YAML means: a place on a local file system, or a URL of another one."""
+"""Parsing of `path` in YAML: a local path, or a URL of another file system."""
 
 from __future__ import annotations
 

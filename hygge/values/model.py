@@ -48,7 +48,7 @@ class Purpose(StrEnum):
     Nothing is consumed, reserved, acknowledged or advanced, so that a later move gets every row.
     """
     PLAN = "plan"
-    """To look, and to make the checks of a move: no row is read, and nobody is waited for."""
+    """To look, and to make the checks of a move: reads no rows and never waits."""
 
 
 class Result(StrEnum):
@@ -134,7 +134,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a commit did to the rows of an entity."""
+    """Counts of changed rows of a commit."""
 
     added: int
     """Rows with a new key."""

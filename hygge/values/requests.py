@@ -1,4 +1,4 @@
-"""What a flow asks of a home and of a store, and what a connector may know of the project."""
+"""Requests of a flow to a home and a store, and the project's context for connectors."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DELETED_AT = "_hygge_deleted_at"
-"""When a merge with `delete_missing: soft` found that a row is gone from the home."""
+"""Column with the time at which a merge with `delete_missing: soft` found that a row is gone."""
 MOST_MISSING = 0.5
-"""The share of a store's rows that `delete_missing` may take away where the flow says nothing."""
+"""Default maximum share of a store's rows that `delete_missing` may delete."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectContext:
-    """What a connector may know of the project it works for."""
+    """The project's context for connectors."""
 
     root: Path
     """The directory that holds `hygge.yml`; relative paths in YAML start here."""
@@ -42,7 +42,7 @@ class ProjectContext:
 
 @lru_cache(maxsize=64)
 def _absolute(root: Path, text: str) -> Path:
-    """Return a path that is asked for once for each of many entities."""
+    """Return an absolute path; cached, because it is used for each of many entities."""
     try:
         return Path(root, Path(local_path(text)).expanduser())
     except ValueError as error:
@@ -56,62 +56,63 @@ def nothing_held(_: str) -> pa.DataType | None:
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """What a flow asks of a home."""
+    """The request of a flow to a home."""
 
     entity: str
     purpose: Purpose = Purpose.LOOK
-    """Whether the rows are to be published, or only looked at."""
+    """Whether the rows will be published, or only looked at."""
     siblings: frozenset[str] = frozenset()
-    "Other entities of the home that flows name; a home of files tells by them whose a file is."
+    """Other entities of the home that flows name; a home of files assigns files by them."""
     batch_bytes: int = 8 * 2**20
     """Aim for record batches of about this many Arrow bytes; a single larger row is fine."""
     max_value_bytes: int = 2**29
-    """Refuse a larger value, before it is in memory where its size is known by then (HG576)."""
+    """Reject a larger value, if possible before it is in memory (HG576)."""
     thorough: bool = False
-    """Take types from the whole input instead of a sample (see `LateTypeError`)."""
+    """Infer types from the whole input instead of a sample (see `LateTypeError`)."""
     query: str | None = None
-    """Read the rows of this SQL instead of the entity's; only to homes that say they `can`."""
+    """Read the rows of this SQL instead of the entity's; only for homes that `can`."""
     where: str | None = None
-    """Read only rows that meet this condition of the home's own SQL; as for `query`."""
+    """Read only rows that meet this condition in the home's SQL; like `query`."""
     types: Mapping[str, str] = field(default_factory=dict)
     """The type that the flow casts a column to, by the column's name in the home.
 
-    A home whose own type for a column cannot hold every value (a date of the year 0, NaN in a
-    decimal) reads it as text where text is wanted; one of text files gives the file's own text.
+    A home whose type for a column cannot hold every value (a date of year 0, NaN in a decimal)
+    reads it as text where text is requested; a home of text files returns the file's text.
     """
     held: Callable[[str], pa.DataType | None] = nothing_held
     """Returns the type in which the store holds a column, by the column's name in the home.
 
-    None where the store holds no such column, or the flow casts or masks it. A home that guesses
-    types from values keeps to this one wherever it holds every value.
+    None where the store lacks the column, or the flow casts or masks it. A home that infers types
+    uses this type if it holds every value.
     """
     snapshot: object | None = None
-    """What `Home.snapshot` yielded, when all entities of the flow are read at one instant."""
+    """The value of `Home.snapshot`, when all entities of the flow share a snapshot."""
     watermark: str | None = None
-    """The column of which the flow wants to know up to where no row is missing."""
+    """The watermark column, for which the flow needs an upper bound."""
     reads_back: bool = False
-    """The flow reads rows again (`lookback`): a bound that cannot be had in time is no error.
+    """The flow reads rows again (`lookback`): a bound that is not found in time is no error.
 
-    Then it is lower than every value, so that the next move begins where this one did.
+    The bound is then below every value, so that the next move begins where this one did.
     """
     quarantines: bool = False
-    """The flow puts bad rows aside: what cannot be read as a row is no error of a source that can.
+    """The flow quarantines bad rows: an unreadable row is no error for a source that supports it.
 
-    It then goes to `Source.put_aside`, where that is set, and is left out.
+    It is passed to `Source.put_aside`, where that is set, and left out.
     """
     exact: bool = False
-    """The flow asks for `guarantee: exactly-once`: a home that cannot tell up to where no row is
-    missing raises `HomeError` with the reason, where it would warn otherwise."""
+    """The flow requires `guarantee: exactly-once`: a home without a bound raises `HomeError` with
+    the reason instead of a warning.
+    """
     positions: Mapping[str, str] | None = None
-    """How far the entity was read before: `Source.positions` of the newest commit.
+    """Positions of the newest commit; see `Source.positions`.
 
-    Empty when nothing was moved yet; None when the flow does not go on by positions, and wants all.
+    Empty when nothing was moved yet; None when the flow does not use positions.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class WriteRequest:
-    """What a flow asks of a store."""
+    """The request of a flow to a store."""
 
     flow: str
     entity: str
@@ -122,42 +123,42 @@ class WriteRequest:
     attempt: int
     mode: Mode
     adopt: bool = False
-    """Take over a place that holds data hygge did not write."""
+    """Adopt a place with data that hygge did not write."""
     buffer_bytes: int = 2**25
-    """Hold back at most about this many Arrow bytes of each split before writing them."""
+    """Maximum Arrow bytes to buffer of each split."""
     commit_bytes: int = 2**26
-    """Hold about this many Arrow bytes at once in a commit that sorts rows out, as merges do."""
+    """Maximum Arrow bytes in memory in a commit that processes rows, such as a merge."""
     go_on: Callable[[], None] = lambda: None
-    """To be called now and then by a commit that takes long: raises when the move has to end."""
+    """Called at intervals by a long commit; raises when the move must end."""
     primary_key: tuple[str, ...] = ()
-    """The columns that identify a row, by their names in the store, where the flow says so.
+    """The flow's primary key, by names in the store.
 
-    The flow has seen to it that they are there, and lets no null into them.
+    The flow checks that they exist and have no nulls.
     """
     dedupe_by: tuple[str, ...] = ()
-    """A merge of several rows with one key takes the one that is highest in these columns.
+    """A merge keeps, of several rows with one key, the highest in these columns.
 
-    By their names in the store, nulls lowest. Without them, and where they are equal in rows that
-    differ, the merge is refused.
+    By names in the store; nulls are lowest. Without them, and for ties of different rows, the merge
+    is refused.
     """
     delete_missing: Literal["soft", "hard"] | None = None
-    """A merge that was given all rows of the home also takes away those of other keys.
+    """A merge of all rows of the home also deletes rows of other keys.
 
-    `soft` writes the time of the commit into the column `_hygge_deleted_at`, which is staged as
-    null, of rows that have none.
+    `soft` sets the column `_hygge_deleted_at`, which is staged as null, to the commit's time where
+    it is null.
     """
     max_shrink: float | None = None
-    """The largest share of the store's rows that `delete_missing` may take away."""
+    """Maximum share of the store's rows that `delete_missing` may delete."""
     keep_generations: int = 1
-    """How many commits back `undo` must be able to go."""
+    """Number of commits that `undo` must be able to revert."""
     clears: Span | None = None
-    """Take away the rows of the store in this range, in the same commit; for an append."""
+    """Delete the rows of the store in this range, in the same commit; for an append."""
 
     def taken_over(self, commit: Commit | None) -> Commit | None:
-        """Return the newest commit of the place as this flow goes on from it.
+        """Return the newest commit of the place for this flow to continue from.
 
-        What another flow has moved is its own affair, unless the place is taken over and the
-        entity is the same one, as after a flow got another name.
+        A commit of another flow is ignored, unless the place is adopted and the entity is the same,
+        as after renaming a flow.
         """
         if commit is None or commit.flow == self.flow:
             return commit
