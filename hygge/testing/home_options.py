@@ -32,9 +32,9 @@ LEVELS = {"ok", "warning", "error"}
 
 
 def assert_findings(findings: Iterable[Finding]) -> None:
-    """Raise `AssertionError` unless each tells something, and what to do about what is wrong."""
+    """Raise `AssertionError` unless each has a text, and each problem a hint."""
     found = list(findings)
-    assert found, "an examination tells at least one thing"
+    assert found, "an examination reports at least one thing"
     for one in found:
         assert one.text
         assert one.level in LEVELS
@@ -48,7 +48,7 @@ def assert_places(config: object, places: Iterable[str]) -> None:
 
 
 def assert_config(config: HomeConfig | StoreConfig) -> None:
-    """Raise `AssertionError` unless a config is registered, says true things and can be used."""
+    """Raise `AssertionError` unless a config is registered, consistent and usable here."""
     assert config.registry.find(config.type_name) is type(config)
     assert config.type == config.type_name
     assert config.create(config) is config  # type: ignore[arg-type]
@@ -67,8 +67,8 @@ class HomeOptions(HomeCases, is_base=True):
     def append(self, place: Path, entity: str, table: pa.Table) -> None:
         """Add rows to an entity, and make it where there is none, as its system does that.
 
-        For homes whose config says that they `can` read a `SNAPSHOT` or tell new `FILES`. Raises
-        `BusyError` where nobody can write while a snapshot is held.
+        For homes with the abilities `SNAPSHOT` or `FILES`. Raises `BusyError` where nobody can
+        write while a snapshot is held.
         """
         raise NotImplementedError("a home with these abilities defines `append` in its suite")
 
@@ -77,7 +77,7 @@ class HomeOptions(HomeCases, is_base=True):
     ) -> AbstractContextManager[None] | None:
         """Hold a transaction open that has added rows; None where that cannot be.
 
-        For homes that tell a `Source.upper`.
+        For homes that report a `Source.upper`.
         """
         return None
 
@@ -112,7 +112,7 @@ class HomeOptions(HomeCases, is_base=True):
             ids = set(read_all(source, 2)["id"].to_pylist())
         assert {n for n in range(40) if n % 5 == 4 or 7 <= n < 23} <= ids
 
-    def test_a_survey_tells_what_opening_tells(self, tmp_path: Path) -> None:
+    def test_a_survey_agrees_with_opening(self, tmp_path: Path) -> None:
         tables = {"orders": plain_table(3), "order_lines": plain_table(9), "users": plain_table(2)}
         home = self.make_home(tmp_path, tables)
         facts = home.survey()
@@ -126,7 +126,7 @@ class HomeOptions(HomeCases, is_base=True):
                 assert one.rows == tables[one.name].num_rows
             assert one.kind
 
-    def test_an_examination_tells_what_to_do(self, tmp_path: Path) -> None:
+    def test_an_examination_says_what_to_do(self, tmp_path: Path) -> None:
         home = self.make_home(tmp_path, {"things": plain_table(3)})
         list(home.examine())
         before = open_files()
@@ -222,7 +222,7 @@ class HomeOptions(HomeCases, is_base=True):
     def test_files_that_were_moved_are_left_out(self, tmp_path: Path) -> None:
         config = self.configure(tmp_path, {"other": plain_table(1)})
         if Ability.FILES not in config.can:
-            pytest.skip("the home does not say that it tells new files")
+            pytest.skip("the home does not recognize new files")
         home = config.home(ProjectContext(tmp_path))
         moved: dict[str, str] = {}
         for number, rows in enumerate((5, 0, 7)):
@@ -263,7 +263,7 @@ class HomeOptions(HomeCases, is_base=True):
         assert config.can <= set(Ability)
         assert all(isinstance(one, pa.Field) for one in config.type_samples().values())
 
-    def test_places_are_told_without_a_look(self, tmp_path: Path) -> None:
+    def test_places_are_known_without_a_look(self, tmp_path: Path) -> None:
         config = self.configure(tmp_path, {"things": plain_table(1)})
         nowhere = ProjectContext(tmp_path / "nowhere")
         places = config.places(nowhere, "things")

@@ -1,4 +1,4 @@
-"""What a store tells beside writing rows, and its undo: a part of the `StoreSuite`."""
+"""What a store reports beside writing rows, and its undo: a part of the `StoreSuite`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def undoing(target: Target, request: WriteRequest, back: Commit) -> Commit:
 
 
 class StoreOptions(StoreCases, is_base=True):
-    """What a store tells of an entity's place and its config of itself, and what it brings back."""
+    """What a store reports of an entity's place, what its config states, and what undo restores."""
 
     def change_a_row(self, place: Path, entity: str) -> None:
         """Change rows of an entity as another program would.
@@ -63,9 +63,9 @@ class StoreOptions(StoreCases, is_base=True):
         with reads.home(ProjectContext(place)).open(ReadRequest("things")) as source:
             return read_all(source, 2).select(schema.names).cast(schema).sort_by("id")
 
-    # What is told without a move
+    # What is reported without a move
 
-    def test_the_newest_commit_is_told_without_a_move(self, store: Store) -> None:
+    def test_the_newest_commit_is_reported_without_a_move(self, store: Store) -> None:
         assert store.last_commit("things") is None
         commits = [write(store, [plain_table(n)], write_request()) for n in (3, 4)]
         with store.open(write_request()) as target:
@@ -110,16 +110,18 @@ class StoreOptions(StoreCases, is_base=True):
         assert_same(self.rows(tmp_path), plain_table(3))
 
     @pytest.mark.parametrize(("number", "fits"), [(2**53, True), (2**53 + 1, False)])
-    def test_whole_numbers_that_a_double_cannot_hold_are_told(
+    def test_whole_numbers_that_a_double_cannot_hold_are_reported(
         self, store: Store, number: int, fits: bool
     ) -> None:
         table = pa.table({"id": pa.array([1, number, None, -5], pa.int64()), "name": list("abcd")})
         write(store, [table], write_request())
         with store.open(write_request(Mode.APPEND)) as target:
             told = target.fits_double("id")
-        assert told is False or fits, "false, also where nobody can tell"
+        assert told is False or fits, "false, also where it is unknown"
 
-    def test_types_are_told_as_they_are_accepted(self, store: Store, config: StoreConfig) -> None:
+    def test_types_are_reported_as_they_are_accepted(
+        self, store: Store, config: StoreConfig
+    ) -> None:
         wrong = []
         with store.open(write_request()) as target:
             for case in CASES:
@@ -142,7 +144,7 @@ class StoreOptions(StoreCases, is_base=True):
         if read is not None:
             assert_same(read, plain_table(39))
 
-    def test_an_examination_tells_what_to_do(self, store: Store) -> None:
+    def test_an_examination_says_what_to_do(self, store: Store) -> None:
         list(store.examine())
         before = open_files()
         store.check()
@@ -175,7 +177,7 @@ class StoreOptions(StoreCases, is_base=True):
         assert_config(config)
         assert {Mode.REPLACE, Mode.APPEND} <= config.modes <= set(Mode)
 
-    def test_places_are_told_without_a_look(self, tmp_path: Path, config: StoreConfig) -> None:
+    def test_places_are_known_without_a_look(self, tmp_path: Path, config: StoreConfig) -> None:
         nowhere = ProjectContext(tmp_path / "nowhere")
         places = config.places(nowhere, "things")
         assert_places(config, places)
@@ -225,7 +227,7 @@ class StoreOptions(StoreCases, is_base=True):
             target.commit(parts, next_commit(target, request, parts, plain_table(0).schema))
         assert self.rows(tmp_path).sort_by("id").num_rows == 10
 
-    def test_rows_of_one_key_are_told_or_the_question_is_refused(self, store: Store) -> None:
+    def test_rows_of_one_key_are_found_or_the_question_is_refused(self, store: Store) -> None:
         with store.open(keyed()) as target:
             target.stage(plain_table(4).to_reader(), Split(0, "one"))
             target.stage(plain_table(9, start=3).to_reader(), Split(1, "two"))

@@ -84,7 +84,7 @@ class TestMssqlOnTheStandIn(StoreSuite):
         **dict.fromkeys(
             (
                 "test_a_place_is_inspected_as_it_would_be_opened",
-                "test_an_examination_tells_what_to_do",
+                "test_an_examination_says_what_to_do",
                 "test_staged_rows_are_asked_by_sql",
                 "test_what_was_written_is_read_by_its_own_home",
             ),
