@@ -18,9 +18,9 @@ from hygge.types.type_names import NATIVE_TYPE
 
 PAGES = Path(__file__).resolve().parent / "connectors"
 _LEGEND = (
-    "*exact*: the same type. *wider*: another type that holds every value, named. *refused*: the "
-    "move stops and names the column; `columns: {x: {type: …}}` chooses another type. *(text)*: a "
-    "text that a store of the same database turns back into the type."
+    "*exact*: the same type. *wider*: another type that can represent every value. *refused*: the "
+    "move fails with the name of the column; `columns: {x: {type: …}}` sets another type. *(text)*: "
+    "text that a store of the same database converts back to the type."
 )
 _MADE = "<!-- Made by `make docs` from the connector itself; changes here are lost. -->\n\n"
 
@@ -40,18 +40,20 @@ def pages() -> dict[str, str]:
 
 def _index(types: list[ConnectorType]) -> str:
     rows = [f"| [{one.name}]({one.name}.md) | {one.kind} | {one.description} |" for one in types]
-    return "\n".join(["# Connectors\n", "| type | as | |", "|---|---|---|", *rows]) + "\n"
+    return (
+        "\n".join(["# Connectors\n", "| type | as | description |", "|---|---|---|", *rows]) + "\n"
+    )
 
 
 def _section(one: ConnectorType) -> str:
     lines = [f"## As a {one.kind}", "", one.description, ""]
     lines += [one.notes, ""] if one.notes else []
     if one.can:
-        what = "Modes" if one.kind == "store" else "A flow may also say"
+        what = "Modes" if one.kind == "store" else "Also supported in a flow"
         lines += [f"{what}: {', '.join(f'`{word}`' for word in one.can)}.", ""]
-    lines += ["| option | is | unless given | |", "|---|---|---|---|"]
+    lines += ["| option | type | default | meaning |", "|---|---|---|---|"]
     for option in one.options:
-        default = "required" if option.default is None else f"`{_cell(option.default)}`"
+        default = _default(option.default)
         about = _cell(option.description)
         lines.append(f"| `{option.name}` | {_cell(option.type)} | {default} | {about} |")
     return "\n".join(lines) + "\n"
@@ -63,13 +65,13 @@ def _types(name: str) -> str:
     samples = HomeConfig.registry.find(name).type_samples() if name in _homes() else {}
     stores = {one: StoreConfig.registry.find(one) for one in StoreConfig.registry.names()}
     if samples:
-        parts += ["## Types that are read", "", _LEGEND, ""]
+        parts += ["## Types when reading", "", _LEGEND, ""]
         parts += [f"| {name} | Arrow | {' | '.join(stores)} |", "|---|---|" + "---|" * len(stores)]
         for own, field in samples.items():
             marks = [_mark(store, field) for store in stores.values()]
             parts.append(f"| {own} | {field.type}{_note(field)} | {' | '.join(marks)} |")
     if samples and name in stores:
-        parts += ["", "## Types that are written", "", f"| Arrow | {name} | |", "|---|---|---|"]
+        parts += ["", "## Types when writing", "", f"| Arrow | {name} | exact |", "|---|---|---|"]
         parts += [_written(stores[name], kind) for kind in _arrow_types()]
     return "\n".join([*parts, ""]) if parts else ""
 
@@ -100,6 +102,13 @@ def _written(store: type[StoreConfig], kind: pa.DataType) -> str:
 def _arrow_types() -> list[pa.DataType]:
     """Return the type of each case that connectors are tested with, once."""
     return list(dict.fromkeys(make().type for make in CASES.values() if make().type != pa.null()))
+
+
+def _default(text: str | None) -> str:
+    """Return a default value as a cell."""
+    if text is None:
+        return "required"
+    return "" if text == "null" else f"`{_cell(text)}`"
 
 
 def _cell(text: str) -> str:

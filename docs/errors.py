@@ -15,9 +15,9 @@ _HEAD = """<!-- Made by `make docs` from the codes themselves; changes here are 
 
 # Codes
 
-Every mistake and every failure that hygge tells has a code, and a code has one meaning for ever.
-`hygge validate --explain CODE` prints what stands here. Warnings do not keep a project from
-running; `hygge validate --strict` fails on them, too.
+Every error and every warning has a code. The meaning of a code never changes. `hygge validate
+--explain CODE` prints the same text as this page. A project with warnings can run; `hygge validate
+--strict` treats warnings as errors.
 """
 
 

@@ -18,71 +18,71 @@ _HEAD = """<!-- Made by `make docs` from the keys themselves; changes here are l
 
 # A project
 
-A project is the folder that holds `hygge.yml`, which may be empty. Beside it are `homes/`,
-`stores/` and `flows/`, one file for each, and where they are needed `environments/` and
-`templates/`. `hygge init NAME` makes one with sample data; `hygge init NAME --bare` makes one
-without: `hygge.yml` and its companions only, for `hygge new` makes each folder with its first file.
+A project is a folder with a `hygge.yml`, which may be empty. The folders `homes/`, `stores/` and
+`flows/` contain one file for each home, store and flow. `environments/` and `templates/` are
+optional. `hygge init NAME` creates a project with sample data. `hygge init NAME --bare` creates only
+`hygge.yml` and its companions (`.env.example`, `.gitignore`, a README); `hygge new` then creates
+each folder with its first file.
 
-In a repository that exists already, this adds a project and its hooks for pre-commit, and leaves
-every file that is there as it is:
+To add a project and a pre-commit hook to an existing repository, and keep all files that exist:
 
     hygge init . --bare --pre-commit --skip
 
-`.hygge/` is hygge's own memory: locks, reports of runs, the journal, quarantined rows and the
-schemas for editors. It is not for version control, and it may be removed while nothing runs: what
-was moved is known from the stores.
+`.hygge/` contains what hygge writes for itself: locks, reports of runs, the journal, quarantined rows
+and the schemas for editors. Do not commit it. It can be deleted while no run is active: the commits
+are in the stores.
 """
 _AFTER = """
 ## Exit codes
 
-| code | means |
+| code | meaning |
 |---|---|
-| 0 | everything that was asked for is done |
+| 0 | success |
 | 1 | a home, a store or a flow failed; `verify` found a difference, `validate` or `doctor` an error |
-| 2 | the command line asks for something that is not there |
-| 3 | the project, its variables or the installation are not as they must be |
+| 2 | invalid command line, or no project here |
+| 3 | invalid project, missing variable or missing driver |
 | 70 | a bug in hygge; the message names a report file |
 | 130, 143 | stopped by Ctrl-C (SIGINT) or SIGTERM before everything was published |
 
-One move that failed makes a run end with 1; the other moves are published all the same.
+If one move fails, the run exits with 1; the other moves are still published.
 
-## Tables that hygge keeps in a database
+## hygge's own tables in a database
 
-They lie beside the tables of a store, in the same schema. No flow can read or write a table whose
-name begins with `_hygge_`.
+They are in the same schema as the tables of the store. Flows cannot read or write tables whose name
+begins with `_hygge_`.
 
-| table | holds | removed |
+| table | contents | removed |
 |---|---|---|
 | `_hygge_commits` | one row for each commit: flow, run, watermark, counts | never: without it hygge does not know what was moved |
-| `_hygge_stg_…` | rows that are staged and not published | at the end of the move, or by the next one after a kill |
-| `_hygge_undo_…` | rows that the last commits replaced, for `hygge undo` | when `keep_generations` no longer covers the commit |
-| `_hygge_pending` | MySQL only: what a replace is about to rename | at the end of the move, or by the next one after a kill |
+| `_hygge_stg_…` | staged rows that are not published | at the end of the move, or by the next move after a kill |
+| `_hygge_undo_…` | rows that recent commits replaced, for `hygge undo` | when `keep_generations` no longer covers the commit |
+| `_hygge_pending` | MySQL only: the tables that a replace is about to rename | at the end of the move, or by the next move after a kill |
 
-A store of files keeps the same in `.hygge/` in the store's folder, and the commit in
-`_hygge.json` beside the data. A database in a file is staged in a file beside it, named
-`.hygge-…`, which goes away with the move.
+A file store has the same in the folder `.hygge/` of the store, and the commit in `_hygge.json` next
+to the data. A database in a file is staged in a file next to it, named `.hygge-…`, which is removed
+at the end of the move.
 
-## Rights that a database user needs
+## Privileges of the database user
 
-`hygge doctor` connects and says what is missing.
+`hygge doctor` connects and reports what is missing.
 
 | database | as a home | as a store |
 |---|---|---|
-| PostgreSQL | `CONNECT` on the database, `USAGE` on the schema, `SELECT` on the tables; `pg_read_all_stats` for `incremental` while others write | beside these `CREATE` on the schema; of tables that hygge did not make, ownership, or `SELECT, INSERT, UPDATE, DELETE` with `replace: keep` |
-| MySQL, MariaDB | `SELECT` on the tables; `PROCESS` for `incremental` while others write | `SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX` on the database |
-| SQL Server | `CONNECT`, `SELECT` on the tables | beside these `CREATE TABLE` in the database and `ALTER, INSERT, UPDATE, DELETE` on the schema |
-| SQLite, DuckDB | the file can be read | the file and its folder can be written |
-| ODBC | what its database asks for to select | (no store) |
+| PostgreSQL | `CONNECT` on the database, `USAGE` on the schema, `SELECT` on the tables; `pg_read_all_stats` for `incremental` with concurrent writers | also `CREATE` on the schema; for tables that hygge did not create, ownership, or `SELECT, INSERT, UPDATE, DELETE` with `replace: keep` |
+| MySQL, MariaDB | `SELECT` on the tables; `PROCESS` for `incremental` with concurrent writers | `SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX` on the database |
+| SQL Server | `CONNECT`, `SELECT` on the tables | also `CREATE TABLE` in the database and `ALTER, INSERT, UPDATE, DELETE` on the schema |
+| SQLite, DuckDB | read permission for the file | write permission for the file and its folder |
+| ODBC | whatever its database requires for `SELECT` | (no store) |
 """
 _TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     (
         "Keys of `hygge.yml`",
-        "The keys that `defaults` may have are listed at the end of [flows.md](flows.md).",
+        "The keys of `defaults` are listed at the end of [flows.md](flows.md).",
         ProjectSettings,
     ),
     (
         "Keys of `environments/NAME.yml`",
-        "`hygge --env NAME` lays them over the project's other files. What is named must be there.",
+        "`hygge --env NAME` applies them to the other files of the project. What they name must exist.",
         OverlaySettings,
     ),
 )
@@ -99,12 +99,15 @@ def _table(title: str, about: str, model: type[BaseModel]) -> str:
         for one in options_of(model)
     ]
     head = [f"\n## {title}\n", *([about, ""] if about else [])]
-    return "\n".join([*head, "| key | type | default | |", "|---|---|---|---|", *rows]) + "\n"
+    return (
+        "\n".join([*head, "| option | type | default | meaning |", "|---|---|---|---|", *rows])
+        + "\n"
+    )
 
 
 def _default(text: str | None) -> str:
     """Return a default value; none for a mapping of settings, whose keys have their own."""
-    return f"`{_cell(text)}`" if text and len(text) < 40 else ""
+    return f"`{_cell(text)}`" if text and text != "null" and len(text) < 40 else ""
 
 
 def _cell(text: str) -> str:

@@ -64,7 +64,7 @@ class ConnectorConfig(Described):
     )
 
     type: str
-    """Which connector this is; `hygge types` lists them."""
+    """Type of the connector; `hygge types` lists all types."""
 
     type_name: ClassVar[str]
     """The name this class is registered under."""
@@ -238,7 +238,7 @@ class Home(ABC):
         Raises `HomeError` where no further check is possible.
         """
         self.check()
-        yield Finding("it answers and can be read")
+        yield Finding("connected and readable")
 
     def snapshot(self, requests: Sequence[ReadRequest] = ()) -> AbstractContextManager[object]:
         """Hold a snapshot from which several entities can be read, for homes that `can`.
@@ -384,7 +384,7 @@ class Store(ABC):
         For `hygge doctor`. Raises `StoreError` where no further check is possible.
         """
         self.check()
-        yield Finding("it answers and can be written")
+        yield Finding("connected and writable")
 
     @abstractmethod
     def last_commit(self, into: str) -> Commit | None:
@@ -510,14 +510,14 @@ class Target(Inspection, Writer):
 
         Called after all parts are staged and before `commit`. Nulls are not compared.
         """
-        raise StoreError("this store cannot look for rows with the same key", code="HG528")
+        raise StoreError("this store cannot find rows with the same key", code="HG528")
 
     def ask(self, sql: str, most: int) -> tuple[int, list[tuple[Any, ...]]]:
         """Return the number of rows of a query on `{staged}`, and the first `most` rows.
 
         It may read the whole store and change nothing; a change is refused (HG528).
         """
-        raise StoreError("this store answers no SQL", code="HG528")
+        raise StoreError("this store does not support SQL", code="HG528")
 
     def keep(self, columns: Sequence[str]) -> None:
         """Receive, before `commit`, the columns that a merge leaves unchanged in updated rows.
@@ -532,7 +532,7 @@ class Target(Inspection, Writer):
 
     def undo(self, commit: Commit) -> None:
         """Publish the rows of `previous()` again with this record, or nothing; like `commit`."""
-        raise StoreError("this store cannot bring back what it held before", code="HG529")
+        raise StoreError("this store cannot restore earlier rows", code="HG529")
 
     @abstractmethod
     def commit(self, parts: Sequence[Part], commit: Commit) -> None:

@@ -41,7 +41,7 @@ class Registry(Generic[T]):
         same = known is not None and known.__qualname__ == config.__qualname__
         if known is not None and not (same and known.__module__ == config.__module__):
             self._clashes[type_name] = ConfigError(
-                f"two connectors call themselves {self.kind} type '{type_name}': "
+                f"two connectors define the {self.kind} type '{type_name}': "
                 f"{known.__module__}.{known.__qualname__} and "
                 f"{config.__module__}.{config.__qualname__}",
                 hint="uninstall one of the two packages",
@@ -107,7 +107,7 @@ class Registry(Generic[T]):
         except ImportError as error:
             raise ConfigError(
                 f"{self.kind} type '{type_name}' cannot be imported: {error}",
-                hint="reinstall the package that brings it",
+                hint="reinstall its package",
                 code="HG109",
             ) from error
         if type_name not in self._classes:

@@ -11,7 +11,7 @@ from hygge.values.model import Mode
 
 EVOLVE = SchemaContract()
 FREEZE = SchemaContract(add="fail", drop="fail", change="fail")
-INEXACT = "no type holds both exactly"
+INEXACT = "no type represents both exactly"
 HELD = pa.schema([("id", pa.int32()), ("name", pa.string())])
 
 
@@ -56,7 +56,7 @@ def test_append_widens_only_where_every_value_stays_exact() -> None:
         agree(pa.schema([("id", pa.string()), ("name", pa.string())]), HELD, EVOLVE, Mode.APPEND)
     last = refused.value.message.splitlines()[-1]
     assert last.split(maxsplit=4) == ["changed", "id", "int32", "string", f"refused: {INEXACT}"]
-    assert "no type holds both exactly" in refused.value.message
+    assert "no type represents both exactly" in refused.value.message
 
 
 @pytest.mark.parametrize("mode", [Mode.REPLACE, Mode.APPEND])
@@ -133,7 +133,7 @@ def test_two_types_of_a_database_that_arrow_holds_as_one_are_a_change() -> None:
     offered = pa.schema([native("a", pa.string(), "inet")])
     replaced = agree(offered, held, EVOLVE, Mode.REPLACE)
     assert replaced.schema.equals(offered, check_metadata=True)
-    assert replaced.notes == ("column 'a' was jsonb and is inet",)
+    assert replaced.notes == ("column 'a' changed from jsonb to inet",)
     for contract, mode in ((EVOLVE, Mode.APPEND), (FREEZE, Mode.REPLACE)):
         with pytest.raises(
             FlowError, match=r"native  a +string \(jsonb\) +string \(inet\) +refused: "
@@ -153,7 +153,7 @@ def test_nulls_that_come_to_a_column_without_any_are_told_or_refused() -> None:
     for mode in (Mode.APPEND, Mode.REPLACE):
         agreed = agree(offered, held, EVOLVE, mode)
         assert agreed.schema.field("a").nullable
-        assert agreed.notes == ("column 'a' had no nulls and may have",)
+        assert agreed.notes == ("column 'a' was not null and is nullable now",)
         with pytest.raises(FlowError, match=r"nulls  a +string not null +string +refused") as no:
             agree(offered, held, FREEZE, mode)
         assert 'columns: {"a": {nullable: false}}' in str(no.value.hint)
@@ -170,12 +170,12 @@ def test_the_store_is_kept_as_it_is(mode: Mode) -> None:
     agreed = agree(offered, held, contract, mode)
     assert {field.name: field for field in agreed.schema} == {f.name: f for f in held}
     assert agreed.notes == (
-        "column 'name' was string and is large_string, cast to string (change: keep)",
-        "column 'id' was int32 and is int64, cast to int32 (change: keep)",
-        "column 'new' (int64) is new, left out (add: keep)",
+        "column 'name' changed from string to large_string, cast to string (change: keep)",
+        "column 'id' changed from int32 to int64, cast to int32 (change: keep)",
+        "column 'new' (int64) is new, not moved (add: keep)",
         "column 'old' is no longer in the home and "
         + (
-            "keeps its values; new rows have none (drop: keep)"
+            "keeps its values; new rows get null (drop: keep)"
             if mode is Mode.MERGE
             else "is filled with nulls"
         ),
@@ -196,7 +196,7 @@ def test_a_change_is_told_when_the_store_changes_and_not_again(
 ) -> None:
     held, offered = pa.schema([("a", narrow)]), pa.schema([("a", wide)])
     agreed = agree(offered, held, EVOLVE, mode)
-    assert agreed.notes == (f"column 'a' was {narrow} and is {wide}",)
+    assert agreed.notes == (f"column 'a' changed from {narrow} to {wide}",)
     for contract in (EVOLVE, SchemaContract(change="keep")):
         assert agree(held, agreed.schema, contract, mode) == Agreement(agreed.schema)
     (shown,) = differences(held, agreed.schema, EVOLVE, mode)
@@ -208,7 +208,7 @@ def test_a_change_is_told_when_the_store_changes_and_not_again(
 def test_another_type_of_a_database_cannot_be_kept() -> None:
     held, offered = (pa.schema([native("a", pa.string(), name)]) for name in ("jsonb", "inet"))
     for mode in (Mode.APPEND, Mode.REPLACE):
-        with pytest.raises(FlowError, match="no type holds both"):
+        with pytest.raises(FlowError, match="no type represents both"):
             agree(offered, held, SchemaContract(change="keep"), mode)
 
 
@@ -223,7 +223,7 @@ def test_what_looks_like_a_rename_is_said_and_never_done() -> None:
     way = 'columns: {"full name": {rename: "name"}}'
     agreed = agree(offered, HELD, EVOLVE, Mode.APPEND)
     assert agreed.schema.names == ["id", "name", "full name"]
-    assert agreed.notes[-1] == f"'full name' looks like 'name' renamed; if it is, write  {way}"
+    assert agreed.notes[-1] == f"'full name' may be 'name' renamed; if it is, write  {way}"
     with pytest.raises(FlowError) as refused:
         agree(offered, HELD, FREEZE, Mode.APPEND)
     assert way in str(refused.value.hint)

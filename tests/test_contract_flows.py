@@ -89,7 +89,10 @@ def test_a_value_that_the_kept_type_cannot_hold_fails_and_is_named(tmp_path: Pat
     outcome = go(root, KEEP)
     assert outcome.failure is not None
     assert outcome.failure.code == "HG525"
-    assert "column 'size', row 1: 2.5 is not exact as int64" in outcome.failure.message
+    assert (
+        "column 'size', row 1: 2.5 cannot be represented exactly as int64"
+        in outcome.failure.message
+    )
     assert asked(root, "id, size") == [(1, 1), (2, 2)]
 
 

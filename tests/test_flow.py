@@ -84,7 +84,7 @@ def test_a_store_that_leaves_rows_unread_publishes_nothing(
     world = World({"a": numbers(3000)}, splits=3)
     failure = failure_of(a_plan(tmp_path, world, "a", mode="append"))
     assert failure.code == "HG531"
-    assert "read only some rows of a but staged 0; nothing was published" in failure.message
+    assert "read some rows of a but staged 0; nothing was published" in failure.message
     assert world.commits == {}
 
 
@@ -316,4 +316,4 @@ def test_an_empty_home_takes_over_nothing(tmp_path: Path) -> None:
 def test_a_limited_move_says_so(tmp_path: Path) -> None:
     world = World({"a": numbers(100)})
     outcome = move(a_plan(tmp_path, world, "a", limit=7))
-    assert outcome.notes == ("moved the first 7 rows only, as the limit asks",)
+    assert outcome.notes == ("moved only the first 7 rows (--limit)",)

@@ -171,7 +171,7 @@ def test_a_journal_that_cannot_be_made_is_a_warning(tmp_path: Path) -> None:
             journal.listen(event)
         assert journal.runs()[0].run_id == RUN
     assert len(warnings) == 1
-    assert "what is moved is not affected" in warnings[0]
+    assert "moves are not affected" in warnings[0]
 
 
 def test_a_journal_that_breaks_during_a_run_is_one_warning(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_what_is_wrong_with_a_lock_is_told_where_it_is(root: Path) -> None:
     (found_one,) = [one for one in check(root).warnings if "users" in one.message]
     assert (found_one.where, found_one.message) == (
         "flows/users.lock.yml:3:3",
-        "flow 'users' has no entity 'gone' any more",
+        "flow 'users' no longer has the entity 'gone'",
     )
 
 

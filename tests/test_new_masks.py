@@ -69,7 +69,9 @@ def test_a_replace_keeps_no_older_copy(place: Place) -> None:
     go(place)
     assert len(place.leftovers()) == 1
     set_up(place, MASK)
-    assert "masked for the first time: email; nothing older was kept for undo" in go(place).notes
+    assert (
+        "masked for the first time: email; earlier rows were not kept for undo" in go(place).notes
+    )
     assert place.rows("email") == [("***",)]
     assert place.leftovers() == []
     assert not any("masked" in note for note in go(place).notes)
@@ -92,8 +94,8 @@ def test_no_file_holds_the_plain_value_any_more(tmp_path: Path) -> None:
 def test_rows_that_stay_are_told_until_they_are_masked_too(lake: Place, mode: str) -> None:
     settings = [f"mode: {mode}", "incremental: id", "primary_key: id"]
     told = (
-        "rows moved before may hold plain values of email, which is masked now; "
-        "mask them too with  hygge go users --full-refresh"
+        "rows moved earlier may have plain values of email, which is masked now; mask them too "
+        "with  hygge go users --full-refresh"
     )
     set_up(lake, *settings)
     go(lake)

@@ -299,13 +299,13 @@ RIGHTS: list[tuple[str, str, str, tuple[str, ...], str]] = [
     ("mysql", HOME, "", (), "Access denied"),
     ("mysql", HOME, "", ("GRANT INSERT ON {at}.users TO {me}",), "SELECT command denied"),
     ("mysql", HOME, "select: [id]\n", ("GRANT SELECT (id) ON {at}.users TO {me}",), ""),
-    ("mysql", STORE, "", ("GRANT SELECT ON {at}.* TO {me}",), "no right to CREATE"),
+    ("mysql", STORE, "", ("GRANT SELECT ON {at}.* TO {me}",), "no privilege for CREATE"),
     (
         "mysql",
         STORE,
         "",
         ("GRANT SELECT, CREATE, ALTER, DROP, INSERT, UPDATE ON {at}.* TO {me}",),
-        "no right to DELETE",
+        "no privilege for DELETE",
     ),
 ]
 """Server, what is its, the flow, what the user is granted, and what is said; nothing where it can.

@@ -95,7 +95,7 @@ def test_the_way_out_is_one() -> None:
     assert "mode: merge" in way_to(EFFECTIVELY, append)
     assert "mode: merge" not in way_to(EXACTLY, append)
     late = settings({"mode": "merge", "incremental": {"column": "at", "nulls": "include"}})
-    assert way_to(EXACTLY, late).startswith("leave out  nulls: include  of incremental")
+    assert way_to(EXACTLY, late).startswith("remove  nulls: include  from incremental")
 
 
 def test_defaults_ask_it_of_every_flow_that_says_nothing_else(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_defaults_ask_it_of_every_flow_that_says_nothing_else(tmp_path: Path) ->
     (told,) = found(root)
     assert (told["code"], told["line"]) == ("HG226", 3)
     assert told["file"].endswith("hygge.yml")
-    assert told["message"].startswith("flow users gives at-least-once, less than is asked for: ")
+    assert told["message"].startswith("flow users guarantees at-least-once, less than required: ")
     gone = hygge(root, "go")
     assert gone.returncode == 3
     assert "HG226" in gone.stdout + gone.stderr
@@ -123,7 +123,7 @@ def test_the_entity_that_gives_less_is_named(tmp_path: Path) -> None:
     )
     (told,) = found(project(tmp_path, flow))
     assert told["line"] == 3
-    assert told["message"].startswith("flow users (b) gives at-least-once")
+    assert told["message"].startswith("flow users (b) guarantees at-least-once")
 
 
 def test_a_word_that_is_no_guarantee_is_an_error(tmp_path: Path) -> None:
@@ -181,13 +181,13 @@ def test_a_limit_leaves_rows_out_that_exactly_once_promises(tmp_path: Path) -> N
 def test_plan_shows_what_is_asked_beside_what_is_given(tmp_path: Path) -> None:
     root = project(tmp_path, "home: in\nstore: out\nguarantee: effectively-once\n")
     told = run(root, "plan").stdout
-    assert "promise   exactly-once: " in told
-    assert "guarantee effectively-once is asked for" in told
+    assert "guarantee exactly-once: " in told
+    assert "required  effectively-once" in told
     assert "guarantee: effectively-once" in run(root, "show", "users").stdout
 
 
 def test_a_plan_made_without_a_project_is_held_to_it_too() -> None:
     asked = settings({"mode": "append", "guarantee": EXACTLY})
-    with pytest.raises(Exception, match="its guarantee would be broken") as caught:
+    with pytest.raises(Exception, match="would break the guarantee of the flow") as caught:
         check_promise(asked, limit=None, again=())
     assert getattr(caught.value, "code", "") == "HG554"

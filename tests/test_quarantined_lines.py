@@ -36,12 +36,12 @@ def test_lines_that_are_no_rows_are_put_aside_and_the_others_move(tmp_path: Path
     project(tmp_path)
     done = hygge(tmp_path, "go")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 lines that are no rows were put aside" in done.stdout
+    assert "3 unreadable lines were quarantined" in done.stdout
     assert "line 3" in done.stdout
     assert parquet_rows(tmp_path / "out/t") == (2, 2)
     assert [(line, why) for _, line, why in lines(tmp_path)] == [
         ("2", "1 field for 2 columns"),
-        ('"a"b,y', "text follows a closing quote"),
+        ('"a"b,y', "text after a closing quote"),
         ("3,z,", "3 fields for 2 columns"),
     ]
     assert "in/t.csv, line 4, byte" in lines(tmp_path)[1][0]
@@ -79,8 +79,8 @@ def test_lines_and_rows_are_put_aside_side_by_side(tmp_path: Path) -> None:
     project(tmp_path, flow, "id,name\n1,x\nq,y\n2\n3,z\n")
     done = hygge(tmp_path, "go")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 row was put aside" in done.stdout
-    assert "1 line that is no row was put aside" in done.stdout
+    assert "1 row was quarantined" in done.stdout
+    assert "1 unreadable line was quarantined" in done.stdout
     assert parquet_rows(tmp_path / "out/t") == (2, 2)
 
 

@@ -70,7 +70,7 @@ CHANGES = [
     ("select: [id, changed]", "mail", "is no longer moved"),
     ("column_casing: upper", "STATUS", "is new, from 'status'"),
     ("metadata_columns: [loaded_at]", "_hygge_loaded_at", "is new"),
-    ("where: price > 1", "query, where", "choose other rows"),
+    ("where: price > 1", "query, where", "select other rows"),
 ]
 
 
@@ -205,7 +205,7 @@ def test_another_salt_is_another_hash_and_is_not_in_the_record(root: Path) -> No
     ("drop", "value", "said"),
     [
         ("evolve", None, "is filled with nulls, also in rows that are updated"),
-        ("keep", "open", "keeps its values; new rows have none (drop: keep)"),
+        ("keep", "open", "keeps its values; new rows get null (drop: keep)"),
     ],
 )
 def test_a_merge_does_with_a_lost_column_what_it_says(

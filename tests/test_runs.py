@@ -101,5 +101,5 @@ def test_an_unreadable_report_is_a_usage_error(text: str, tmp_path: Path) -> Non
 
 
 def test_no_report_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no run is remembered here"):
+    with pytest.raises(UsageError, match="no run has been recorded here"):
         load_latest(tmp_path)

@@ -355,7 +355,7 @@ def test_new_writes_no_secret_into_a_file(runner: Runner, kind: str) -> None:
     words = ["new", kind, "vault", "--type", f"vault{kind}"]
     code, printed = runner.run(*words, f"pin={CANARY}")
     assert code == 2
-    assert "write ${VAULT_PIN} in its place" in printed
+    assert "write  ${VAULT_PIN}  instead" in printed
     assert not (runner.root / f"{kind}s" / "vault.yml").exists()
     runner.assert_nothing_leaks([
         [*words, f"pin={CANARY}"],

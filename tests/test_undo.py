@@ -107,7 +107,7 @@ def test_a_replace_is_taken_back(place: Place) -> None:
     fill(place, BAD)
     go(root)
     assert place.rows() == BAD
-    assert "commit 2 is taken back, by commit 3" in undo(root)
+    assert "commit 2 reverted by commit 3" in undo(root)
     assert place.rows() == DAY1
     commit = newest(place)
     assert (commit.seq, commit.undoes, commit.total_rows, commit.rows) == (3, 2, 3, 0)
@@ -215,7 +215,7 @@ def test_an_append_whose_rows_nothing_tells_is_not_taken_back(place: Place) -> N
     go(root)
     fill(place, DAY1 + BAD)
     go(root)
-    assert "nothing tells which rows" in undo(root, code=1)
+    assert "nothing records which rows" in undo(root, code=1)
     assert place.rows() == DAY1 + BAD
 
 
@@ -383,7 +383,7 @@ def test_nothing_is_kept_with_keep_generations_0(place: Place) -> None:
 
 def test_the_first_commit_cannot_be_undone(place: Place) -> None:
     root = set_up(place)
-    assert "nothing was ever moved" in undo(root, code=1)
+    assert "nothing has been moved" in undo(root, code=1)
     go(root)
     assert "its first" in undo(root, code=1)
     assert place.rows() == DAY1
@@ -470,7 +470,7 @@ def test_where_changes_cannot_be_seen_undo_says_so_before_it_acts(place: Place) 
     go(root)
     fill(place, BAD)
     go(root)
-    warning = "values that others changed since commit 2 in rows that go cannot be seen"
+    warning = "cannot detect changes made by others since commit 2 in the rows to be removed"
     is_blind = place.change is None
     assert (warning in hygge(root, "undo", "users", "--dry-run").stdout) == is_blind
     said = json.loads(hygge(root, "undo", "users", "--dry-run", "--json").stdout)

@@ -214,7 +214,7 @@ def test_cells_swapped_between_two_rows_are_seen_though_each_column_has_the_same
     assert (code, found["differing"]) == (1, [])
     assert {one["row"]["id"] for one in found["differences"]} == {"3", "4"}
     text = run(root, "verify").stdout
-    assert "each column has the same values, but not in the same rows" in text
+    assert "every column has the same values, but in different rows" in text
 
 
 def test_without_a_key_whole_rows_are_named(tmp_path: Path) -> None:

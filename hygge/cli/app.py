@@ -38,7 +38,7 @@ app = typer.Typer(
     name="hygge",
     cls=HelpfulGroup,
     context_settings=HELP_FLAGS,
-    help="Moves tables from where they live (homes) to where they rest (stores).",
+    help="Move tables from where they live (homes) to where they rest (stores).",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -56,30 +56,38 @@ def options(
     ctx: typer.Context,
     *,
     directory: Annotated[
-        Path, typer.Option("-C", help="Run as if started in this directory.")
+        Path, typer.Option("-C", help="Run as if hygge was started in this directory.")
     ] = Path(),
-    env: Annotated[str | None, typer.Option(help="Overlay environments/NAME.yml.")] = None,
-    env_file: Annotated[Path | None, typer.Option(help="Read variables from this file.")] = None,
+    env: Annotated[str | None, typer.Option(help="Apply environments/NAME.yml.")] = None,
+    env_file: Annotated[
+        Path | None, typer.Option(help="Read variables from this env file.")
+    ] = None,
     color: Annotated[
-        Literal["auto", "always", "never"], typer.Option(help="Colours in what is printed.")
+        Literal["auto", "always", "never"], typer.Option(help="Colour the output.")
     ] = "auto",
-    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never prompt.")] = False,
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="No progress; of a run only what did not end well."),
+        typer.Option("--quiet", "-q", help="Show no progress; print only moves that failed."),
     ] = False,
     verbose: Annotated[
         int,
         typer.Option(
-            "--verbose", "-v", count=True, show_default=False, help="Log each step; -vv in detail."
+            "--verbose",
+            "-v",
+            count=True,
+            show_default=False,
+            help="Log each step; -vv logs more detail.",
         ),
     ] = 0,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
-    """Moves tables from where they live (homes) to where they rest (stores)."""
+    """Move tables from where they live (homes) to where they rest (stores)."""
     gc.enable()
     level = -1 if quiet else verbose
     chosen = Globals(

@@ -75,9 +75,9 @@ _SCRIPTS = {Shell.BASH: _BASH, Shell.ZSH: _ZSH, Shell.FISH: _FISH}
 
 
 def completion(
-    shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.")],
+    shell: Annotated[Shell, typer.Argument(help="The shell: bash, zsh or fish.")],
 ) -> None:
-    """Print a script that completes commands, options and the names in a project.
+    """Print a completion script for bash, zsh or fish.
 
     For bash and zsh: eval "$(hygge completion bash)". For fish: hygge completion fish | source.
     """

@@ -21,7 +21,7 @@ FILES = ":files"
 Candidate = tuple[str, str]
 """A word and its description."""
 
-_HELP = ("--help", "Show what a command does.")
+_HELP = ("--help", "Show the help of a command.")
 
 
 def answer(words: Sequence[str]) -> None:

@@ -21,16 +21,18 @@ class Kind(StrEnum):
 
 def destroy(
     ctx: typer.Context,
-    kind: Annotated[Kind, typer.Argument(help="What to remove.")],
+    kind: Annotated[Kind, typer.Argument(help="home, store, flow or template.")],
     name: Annotated[str, typer.Argument(help="Its name.")],
     *,
     dry_run: DryRun = False,
-    force: Annotated[bool, typer.Option("--force", help="Even if it is still used.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Remove it even if it is still used.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove the file of a home, store, flow or template; no data is touched.
+    """Remove the file of a home, store, flow or template; data is kept.
 
-    Refuses while another file of the project refers to it.
+    Fails while another file of the project refers to it.
     """
     from hygge.project.files import find_root
     from hygge.scaffold.destroy import removals

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-_Home = Annotated[str, typer.Argument(help="The home to look into.")]
+_Home = Annotated[str, typer.Argument(help="Name of the home.")]
 _Pattern = Annotated[str, typer.Argument(help="Only entities that match this glob.")]
 _Columns = Annotated[bool, typer.Option("--columns", help="Also show columns and types.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, columns included.")]
+_Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object that includes the columns.")
+]
 
 
 def discover(
@@ -20,7 +22,7 @@ def discover(
     columns: _Columns = False,
     as_json: _Json = False,
 ) -> None:
-    """Look into a home: its entities, their rows, keys and columns; moves nothing."""
+    """List the entities of a home with rows, keys and columns; moves nothing."""
     from hygge.cli.projects import load_project, tell_elsewhere
     from hygge.console.discover import show_survey, write_survey
     from hygge.console.errors import show_warning
@@ -37,5 +39,5 @@ def discover(
         show_survey(found, output, with_columns=columns)
     tell_elsewhere(project, notes)
     for name, why in found.unread.items():
-        show_warning(f"{name} could not be looked into: {why}", notes)
+        show_warning(f"{name} could not be read: {why}", notes)
     raise typer.Exit(1 if found.unread else 0)

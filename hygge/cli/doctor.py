@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 
 _Names = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME", help="Homes and stores; all by default.")
+    list[str] | None,
+    typer.Argument(metavar="NAME", help="Names of homes and stores; all by default."),
 ]
-_Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for each.")]
+_Timeout = Annotated[
+    float, typer.Option("--timeout", min=0.1, help="Maximum seconds for each home or store.")
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -20,7 +23,7 @@ def doctor(
     timeout: _Timeout = 30.0,
     as_json: _Json = False,
 ) -> None:
-    """Connect to homes and stores and tell what is wrong with them, and what to do about it."""
+    """Connect to homes and stores, and report problems and how to fix them."""
     from hygge.cli.projects import load_project, tell_elsewhere
     from hygge.console.doctor import (
         counted,

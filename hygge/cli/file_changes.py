@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from hygge.scaffold.changes import Change, Choice
 
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", "-n", "--pretend", "-p", help="Show, and write nothing.")
+    bool,
+    typer.Option(
+        "--dry-run", "-n", "--pretend", "-p", help="Show what would be written and write nothing."
+    ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there and differs.")]
-Skip = Annotated[bool, typer.Option("--skip", help="Keep what is there and differs.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files that differ.")]
+Skip = Annotated[bool, typer.Option("--skip", help="Keep existing files that differ.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 _COLOURS = {
     "create": "green",
@@ -47,7 +50,7 @@ class Writing:
     def always(self) -> Choice | None:
         """The answer to every conflict, if a flag gives one."""
         if self.force and self.skip:
-            raise typer.BadParameter("--force and --skip contradict each other")
+            raise typer.BadParameter("--force and --skip cannot be combined")
         return "overwrite" if self.force else "skip" if self.skip else None
 
 

@@ -26,25 +26,29 @@ from hygge.cli.selection import (
     selection,
 )
 
-_DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show the plan, move nothing.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show the plan and move nothing.")]
 _Concurrency = Annotated[
-    int | None, typer.Option("--concurrency", "-j", min=1, help="Moves at once.")
+    int | None, typer.Option("--concurrency", "-j", min=1, help="Number of concurrent moves.")
 ]
 _FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")]
 _RetryFailed = Annotated[
-    bool, typer.Option("--retry-failed", help="Only what did not end well when it was last run.")
+    bool, typer.Option("--retry-failed", help="Run only what failed last time.")
 ]
 _Progress = Annotated[
     Literal["auto", "rich", "plain", "json", "none"],
-    typer.Option("--progress", help="How to show the run; json prints events, and no table."),
+    typer.Option("--progress", help="How to show progress; json prints events, one a line."),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="The same as --progress json.")]
 _LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"] | None,
-    typer.Option("--log-level", help="Least severe log line to show."),
+    typer.Option("--log-level", help="Minimum severity of log lines."),
 ]
-_LogFile = Annotated[Path | None, typer.Option("--log-file", help="Also append logs here.")]
-_LogFormat = Annotated[Literal["text", "json"], typer.Option("--log-format", help="Of log lines.")]
+_LogFile = Annotated[
+    Path | None, typer.Option("--log-file", help="Also append log lines to this file.")
+]
+_LogFormat = Annotated[
+    Literal["text", "json"], typer.Option("--log-format", help="Format of log lines.")
+]
 
 
 def go(
@@ -75,7 +79,7 @@ def go(
     log_file: _LogFile = None,
     log_format: _LogFormat = "text",
 ) -> None:
-    """Move data: every enabled flow, or those that are named."""
+    """Move data: all enabled flows, or those that are named."""
     from hygge.cli.go_run import Failures, GoRun, Logs, Options
     from hygge.values.model import Manner
 

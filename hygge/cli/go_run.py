@@ -107,7 +107,9 @@ class GoRun:
 
         def interrupt(number: int) -> None:
             name = signal.Signals(number).name
-            self._notes.line(f"{name}: stopping; nothing half-done is published (again: at once)")
+            self._notes.line(
+                f"{name}: stopping; no unfinished move is published (again: stop at once)"
+            )
             stop.request(number)
 
         is_live = self._progress is Progress.RICH
@@ -123,7 +125,7 @@ class GoRun:
             show_summary(finished, self._answer, again, quiet=self._is_quiet)
         self._tell_bugs(finished.outcomes)
         if self._answer.error is not None and not isinstance(self._answer.error, BrokenPipeError):
-            show_warning(f"the answer could not be written: {self._answer.error}", self._notes)
+            show_warning(f"the output could not be written: {self._answer.error}", self._notes)
 
     def _set_up_logs(self, logs: Logs, settings: Globals) -> None:
         level = logs.level or _LEVELS[min(max(settings.verbosity, 0), 2)]
@@ -150,7 +152,7 @@ class GoRun:
             return None if self._options.failures.are_retried else self._make_plan(selection)
         known = self._project.flows
         for flow in sorted({flow for flow, _ in failed.runs if flow not in known}):
-            show_note(f"there is no flow '{flow}' any more, which failed before", self._notes)
+            show_note(f"flow '{flow}', which failed before, no longer exists", self._notes)
         pairs = frozenset(pair for pair in failed.runs if pair[0] in known)
         if not pairs:
             return None
@@ -169,15 +171,17 @@ class GoRun:
         given, options = settings.is_env_given, self._options
         chosen = choose(found, options.manner, options.env, is_env_given=given)
         if chosen is None:
-            show_note("every move ended well when it was last run", self._notes)
+            show_note("nothing to retry: no move failed the last time it ran", self._notes)
             return None
         if options.manner != PLAIN:
             chosen = replace(chosen, manner=options.manner)
         if not given and chosen.env is not None:
-            show_note(f"the moves failed in environment '{chosen.env}': there again", self._notes)
+            show_note(
+                f"retrying in environment '{chosen.env}', where the moves failed", self._notes
+            )
         if options.manner != chosen.manner:
             words = " ".join(chosen.manner.words())
-            show_note(f"the moves failed with {words}: like that again", self._notes)
+            show_note(f"retrying with {words}, as in the run that failed", self._notes)
         suggested_commands.repeat_env(chosen.env)
         return chosen
 
@@ -269,16 +273,16 @@ def check_protected(project: Project, manner: Manner, flows: Sequence[str]) -> N
     if manner.full_refresh:
         words = " ".join([*flows, "--full-refresh --allow-protected"])
         raise UsageError(
-            f"{where} is protected, and --full-refresh would replace what its stores hold; "
+            f"{where} is protected, and --full-refresh would replace all rows in its stores; "
             "nothing was moved",
-            hint=f"look at  hygge plan {words} , and if it is right, run  hygge go {words}",
+            hint=f"check  hygge plan {words} , and if it is right, run  hygge go {words}",
             code="HG221",
         )
     if manner.limit is not None:
         raise UsageError(
-            f"{where} is protected, and --limit would publish a part of the rows; nothing was "
-            "moved",
-            hint="look at them in a place of their own:  "
+            f"{where} is protected, and --limit would publish only a part of the rows; nothing "
+            "was moved",
+            hint="write them to a scratch table instead:   "
             f"{shlex.join(['hygge', 'go', *flows, *manner.words(), '--into-scratch'])}",
             code="HG221",
         )

@@ -12,17 +12,22 @@ if TYPE_CHECKING:
     from hygge.journal.journal import Journal
 
 _Run = Annotated[
-    str | None, typer.Argument(metavar="RUN", help="Only this run: its id, or the beginning of it.")
+    str | None, typer.Argument(metavar="RUN", help="Only this run: its id or a prefix of it.")
 ]
 _Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="WHEN", help="Runs since: 2026-01-31, or back 12h or 7d."),
+    typer.Option(
+        "--since",
+        metavar="WHEN",
+        help="Only runs since a date or a duration ago: 2026-01-31, 12h, 7d.",
+    ),
 ]
-_Failed = Annotated[bool, typer.Option("--failed", help="Only what did not end well.")]
+_Failed = Annotated[bool, typer.Option("--failed", help="Only runs with failed moves.")]
 _Flow = Annotated[str | None, typer.Option("--flow", "-f", help="Only runs of this flow.")]
-_Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many runs.")]
+_Limit = Annotated[int, typer.Option("--limit", min=1, help="Maximum number of runs.")]
 _Receipt = Annotated[
-    bool, typer.Option("--receipt", help="What each commit staged: nulls, ends, sums.")
+    bool,
+    typer.Option("--receipt", help="Show what each commit staged: rows, nulls, min, max, sums."),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -38,7 +43,7 @@ def history(
     receipt: _Receipt = False,
     as_json: _Json = False,
 ) -> None:
-    """Show the runs that this project remembers, newest first; of one run also notes and help."""
+    """List past runs, newest first, or show one run with notes and hints."""
     from hygge.console.errors import show_warning
     from hygge.console.history import show_runs, write_runs
     from hygge.console.output import standard_error, standard_output
@@ -55,7 +60,9 @@ def history(
             _ask_stores(journal, settings, notes)
         runs = journal.runs(wanted)
     if run is not None and not runs:
-        raise UsageError(f"no run '{run}' is remembered here", hint="hygge history", code="HG231")
+        raise UsageError(
+            f"no run '{run}' in the history of this machine", hint="hygge history", code="HG231"
+        )
     if as_json:
         write_runs(runs, output)
     else:
@@ -77,7 +84,7 @@ def _instant(text: str) -> str:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"'{text}' is neither a time nor a length of time",
+            f"'{text}' is neither a time nor a duration",
             hint="hygge history --since 2026-01-31T06:00, or  --since 12h",
         ) from error
 
@@ -93,4 +100,4 @@ def _ask_stores(journal: Journal, settings: Globals, notes: Output) -> None:
         root = find_root(settings.directory)
         fill_journal(journal, Project.load(root, env=settings.env, env_file=settings.env_file))
     except HyggeError as error:
-        show_note(f"the stores were not asked what they remember: {error.message}", notes)
+        show_note(f"the stores could not be asked for older runs: {error.message}", notes)

@@ -12,21 +12,23 @@ from hygge.cli.file_changes import DryRun, Force, Json, Skip, Writing, write
 
 def init(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="The project's directory; . for this one.")],
+    name: Annotated[str, typer.Argument(help="Directory of the project; . for the current one.")],
     *,
-    bare: Annotated[bool, typer.Option("--bare", help="No sample data, no sample flows.")] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Without sample data and sample flows.")
+    ] = False,
     pre_commit: Annotated[
-        bool, typer.Option("--pre-commit", help="Add a pre-commit hook that validates.")
+        bool, typer.Option("--pre-commit", help="Add a pre-commit hook that runs hygge validate.")
     ] = False,
     ci: Annotated[
-        Literal["github"] | None, typer.Option(help="Add a workflow that validates.")
+        Literal["github"] | None, typer.Option(help="Add a CI workflow that runs hygge validate.")
     ] = None,
     dry_run: DryRun = False,
     force: Force = False,
     skip: Skip = False,
     as_json: Json = False,
 ) -> None:
-    """Make a project that runs at once."""
+    """Create a project that runs at once, with sample data."""
     from hygge.scaffold.changes import compare
     from hygge.scaffold.init import ProjectOptions, project_files, project_name
     from hygge.scaffold.rendered_check import check_yaml

@@ -13,12 +13,15 @@ from hygge.cli.file_changes import DryRun, Force, Json, Skip, Writing, write
 if TYPE_CHECKING:
     from hygge.scaffold.changes import Wanted
 
-new = typer.Typer(help="Write a home, a store, a flow or a template.", no_args_is_help=True)
+new = typer.Typer(help="Create a home, a store, a flow or a template.", no_args_is_help=True)
 
-_Name = Annotated[str, typer.Argument(help="Its name, and the name of its file.")]
-_Type = Annotated[str, typer.Option("--type", "-t", help="Which connector; see `hygge types`.")]
+_Name = Annotated[str, typer.Argument(help="Its name, which is also the name of its file.")]
+_Type = Annotated[
+    str, typer.Option("--type", "-t", help="Type of the connector; see `hygge types`.")
+]
 _Fields = Annotated[
-    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What its file says.")
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE", help="Options of the connector; see `hygge types TYPE`."),
 ]
 
 
@@ -34,7 +37,7 @@ def new_home(
     skip: Skip = False,
     as_json: Json = False,
 ) -> None:
-    """Write homes/NAME.yml: where data lives."""
+    """Create homes/NAME.yml: where data lives."""
     from hygge.scaffold.connectors import NewConnector, connector_files
 
     root = _root(ctx)
@@ -54,7 +57,7 @@ def new_store(
     skip: Skip = False,
     as_json: Json = False,
 ) -> None:
-    """Write stores/NAME.yml: where data goes."""
+    """Create stores/NAME.yml: where data goes."""
     from hygge.scaffold.connectors import NewConnector, connector_files
 
     root = _root(ctx)
@@ -67,22 +70,20 @@ def new_flow(
     ctx: typer.Context,
     name: _Name,
     *,
-    home: Annotated[str | None, typer.Option(help="A home of this project.")] = None,
-    store: Annotated[str | None, typer.Option(help="A store of this project.")] = None,
-    entity: Annotated[
-        list[str] | None, typer.Option(help="What moves; may be given more than once.")
-    ] = None,
+    home: Annotated[str | None, typer.Option(help="Name of the home.")] = None,
+    store: Annotated[str | None, typer.Option(help="Name of the store.")] = None,
+    entity: Annotated[list[str] | None, typer.Option(help="Entity to move; repeatable.")] = None,
     into: Annotated[str | None, typer.Option(help="Its name in the store.")] = None,
     mode: Annotated[str | None, typer.Option(help="replace, append or merge.")] = None,
     primary_key: Annotated[
-        list[str] | None, typer.Option(help="A column that identifies a row; repeatable.")
+        list[str] | None, typer.Option(help="Column of the key; repeatable.")
     ] = None,
     dry_run: DryRun = False,
     force: Force = False,
     skip: Skip = False,
     as_json: Json = False,
 ) -> None:
-    """Write flows/NAME.yml: what moves from which home to which store."""
+    """Create flows/NAME.yml: what moves from which home to which store."""
     from hygge.scaffold.flows import NewFlow, flow_files
 
     root = _root(ctx)
@@ -96,22 +97,21 @@ def new_flows(
     ctx: typer.Context,
     pattern: Annotated[str, typer.Argument(help="Only entities that match this glob.")] = "*",
     *,
-    home: Annotated[str, typer.Option("--from", help="The home to look into.")],
-    store: Annotated[str | None, typer.Option(help="A store of this project.")] = None,
+    home: Annotated[str, typer.Option("--from", help="Name of the home.")],
+    store: Annotated[str | None, typer.Option(help="Name of the store.")] = None,
     mode: Annotated[str | None, typer.Option(help="replace, append or merge.")] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(help="No flow for entities that match this glob.")
+        list[str] | None, typer.Option(help="Exclude entities that match this glob.")
     ] = None,
     dry_run: DryRun = False,
     force: Force = False,
     skip: Skip = False,
     as_json: Json = False,
 ) -> None:
-    """Look into a home and write one flow for each of its entities, columns in a comment.
+    """Create a flow for each entity of a home, with its columns in a comment.
 
-    A flow is called like its entity: in lower case, without accents, with _ for whatever a name
-    cannot hold, and with a number where two entities would get one name.
-    """
+    A flow is named after its entity: in lower case, without accents, with _ for characters that a
+    name cannot have, and with a number if two entities would get the same name."""
     from hygge.project import Project
     from hygge.scaffold.discovery import NewFlows, discovered_flows
 
@@ -132,7 +132,7 @@ def new_template(
     skip: Skip = False,
     as_json: Json = False,
 ) -> None:
-    """Copy a built-in template into templates/, where yours then wins."""
+    """Copy a built-in template into templates/, to be changed and used from there."""
     from hygge.scaffold.changes import Wanted
     from hygge.scaffold.templates import built_in_text
 

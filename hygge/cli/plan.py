@@ -48,10 +48,10 @@ def plan(
     adopt: Adopt = False,
     as_json: _Json = False,
 ) -> None:
-    """Show what `go` would do: from where, each column's types, and what would be replaced.
+    """Show what `go` would do: rows, types of columns, what would be replaced.
 
-    Asks homes and stores what they hold; reads no rows and writes nothing. Makes every check that
-    `go` with the same options makes before its first row. Exit code 1 when a move would fail.
+    Connects to homes and stores, but reads no rows and writes nothing. Runs every check that `go`
+    with the same options runs before its first row. Exits with 1 if a move would fail.
     """
     from hygge.cli.go_run import check_protected
     from hygge.cli.projects import tell_elsewhere

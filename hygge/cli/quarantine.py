@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from hygge.cli.global_options import Globals
     from hygge.journal.journal import RunRow
 
-quarantine = typer.Typer(
-    help="Show the rows that flows have put aside, or move them again.", no_args_is_help=True
-)
+quarantine = typer.Typer(help="Show quarantined rows, or move them again.", no_args_is_help=True)
 
 _Entity = Annotated[list[str] | None, typer.Option("--entity", help="Only these entities.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -29,7 +27,7 @@ def show_quarantine(
     *,
     as_json: _Json = False,
 ) -> None:
-    """Show the rows that were put aside: by which run, how many, and why."""
+    """Show the quarantined rows: run, number and reason."""
     from hygge.console.output import standard_output
     from hygge.console.quarantine import show_put_aside, write_put_aside
     from hygge.operations.quarantine import put_aside
@@ -47,10 +45,10 @@ def retry_quarantine(
     *,
     entity: _Entity = None,
 ) -> None:
-    """Move the rows of a flow that were put aside again, from the home, by the flow as it is now.
+    """Move the quarantined rows of a flow again, from the home.
 
-    Correct them in the home, or the flow, first. A merge reads all rows of the home again; rows
-    that are still bad are put aside again. The files of before are kept in  retried  beside them.
+    Fix the rows in the home, or the flow, first. A merge reads all rows of the home again; rows
+    that still fail are quarantined again. The old files are moved to the folder  retried .
     """
     from hygge.cli.go_run import Failures, GoRun, Logs, Options
     from hygge.cli.projects import load_project
@@ -73,7 +71,7 @@ def retry_quarantine(
     found = of_environment(put_aside(root, _runs(root, given)), project.env)
     found = [one for one in found if (one.flow, one.entity) in known]
     if not found:
-        show_note(f"no rows of {flow} are put aside", standard_error(given.color))
+        show_note(f"{flow} has no quarantined rows", standard_error(given.color))
         return
     moves = [known[name] for name in dict.fromkeys((one.flow, one.entity) for one in found)]
     options = Options(

@@ -23,17 +23,17 @@ class Renamed(StrEnum):
 
 def rename(
     ctx: typer.Context,
-    kind: Annotated[Renamed, typer.Argument(help="What to rename.")],
+    kind: Annotated[Renamed, typer.Argument(help="home, store or flow.")],
     old: Annotated[str, typer.Argument(metavar="OLD", help="Its name.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
     *,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Rename a flow: its files, what refers to it, its history, and what it has moved.
+    """Rename a flow, with its history and watermarks.
 
-    In every environment each place that it wrote gets a commit of no rows under the new name, so
-    that the next run goes on where the last one ended.
+    In every environment, each table that the flow wrote gets a commit without rows under the new
+    name, so that the next run continues where the last one ended.
     """
     from hygge.project.files import find_root
     from hygge.scaffold.rename import renamed_flow
@@ -80,8 +80,8 @@ def _show(handed: Handed, old: str, new: str, notes: Output) -> bool:
         failed.append(("its places", handed.error.message))
     for name, why in failed:
         show_warning(
-            f"{name}{where} still belong to flow '{old}': {why}\n"
-            f"once that is fixed, the first run takes over what was moved:  {again}",
+            f"{name}{where} still belong to flow '{old}': {why}\nonce that is fixed, take over "
+            f"what was moved:  {again}",
             notes,
         )
     return not failed

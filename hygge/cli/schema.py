@@ -10,10 +10,12 @@ import typer
 from hygge.cli.file_changes import DryRun, Json, Writing, write
 
 schema = typer.Typer(
-    help="Write the JSON Schemas of the project's files; `lock` holds a home's columns fast."
+    help="Write JSON Schemas for editors; `schema lock` pins the columns of homes."
 )
 
-_Flows = Annotated[list[str] | None, typer.Argument(metavar="FLOW", help="Flows; globs work.")]
+_Flows = Annotated[
+    list[str] | None, typer.Argument(metavar="FLOW", help="Names of flows; globs are allowed.")
+]
 
 
 @schema.callback(invoke_without_command=True)
@@ -21,7 +23,7 @@ def schemas(
     ctx: typer.Context,
     *,
     output: Annotated[
-        Path | None, typer.Option(help="Write into this directory, not .hygge/schema.")
+        Path | None, typer.Option(help="Directory to write to instead of .hygge/schema.")
     ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -53,11 +55,10 @@ def lock(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Write flows/NAME.lock.yml: the columns that the home offers, for review and for `validate`.
+    """Write flows/NAME.lock.yml: the columns of the home, for review and for `validate`.
 
-    A move of a locked flow stops, before anything is staged, when the home offers other columns.
-    Without names every enabled flow is locked.
-    """
+    A move of a locked flow fails, before anything is staged, if the columns of the home differ.
+    Without names all enabled flows are locked."""
     from hygge.engine.plan import Selection
     from hygge.operations.lock_columns import locked
     from hygge.project import Project, find_root

@@ -10,39 +10,42 @@ import typer
 if TYPE_CHECKING:
     from hygge.engine.plan import Selection
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="FLOW", help="Flows; globs work.")]
-Flow = Annotated[list[str] | None, typer.Option("--flow", "-f", help="Flows, also a,b and glob*.")]
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="FLOW", help="Names of flows; globs are allowed.")
+]
+Flow = Annotated[
+    list[str] | None,
+    typer.Option("--flow", "-f", help="Names of flows; a,b and globs are allowed."),
+]
 Tag = Annotated[list[str] | None, typer.Option("--tag", help="Only flows with this tag.")]
-Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Not these flows.")]
+Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Exclude these flows.")]
 Entity = Annotated[list[str] | None, typer.Option("--entity", help="Only these entities.")]
-Env = Annotated[str | None, typer.Option("--env", help="Overlay environments/NAME.yml.")]
+Env = Annotated[str | None, typer.Option("--env", help="Apply environments/NAME.yml.")]
 FullRefresh = Annotated[
-    bool, typer.Option("--full-refresh", help="Replace what the stores hold, whatever the mode.")
+    bool, typer.Option("--full-refresh", help="Replace all rows in the stores, whatever the mode.")
 ]
 AllowProtected = Annotated[
-    bool, typer.Option("--allow-protected", help="Full refresh where that is protected, too.")
+    bool, typer.Option("--allow-protected", help="Allow --full-refresh in a protected environment.")
 ]
 Limit = Annotated[
     int | None, typer.Option("--limit", min=1, help="Move at most N rows of each entity.")
 ]
 IntoScratch = Annotated[
     bool,
-    typer.Option("--into-scratch", help="Into NAME_scratch beside the place of each entity."),
+    typer.Option("--into-scratch", help="Write to NAME_scratch instead of NAME."),
 ]
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="VALUE", help="Move again from this watermark value on."),
+    typer.Option("--from", metavar="VALUE", help="Move again rows from this watermark value …"),
 ]
-To = Annotated[str | None, typer.Option("--to", metavar="VALUE", help="… to before this one.")]
-Adopt = Annotated[
-    bool, typer.Option("--adopt", help="Take over places with data hygge did not write.")
+To = Annotated[
+    str | None, typer.Option("--to", metavar="VALUE", help="… up to but without this one.")
 ]
-Backfill = Annotated[
-    bool, typer.Option("--backfill", help="Merge every row of the home again, in place.")
-]
+Adopt = Annotated[bool, typer.Option("--adopt", help="Take over tables that hygge did not write.")]
+Backfill = Annotated[bool, typer.Option("--backfill", help="Merge all rows of the home again.")]
 AcceptChanges = Annotated[
     bool,
-    typer.Option("--accept-changes", help="Leave rows moved in another shape as they are."),
+    typer.Option("--accept-changes", help="Keep rows moved before the flow changed."),
 ]
 
 

@@ -13,7 +13,7 @@ def show(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show a flow with everything resolved, and where each value comes from; secrets masked."""
+    """Show a flow with all its settings and the origin of each; secrets are masked."""
     import json
 
     from hygge.cli.projects import load_project, tell_elsewhere

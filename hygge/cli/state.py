@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from hygge.project import Project
     from hygge.values.model import Outcome
 
-state = typer.Typer(
-    help="Show up to where flows have moved, or set it by hand.", no_args_is_help=True
-)
+state = typer.Typer(help="Show or set the watermarks of flows.", no_args_is_help=True)
 
 _Flow = Annotated[str, typer.Argument(help="The flow's name.")]
 _Entity = Annotated[list[str] | None, typer.Option("--entity", help="Only these entities.")]
-_DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show, and change nothing.")]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Show what would change and change nothing.")
+]
 _Allow = Annotated[
-    bool, typer.Option("--allow-protected", help="Also where the environment is protected.")
+    bool, typer.Option("--allow-protected", help="Allow it in a protected environment.")
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -31,12 +31,12 @@ _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 @state.command("show")
 def show_state(
     ctx: typer.Context,
-    flow: Annotated[str | None, typer.Argument(help="Only this flow; globs work.")] = None,
+    flow: Annotated[str | None, typer.Argument(help="Only this flow; globs are allowed.")] = None,
     *,
     entity: _Entity = None,
     as_json: _Json = False,
 ) -> None:
-    """Show the newest commit of each entity, and up to where it was moved, as the stores tell."""
+    """Show the newest commit and the watermark of each entity, as the stores have them."""
     from hygge.console.output import standard_output
     from hygge.console.state import show_commits, write_commits
     from hygge.operations.state import last_commit
@@ -51,35 +51,35 @@ def set_state(
     ctx: typer.Context,
     flow: _Flow,
     value: Annotated[
-        str | None, typer.Argument(help="The value of the watermark column to go on from.")
+        str | None, typer.Argument(help="The watermark value to continue from.")
     ] = None,
     *,
     back: Annotated[
         str | None,
-        typer.Option(help="So much before the present value instead: 1d, 2h; 1000 for numbers."),
+        typer.Option(help="Go back by this much instead: 1d, 2h; 1000 for numbers."),
     ] = None,
     entity: _Entity = None,
     dry_run: _DryRun = False,
     allow_protected: _Allow = False,
     as_json: _Json = False,
 ) -> None:
-    """Let the next move of an entity go on from a value of its watermark column.
+    """Set the watermark from which the next move of an entity continues.
 
-    Rows with this value are moved as well, unless the flow says  ties: closed.
+    Rows with exactly this value are moved too, except with  ties: closed  in the flow.
     """
     from hygge.errors import UsageError
 
     if (value is None) == (back is None):
         raise UsageError(
-            "name a value to go on from, or how far to go back, and not both",
-            hint="write one of them:  VALUE  or  --back 1d",
+            "give either a value to continue from or --back, not both",
+            hint="give one of them:  VALUE  or  --back 1d",
         )
     plan = _plan(ctx.obj, flow, entity or (), allow_protected or dry_run)
     if len(plan.moves) != 1:
         names = ", ".join(move.entity for move in plan.moves)
         wanted = value if back is None else f"--back {back}"
         raise UsageError(
-            f"{flow} has several entities, and a value is one entity's: {names}",
+            f"{flow} has several entities, and each has its own watermark: {names}",
             hint=f"hygge state set {flow} --entity {plan.moves[0].entity} {wanted}",
         )
     _change(ctx.obj, plan, value, back, dry_run=dry_run, as_json=as_json)
@@ -95,7 +95,7 @@ def clear_state(
     allow_protected: _Allow = False,
     as_json: _Json = False,
 ) -> None:
-    """Let a flow forget what it has moved: a merge reads everything again, an append asks."""
+    """Clear the watermarks of a flow: the next merge reads all rows; an append stops and asks."""
     plan = _plan(ctx.obj, flow, entity or (), allow_protected or dry_run)
     _change(ctx.obj, plan, None, None, dry_run=dry_run, as_json=as_json)
 
@@ -124,8 +124,8 @@ def _check_protected(project: Project) -> None:
     if project.protected:
         where = f"environment '{project.env}'" if project.env else "this project"
         raise UsageError(
-            f"{where} is protected, and this changes what its flows move; nothing was set",
-            hint="look at it with  --dry-run , and if it is right, add --allow-protected",
+            f"{where} is protected, and this would change what its flows move; nothing was set",
+            hint="check it with  --dry-run , and if it is right, add --allow-protected",
             code="HG221",
         )
 

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-_Type = Annotated[str | None, typer.Argument(metavar="TYPE", help="Show this type's options.")]
+_Type = Annotated[str | None, typer.Argument(metavar="TYPE", help="Show the options of this type.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def types(ctx: typer.Context, type_name: _Type = None, *, as_json: _Json = False) -> None:
-    """Show the home and store types, built in and installed."""
+    """List the types of homes and stores, or the options of one type."""
     from hygge.console.output import standard_output
     from hygge.console.types import show_options, show_types, write_types
     from hygge.operations.connector_types import connector_types, find_types

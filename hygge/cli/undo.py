@@ -21,17 +21,19 @@ if TYPE_CHECKING:
 
 _Entity = Annotated[list[str] | None, typer.Option("--entity", help="Only these entities.")]
 _LastRun = Annotated[
-    bool, typer.Option("--last-run", help="Every place that the newest run has committed.")
+    bool, typer.Option("--last-run", help="Everything that the newest run committed.")
 ]
-_DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show, and undo nothing.")]
-_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Show what would be undone and undo nothing.")
+]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def undo(
     ctx: typer.Context,
     flow: Annotated[
-        list[str] | None, typer.Argument(metavar="FLOW", help="Flows; globs work.")
+        list[str] | None, typer.Argument(metavar="FLOW", help="Names of flows; globs are allowed.")
     ] = None,
     *,
     last_run: _LastRun = False,
@@ -40,11 +42,10 @@ def undo(
     yes: _Yes = False,
     as_json: _Json = False,
 ) -> None:
-    """Revert the newest commit of flows, or a whole run: rows, and how far they had moved.
+    """Revert the newest commit of flows, or a whole run: rows and watermarks.
 
-    Each entity has again what it held before, all of them or none. The next  hygge go  moves
-    again what was reverted.
-    """
+    Each table is restored to its previous rows: all tables, or none. The next  hygge go  moves
+    again what was reverted."""
     from hygge.console.output import standard_error, standard_output
     from hygge.console.undo import show_outlooks, show_undone, write_outlooks, write_undone
     from hygge.errors import UsageError
@@ -56,7 +57,7 @@ def undo(
     names, entities = tuple(flow or ()), tuple(entity or ())
     if bool(names) == last_run or (last_run and entities):
         raise UsageError(
-            "name the flows to undo, or say --last-run alone",
+            "name the flows to undo, or use --last-run without names",
             hint="hygge undo --last-run --dry-run",
         )
     plan, made = _last_run(settings) if last_run else (_plan(settings, names, entities), None)
@@ -112,7 +113,7 @@ def _last_run(settings: Globals) -> tuple[Plan, Made]:
     gone = sorted({flow for flow, _ in report.planned if flow not in project.flows})
     if gone:
         raise UsageError(
-            f"there is no flow '{gone[0]}' any more, which run {report.run_id} has moved",
+            f"flow '{gone[0]}', which run {report.run_id} moved, no longer exists",
             hint="name the flows to undo:  hygge undo FLOW",
             code="HG233",
         )
@@ -132,10 +133,12 @@ def _newest(project: Project, settings: Globals) -> Report:
     if settings.is_env_given:
         reports = [one for one in reports if one.env == project.env]
     if not reports:
-        raise UsageError(f"no run in environment '{project.env}' is remembered", code="HG233")
+        raise UsageError(
+            f"there is no record of a run in environment '{project.env}'", code="HG233"
+        )
     if reports[0].env != project.env:
         raise UsageError(
-            f"the newest run, {reports[0].run_id}, worked in "
+            f"the newest run, {reports[0].run_id}, used "
             + (f"environment '{reports[0].env}'" if reports[0].env else "no environment"),
             hint=f"hygge undo --last-run --env {reports[0].env or repr('')}",
             code="HG233",
@@ -151,7 +154,7 @@ def _only(plan: Plan, made: Made, outlooks: Sequence[Outlook]) -> tuple[Plan, Ma
 
     if not outlooks:
         raise UsageError(
-            f"run {made.run_id} has committed nothing, so there is nothing to undo",
+            f"run {made.run_id} committed nothing, so there is nothing to undo",
             hint=f"hygge history {made.run_id}",
             code="HG233",
         )
@@ -181,8 +184,8 @@ def _agreed(
         return True
     if settings.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
-            "undo asks before it takes rows back, and nobody can answer here",
-            hint=f"hygge undo {shlex.join(words)} --yes   (see it first with  --dry-run)",
+            "undo asks for confirmation, and this is not a terminal",
+            hint=f"hygge undo {shlex.join(words)} --yes   (check it first with  --dry-run)",
         )
     show_outlooks(outlooks, notes)
     sys.stderr.write("Undo? y(es) N(o) ")
@@ -205,7 +208,7 @@ def _undo(
 
     def interrupt(number: int) -> None:
         name = signal.Signals(number).name
-        notes.line(f"{name}: stopping; nothing is undone by half (again: at once)")
+        notes.line(f"{name}: stopping; no undo is left half done (again: stop at once)")
         stop.request(number)
 
     level = "warning" if settings.verbosity <= 0 else "info"

@@ -29,17 +29,17 @@ class Format(StrEnum):
 
 Paths = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="PATH", help="Projects, or only these files and folders."),
+    typer.Argument(metavar="PATH", help="Projects, files or folders to check."),
 ]
 Kind = Annotated[
     Format, typer.Option(metavar="FORMAT", help="full, concise, json, github or sarif.")
 ]
 Discover = Annotated[
-    bool, typer.Option("--discover", help="Check every project in the folders below, too.")
+    bool, typer.Option("--discover", help="Also check all projects in subdirectories.")
 ]
-EnvCheck = Annotated[bool, typer.Option("--env-check", help="Every variable must be set here.")]
+EnvCheck = Annotated[bool, typer.Option("--env-check", help="Require that all variables are set.")]
 Explain = Annotated[
-    str | None, typer.Option(metavar="CODE", help="Explain a code, like HG102, and end.")
+    str | None, typer.Option(metavar="CODE", help="Explain a code, such as HG102, and exit.")
 ]
 
 
@@ -48,14 +48,14 @@ def validate(
     paths: Paths = None,
     *,
     format: Kind = Format.FULL,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     discover: Discover = False,
     env_check: EnvCheck = False,
     explain: Explain = None,
 ) -> None:
-    """Check every file and environment of the project: offline, without drivers or secrets.
+    """Check all files of the project: offline, without drivers or secrets.
 
-    Exit code 1 when there are errors, 2 when there is no project.
+    Exits with 1 if there are errors, and with 2 if there is no project.
     """
     from time import perf_counter
 
@@ -120,7 +120,7 @@ def _root_of(path: Path) -> Path:
     try:
         return find_root(path)
     except UsageError as error:
-        hint = f"{error.hint}, or for projects in the folders below:  hygge validate --discover"
+        hint = f"{error.hint}, or for projects in subdirectories:  hygge validate --discover"
         raise UsageError(error.message, hint=hint, code=error.code) from error
 
 

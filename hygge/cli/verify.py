@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 
-_Names = Annotated[list[str] | None, typer.Argument(metavar="FLOW", help="Flows; globs work.")]
+_Names = Annotated[
+    list[str] | None, typer.Argument(metavar="FLOW", help="Names of flows; globs are allowed.")
+]
 _Entity = Annotated[list[str] | None, typer.Option("--entity", help="Only these entities.")]
 _Limit = Annotated[
     int,
-    typer.Option("--limit-differences", min=1, help="Name at most N differing rows of each."),
+    typer.Option(
+        "--limit-differences", min=1, help="Show at most N differing rows of each entity."
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -23,9 +27,9 @@ def verify(
     as_json: _Json = False,
     limit_differences: _Limit = 10,
 ) -> None:
-    """Compare homes with what their stores hold, value by value; moves nothing.
+    """Compare the rows of homes and stores, value by value; moves nothing.
 
-    Ends with 0 where they are equal and with 1 where they are not, or where that cannot be told.
+    Exits with 0 if they are equal, and with 1 if they differ or cannot be compared.
     """
     from datetime import UTC, datetime
 

@@ -8,17 +8,17 @@ CODES = (
     Code(
         "HG301",
         "variable not set",
-        "The variable is neither in the environment nor in .env.<environment> nor in .env, or it "
-        "is empty where `:?` asks for a value. `hygge validate` alone never needs variables; "
-        "with `--env-check` it lists every one that is missing.",
+        "The variable is not set in the environment, in .env.<environment> or in .env, or it is "
+        "empty and `:?` requires a value. `hygge validate` needs no variables; `hygge validate "
+        "--env-check` lists all that are missing.",
         wrong="# stores/lake.yml, and LAKE is not set\npath: ${LAKE}\n",
         right="# stores/lake.yml\npath: ${LAKE:-data/lake}\n",
     ),
     Code(
         "HG302",
-        "line of an env file",
-        "A line of an env file is `NAME=value`, a comment that begins with `#`, or empty. A value "
-        "may stand in quotes; nothing in it is expanded.",
+        "invalid line in an env file",
+        "A line of an env file is `NAME=value`, a comment that begins with `#`, or empty. "
+        "A value may be quoted. Variables inside a value are not expanded.",
         wrong="# .env\nPASSWORD: secret\n",
         right="# .env\nPASSWORD=secret\n",
     ),
@@ -26,24 +26,26 @@ CODES = (
         "HG303",
         "secret file cannot be read",
         "`${file:/path}` inserts the content of a file of at most 1 MB of UTF-8 text. The file "
-        "is not there, cannot be read, or is none. A relative path starts at the project's root.",
+        "does not exist, cannot be read, is too large or is not UTF-8. A relative path starts at "
+        "the project's root.",
     ),
     Code(
         "HG304",
-        "overlay of nothing",
-        "An environment changes homes, stores and flows that the project has; it adds none.",
+        "environment changes what does not exist",
+        "An environment changes homes, stores and flows that exist in the project. It cannot add "
+        "new ones.",
         wrong="# environments/prod.yml\nstores: {leak: {path: /srv/lake}}\n",
         right="# environments/prod.yml\nstores: {lake: {path: /srv/lake}}\n",
     ),
     Code(
         "HG305",
         "unknown environment",
-        "`--env NAME` takes environments/NAME.yml, and there is none of that name.",
+        "`--env NAME` reads environments/NAME.yml, and that file does not exist.",
     ),
     Code(
         "HG306",
         "driver not installed",
-        "The connector needs a package that a plain installation does not bring. Checking a "
-        "project needs no driver; running it does.",
+        "The connector needs a package that is not part of the base installation. `hygge "
+        "validate` needs no driver; running a flow does.",
     ),
 )

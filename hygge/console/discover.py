@@ -27,7 +27,9 @@ def show_survey(found: Survey, output: Output, *, with_columns: bool = False) ->
             Column("rows", [_rows(one) for one in facts], right=True),
             Column("size", [_size(one) for one in facts], right=True, drop=2),
             Column("key", [_names(one.primary_key) for one in facts], shrinks=True),
-            Column("may tell new rows", [_watermarks(one) for one in facts], shrinks=True, drop=1),
+            Column(
+                "watermark candidate", [_watermarks(one) for one in facts], shrinks=True, drop=1
+            ),
         ]
         show_table(columns, output)
     for one in facts if with_columns else ():
@@ -35,7 +37,7 @@ def show_survey(found: Survey, output: Output, *, with_columns: bool = False) ->
         output.line(output.paint(clean(one.name), "bold"))
         _show_columns(one, output)
     output.line()
-    unread = f", {len(found.unread):,} more could not be read" if found.unread else ""
+    unread = f", {len(found.unread):,} could not be read" if found.unread else ""
     output.line(plural(len(facts), "entity", "entities") + unread)
 
 

@@ -44,7 +44,7 @@ def show_verdict(findings: Sequence[Finding], output: Output) -> None:
     errors, warnings = counted(findings)
     output.line()
     if not errors and not warnings:
-        output.line("nothing is wrong")
+        output.line("no problems found")
         return
     said = [plural(errors, "error")] if errors else []
     output.line(", ".join([*said, *([plural(warnings, "warning")] if warnings else [])]))

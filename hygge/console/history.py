@@ -42,7 +42,7 @@ def show_runs(
     means that there may be other runs.
     """
     if not runs:
-        output.line(f"no {'such ' if is_chosen else ''}run is remembered here")
+        output.line(f"no {'such ' if is_chosen else ''}run in the history of this machine")
     for run in runs:
         _show_run(run, output, receipts=receipts, is_full=is_full)
 
@@ -82,7 +82,7 @@ def _show_receipt(move: MoveRow, output: Output) -> None:
     if receipt.columns:
         show_table(_figures(receipt), output, indent="    ")
     if receipt.left_out:
-        output.line(f"    {plural(receipt.left_out, 'more column')}, of which nothing is told")
+        output.line(f"    {plural(receipt.left_out, 'more column')} not shown")
 
 
 def _figures(receipt: Receipt) -> list[Column]:

@@ -85,7 +85,7 @@ class Output:
         error = self.error
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             reason = (error.strerror or str(error)).lower()
-            raise HyggeError(f"the answer could not be written: {reason}", hint="df -h")
+            raise HyggeError(f"the output could not be written: {reason}", hint="df -h")
 
     def isatty(self) -> bool:
         """Return whether a terminal is at the other end."""

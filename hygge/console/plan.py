@@ -26,12 +26,12 @@ def show_preview(preview: Preview, output: Output) -> None:
     output.line(f"{name}   {output.fold(clean(way))}   {move.settings.mode.value}")
     _fact("rows", _rows(preview), output)
     _fact("window", preview.window, output)
-    _fact("promise", f"{preview.promise.level}: {preview.promise.why}", output)
+    _fact("guarantee", f"{preview.promise.level}: {preview.promise.why}", output)
     asked = move.settings.guarantee
-    _fact("guarantee", None if asked is None else f"{asked} is asked for", output)
+    _fact("required", asked, output)
     for text in preview.destroys:
         _fact("destroys", text, output, "yellow")
-    _fact("lock", "the home is as the lock file says" if _fits(preview) else None, output)
+    _fact("lock", "the home matches the lock file" if _fits(preview) else None, output)
     if preview.columns:
         _show_columns(preview.columns, output)
     if preview.left_out:

@@ -28,7 +28,7 @@ def show_put_aside(found: Sequence[PutAside], root: Path, output: Output) -> Non
         output.line(f"  in {clean(str(one.path.relative_to(root)))}")
         output.line()
     rows = sum(one.rows for one in found)
-    output.line(f"{plural(rows, 'row')} put aside in {plural(len(found), 'file')}")
+    output.line(f"{plural(rows, 'row')} quarantined in {plural(len(found), 'file')}")
     for flow in dict.fromkeys(one.flow for one in found):
         again = with_options(f"hygge quarantine retry {clean(flow)}")
         output.line(f"once the cause is fixed:  {output.paint(again, 'bold')}")

@@ -105,7 +105,7 @@ def time_left(share: float, seconds: float) -> float | None:
 def waiting(wait: float, left: float) -> str:
     """Return the wait before a retry, and the time left for retries."""
     more = f" (for {duration(left)} more)" if left > 0 else ""
-    return f"trying again in {duration(wait)}{more}"
+    return f"retrying in {duration(wait)}{more}"
 
 
 def move_name(flow: str, entity: str) -> str:

@@ -36,8 +36,8 @@ def show_unseen(outlooks: Sequence[Outlook], output: Output) -> None:
         if one.is_blind and one.back is not None:
             name = move_name(one.move.flow, one.move.entity)
             output.line(
-                f"{name}: values that others changed since commit {one.undoes} in rows that go "
-                f"cannot be seen in {_place(one)}, and would be lost"
+                f"{name}: {_place(one)} cannot detect changes made by others since commit "
+                f"{one.undoes} in the rows to be removed; they would be lost"
             )
 
 
@@ -49,10 +49,10 @@ def _show_table(outlooks: Sequence[Outlook], output: Output) -> None:
         [
             Column("move", [move_name(o.move.flow, o.move.entity) for o in good], shrinks=True),
             Column("in", [_place(one) for one in good], shrinks=True, drop=1),
-            Column("takes back", [f"commit {one.undoes}" for one in good]),
+            Column("reverts", [f"commit {one.undoes}" for one in good]),
             Column("rows now", [_rows(one.last) for one in good], right=True),
             Column("rows after", [_rows(one.back) for one in good], right=True),
-            Column("goes on from", [_mark(one.back) for one in good], shrinks=True),
+            Column("continues from", [_mark(one.back) for one in good], shrinks=True),
         ],
         output,
     )

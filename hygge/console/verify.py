@@ -36,7 +36,10 @@ def _figures(verdict: Verdict) -> str:
         return f" [{failure.code}] {clean_lines(redact(failure.message))}{hint}"
     rows = plural(verdict.store_rows, "row")
     if verdict.home_rows != verdict.store_rows:
-        rows = f"{plural(verdict.home_rows, 'row')} at home, {count(verdict.store_rows)} in store"
+        rows = (
+            f"{plural(verdict.home_rows, 'row')} in the home, {count(verdict.store_rows)} in the "
+            "store"
+        )
     columns = plural(len(verdict.columns), "column")
     return f"  {rows}, {columns} (commit {verdict.seq} of {clean(verdict.committed_at or '')[:19]})"
 
@@ -45,14 +48,14 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     if verdict.differing:
         yield f"columns that differ: {', '.join(map(clean, verdict.differing))}"
     elif verdict.state == "different":
-        yield "each column has the same values, but not in the same rows"
+        yield "every column has the same values, but in different rows"
     for difference in verdict.differences:
         yield from _difference(difference)
     if verdict.more or verdict.is_more_at_least:
         least = "at least " if verdict.is_more_at_least else ""
         yield f"and {least}{plural(verdict.more, 'row')} more (--limit-differences)"
     if verdict.waiting:
-        yield f"note: {plural(verdict.waiting, 'row')} of the home wait for the next move"
+        yield f"note: {plural(verdict.waiting, 'row')} of the home are not moved yet"
     yield from (f"note: {clean(redact(note))}" for note in verdict.notes)
 
 
@@ -67,7 +70,8 @@ def _difference(difference: Difference) -> Iterator[str]:
     says = {
         "missing": f"not in the store{times}",
         "extra": f"only in the store{times}",
-        "doubled": f"{plural(difference.store, 'time')} in the store, {difference.home} at home",
+        "doubled": f"{plural(difference.store, 'time')} in the store, "
+        f"{difference.home} in the home",
     }
     yield f"{row}: {says[difference.kind]}"
 
@@ -79,7 +83,7 @@ def _row(row: Mapping[str, str | None]) -> str:
 def _cell(cell: Cell) -> str:
     start = _first_difference(cell.home, cell.store)
     home, store = _shown(cell.home, start), _shown(cell.store, start)
-    return f"{clean(cell.column)} is {home} at home and {store} in the store"
+    return f"{clean(cell.column)} is {home} in the home and {store} in the store"
 
 
 def _first_difference(one: str | None, other: str | None) -> int:

@@ -52,7 +52,7 @@ _BATCHES_HELD_BY_A_SPLIT = 4
 _SHARE_OF_A_VALUE = 4
 _SMALLEST_VALUE_LIMIT = 16 * 2**20
 _GOOD = (Result.OK, Result.KEPT)
-_UNKNOWN = "its commit has begun and does not end; the next run finds out whether it landed"
+_UNKNOWN = "its commit was started and has not ended; the next run determines whether it succeeded"
 
 
 def run(
@@ -201,7 +201,7 @@ class _Run:
         for number, move in list(self._waiting.items()):
             bad = [f for f in self._plan.after.get(move.flow, ()) if f in self._bad_flows]
             if bad:
-                why = f"it runs after {bad[0]}, and that was not moved"
+                why = f"it runs after {bad[0]}, which did not complete"
                 del self._waiting[number]
                 self._end(number, _not_run(move, Result.SKIPPED, "HG545", why))
 
@@ -221,10 +221,13 @@ class _Run:
             is_committing = (move.flow, move.entity) in self._scope.committing
             latest = now - GRACE_SECONDS - (COMMIT_SECONDS if is_committing else 0)
             if self._stop_seen is not None and self._stop_seen < latest:
-                why = f"it did not stop within {GRACE_SECONDS:g} s; the next run cleans up after it"
+                why = f"it did not stop within {GRACE_SECONDS:g} s; the next run cleans up"
                 outcome = _not_run(move, Result.CANCELLED, "HG542", why)
             elif timeout is not None and active.since + timeout < latest:
-                why = f"the move hangs, beyond its timeout of {timeout:g} s; the next run cleans up"
+                why = (
+                    f"the move does not respond after its timeout of {timeout:g} s; the next run "
+                    "cleans up"
+                )
                 outcome = _not_run(move, Result.FAILED, "HG541", why)
             else:
                 continue

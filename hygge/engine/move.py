@@ -170,7 +170,7 @@ class _Moving:
     def explain(self, error: HyggeError) -> None:
         """Add the last attempt's error to one that ends the wait for a retry."""
         if self._retried is not None:
-            error.add_note(f"attempt {self.attempt} had failed: {self._retried}")
+            error.add_note(f"attempt {self.attempt} failed: {self._retried}")
 
     def run(self) -> _Published:
         """Run attempts until one publishes."""
@@ -202,14 +202,14 @@ class _Moving:
                     raise
                 # The rows were published: no later error may hide that or cause a retry.
                 log.warning("after the commit of %s: %s", move.into, error)
-                notes = (*self._published.notes, f"published, but afterwards: {error}")
+                notes = (*self._published.notes, f"published, but then: {error}")
                 return replace(self._published, notes=notes)
 
     def _open_twice(self) -> _Published:
         try:
             return self._open_target(thorough=False)
         except LateTypeError as error:
-            log.info("%s; reading again with types taken from the whole input", error.message)
+            log.info("%s; reading again with types inferred from the whole input", error.message)
         return self._open_target(thorough=True)
 
     def _open_target(self, *, thorough: bool) -> _Published:
@@ -275,7 +275,7 @@ class _Moving:
         last = target.last_commit()
         if last is None or last.run_id != self._scope.run_id:
             return None
-        note = "an earlier attempt had published it, though its answer was lost"
+        note = "an earlier attempt had published it, but its confirmation was lost"
         return _Published(Result.OK, last.rows, seq=last.seq, notes=(note,), receipt=last.receipt)
 
     def _open_source(self, target: Target, request: WriteRequest, *, thorough: bool) -> _Published:
@@ -324,7 +324,7 @@ class _Moving:
         agreement = settle(target, prepared, self._terms, request)
         schema = agreement.schema
         target.keep(agreement.kept)
-        log.debug("%s is written with the columns: %s", self._move.into, _columns(schema))
+        log.debug("%s has the columns in the store: %s", self._move.into, _columns(schema))
         with Sieve(settings, prepared.shape, schema, root=root, request=request) as sieve:
             prepared.source.put_aside = sieve.put_line_aside
             return self._publish(target, request, prepared, sieve=sieve, notes=agreement.notes)
@@ -390,16 +390,16 @@ class _Moving:
         """Yield a note on the state of a flow that took over another one's place."""
         if last is not None and last.flow != self._move.flow:
             mark = last.watermark
-            on = "" if mark is None else f", and goes on from {mark.column} = {mark.value}"
-            yield f"took over what flow '{last.flow}' has moved{on}"
+            on = "" if mark is None else f", and continues from {mark.column} = {mark.value}"
+            yield f"took over the rows that flow '{last.flow}' moved{on}"
 
     def _what_changed(self, rows: int, last: Commit | None) -> Iterator[str]:
         """Yield notes on the place after `rows` rows were published."""
         move = self._move
         if rows == self._scope.limit:
-            yield f"moved the first {plural(rows, 'row')} only, as the limit asks"
+            yield f"moved only the first {plural(rows, 'row')} (--limit)"
         if move.is_scratch:
-            yield f"the rows are in {move.into} of store {move.store_name}, which is for tries only"
+            yield f"the rows are in the scratch table {move.into} of store {move.store_name}"
             return
         only = "" if move.entity == move.flow else f" --entity {move.entity}"
         undo = f"hygge undo {move.flow}{only}"
@@ -436,7 +436,7 @@ class _Moving:
             target.receive(part)
         receipt = staging.prove(parts)
         log.info(
-            "staged and proved %s in %s", plural(receipt.rows, "row"), plural(len(parts), "part")
+            "staged and verified %s in %s", plural(receipt.rows, "row"), plural(len(parts), "part")
         )
         return parts, receipt
 
@@ -451,7 +451,7 @@ class _Moving:
                 target.commit(parts, commit)
             except Exception as error:
                 self._find_out(target, commit, error)
-                return (f"published, but: {error}",)
+                return (f"published, but then: {error}",)
         log.info("published commit %d, watermark %s", commit.seq, _shown(commit.watermark))
         return ()
 
@@ -460,7 +460,7 @@ class _Moving:
         try:
             owner = target.owner(commit.seq)
         except (HyggeError, OSError) as problem:
-            error.add_note(f"and the store cannot say whether it has the commit: {problem}")
+            error.add_note(f"and it is unknown whether the store has the commit: {problem}")
             owner = None
         if owner == commit.run_id:
             return
@@ -468,7 +468,7 @@ class _Moving:
             raise StoreError(
                 f"commit {commit.seq} of {self._move.into} belongs to run {owner}; "
                 "nothing was published here",
-                hint="start this run again; it begins from the newest commit",
+                hint="start this run again; it continues from the newest commit",
                 code="HG514",
             ) from error
         raise error
@@ -510,7 +510,7 @@ def _is_of_another(last: Commit | None, move: Move) -> bool:
 
 def _log_target(move: Move, last: Commit | None) -> None:
     if last is None:
-        log.info("opened %s in store %s: nothing was published there", move.into, move.store_name)
+        log.info("opened %s in store %s: no commit yet", move.into, move.store_name)
         return
     log.info(
         "opened %s in store %s: commit %d of %s by run %s, watermark %s",
@@ -526,7 +526,7 @@ def _log_target(move: Move, last: Commit | None) -> None:
 def _log_source(move: Move, source: Source) -> None:
     rows = "unknown" if source.total_rows is None else f"{source.total_rows:,}"
     log.info(
-        "opened %s in home %s: %s, number of rows %s",
+        "opened %s in home %s: %s, %s rows",
         move.entity,
         move.home_name,
         plural(len(source.schema), "column"),

@@ -288,9 +288,9 @@ def _check_backfill(moves: Iterable[Move]) -> None:
     for move in moves:
         if move.settings.mode is not Mode.MERGE:
             raise UsageError(
-                f"{move.flow} ({move.entity}) is no merge (mode: {move.settings.mode.value}), so "
-                "its rows cannot be filled in place",
-                hint=f"replace them all with  hygge go {move.flow} --full-refresh",
+                f"--backfill requires mode: merge, and {move.flow} ({move.entity}) has mode: "
+                f"{move.settings.mode.value}",
+                hint=f"replace all rows with  hygge go {move.flow} --full-refresh",
             )
 
 
@@ -299,15 +299,15 @@ def _check_ranges(moves: Iterable[Move]) -> None:
     for move in moves:
         if move.settings.mode is Mode.REPLACE:
             raise UsageError(
-                f"a range of {move.flow} ({move.entity}) cannot be moved again by a replace, which "
-                "would leave nothing but the range",
-                hint="leave out --full-refresh, or leave out --from and --to",
+                "--from and --to cannot be combined with a replace, which would remove all rows "
+                f"of {move.flow} ({move.entity}) outside of the range",
+                hint="remove --full-refresh, or remove --from and --to",
             )
         if not isinstance(move.settings.incremental, Incremental):
             raise UsageError(
-                f"{move.flow} ({move.entity}) has no watermark column, so no range of it can be "
-                "moved again",
-                hint="name the flows that are meant, or set  incremental: <column>  in it",
+                f"{move.flow} ({move.entity}) has no watermark column, so --from and --to do not "
+                "apply",
+                hint="name flows that have one, or set  incremental: <column>  in this one",
             )
 
 
@@ -316,9 +316,9 @@ def _check_scratch(*, again: Ends | None, adopt: bool) -> None:
     if again is not None or adopt:
         options = "--adopt" if adopt else "--from and --to"
         raise UsageError(
-            f"{options} has no meaning with --into-scratch, which replaces what is in a place of "
-            "its own",
-            hint=f"leave out  {options}, or leave out  --into-scratch",
+            f"{options} cannot be combined with --into-scratch, which always replaces the scratch "
+            "table",
+            hint=f"remove  {options}, or remove  --into-scratch",
         )
 
 
@@ -327,17 +327,17 @@ def _check_limit(moves: Iterable[Move], limit: int, *, adopt: bool) -> None:
     for move in moves:
         if adopt and move.settings.mode is Mode.REPLACE:
             raise UsageError(
-                f"--limit with --adopt would replace what others wrote to {move.into} by "
-                f"{limit:,} rows at most",
+                f"--limit with --adopt would replace the rows that others wrote to {move.into} by "
+                f"at most {limit:,} rows",
                 hint=f"hygge go {move.flow} --limit {limit} --into-scratch",
             )
         if move.settings.incremental is not None or move.settings.delete_missing:
             key = "incremental" if move.settings.incremental is not None else "delete_missing"
             raise UsageError(
-                f"--limit would leave out rows of {move.flow} ({move.entity}) as if they were "
-                f"not there, and '{key}' would take that for true",
-                hint=f"look at some rows in a place of their own:  hygge go {move.flow} "
-                f"--limit {limit} --into-scratch",
+                f"--limit omits rows of {move.flow} ({move.entity}), and '{key}' would treat them "
+                "as missing",
+                hint=f"write them to a scratch table instead:  hygge go {move.flow} --limit "
+                f"{limit} --into-scratch",
             )
 
 
@@ -431,7 +431,7 @@ def _entities(flow: FlowSpec, spec: EntitySpec, context: ProjectContext) -> Sequ
     if not found:
         raise HomeError(
             f"no entity of home {flow.home_name} matches '{spec.pattern}'",
-            hint=f"see what is there, and what exclude leaves out:  hygge show {flow.name}",
+            hint=f"to see the entities and what is excluded:  hygge show {flow.name}",
             code="HG506",
         )
     return found
@@ -513,4 +513,4 @@ def _nothing_selected(selection: Selection, names: Sequence[str]) -> UsageError:
     wanted = [*selection.entities, *selection.tags, *selection.flows]
     near = [match for text in wanted for match in get_close_matches(text, names, n=1)]
     guess = f"; did you mean '{near[0]}'?" if near else ""
-    return UsageError(f"nothing to move matches the selection{guess}", hint="hygge list")
+    return UsageError(f"no entity matches the selection{guess}", hint="hygge list")

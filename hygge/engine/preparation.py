@@ -156,7 +156,7 @@ def _with_doubles(
             continue
         if place.fits_double(mine.name):
             known[one.name] = mine.with_type(one.type).remove_metadata()
-            notes.append(f"column '{mine.name}' was {mine.type} and is {one.type} from now on")
+            notes.append(f"type of column '{mine.name}' changed from {mine.type} to {one.type}")
     return pa.schema(list(known.values()), metadata=held.metadata), tuple(notes)
 
 

@@ -45,7 +45,7 @@ class Snapshots:
             return None
         with self._lock:
             if self._left[move.flow] <= 0:
-                raise Cancelled("the run went on without this move; nothing was published")
+                raise Cancelled("the run continued without this move; nothing was published")
             held = self._held.get(move.flow)
             if held is None or held.error is not None:
                 held = self._held[move.flow] = _Held(
@@ -115,7 +115,7 @@ class _Held:
             return
         self._thread.join(seconds)
         if self._thread.is_alive():
-            log.warning("the snapshot of %s does not close", self._move.home_name)
+            log.warning("the snapshot of %s is still closing", self._move.home_name)
 
     def _hold(self) -> None:
         try:
@@ -125,9 +125,7 @@ class _Held:
         except BaseException as error:
             # A driver's panic is no Exception; in a thread it would be lost.
             if self._is_open.is_set():
-                log.warning(
-                    "the snapshot of %s did not close well: %s", self._move.home_name, error
-                )
+                log.warning("closing the snapshot of %s failed: %s", self._move.home_name, error)
             else:
                 self.error = error
         finally:
@@ -143,7 +141,7 @@ class _Held:
                 hint="lower concurrency in hygge.yml",
                 code="HG544",
             )
-        what = f"the entities of {self._move.flow} cannot be read at one instant: {error}"
+        what = f"cannot open a consistent snapshot of the entities of {self._move.flow}: {error}"
         if isinstance(error, HyggeError):
             failure = HomeError(what, hint=error.hint, code=error.code)
         elif isinstance(error, OSError | pa.ArrowException):

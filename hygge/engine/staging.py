@@ -237,7 +237,7 @@ class Staging:
         for part in parts:
             counted = self._counted.get(part.split)
             if counted is None or counted.rows != part.rows:
-                read = "only some rows" if counted is None else plural(counted.rows, "row")
+                read = "some rows" if counted is None else plural(counted.rows, "row")
                 raise FlowError(
                     f"read {read} of {self.entity} but staged {part.rows:,}; nothing was published",
                     hint="run again; if it happens again, please report it",
@@ -249,7 +249,7 @@ class Staging:
         arrived = sum(self._offered.values())
         if self.scope.limit is None and promised not in (None, arrived):
             raise HomeError(
-                f"{self.entity} should have {plural(promised, 'row')} but {arrived:,} arrived; "
+                f"expected {plural(promised, 'row')} of {self.entity} but read {arrived:,}; "
                 "nothing was published",
                 hint="the home changed while it was read, or is damaged: run again",
                 code="HG504",
@@ -276,6 +276,6 @@ def discarding(target: Target) -> Iterator[None]:
         try:
             target.discard()
         except (HyggeError, OSError) as cleanup:
-            error.add_note(f"and what was staged could not be removed: {cleanup}")
+            error.add_note(f"and the staged data could not be removed: {cleanup}")
         raise
     target.discard()

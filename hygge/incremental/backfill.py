@@ -54,7 +54,7 @@ class Backfill(Increment):
 
     def notes(self) -> Iterator[str]:
         """Yield a note on the range."""
-        yield f"moved {shown(self.span)} again; the watermark stays"
+        yield f"moved {shown(self.span)} again; the watermark is unchanged"
 
 
 def span_of(column: str, ends: Ends, ordering: Ordering) -> Span:
@@ -75,7 +75,9 @@ def _check_ends(span: Span, ordering: Ordering) -> None:
     if low is None or high is None:
         return
     if not pc.less(ordering.key(low), ordering.key(high)).as_py():
-        raise _refused(f"the range of '{span.column}' ends where it begins, or before")
+        raise _refused(
+            f"the end of the range of '{span.column}' must be greater than its beginning"
+        )
 
 
 def capped(span: Span, limit: pa.Scalar, ordering: Ordering) -> Span:
@@ -106,7 +108,7 @@ def clearing(settings: MoveSettings, ends: Ends, last: Commit | None) -> Span | 
 def _check_stored(name: str, last: Commit, column: str) -> None:
     if name not in last.schema.names:
         raise FlowError(
-            f"the store has no column '{name}' by which the range could be taken out",
+            f"the store has no column '{name}', so rows of the range cannot be removed",
             hint=f"move the column '{column}' too, or merge by a key",
             code="HG539",
         )
@@ -121,5 +123,5 @@ def shown(span: Span) -> str:
 
 def _refused(what: str) -> FlowError:
     return FlowError(
-        what, hint="write it as  hygge go FLOW --from 2026-01-01 --to 2026-02-01", code="HG539"
+        what, hint="write it as in  hygge go FLOW --from 2026-01-01 --to 2026-02-01", code="HG539"
     )

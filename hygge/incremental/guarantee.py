@@ -37,19 +37,25 @@ def promise_of(settings: MoveSettings) -> Promise:
     """Return the guarantee of a flow with these settings."""
     wanted = settings.incremental
     if settings.mode is Mode.REPLACE:
-        return Promise("exactly-once", "each commit holds all rows of the home and no others")
+        return Promise("exactly-once", "each commit contains exactly the rows of the home")
     if settings.mode is Mode.MERGE:
         if isinstance(wanted, Incremental) and not _repeats(wanted):
-            return Promise("exactly-once", f"the commit knows up to where '{wanted.column}' went")
-        return Promise("effectively-once", "rows that are moved again meet themselves by their key")
+            return Promise(
+                "exactly-once", f"each commit records the watermark of '{wanted.column}'"
+            )
+        return Promise("effectively-once", "rows that are moved again are matched by their key")
     if wanted is None:
-        return Promise("at-least-once", "nothing tells which rows were moved: a run adds them all")
+        return Promise(
+            "at-least-once", "nothing records which rows were moved: each run appends all rows"
+        )
     if not isinstance(wanted, Incremental):
-        return Promise("exactly-once", "the commit knows each file; a changed one stops the flow")
+        return Promise(
+            "exactly-once", "each commit records its files; a changed file stops the flow"
+        )
     if wanted.ties == "closed":
-        why = f"while no row comes later that has the highest '{wanted.column}'"
+        why = f"as long as no row is added later with the highest '{wanted.column}'"
         return Promise("exactly-once", why)
-    return Promise("exactly-once", f"the commit knows up to where '{wanted.column}' went")
+    return Promise("exactly-once", f"each commit records the watermark of '{wanted.column}'")
 
 
 def way_to(wanted: Guarantee, settings: MoveSettings) -> str:
@@ -59,8 +65,8 @@ def way_to(wanted: Guarantee, settings: MoveSettings) -> str:
         return f"{_TOLD_APART}{key}"
     told = settings.incremental
     again = _repeats(told) if isinstance(told, Incremental) else ""
-    way = f"leave out  {again}  of incremental" if again else "incremental: COLUMN"
-    return f"{way}, or ask for  guarantee: effectively-once"
+    way = f"remove  {again}  from incremental" if again else "incremental: COLUMN"
+    return f"{way}, or set  guarantee: effectively-once"
 
 
 def check_promise(settings: MoveSettings, *, limit: int | None, again: Sequence[str]) -> None:
@@ -70,19 +76,20 @@ def check_promise(settings: MoveSettings, *, limit: int | None, again: Sequence[
     """
     wanted, promise = settings.guarantee, promise_of(settings)
     if promise.is_less_than(wanted) and wanted is not None:
-        raise _broken(f"the flow gives {promise.level}: {promise.why}", way_to(wanted, settings))
+        raise _broken(
+            f"the flow guarantees only {promise.level}: {promise.why}", way_to(wanted, settings)
+        )
     if again and wanted != "at-least-once":
         raise _broken(
-            "files changed after they were moved, and an append would add all their rows again: "
+            "files changed since they were moved; an append would add all their rows again: "
             f"{listed(again)}",
-            "put them back as they were and the new rows into new files; add all their rows again "
-            "with  guarantee: at-least-once; or move everything again with  "
-            "hygge go FLOW --full-refresh",
+            "restore them and put the new rows into new files; append all their rows again with  "
+            "guarantee: at-least-once; or move everything again with  hygge go FLOW --full-refresh",
         )
     if limit is not None and wanted == "exactly-once":
         raise _broken(
             f"with --limit {limit} not all rows land, and those that do are moved again",
-            "move without --limit",
+            "remove --limit",
         )
 
 
@@ -96,4 +103,4 @@ def _repeats(wanted: Incremental) -> str:
 
 
 def _broken(what: str, way: str) -> FlowError:
-    return FlowError(f"its guarantee would be broken: {what}", hint=way, code="HG554")
+    return FlowError(f"this would break the guarantee of the flow: {what}", hint=way, code="HG554")

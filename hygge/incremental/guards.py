@@ -12,8 +12,8 @@ from hygge.values.plurals import plural
 from hygge.values.requests import WriteRequest
 
 _NOT_ADOPTED = (
-    "the home has no rows of {entity}, so nothing was taken over "
-    "(set on_empty: replace to empty the place)"
+    "the home has no rows of {entity}, so nothing was taken over (to empty the table, set "
+    "on_empty: replace)"
 )
 
 
@@ -66,10 +66,10 @@ def check_limit(
         return
     if limit < last.total_rows:
         raise FlowError(
-            f"--limit {limit} would replace the {plural(last.total_rows, 'row')} of {into} by "
-            f"{limit:,} at most; nothing was moved",
-            hint=f"look at {plural(limit, 'row')} in a place of their own:  "
-            f"hygge go {flow} --limit {limit} --into-scratch",
+            f"--limit {limit} would replace the {plural(last.total_rows, 'row')} of {into} by at "
+            f"most {limit:,}; nothing was moved",
+            hint=f"write them to a scratch table instead:  hygge go {flow} --limit {limit} "
+            "--into-scratch",
             code="HG580",
         )
 
@@ -91,8 +91,8 @@ def shrinkage(
         return told
     way = f"  {undo}  reverts it;" if settings.keep_generations else ""
     return (
-        f"{WARNING}{told} ({share:.0%}). If that is wrong:{way}  max_shrink: {LARGE_SHRINK:.0%}"
-        f"  in {where} refuses it the next time"
+        f"{WARNING}{told} ({share:.0%}). If this is wrong:{way}  max_shrink: {LARGE_SHRINK:.0%}  "
+        f"in {where} prevents it next time"
     )
 
 
@@ -106,8 +106,8 @@ def _reason_not_to_replace(
     if rows == 0 and settings.on_empty == "keep":
         return Kept(
             Result.KEPT,
-            f"the home has no rows of {entity}; the store has {last.total_rows:,} and keeps them "
-            "(set on_empty: replace to empty it)",
+            f"the home has no rows of {entity}; the store keeps its {last.total_rows:,} (to empty "
+            "it, set on_empty: replace)",
         )
     _check_shrink(settings, entity, rows, last)
     return None
@@ -117,7 +117,7 @@ def _check_may_be_empty(settings: MoveSettings, entity: str) -> None:
     if settings.on_empty == "fail":
         raise FlowError(
             f"the home has no rows of {entity}, and on_empty is fail; nothing was published",
-            hint="look at the home, or set on_empty: replace if this is right",
+            hint="check the home; if this is right, set on_empty: replace",
             code="HG532",
         )
 
@@ -128,6 +128,6 @@ def _check_shrink(settings: MoveSettings, entity: str, rows: int, last: Commit) 
         raise FlowError(
             f"{entity} would shrink from {plural(last.total_rows, 'row')} to {rows:,}, "
             f"more than max_shrink: {settings.max_shrink:.0%} allows; nothing was published",
-            hint="look at the home; if this is right, raise max_shrink for one run",
+            hint="check the home; if this is right, raise max_shrink for one run",
             code="HG533",
         )

@@ -96,7 +96,7 @@ class Increment:
         except ValueError as error:
             raise FlowError(
                 f"incremental: initial of '{self._wanted.column}': {error}",
-                hint="write it as the home's column has it",
+                hint="write it in the type of the home's column",
                 code="HG539",
             ) from error
 
@@ -126,7 +126,7 @@ class Increment:
         self._judge("nulls", missing, "has no value")
         late = self._beyond(keys)
         if late is not None:
-            self._judge("future", late, "is more than a day ahead, or infinite", values)
+            self._judge("future", late, "is more than a day in the future, or infinite", values)
         kept = self._kept(keys, missing, late)
         if not (kept.null_count == 0 and pc.all(kept).as_py()):
             batch = _filtered(batch, kept)
@@ -157,8 +157,8 @@ class Increment:
             raise FlowError(
                 f"the watermark column '{self._wanted.column}' {what} in "
                 f"{plural(count, 'row')}{shown}",
-                hint=f"mend them in the home, or choose what becomes of them with  "
-                f"incremental: {{column: {self._wanted.column}, {policy}: skip}}",
+                hint="fix them in the home, or skip them with  incremental: {column: "
+                f"{self._wanted.column}, {policy}: skip}}",
                 code="HG539",
             )
         with self._lock:
@@ -254,9 +254,9 @@ class Increment:
     def notes(self) -> Iterator[str]:
         """Yield notes on rows without a usable value."""
         column = self._wanted.column
-        for policy, what in (("nulls", "no value"), ("future", "a value ahead of the clock")):
+        for policy, what in (("nulls", "no value"), ("future", "a value in the future")):
             if count := self._counts[policy]:
-                done = "left out" if getattr(self._wanted, policy) == "skip" else "moved"
+                done = "skipped" if getattr(self._wanted, policy) == "skip" else "moved"
                 which = f"with {what} in '{column}'"
                 yield f"{plural(count, f'row {which} was', f'rows {which} were')} {done}"
         if count := self._counts["held"]:
@@ -266,7 +266,7 @@ class Increment:
                 which = f"with a '{column}' above {above}"
                 fate = plural(count, f"row {which} waits", f"rows {which} wait")
                 fate += " for the next move"
-            yield f"{fate}, since {self._cause()} may add rows below them"
+            yield f"{fate}, because {self._cause()} may add rows below them"
 
     def _cause(self) -> str:
         """Return a hint on the cause of rows with a value below the watermark."""
@@ -275,10 +275,10 @@ class Increment:
         kind, is_ = self._kind, pa.types
         if is_.is_date(kind) or (is_.is_timestamp(kind) and kind.tz is None):
             return (
-                f"'{self._wanted.column}' has no time zone (time_zone: of the home says which "
-                "clock writes it), and an open transaction, or a clock that is behind,"
+                f"'{self._wanted.column}' has no time zone (set time_zone in the home), and an "
+                "open transaction or a slow clock"
             )
-        return "transactions are open in the home that"
+        return "open transactions in the home"
 
 
 def _filtered(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:
@@ -346,15 +346,15 @@ def identity_of(
     key = known if all(_is_told(name, settings) for name in known) else ()
     if wanted.updates == "append" and settings.primary_key:
         raise FlowError(
-            "incremental: updates: append adds a changed row again, and primary_key rules out a "
-            "second row of a key",
-            hint="merge with  mode: merge, or leave out primary_key or updates",
+            "incremental: updates: append adds a changed row again, and primary_key does not "
+            "allow a second row with the same key",
+            hint="use  mode: merge, or remove primary_key or updates",
             code="HG539",
         )
     if wanted.updates == "ignore" and not key:
         raise FlowError(
-            "incremental: updates: ignore needs columns that identify a row, and none are known",
-            hint="name them with  primary_key: …; they must be moved, and not be masked",
+            "incremental: updates: ignore needs a primary key",
+            hint="set  primary_key: …; its columns must be moved and not masked",
             code="HG539",
         )
     is_default = bool(settings.primary_key) or wanted.column in key
@@ -374,8 +374,8 @@ def _check_mode(wanted: Incremental, mode: Mode) -> None:
     again = "nulls: include" if wanted.nulls == "include" else again
     if again and mode is Mode.APPEND:
         raise FlowError(
-            f"incremental: with {again} rows are moved again, which an append would double",
-            hint="merge by a key:  mode: merge  and  primary_key: …",
+            f"incremental: with {again} rows are moved again, and an append would duplicate them",
+            hint="use a merge:  mode: merge  and  primary_key: …",
             code="HG539",
         )
 
@@ -383,9 +383,9 @@ def _check_mode(wanted: Incremental, mode: Mode) -> None:
 def _check_whole(mode: Mode) -> None:
     if mode is Mode.APPEND:
         raise FlowError(
-            "an append of what is new cannot be limited: rows come in any order, so those left "
-            "out could not be told from those that were moved",
-            hint="move without --limit, or less with  where  or  incremental: {initial: …}",
+            "--limit cannot be combined with an incremental append: rows are read in any order, "
+            "so the omitted ones would be lost",
+            hint="remove --limit, or move fewer rows with  where  or  incremental: {initial: …}",
             code="HG539",
         )
 
@@ -393,10 +393,10 @@ def _check_whole(mode: Mode) -> None:
 def _check_told_apart(column: str, top: pa.Scalar, mode: Mode) -> None:
     if mode is Mode.APPEND:
         raise FlowError(
-            f"more than {MOST_TIES:,} rows share the highest value of '{column}', {text_of(top)}: "
-            "too many to tell them from such as may still come",
-            hint="merge by a key (mode: merge, primary_key: …), or, when no more rows get a value "
-            f"that is already there,  incremental: {{column: {column}, ties: closed}}",
+            f"more than {MOST_TIES:,} rows have the highest value of '{column}', {text_of(top)}: "
+            "too many to distinguish them from rows added later",
+            hint="use a merge (mode: merge, primary_key: …), or, if no rows are added later with a "
+            f"value that already exists,  incremental: {{column: {column}, ties: closed}}",
             code="HG539",
         )
 
@@ -404,7 +404,7 @@ def _check_told_apart(column: str, top: pa.Scalar, mode: Mode) -> None:
 def _check_comparable(mode: Mode) -> None:
     if mode is Mode.APPEND:
         raise FlowError(
-            "none of the columns is left by which rows at the watermark were told apart",
+            "the columns that distinguished rows at the watermark no longer exist",
             hint="move everything again with  hygge go FLOW --full-refresh",
             code="HG538",
         )
@@ -412,9 +412,9 @@ def _check_comparable(mode: Mode) -> None:
 
 def _unfit(column: str, reason: str) -> FlowError:
     return FlowError(
-        f"'{column}' cannot be the column of incremental: {reason}",
-        hint="choose a number, a date, a time with its date or a text that grows with each row; "
-        "a view or a  query:  of the home can cast the column to one",
+        f"'{column}' cannot be a watermark column: {reason}",
+        hint="choose a column of numbers, dates, timestamps or texts that increases with each new "
+        "row; a view or a  query:  in the home can cast it to one",
         code="HG539",
     )
 
@@ -427,10 +427,9 @@ def _known(last: Watermark | None, ordering: Ordering, column: str) -> pa.Scalar
         return ordering.value_of(last.value)
     except ValueError as error:
         raise FlowError(
-            f"'{column}' was {last.type} when its watermark was written, and is {ordering.kind} "
-            "now: "
-            f"{error}",
-            hint="move everything again with  hygge go FLOW --full-refresh, or say where to go on "
-            "with  hygge state set FLOW VALUE",
+            f"the type of '{column}' changed from {last.type} to {ordering.kind} since its "
+            f"watermark was written: {error}",
+            hint="move everything again with  hygge go FLOW --full-refresh, or set the value to "
+            "continue from with  hygge state set FLOW VALUE",
             code="HG538",
         ) from error

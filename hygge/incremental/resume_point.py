@@ -79,7 +79,7 @@ class ResumePoint:
         again = self.again(source)
         if again:
             yield (
-                "changed after they were moved, so all their rows were added again: "
+                "files changed since they were moved; all their rows were appended again: "
                 f"{listed(again)}"
             )
 
@@ -157,10 +157,10 @@ def newly_masked(settings: MoveSettings, last: Commit | None) -> tuple[str, ...]
 def mask_notes(request: WriteRequest, names: tuple[str, ...]) -> Iterator[str]:
     """Yield notes on the plain values of newly masked columns."""
     if names and request.mode is Mode.REPLACE:
-        yield f"masked for the first time: {listed(names)}; nothing older was kept for undo"
+        yield f"masked for the first time: {listed(names)}; earlier rows were not kept for undo"
     elif names:
         yield (
-            f"rows moved before may hold plain values of {listed(names)}, which is masked now; "
+            f"rows moved earlier may have plain values of {listed(names)}, which is masked now; "
             f"mask them too with  hygge go {request.flow} --full-refresh"
         )
 
@@ -169,9 +169,9 @@ def _check_key(settings: MoveSettings, last: Commit) -> None:
     key = stored_key(settings)
     if settings.mode is Mode.MERGE and last.primary_key and set(key) != set(last.primary_key):
         raise _changed(
-            f"rows were merged by {_shown(last.primary_key)} so far, and primary_key is "
-            f"{_shown(key)} now",
-            "go back to the key of before",
+            f"primary_key changed from {_shown(last.primary_key)} to {_shown(key)} since the last "
+            "commit",
+            "restore the previous key",
         )
 
 
@@ -182,20 +182,20 @@ def _check_increment(settings: MoveSettings, last: Commit) -> None:
     if isinstance(wanted, Incremental):
         if mark is not None and mark.column != wanted.column:
             raise _changed(
-                f"new rows were told by '{mark.column}' so far, and incremental is "
-                f"'{wanted.column}' now",
-                f"go back to  incremental: {mark.column}",
+                f"incremental changed from '{mark.column}' to '{wanted.column}' since the last "
+                "commit",
+                f"restore  incremental: {mark.column}",
             )
         is_known = mark is not None
     else:
         is_known = bool(last.positions)
     if not is_known and settings.mode is Mode.APPEND and last.total_rows:
         raise _changed(
-            f"the store has {plural(last.total_rows, 'row')}, and no commit tells up to where they "
-            "were moved: an append would move them again",
-            "say where to go on with  hygge state set FLOW VALUE"
+            f"the store has {plural(last.total_rows, 'row')}, but its last commit has no "
+            "watermark: an append would move them again",
+            "set the value to continue from with  hygge state set FLOW VALUE"
             if isinstance(wanted, Incremental)
-            else "move its rows into another place with  into: <name>",
+            else "write to another table with  into: <name>",
         )
 
 
@@ -205,7 +205,7 @@ def _shown(names: tuple[str, ...]) -> str:
 
 def _changed(what: str, way: str) -> FlowError:
     return FlowError(
-        f"the flow is not as it was: {what}",
+        what,
         hint=f"{way}, or move everything again with  hygge go FLOW --full-refresh",
         code="HG538",
     )

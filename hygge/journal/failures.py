@@ -74,15 +74,15 @@ def choose(
     here = [one for one in found if one.env == env] if is_env_given else list(found)
     if not here:
         raise _refused(
-            f"no move of {_named(env)} is left to run again; they failed in another one", found
+            f"no failed moves in {_named(env)}; moves failed in another environment", found
         )
     if len({one.env for one in here}) > 1:
-        raise _refused("moves of several environments are left to run again", here)
+        raise _refused("moves of several environments failed", here)
     same = [one for one in here if one.manner == manner] or here
     plain = [one for one in same if one.manner == PLAIN]
     if len(same) == 1 or (plain and manner != PLAIN):
         return (plain or same)[0]
-    raise _refused("moves are left of runs with different options", here)
+    raise _refused("moves of runs with different options failed", here)
 
 
 def _named(env: str | None) -> str:

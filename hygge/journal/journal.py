@@ -133,9 +133,9 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise ConfigError(
-            f"the journal {path} was written by a newer hygge (version {version}; "
-            f"this one knows {VERSION})",
-            hint="use that hygge, or move the file away: it can be rebuilt",
+            f"the journal {path} was written by a newer hygge (journal version {version}; this "
+            f"hygge supports {VERSION})",
+            hint="use that version of hygge, or move the file away: it is rebuilt from the commits",
             code="HG561",
         )
     if version < VERSION:
@@ -548,7 +548,9 @@ class Journal:
             fresh = self._filled(connect(self._path))
         except (OSError, sqlite3.Error) as problem:
             return self._in_memory(problem)
-        self._warn(f"the journal was corrupt ({error}); it was moved to {aside} and made anew")
+        self._warn(
+            f"the journal was corrupt ({error}); it was moved to {aside} and a new one was created"
+        )
         return fresh
 
     def _in_memory(self, error: Exception) -> sqlite3.Connection:
@@ -557,6 +559,6 @@ class Journal:
 
     def _warn_unwritable(self, error: Exception) -> None:
         self._warn(
-            f"cannot write the journal {self._path} ({error}); what is moved is not affected, "
-            "but `hygge history` may not know of it"
+            f"cannot write the journal {self._path} ({error}); moves are not affected, but `hygge "
+            "history` may be incomplete"
         )

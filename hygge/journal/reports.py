@@ -146,7 +146,7 @@ def _text_of(report: Report) -> str:
 
 def _file_name(run_id: str) -> str:
     if not _SAFE_NAME.fullmatch(run_id) or run_id == "latest":
-        raise ValueError(f"a run cannot be called {run_id!r}")
+        raise ValueError(f"invalid run id {run_id!r}")
     return f"{run_id}.json"
 
 
@@ -199,11 +199,11 @@ def load_latest(root: Path) -> Report:
     try:
         return from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise UsageError("no run is remembered here", hint="hygge go") from None
+        raise UsageError("no run has been recorded here", hint="hygge go") from None
     except (OSError, ValueError) as error:
         raise UsageError(
             f"cannot read the report of the last run, {path}: {error}",
-            hint="name the flows that are to run; see them with  hygge list",
+            hint="name the flows to run; to see them:  hygge list",
         ) from error
 
 

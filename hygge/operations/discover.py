@@ -69,7 +69,7 @@ def _nothing(home: Home, name: str, pattern: str) -> UsageError:
         f"home '{name}' has no entity '{pattern}'{guess}",
         hint=hint
         if known
-        else f"home '{name}' is empty; look at its settings:  hygge doctor {name}",
+        else f"home '{name}' has no entities; check its settings:  hygge doctor {name}",
     )
 
 

@@ -46,10 +46,10 @@ def examine_project(root: Path) -> Iterator[Finding]:
         return
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        hint = f"runs are locked and remembered there:  ls -ld {root / '.hygge'}"
+        hint = f"hygge keeps locks and the history of runs there:  ls -ld {root / '.hygge'}"
         yield Finding(f"{root / '.hygge'} cannot be written: {reason}", "error", hint)
         return
-    yield Finding("its folder .hygge can be written and locked")
+    yield Finding("the folder .hygge can be written and locked")
     if free < _LITTLE_SPACE:
         yield Finding(f"{free // _MB} MB are free for .hygge", "warning", f"df -h {folder}")
     yield from _clock(root, now, written)
@@ -58,10 +58,10 @@ def examine_project(root: Path) -> Iterator[Finding]:
 def _clock(root: Path, now: float, written: float) -> Iterator[Finding]:
     marker = (root / "hygge.yml").stat().st_mtime
     if abs(written - now) > _CLOCK_SECONDS:
-        text = f"this machine's clock and its disk's differ by {abs(written - now):.0f} s"
+        text = f"the clocks of this machine and of its disk differ by {abs(written - now):.0f} s"
         yield Finding(text, "warning", "set both by the same time server")
     elif marker > now + _CLOCK_SECONDS:
-        text = "this machine's clock is behind: hygge.yml was written in its future"
+        text = "the clock of this machine is slow: hygge.yml was written in the future"
         yield Finding(text, "warning", "set it by a time server:  timedatectl")
     else:
         yield Finding("the clock agrees with that of the disk")
@@ -137,7 +137,10 @@ class _Examination:
         found = list(self._found)
         if is_late:
             text = f"it did not answer within {seconds:g} s"
-            hint = "is its server up, and the way there open? to wait longer:  --timeout"
+            hint = (
+                "check that its server runs and can be reached from here; to wait longer:  "
+                "--timeout"
+            )
             found.append(Finding(text, "error", f"{hint} {2 * seconds:g}"))
         return Examined(self._kind, self._outline, tuple(found))
 

@@ -106,11 +106,11 @@ def _look(preview: Preview, plan: Plan, terms: Terms) -> None:
     store = move.store.store(plan.context)
     request = move.write_request(terms.run_id, adopt=plan.adopt)
     if terms.again is not None:
-        with blaming(StoreError, f"cannot look at {move.into}"):
+        with blaming(StoreError, f"cannot inspect {move.into}"):
             last = store.last_commit(move.into)
         request = replace(request, clears=clearing(move.settings, terms.again, last))
     with (
-        blaming(StoreError, f"cannot look at {move.into}"),
+        blaming(StoreError, f"cannot inspect {move.into}"),
         store.inspect(request) as place,
     ):
         preview.last = last = place.last_commit()
@@ -124,11 +124,11 @@ def _look(preview: Preview, plan: Plan, terms: Terms) -> None:
             preview.rows, preview.estimate = source.total_rows, source.estimated_rows
             preview.notes = tuple(source.notes())
             if last is not None and resume.knows(source.positions):
-                preview.window = "no file that was not moved before: nothing new"
+                preview.window = "no new files"
                 return
             prepared = prepare(move, source, resume, last, terms)
             aim(prepared)
-            with blaming(StoreError, f"cannot look at {move.into}"):
+            with blaming(StoreError, f"cannot inspect {move.into}"):
                 _look_at_columns(preview, place, prepared, terms, request)
 
 
@@ -156,7 +156,7 @@ def _look_at_columns(
 def _window(prepared: Prepared) -> str | None:
     resume, increment = prepared.resume, prepared.increment
     if isinstance(increment, Backfill):
-        return f"{shown(increment.span)}, moved again"
+        return f"{shown(increment.span)}, to be moved again"
     if increment is None:
         before, now = resume.positions, prepared.source.positions
         if before is None or now is None:
@@ -165,10 +165,10 @@ def _window(prepared: Prepared) -> str | None:
         return f"{len(new):,} new of {plural(len(now), 'known file')}"
     column, low, mark = increment.span.column, increment.span.low, resume.watermark
     if low is None:
-        return f"all values of {column}, to now{_updates(prepared.move, increment)}"
+        return f"all values of {column} up to now{_updates(prepared.move, increment)}"
     back = "" if not resume.reads_back or mark is None else f" (read back from {mark.value})"
     updates = _updates(prepared.move, increment)
-    return f"{column} from {text_of(low)}, included{back}, to now{updates}"
+    return f"{column} from {text_of(low)} (inclusive){back} up to now{updates}"
 
 
 def _updates(move: Move, increment: Increment) -> str:
@@ -178,7 +178,7 @@ def _updates(move: Move, increment: Increment) -> str:
     column = increment.span.column
     if column in increment.identity or (increment.identity and not move.settings.primary_key):
         key = ", ".join(increment.identity)
-        return f"; a row changed later, of the same {key}, is not moved again"
+        return f"; a row with the same {key} that changes later is not moved again"
     if move.settings.primary_key and move.store.answers_sql:
         return (
             f"; a row changed later comes again when its {column} grows, and then stops the "
@@ -190,7 +190,7 @@ def _updates(move: Move, increment: Increment) -> str:
 def _fit(move: Move, field: pa.Field) -> pa.Field:
     held = move.store.held_as(field)
     if held is None:
-        raise UnfitError("no type of it holds every value")
+        raise UnfitError("it has no type for all of its values")
     return held[0]
 
 
@@ -220,10 +220,10 @@ def _destroyed(preview: Preview, last: Commit, *, full_refresh: bool) -> Iterato
     if settings.mode is Mode.REPLACE and last.total_rows:
         why = " (--full-refresh)" if full_refresh else ""
         rows = plural(last.total_rows, f"row of {into} is", f"rows of {into} are")
-        yield f"the {rows} replaced{why}"
+        yield f"{rows} replaced{why}"
     if settings.mode is Mode.MERGE and settings.delete_missing:
         what = "marked as deleted" if settings.delete_missing == "soft" else "deleted"
-        yield f"rows of {into} that the home has no more are {what}"
+        yield f"rows of {into} that are no longer in the home are {what}"
     for one in preview.changes:
-        if one.kind == "gone" and "leaves" in one.deed and not one.refusal:
-            yield f"column '{one.column}' leaves {into}"
+        if one.kind == "gone" and "is dropped" in one.deed and not one.refusal:
+            yield f"column '{one.column}' is dropped from {into}"

@@ -104,9 +104,8 @@ def manner_of(moves: Sequence[Move]) -> Manner:
     for move in moves:
         if move.settings.mode is Mode.APPEND:
             raise UsageError(
-                f"{move.flow} ({move.entity}) appends: of the rows in its home it knows only up to "
-                "where they were moved, not which of them are in the store, so reading the home "
-                "again would add rows a second time",
+                f"{move.flow} ({move.entity}) has mode: append, so its quarantined rows cannot be "
+                "retried: reading the home again would add rows a second time",
                 hint=_way_of_append(move),
                 code="HG232",
             )
@@ -115,9 +114,10 @@ def manner_of(moves: Sequence[Move]) -> Manner:
         return PLAIN
     if len(merges) < len(moves):
         raise UsageError(
-            "some of these entities are merged and others replaced: they cannot be retried at once",
-            hint=f"retry one alone:  hygge quarantine retry {moves[0].flow} "
-            f"--entity {moves[0].entity}",
+            "some of these entities are merged and others replaced, so they cannot be retried "
+            "together",
+            hint=f"retry them one by one:  hygge quarantine retry {moves[0].flow} --entity "
+            f"{moves[0].entity}",
             code="HG232",
         )
     return Manner(backfill=True)

@@ -73,7 +73,7 @@ def _shown(mark: Watermark | None) -> str:
 
 def last_commit(move: Move, context: ProjectContext) -> Commit | None:
     """Return the newest commit of a move's place."""
-    with blaming(StoreError, f"cannot look at {move.into}"):
+    with blaming(StoreError, f"cannot inspect {move.into}"):
         return move.store.store(context).last_commit(move.into)
 
 
@@ -90,17 +90,17 @@ def position(
     is_forgotten = value is None and back is None
     if wanted is None or (wanted == FILES and not is_forgotten):
         how = "no incremental" if wanted is None else "incremental: files"
-        raise _refused(f"{move.flow} has {how}, so no value tells what is new", None)
+        raise _refused(f"{move.flow} has {how}, so it has no watermark", None)
     last = last_commit(move, context)
     if last is not None and last.flow != move.flow:
         raise _refused(
-            f"{move.into} belongs to flow '{last.flow}', which has moved it so far",
-            f"take it over with  hygge go {move.flow} --adopt; the next run goes on from there",
+            f"{move.into} belongs to flow '{last.flow}', which wrote its last commit",
+            f"take it over with  hygge go {move.flow} --adopt; the next run continues from there",
         )
     if last is None:
         raise _refused(
-            f"{move.flow} has moved nothing to {move.into} yet",
-            f"say where to begin with  incremental: {{column: …, initial: …}}  in {move.where}",
+            f"{move.flow} has not moved anything to {move.into} yet",
+            f"set the first value with  incremental: {{column: …, initial: …}}  in {move.where}",
         )
     if is_forgotten or not isinstance(wanted, Incremental):
         return Position(move, last)
@@ -128,17 +128,19 @@ def _earlier(known: Watermark | None, field: pa.Field, back: str) -> str:
     import pyarrow as pa
 
     if known is None:
-        raise _refused("no value was moved so far, so there is none to go back from", None)
+        raise _refused("there is no watermark yet to go back from", None)
     is_number = re.fullmatch(r"[0-9]+([.][0-9]+)?", back) is not None
     if is_number and pa.types.is_temporal(field.type):
-        raise _refused(f"'{field.name}' is a time", "go back by a length of time, such as 1d or 2h")
+        raise _refused(f"'{field.name}' is a time", "go back by a duration, such as 1d or 2h")
     try:
         distance = float(back) if is_number else _seconds(back, field)
         ordering = Ordering.of(field)
         return text_of(ordering.before(ordering.value_of(known.value), distance))
     except ValueError as error:
         what = f"'{field.name}' ({field.type}) cannot go back by {back}"
-        raise _refused(what, "write it like 1d for times, like 1000 for numbers") from error
+        raise _refused(
+            what, "write a duration such as 1d for times, and a number such as 1000 for numbers"
+        ) from error
 
 
 def _seconds(back: str, field: pa.Field) -> float:
@@ -146,7 +148,7 @@ def _seconds(back: str, field: pa.Field) -> float:
 
     seconds = parse_seconds(back)
     if not (isinstance(seconds, float) and pa.types.is_temporal(field.type)):
-        raise ValueError(f"a length of time for a {field.type}")
+        raise ValueError(f"a duration for a {field.type}")
     return seconds
 
 
@@ -154,12 +156,14 @@ def _watermark(column: str, value: str, field: pa.Field) -> Watermark:
     try:
         ordering = Ordering.of(field)
     except ValueError as error:
-        what = f"'{column}' cannot be the column of incremental: {error}"
+        what = f"'{column}' cannot be a watermark column: {error}"
         raise _refused(what, None) from error
     try:
         found = ordering.value_of(value)
     except ValueError as error:
-        raise _refused(f"'{column}': {error}", "write it as the home's column has it") from error
+        raise _refused(
+            f"'{column}': {error}", "write it in the type of the home's column"
+        ) from error
     _check_past(column, found)
     return Watermark(column, text_of(found), str(found.type))
 
@@ -170,9 +174,9 @@ def _check_past(column: str, value: pa.Scalar) -> None:
     latest = tomorrow(value.type, datetime.now(UTC))
     if latest is not None and pc.greater(value, latest).as_py():
         raise _refused(
-            f"'{column}' would go on from {text_of(value)}, more than a day ahead of the clock: "
-            "rows below it would never be moved",
-            "write a time that is past",
+            f"{text_of(value)} for '{column}' is more than a day in the future: rows below it "
+            "would never be moved",
+            "write a time in the past",
         )
 
 
@@ -271,7 +275,7 @@ def _still_newest(last: Commit | None, one: Position) -> Commit:
     if last is None or last.seq != one.last.seq:
         raise FlowError(
             "another move was published meanwhile; nothing was set",
-            hint="look again with  hygge state show FLOW",
+            hint="check it again with  hygge state show FLOW",
             code="HG514",
         )
     return last

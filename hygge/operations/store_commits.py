@@ -29,14 +29,14 @@ def last_commits(plan: Plan) -> Iterator[tuple[str, str, str, Commit]]:
         try:
             commit = _last_commit(move, plan)
         except HyggeError as error:
-            log.info("cannot ask the store what it remembers of %s: %s", move.into, error.message)
+            log.info("cannot ask the store for the commits of %s: %s", move.into, error.message)
             continue
         if commit is not None:
             yield move.flow, move.entity, move.into, commit
 
 
 def _last_commit(move: Move, plan: Plan) -> Commit | None:
-    with blaming(StoreError, f"cannot look at {move.into}"):
+    with blaming(StoreError, f"cannot inspect {move.into}"):
         return move.store.store(plan.context).last_commit(move.into)
 
 

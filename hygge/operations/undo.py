@@ -81,8 +81,8 @@ class Made:
 
     def _overtaken(self, one: Outlook, last: Commit) -> Failure:
         how = "an undo" if last.undoes is not None else f"run {last.run_id}"
-        what = f"{how} has committed to {one.move.into} after run {self.run_id}"
-        hint = f"see what happened with  hygge history --flow {one.move.flow}"
+        what = f"{how} committed to {one.move.into} after run {self.run_id}"
+        hint = f"to see it:  hygge history --flow {one.move.flow}"
         return Failure(_IMPOSSIBLE, what, hint, one.move.where)
 
 
@@ -159,10 +159,10 @@ def _locked_look(plan: Plan, run_id: str, locks: ExitStack, made: Made | None) -
 def _look_at(move: Move, plan: Plan, run_id: str) -> Outlook:
     last: Commit | None = None
     try:
-        with blaming(StoreError, f"cannot look at {move.into}"):
+        with blaming(StoreError, f"cannot inspect {move.into}"):
             last = move.store.store(plan.context).last_commit(move.into)
         if last is None:
-            raise _impossible(f"nothing was ever moved into {move.into}", None)
+            raise _impossible(f"nothing has been moved to {move.into} yet", None)
         with _opened(move, plan, run_id) as target:
             return Outlook(move, last, _back(move, target), is_blind=not target.sees_changes)
     except BaseException as error:
@@ -199,16 +199,16 @@ def _back(move: Move, target: Target) -> Commit:
     last = target.last_commit()
     if last is None or last.seq == 1:
         raise _impossible(
-            f"{move.into} has one commit only, its first: before it there was nothing to bring "
-            "back",
-            "move the right rows with  hygge go FLOW --full-refresh, or empty the place yourself",
+            f"{move.into} has only one commit, so there are no earlier rows to restore",
+            "move the right rows with  hygge go FLOW --full-refresh, or delete "
+            f"{move.into} in the store",
         )
-    undone = "" if last.undoes is None else f", which took back commit {last.undoes}"
+    undone = "" if last.undoes is None else f", which reverted commit {last.undoes}"
     raise _impossible(
-        f"what {move.into} held before was not kept (its newest commit is {last.seq}{undone}; "
+        f"the earlier rows of {move.into} were not kept (its newest commit is {last.seq}{undone}; "
         f"keep_generations is {move.settings.keep_generations})",
         "move everything again with  hygge go FLOW --full-refresh; a larger  keep_generations  "
-        "keeps more of the commits to come",
+        "keeps the rows of more commits",
     )
 
 
@@ -272,22 +272,22 @@ def _publish(target: Target, commit: Commit) -> tuple[str, ...]:
             raise
         if not is_ours:
             raise
-        return (*notes, f"undone, but: {error}")
+        return (*notes, f"undone, but then: {error}")
     return notes
 
 
 def told(commit: Commit) -> str:
     """Return the result of an undo as a sentence."""
     mark = commit.watermark
-    on = "" if mark is None else f"; the next run goes on from {mark.column} = {mark.value}"
-    return f"commit {commit.undoes} is taken back, by commit {commit.seq}{on}"
+    on = "" if mark is None else f"; the next run continues from {mark.column} = {mark.value}"
+    return f"commit {commit.undoes} reverted by commit {commit.seq}{on}"
 
 
 def _not_undone(outlook: Outlook, because: Move) -> Outcome:
     outcome = outlook.move.outcome()
     if outlook.failure is not None:
         return replace(outcome, failure=outlook.failure)
-    why = f"it was not undone, for {because.entity} could not be"
-    hint = f"undo it alone with  hygge undo {outlook.move.flow} --entity {outlook.move.entity}"
+    why = f"not undone, because {because.entity} could not be undone"
+    hint = f"undo only this one with  hygge undo {outlook.move.flow} --entity {outlook.move.entity}"
     failure = Failure("HG529", why, hint, outlook.move.where)
     return replace(outcome, result=Result.SKIPPED, failure=failure)

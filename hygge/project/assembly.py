@@ -180,8 +180,8 @@ class Assembly:
             self.found.append(diagnostic("HG103", f"a {kind} needs a type", span, help_text))
             return None
         if mentions(text):
-            hint = "write the type; what differs between machines goes into environments/"
-            message = "'type' cannot hold a variable"
+            hint = "write the type itself; put what differs between machines into environments/"
+            message = "'type' cannot be a variable"
             self.found.append(diagnostic("HG108", message, type_node.span, hint))
             return None
         try:
@@ -320,10 +320,10 @@ class Assembly:
 def _written_out(key: str, leaf: Node, *, is_url: bool) -> Diagnostic:
     name = key.upper()
     if is_url:
-        message = f"'{key}' holds a password"
+        message = f"'{key}' contains a password"
         hint = f"{key}: …://user:${{{name}_PASSWORD}}@…   and {name}_PASSWORD=… in .env"
     else:
-        message = f"the secret '{key}' is written into the file"
+        message = f"the secret '{key}' is written in the file"
         hint = f"{key}: ${{{name}}}   and {name}=… in .env"
     return diagnostic("HG401", message, leaf.key or leaf.span, hint)
 

@@ -76,7 +76,7 @@ def known_env(files: Files, env: str | None) -> None:
     known = sorted(files.folders["environments"])
     raise UsageError(
         f"there is no environment '{env}'{did_you_mean(env, known)}",
-        hint=f"environments: {', '.join(known) or 'none; one is environments/NAME.yml'}",
+        hint=f"environments: {', '.join(known) or 'none; create environments/NAME.yml'}",
         code="HG305",
     )
 

@@ -44,7 +44,7 @@ def _columns(
             yield at, diagnostic("HG222", message, at.key or at.span, hint)
         if wanted.mask == "hash" and not has_salt:
             at = place.entries.get("mask", place)
-            message = f"'{name}' is masked by hash, which needs the project's secret"
+            message = f"'{name}' is masked by hash, which requires the secret mask_salt"
             yield at, diagnostic("HG223", message, at.span, _NO_SALT)
 
 
@@ -53,20 +53,26 @@ def _wrong(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield key, message and hint of conflicting settings of one column."""
     if wanted.value is not None and wanted.compute is not None:
-        yield "compute", f"'{name}' has a value and is computed", "keep one of them"
+        yield (
+            "compute",
+            f"'{name}' has both a constant value and an expression",
+            "remove one of them",
+        )
     if wanted.is_added:
         for key in ("mask", "rename"):
             if getattr(wanted, key) is not None:
-                hint = "choose its name and value where it is added"
-                yield key, f"'{name}' is a column that the flow adds: it has no '{key}'", hint
+                hint = "set its name and value where it is added"
+                yield key, f"'{name}' is added by the flow, so '{key}' does not apply", hint
     if wanted.compute is not None:
         hidden = sorted(c for c in parse(wanted.compute).columns if _is_masked(c, settings))
         if hidden:
             message = f"'{name}' is computed from '{hidden[0]}', which is masked"
             yield "compute", message, "compute it from other columns"
     if wanted.mask is not None and name in _telling(settings):
-        message = f"'{name}' is masked, and tells which rows are new: their order would be lost"
-        yield "mask", message, "leave it out with select, or tell new rows by another column"
+        message = (
+            f"'{name}' is masked, so it cannot be the watermark column: its order would be lost"
+        )
+        yield "mask", message, "exclude it with select, or use another watermark column"
 
 
 def _is_masked(name: str, settings: MoveSettings) -> bool:
@@ -88,7 +94,7 @@ def _asked(
     for item, check in zip(node.items or (node,), settings.checks, strict=False):
         if check.sql is not None:
             at = item.entries.get("sql", item)
-            message = f"a {store.type_name} store answers no SQL, so it cannot make this check"
+            message = f"a {store.type_name} store does not support SQL, so it cannot run this check"
             hint = "use not_null, unique, accepted_values, row_count or freshness"
             yield at, diagnostic("HG224", message, at.key or at.span, hint)
 
@@ -104,5 +110,5 @@ def _condition(
     try:
         parse(settings.where)
     except ExpressionError as error:
-        hint = "write it like  status <> 'test' and amount > 0   (docs/flows.md)"
-        yield node, diagnostic("HG106", f"'where' cannot be read: {error}", node.span, hint)
+        hint = "write it as in  status <> 'test' and amount > 0   (docs/flows.md)"
+        yield node, diagnostic("HG106", f"invalid 'where': {error}", node.span, hint)

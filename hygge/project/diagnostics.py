@@ -137,7 +137,7 @@ class Report:
 
 
 def _listed(diagnostics: Sequence[Diagnostic]) -> str:
-    lines = [f"{plural(len(diagnostics), 'mistake')} in the project"]
+    lines = [f"{plural(len(diagnostics), 'error')} in the project"]
     for one in diagnostics:
         lines += [str(one), *(f"  = {text}" for text in one.help[:1])]
     return "\n".join(lines)

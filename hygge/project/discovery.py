@@ -27,8 +27,8 @@ def find_projects(start: Path) -> list[Path]:
     found = sorted({*([above] if above else []), *_below(here)})
     if not found:
         raise UsageError(
-            f"no project here: neither {here}, nor a directory above or below it, "
-            f"holds a {ROOT_FILE}",
+            f"no project here: there is no {ROOT_FILE} in {here}, its parents or its "
+            "subdirectories",
             hint="hygge init NAME",
             code="HG201",
         )

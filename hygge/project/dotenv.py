@@ -18,7 +18,7 @@ _PLAIN = re.compile(r"(?P<text>[^\n]*?)(?:[ \t]+#[^\n]*)?[ \t]*(?=\n|\Z)")
 _REST = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
 _BLANK = re.compile(r"[ \t]*(?:#[^\n]*)?\n|[ \t]*(?:#[^\n]*)?\Z|[ \t]+")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
-_SHAPE = "write NAME=value, with quotes around a value that holds blanks or #"
+_SHAPE = "write NAME=value, with quotes around a value that contains spaces or #"
 
 
 def read_layers(
@@ -54,7 +54,7 @@ def read(path: Path, file: str) -> tuple[dict[str, str], list[Diagnostic]]:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             message = f"{file} is larger than {MAX_BYTES:,} bytes"
-            return {}, [diagnostic("HG006", message, start, "keep only NAME=value lines in it")]
+            return {}, [diagnostic("HG006", message, start, "keep only lines NAME=value in it")]
         text = data.decode("utf-8-sig")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
@@ -78,7 +78,7 @@ def parse(text: str, file: str) -> tuple[dict[str, str], list[Diagnostic]]:
         if len(values) + len(found) == MAX_NODES:
             message = f"more than {MAX_NODES:,} lines"
             place = Span(file, 1, 1, 1)
-            return values, [diagnostic("HG006", message, place, "keep only NAME=value lines in it")]
+            return values, [diagnostic("HG006", message, place, "keep only lines NAME=value in it")]
         name = _NAME.match(text, position)
         value, end = _value(text, name.end()) if name else (None, position)
         if name is None or value is None:
@@ -114,7 +114,9 @@ def _unescape(match: re.Match[str]) -> str:
 def _wrong(span: Span, name: str | None) -> Diagnostic:
     if name is None:
         return diagnostic("HG302", "this line is not NAME=value", span, _SHAPE)
-    return diagnostic("HG302", f"the quotes around the value of {name} do not close", span, _SHAPE)
+    return diagnostic(
+        "HG302", f"the quotes around the value of {name} are not closed", span, _SHAPE
+    )
 
 
 def _line_end(text: str, position: int) -> int:

@@ -28,7 +28,7 @@ def check_env_files(root: Path) -> Iterator[Diagnostic]:
         values, found = dotenv.read(path, path.name)
         yield from found
         if top and not is_ignored(path, top):
-            message = f"git would take {path.name} into the repository"
+            message = f"{path.name} is not ignored by git and could be committed"
             yield diagnostic("HG402", message, start, f"echo {path.name} >> .gitignore")
         if any(_is_secret(*pair) for pair in values.items()) and _is_open(path):
             message = f"every user of this machine can read the secrets in {path.name}"

@@ -33,7 +33,7 @@ def find_root(start: Path) -> Path:
     if root is not None:
         return root
     raise UsageError(
-        f"no project here: neither {here} nor a directory above it holds a {ROOT_FILE}",
+        f"no project here: there is no {ROOT_FILE} in {here} or its parents",
         hint="hygge init NAME",
         code="HG201",
     )
@@ -123,7 +123,7 @@ def _yaml_files(root: Path, folder: Path, found: list[Diagnostic]) -> list[Path]
     """Return the YAML files below a folder, without hidden ones, sorted."""
     if len(folder.parts) - len(root.parts) > MAX_DEPTH:
         file = folder.relative_to(root).as_posix()
-        message = f"folders are {MAX_DEPTH} levels deep here; what lies further down is not read"
+        message = f"folders are nested {MAX_DEPTH} levels deep here; deeper ones are not read"
         found.append(diagnostic("HG006", message, Span(file, 1, 1, 1), "move the files up"))
         return []
     try:
@@ -149,7 +149,7 @@ def _yaml_files(root: Path, folder: Path, found: list[Diagnostic]) -> list[Path]
 
 def _unread(path: Path) -> Diagnostic:
     file = path.as_posix()
-    message = f"nothing reads {file}: only files that end in .yml or .yaml count"
+    message = f"{file} is ignored: only files that end in .yml or .yaml are read"
     better = path.with_suffix(".yml").as_posix()
     is_yaml = path.suffix.lower().startswith(".y")
     hint = f"mv {file} {better}" if is_yaml else f"write it as YAML: {better}"
@@ -170,7 +170,7 @@ def _one_each(
         file, name = path.relative_to(root).as_posix(), path.stem
         start = Span(file, 1, 1, 1)
         if name in files:
-            message = f"{kind} '{name}' is also written in {files[name].file}"
+            message = f"{kind} '{name}' is also defined in {files[name].file}"
             found.append(diagnostic("HG207", message, start, "rename or remove one of the two"))
             continue
         reason = name_rules.why_refused(name)
@@ -195,7 +195,7 @@ def _not_a_file(path: Path) -> str:
     if path.is_dir():
         return "it is a directory"
     if path.is_symlink() and not path.exists():
-        return f"it is a link to {path.readlink()}, which is not there"
+        return f"it is a link to {path.readlink()}, which does not exist"
     return "it is not a regular file"
 
 
@@ -210,11 +210,11 @@ def _strays(root: Path) -> Iterator[Diagnostic]:
         if path.name in FOLDERS or path.name.startswith("."):
             continue
         if path.suffix in ENDINGS and path.stem in FOLDERS:
-            message = f"nothing reads {path.name}; each {FOLDERS[path.stem]} is a file of its own"
+            message = f"{path.name} is ignored; each {FOLDERS[path.stem]} has a file of its own"
             span = Span(path.name, 1, 1, 1)
             yield diagnostic("HG216", message, span, f"{path.stem}/NAME.yml")
         meant = near(path.name, FOLDERS)
         if meant and path.is_dir() and _yaml_files(root, path, []):
-            message = f"nothing reads the folder {path.name}/; did you mean {meant}/?"
+            message = f"the folder {path.name}/ is ignored; did you mean {meant}/?"
             span = Span(path.name, 1, 1, 1)
             yield diagnostic("HG216", message, span, f"mv {path.name} {meant}")

@@ -40,12 +40,12 @@ def _circles(drafts: Mapping[str, Draft]) -> Iterator[Diagnostic]:
     for name, others in waits.items():
         if name in others:
             place = _where_it_waits(drafts[name], name)
-            yield diagnostic("HG206", f"flow '{name}' waits for itself", place, "remove it")
+            yield diagnostic("HG206", f"flow '{name}' depends on itself", place, "remove it")
     between = {name: [a for a in others if a != name] for name, others in waits.items()}
     for way in _cover(_turned(_endless(_turned(_endless(between))))):
         place = _where_it_waits(drafts[way[0]], way[1])
-        message = f"these flows wait for each other: {' → '.join(_shortened(way))}"
-        yield diagnostic("HG206", message, place, "remove one `after:` of the circle")
+        message = f"dependency cycle: {' → '.join(_shortened(way))}"
+        yield diagnostic("HG206", message, place, "remove one `after:` from the cycle")
 
 
 def _where_it_waits(draft: Draft, other: str) -> Span:

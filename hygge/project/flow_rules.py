@@ -76,21 +76,23 @@ def check_flows(drafts: Sequence[Draft], places: Places, *, has_salt: bool) -> I
 def _entities(draft: Draft) -> Iterator[Diagnostic]:
     entries = draft.node.entries
     if "entity" in entries and "entities" in entries:
-        message = "a flow names one 'entity' or several 'entities', not both"
+        message = "'entity' and 'entities' cannot be combined"
         span = entries["entity"].key or entries["entity"].span
         yield diagnostic("HG214", message, span, "move it into the list of entities")
     if "into" in entries and "entities" in entries:
-        message = "'into' names one entity, but the flow has a list of them"
+        message = "'into' applies to one entity, but the flow has a list of them"
         span = entries["into"].key or entries["into"].span
         yield diagnostic("HG214", message, span, "entities: [{name: …, into: …}]")
     if "entities" in entries and entries["entities"].value == ():
-        hint = f"name one; without the key the flow moves '{draft.name}'"
+        hint = f"add one; without the key the flow moves '{draft.name}'"
         span = entries["entities"].anchor
         yield diagnostic("HG214", "the list of entities is empty", span, hint)
     for entity in draft.entities:
         if entity.is_glob and entity.into:
-            message = f"'{entity.pattern}' stands for many entities; they cannot all be named"
-            message += f" '{entity.into}' in the store"
+            message = (
+                f"'{entity.pattern}' is a glob for many entities; they cannot all be stored as"
+            )
+            message += f" '{entity.into}'"
             yield diagnostic("HG214", message, entity.span, "remove 'into', or name the entity")
 
 
@@ -99,20 +101,20 @@ def _queries(draft: Draft) -> Iterator[Diagnostic]:
     entries = draft.node.entries
     for_all = entries.get("query") if "entities" in entries else None
     if for_all is not None:
-        message = "'query' gives the rows of one entity, but the flow has a list of them"
+        message = "'query' applies to one entity, but the flow has a list of them"
         hint = "entities: [{name: …, query: …}]"
         yield diagnostic("HG214", message, for_all.key or for_all.span, hint)
     for entity in draft.entities:
         node = entity.settings_nodes.get("query")
         if entity.is_glob and node is not None and node is not for_all:
-            message = f"'{entity.pattern}' stands for many entities; 'query' gives the rows of one"
+            message = f"'{entity.pattern}' is a glob for many entities; 'query' applies to one"
             yield diagnostic("HG214", message, node.key or node.span, "name the entity")
 
 
 _CANNOT = {
-    Ability.QUERY: "cannot be asked by a query",
-    Ability.SNAPSHOT: "cannot read several entities at one instant",
-    Ability.FILES: "has no files by which new rows could be told",
+    Ability.QUERY: "does not support queries",
+    Ability.SNAPSHOT: "does not support a consistent snapshot of several entities",
+    Ability.FILES: "has no files, so new rows cannot be detected by file",
 }
 
 
@@ -153,7 +155,9 @@ def _names(draft: Draft) -> Iterator[Diagnostic]:
             continue  # reported elsewhere, or unknown
         reason = store.refuse_name(name)
         if reason is not None:
-            message = f"'{name}' cannot be a name in store {called(draft.store, store)}: {reason}"
+            message = (
+                f"'{name}' is not a valid name in store {called(draft.store, store)}: {reason}"
+            )
             span = entity.named.anchor if entity.named else entity.span
             yield diagnostic("HG225", message, span, "into: another_name")
 
@@ -162,7 +166,7 @@ def _nowhere(draft: Draft, places: Places) -> Iterator[Diagnostic]:
     for kind, side in (("home", draft.home), ("store", draft.store)):
         if side.node is not None and id(side.config) in places.nowhere:
             reason = places.nowhere[id(side.config)][1].rstrip(".").lower()
-            message = f"{kind} {side.name} leads nowhere: {reason}"
+            message = f"{kind} {side.name} has an invalid path: {reason}"
             node = side.node.entries.get("path", side.node)
             yield diagnostic("HG106", message, node.anchor, "write another path")
 
@@ -181,7 +185,7 @@ def _overlap(draft: Draft, places: Places) -> Iterator[Diagnostic]:
             name = (
                 draft.name if entity.pattern == draft.name else f"{draft.name} ({entity.pattern})"
             )
-            message = f"flow {name} would write into what it reads: {places.shown(source)}"
+            message = f"flow {name} would write to what it reads: {places.shown(source)}"
             if source != target:
                 message += f" and {places.shown(target)}"
             hint = f"give store {draft.store.name} another path"
@@ -282,7 +286,7 @@ def _second(writer: _Writer, other: _Writer) -> Diagnostic:
     where = f"{other.entity.span.file}:{other.entity.span.line}"
     message = f"{name} is also written by {who} ({where})"
     if writer.place != other.place and writer.place.casefold() == other.place.casefold():
-        message += f" as {other.entity.target}, which differs only in upper and lower case"
+        message += f" as {other.entity.target}, which differs only in case"
     return diagnostic("HG211", message, entity.span, "give one of them another name with 'into'")
 
 

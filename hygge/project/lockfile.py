@@ -56,7 +56,10 @@ def check_lonely(locks: Mapping[str, Described], flows: Mapping[str, object]) ->
     """Return diagnostics for lock files without a flow."""
     return [
         diagnostic(
-            "HG215", f"there is no flow '{name}' to lock", one.start, f"remove it: rm {one.file}"
+            "HG215",
+            f"the lock file belongs to no flow: there is no '{name}'",
+            one.start,
+            f"remove it: rm {one.file}",
         )
         for name, one in locks.items()
         if name not in flows
@@ -67,7 +70,7 @@ def _unknown_entities(draft: Draft, lock: Node) -> Iterator[Diagnostic]:
     entities = lock.entries.get("entities")
     for name, node in entities.entries.items() if entities else ():
         if not any(_is_of(draft, entity, name) for entity in draft.entities):
-            message = f"flow '{draft.name}' has no entity '{name}' any more"
+            message = f"flow '{draft.name}' no longer has the entity '{name}'"
             hint = f"hygge schema lock {draft.name}"
             yield diagnostic("HG215", message, node.key or node.span, hint)
 

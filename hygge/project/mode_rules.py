@@ -43,7 +43,7 @@ def _promised(draft: Draft) -> Iterator[Diagnostic]:
         if promise.is_less_than(settings.guarantee) and (id(node), promise) not in told:
             told.add((id(node), promise))
             of = "" if entity.pattern == draft.name else f" ({entity.pattern})"
-            message = f"flow {draft.name}{of} gives {promise.level}, less than is asked for"
+            message = f"flow {draft.name}{of} guarantees {promise.level}, less than required"
             hint = way_to(settings.guarantee, settings)
             yield diagnostic("HG226", f"{message}: {promise.why}", node.span, hint)
 
@@ -67,27 +67,36 @@ def _node(entity: EntityDraft, clash: _Clash) -> Node | None:
 def _clashes(settings: MoveSettings) -> Iterator[_Clash]:
     mode, wanted = settings.mode, settings.incremental
     if wanted is not None and mode is Mode.REPLACE:
-        message = "a replace moves everything each time, so 'incremental' cannot be"
+        message = (
+            "'incremental' cannot be combined with mode: replace, which moves all rows each time"
+        )
         yield _Clash("incremental", message, "mode: append, or merge with a primary_key")
     elif isinstance(wanted, Incremental) and mode is not Mode.MERGE:
         if wanted.lookback is not None:
-            message = "'lookback' reads rows again, and an append would double them"
+            message = (
+                "'lookback' cannot be combined with mode: append, which would duplicate the rows "
+                "it reads again"
+            )
             yield _Clash("incremental", message, _MERGE, "lookback")
         if wanted.nulls == "include":
-            message = "rows without a value are read every time, and an append would double them"
+            message = (
+                "rows without a value are read every time, and mode: append would duplicate them"
+            )
             yield _Clash("incremental", message, "nulls: skip, or  " + _MERGE, "nulls")
     if settings.dedupe_by and mode is not Mode.MERGE:
-        message = f"'dedupe_by' chooses among rows with one key, and this flow's mode is {mode}"
+        message = f"'dedupe_by' requires mode: merge, and the mode of this flow is {mode}"
         yield _Clash("dedupe_by", message, _MERGE)
     if settings.delete_missing and mode is not Mode.MERGE:
-        message = f"'delete_missing' belongs to a merge, and this flow's mode is {mode}"
+        message = f"'delete_missing' requires mode: merge, and the mode of this flow is {mode}"
         yield _Clash("delete_missing", message, _MERGE)
     elif settings.delete_missing and wanted is not None:
-        message = "'delete_missing' needs all rows of the home, and 'incremental' reads new ones"
-        hint = "remove one; two flows may share the work, one of them without 'incremental'"
+        message = (
+            "'delete_missing' needs all rows of the home, and 'incremental' reads only new ones"
+        )
+        hint = "remove one of them; for both, use two flows, one without 'incremental'"
         yield _Clash("delete_missing", message, hint)
     elif settings.delete_missing and settings.on_bad_row == "quarantine":
-        message = "'delete_missing' would take rows that are put aside for gone from the home"
+        message = "'delete_missing' would delete quarantined rows, because they look missing"
         yield _Clash("delete_missing", message, "remove one, or  on_bad_row: fail")
 
 
@@ -104,10 +113,10 @@ def _modes(draft: Draft) -> Iterator[Diagnostic]:
         span = node.span if node else entity.span
         if isinstance(store, StoreConfig) and mode and mode not in store.modes:
             modes = ", ".join(sorted(store.modes))
-            message = f"store {called(draft.store, store)} cannot {mode}"
+            message = f"store {called(draft.store, store)} does not support mode {mode}"
             yield diagnostic("HG209", message, span, f"modes of this store: {modes}")
         elif mode is Mode.MERGE and not _has_key(entity):
-            message = f"merging {entity.pattern} needs the key of its rows"
+            message = f"a merge of {entity.pattern} needs a primary key"
             yield diagnostic("HG210", message, span, "primary_key: [id]")
 
 

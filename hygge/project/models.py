@@ -29,7 +29,7 @@ def _named(value: object) -> object:
 
 def _printable(value: str) -> str:
     if not value.isprintable():
-        raise ValueError("a name holds no line breaks or control characters")
+        raise ValueError("a name cannot contain line breaks or control characters")
     return value
 
 
@@ -51,75 +51,76 @@ class ProjectSettings(Settings):
     """What `hygge.yml` says."""
 
     name: Annotated[str, Field(min_length=1)] | None = None
-    """What the project calls itself; the directory's name by default."""
+    """Name of the project; by default the name of its directory."""
     defaults: DefaultSettings = DefaultSettings()
-    """Keys for every flow; a flow may override each."""
+    """Defaults for the keys of all flows."""
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 4
-    """Moves that run at once."""
+    """Maximum number of concurrent moves."""
     memory_limit: Bytes = 10**9
-    """Memory for the data of the whole run, in Arrow bytes, written like `1GB`."""
+    """Maximum memory for the data of the whole run, such as `1GB`."""
     mask_salt: Annotated[SecretStr, Field(min_length=8)] | None = None
-    """The secret of `mask: hash`: with another one, equal values get other hashes."""
+    """The secret of `mask: hash`. With another secret, the same value has another hash."""
     protected: bool = False
-    """Whether `hygge go --full-refresh`, which replaces what stores hold, must be allowed."""
+    """Whether `hygge go --full-refresh` requires `--allow-protected`."""
 
 
 class EntitySettings(MoveSettings):
     """An item of a flow's `entities`: a name or glob, and any key that overrides the flow's."""
 
     name: EntityName
-    """The entity's name in its home, or a glob like `public.*`."""
+    """Name of the entity in its home, or a glob such as `public.*`."""
     into: EntityName | None = None
-    """The entity's name in the store, when it is another one."""
+    """Name of the entity in the store, if it differs."""
 
 
 class FlowSettings(MoveSettings):
     """What `flows/<name>.yml` says."""
 
     home: Reference = None
-    """The home to read: a name, or a mapping with its own `type:`. The only one by default."""
+    """The home to read: a name, or a mapping with a `type:`. By default the only home."""
     store: Reference = None
-    """The store to write: a name, or a mapping with its own `type:`. The only one by default."""
+    """The store to write: a name, or a mapping with a `type:`. By default the only store."""
     entity: EntityName | None = None
-    """The entity to move; the flow's name by default."""
+    """The entity to move; by default the name of the flow."""
     into: EntityName | None = None
-    """The entity's name in the store, when it is another one."""
+    """Name of the entity in the store, if it differs."""
     entities: Annotated[
         tuple[EntitySettings, ...],
         BeforeValidator(
             _named, json_schema_input_type=EntityName | list[EntityName | EntitySettings]
         ),
     ] = ()
-    """Several entities: names, globs, or mappings with any key that a flow may have."""
+    """Several entities: names, globs, or mappings with any key of an entity."""
     exclude: Names = ()
-    """Globs of entities to leave out."""
+    """Globs of entities to exclude."""
     snapshot: Literal["entity", "shared"] = "entity"
-    """Read each entity at an instant of its own, or all entities of the flow at one instant."""
+    """`entity`: a consistent snapshot for each entity. `shared`: one for all entities of the
+    flow."""
     tags: Names = ()
-    """Words to select flows by: `hygge go --tag daily`."""
+    """Tags by which flows can be selected: `hygge go --tag daily`."""
     after: Names = ()
-    """Flows that run before this one; it is skipped when one of them fails."""
+    """Flows that run before this one. If one of them fails, this flow is skipped."""
     enabled: bool = True
-    """Whether `hygge go` runs it without being asked by name."""
+    """Whether `hygge go` without names runs the flow."""
 
 
 class OverlaySettings(Settings):
     """What `environments/<name>.yml` says: what differs from the project's other files."""
 
     defaults: dict[str, Any] = Field(default_factory=dict)
-    """Keys laid over `defaults` of hygge.yml."""
+    """Keys that override `defaults` of hygge.yml."""
     concurrency: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """Moves that run at once."""
+    """Maximum number of concurrent moves."""
     memory_limit: Bytes | None = None
-    """Memory for the data of the whole run, written like `1GB`."""
+    """Maximum memory for the data of the whole run, such as `1GB`."""
     protected: bool | None = None
-    """Whether `hygge go --full-refresh`, which replaces what stores hold, must be allowed."""
+    """Whether `hygge go --full-refresh` requires `--allow-protected`."""
     homes: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Keys laid over homes/<name>.yml, by the home's name."""
+    """Keys that override homes/<name>.yml, by name of the home."""
     stores: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Keys laid over stores/<name>.yml, by the store's name."""
+    """Keys that override stores/<name>.yml, by name of the store."""
     flows: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Keys laid over flows/<name>.yml, by the flow's name."""
+    """Keys that override flows/<name>.yml, by name of the flow."""
 
 
 @cache

@@ -15,14 +15,17 @@ _DEVICES = frozenset(
 def why_refused(name: str) -> str | None:
     """Return why a name is invalid; None when it is valid."""
     if name in _YAML_WORDS:
-        return f"'{name}' means something else in YAML"
+        return f"'{name}' has another meaning in YAML"
     if name in _DEVICES:
-        return f"'{name}' is a device on Windows"
+        return f"'{name}' is the name of a device on Windows"
     if _NAME.fullmatch(name):
         return None
     if len(name) > 63:
         return f"'{name[:20]}…' has {len(name)} characters; at most 63 are allowed"
-    return f"'{name}' is not a name: lower-case letters, digits and _, a letter first"
+    return (
+        f"'{name}' is not a valid name: use lower-case letters, digits and _, beginning with a "
+        "letter"
+    )
 
 
 def suggest(name: str) -> str:

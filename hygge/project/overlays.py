@@ -74,8 +74,8 @@ def _mapping(file: Found, kind: str, found: list[Diagnostic]) -> Node | None:
     if node is None or isinstance(node.value, dict):
         return node
     shape = "a list" if isinstance(node.value, tuple) else "a single value"
-    message = f"a {kind} is written as lines of 'key: value'; this is {shape}"
-    help_text = "one file holds one; drop the leading '- '"
+    message = f"this {kind} must be a mapping, lines of 'key: value', not {shape}"
+    help_text = "a file contains one; remove the leading '- '"
     help_text = help_text if shape == "a list" else "write key: value"
     text = node.text or ""
     if ":" in text:

@@ -339,7 +339,7 @@ def _missing_of(side: Side, config: ConnectorConfig) -> Iterator[Diagnostic]:
     """Yield what a connector needs and this machine lacks."""
     type_node = side.node.entries.get("type") if side.node else None
     span: Span = type_node.span if type_node else side.span
-    needs = f"type {config.type_name} needs"
+    needs = f"type {config.type_name} requires"
     if missing := config.missing_drivers():
         extra = f"'hygge-data[{config.extra}]'" if config.extra else " ".join(missing)
         message = f"{needs} {', '.join(missing)}, which is not installed"
@@ -347,7 +347,9 @@ def _missing_of(side: Side, config: ConnectorConfig) -> Iterator[Diagnostic]:
     elif missing := config.missing_libraries():
         packages = " ".join(config.libraries[name] for name in missing)
         message = f"{needs} the system's {', '.join(missing)}, which is not installed"
-        hint = f"apt-get install {packages}  (Debian, Ubuntu; other systems name it otherwise)"
+        hint = (
+            f"apt-get install {packages}  (Debian, Ubuntu; the package has other names elsewhere)"
+        )
         yield diagnostic("HG306", message, span, hint)
 
 

@@ -233,7 +233,7 @@ class _Findings:
     def _missing(self, loc: tuple[int | str, ...]) -> Diagnostic:
         node, _ = find(self.node, loc[:-1])
         owner = self.subject if len(loc) == 1 else f"'{_words(loc[:-1])}'"
-        message = f"{owner} needs the key '{loc[-1]}'"
+        message = f"{owner} requires the key '{loc[-1]}'"
         return diagnostic("HG105", message, node.anchor, self._about(loc) or f"{loc[-1]}: …")
 
     def _about(self, loc: tuple[int | str, ...]) -> str:

@@ -137,8 +137,8 @@ class Variables:
         """Reject variables in a key that contains names: a text or a list of texts."""
         wrong = [n for n in (child, *child.items) if n.text is not None and mentions(n.text)]
         for node in wrong:
-            hint = "write the name; what differs between machines goes into environments/"
-            message = f"'{key}' cannot hold a variable"
+            hint = "write the name itself; put what differs between machines into environments/"
+            message = f"'{key}' cannot be a variable"
             self.found.append(diagnostic("HG108", message, node.span, hint))
         return bool(wrong)
 
@@ -208,11 +208,11 @@ class Variables:
     def _wrong(self, match: re.Match[str], span: Span) -> None:
         body = match["body"]
         if body is None:
-            message = "'${' is not closed, or holds another brace"
+            message = "'${' is not closed, or contains another brace"
         elif not body:
-            message = "'${}' names no variable"
+            message = "'${}' contains no variable name"
         else:
-            message = "what stands in '${…}' is no variable"
+            message = "the text in '${…}' is not a variable"
         help_text = "${NAME}, ${NAME:-default}, ${NAME:?message} or ${file:/path}; a literal is $${"
         if sign := re.match(r"[A-Za-z_][A-Za-z0-9_]*([-?])", body or ""):
             message += f"; did you mean ':{sign[1]}' instead of '{sign[1]}'?"

@@ -49,8 +49,8 @@ class _Problem:
 
 def too_deep(place: Span) -> Diagnostic:
     """Return the diagnostic for too deep nesting."""
-    hint = "nothing in a project is that deep: remove the brackets that are too many"
-    return diagnostic("HG006", f"more than {MAX_DEPTH} levels", place, hint)
+    hint = "remove the superfluous brackets"
+    return diagnostic("HG006", f"nested deeper than {MAX_DEPTH} levels", place, hint)
 
 
 def explain(error: Exception, text: str, file: str) -> Diagnostic:
@@ -61,7 +61,9 @@ def explain(error: Exception, text: str, file: str) -> Diagnostic:
         if found is not None:
             return found
     message = ": ".join(part for part in (problem.context, problem.text) if part)
-    return diagnostic("HG001", f"not YAML: {message}", problem.here, "quote the value, or indent")
+    return diagnostic(
+        "HG001", f"invalid YAML: {message}", problem.here, "quote the value, or indent"
+    )
 
 
 def _problem(error: Exception, text: str, file: str) -> _Problem:
@@ -89,7 +91,7 @@ def _tab(problem: _Problem) -> Diagnostic | None:
     if "\t" not in line[: len(line) - len(line.lstrip())]:
         return None
     place = problem.span(problem.line, line.index("\t"))
-    return diagnostic("HG004", "a tab is used to indent", place, "indent with two spaces")
+    return diagnostic("HG004", "a tab is used for indentation", place, "indent with two spaces")
 
 
 def _missing_space(problem: _Problem) -> Diagnostic | None:
@@ -126,7 +128,7 @@ def _second_colon(problem: _Problem) -> Diagnostic | None:
         return None
     line = problem.at(problem.line)
     if _KEY.match(line[: problem.column]):
-        hint = "write the value in quotes when it holds a colon and a space"
+        hint = "quote a value that contains a colon and a space"
         return diagnostic("HG001", "a second ': ' in one line", problem.here, hint)
     indent = len(line) - len(line.lstrip())
     if indent:
@@ -144,9 +146,9 @@ def _indentation(problem: _Problem) -> Diagnostic | None:
         message = "this line is indented less than the first line of the file"
         return diagnostic("HG001", message, problem.here, "begin all of them in the same column")
     if "'-' indicator" in problem.text:
-        message = "a list goes on here, but the line does not begin with '-'"
+        message = "this line is part of a list, but does not begin with '-'"
         return diagnostic(
-            "HG001", message, problem.here, "items begin with '- ', a key further left"
+            "HG001", message, problem.here, "begin an item with '- ', or indent a key less"
         )
     return None
 
@@ -162,10 +164,10 @@ def _after_value(problem: _Problem) -> Diagnostic | None:
         return _never_closed(opened)
     if line[: problem.column].strip():
         hint = "write the whole value in one pair of quotes; inside '…' a ' is written ''"
-        message = "text follows after the value has ended"
+        message = "text after the end of the value"
         return diagnostic("HG001", message, problem.here, hint)
-    message = "this line fits no mapping above it: its indentation is new"
-    return diagnostic("HG001", message, problem.here, "align it with the keys it belongs to")
+    message = "the indentation of this line does not match any line above"
+    return diagnostic("HG001", message, problem.here, "align it with the other keys of its mapping")
 
 
 def _opened_above(problem: _Problem, before: str) -> Span | None:
@@ -181,7 +183,7 @@ def _opened_above(problem: _Problem, before: str) -> Span | None:
 
 
 def _never_closed(place: Span) -> Diagnostic:
-    message = "a quote is opened here and never closed"
+    message = "the quote that is opened here is not closed"
     return diagnostic("HG001", message, place, "end the value with the same quote")
 
 
@@ -193,16 +195,16 @@ def _unclosed(problem: _Problem) -> Diagnostic | None:
     line = problem.at(problem.line)
     if line[problem.column : problem.column + 1] == "{" and line[problem.column - 1] == "$":
         place = problem.span(problem.line, problem.column - 1, 2)
-        hint = 'inside { } and [ ] write "${NAME}" in quotes'
+        hint = 'quote it:  "${NAME}"'
         return diagnostic("HG001", "a variable inside brackets needs quotes", place, hint)
     bracket = problem.at(problem.context_line)[problem.context_column :][:1]
     if "',' or" in problem.text and bracket in ("[", "{"):
         closing = "]" if bracket == "[" else "}"
         message = f"'{bracket}' is opened here; a comma or '{closing}' is missing after it"
-        hint = f"close it with '{closing}', and quote items that hold brackets or commas"
+        hint = f"close it with '{closing}', and quote items that contain brackets or commas"
         return diagnostic("HG001", message, problem.opened, hint)
     message = "a value or a closing bracket is missing"
-    hint = "write the value; in [ ] and { } they are divided by commas"
+    hint = "write the value; separate values in [ ] and { } by commas"
     return diagnostic("HG001", message, problem.here, hint)
 
 
@@ -230,10 +232,12 @@ def _escape(problem: _Problem) -> Diagnostic | None:
         return None
     if "Unicode" in problem.text:
         hint = "write the character itself"
-        return diagnostic("HG001", "this escape names no character", problem.here, hint)
+        return diagnostic(
+            "HG001", "this escape sequence is not a valid character", problem.here, hint
+        )
     wrong = problem.at(problem.line)[problem.column :][:2]
-    hint = "use single quotes, where a backslash means itself, or write two backslashes"
-    return diagnostic("HG001", f"'{wrong}' means nothing inside double quotes", problem.here, hint)
+    hint = "use single quotes, in which a backslash is literal, or write two backslashes"
+    return diagnostic("HG001", f"'{wrong}' is not an escape sequence", problem.here, hint)
 
 
 def _block(problem: _Problem) -> Diagnostic | None:

@@ -71,7 +71,7 @@ def decode(data: bytes, file: str) -> Parsed:
         found = diagnostic("HG003", message, _end_of(before, file), _UTF8)
         return Parsed(None, (found,), data.decode("utf-8-sig", "replace"))
     if _ODD.search(text) and (wrong := _unprintable().search(text)):
-        message = f"the character U+{ord(wrong[0]):04X} cannot stand in YAML"
+        message = f"the character U+{ord(wrong[0]):04X} is not allowed in YAML"
         place = _end_of(text[: wrong.start()], file)
         escape = f"\\x{ord(wrong[0]):02x}" if ord(wrong[0]) < 256 else f"\\u{ord(wrong[0]):04x}"
         hint = f'remove it, or write it in double quotes with a backslash: "{escape}"'
@@ -152,7 +152,12 @@ class _Builder:
     def _document(self, event: _Event) -> None:
         self.documents += 1
         if self.documents > 1:
-            self._refuse("HG008", "a second document begins here", event, "one file, one thing")
+            self._refuse(
+                "HG008",
+                "a second document begins here",
+                event,
+                "split it: one file for each home, store, flow or environment",
+            )
 
     def _scalar(self, event: _Event) -> None:
         if event.tag is not None:
@@ -206,12 +211,12 @@ class _Builder:
     def _alias(self, event: _Event) -> None:
         if event.anchor not in self.anchors:
             name = "…" if self._is_secret() else event.anchor
-            message = f"'*{name}' refers to nothing that '&{name}' marked before"
-            quote = f'if it is no alias, write it in quotes: "*{name}"'
+            message = f"'*{name}' is used, but '&{name}' is not defined before it"
+            quote = f'if it is not an alias, quote it: "*{name}"'
             self._refuse("HG009", message, event, quote)
         anchor = self.anchors[event.anchor]
         if anchor is None:
-            message = f"'*{event.anchor}' lies inside what it repeats"
+            message = f"'*{event.anchor}' is inside the value that it repeats"
             self._refuse("HG009", message, event, "write the value itself")
             return
         frame = self.stack[-1] if self.stack else None
@@ -227,7 +232,7 @@ class _Builder:
         if self.total > MAX_NODES:
             span = self._span(alias) if alias else node.span
             message = f"more than {MAX_NODES:,} values"
-            self._refuse_at("HG006", message, span, "split the file, or name entities by a glob")
+            self._refuse_at("HG006", message, span, "split the file, or use a glob for entities")
         if not self.stack:
             self.root = node
             return
@@ -248,7 +253,7 @@ class _Builder:
         elif key in entries:
             first = entries[key].key
             line = first.line if first else span.line
-            message = f"key '{key}' is written twice; it stands already in line {line}"
+            message = f"duplicate key '{key}'; it is already in line {line}"
             self.found.append(diagnostic("HG005", message, span, "remove one of the two"))
         else:
             entries[key] = Node(node.value, node.span, span)
@@ -257,15 +262,15 @@ class _Builder:
         parts = node.items if isinstance(node.value, tuple) else (node,)
         for part in parts:
             if not isinstance(part.value, dict):
-                message = "'<<' takes a mapping, like '<<: *name'"
-                hint = "mark a mapping further up with &name"
+                message = "'<<' needs a mapping, such as '<<: *name'"
+                hint = "mark a mapping above with &name"
                 self._refuse_at("HG009", message, part.span, hint)
         return parts
 
     def _refuse_tag(self, event: _Event) -> None:
         tag = "!…" if self._is_secret() else event.tag.replace("tag:yaml.org,2002:", "!!")
         hint = "remove it; to keep a number as text, write it in quotes"
-        self._refuse("HG007", f"the tag '{tag}' is refused", event, hint)
+        self._refuse("HG007", f"the tag '{tag}' is not allowed", event, hint)
 
     def _is_secret(self) -> bool:
         """Whether the next value belongs to a secret-like key."""
@@ -295,4 +300,4 @@ _TAKES: Mapping[type, Callable[[_Builder, _Event], None]] = {
 """Handlers of events; other events are ignored."""
 
 _PAIR = "write key: value"
-_QUOTE_BRACES = 'a value that begins with { or [ has to be written in quotes: "{entity}.csv"'
+_QUOTE_BRACES = 'quote a value that begins with { or [: "{entity}.csv"'

@@ -38,7 +38,13 @@ def listen(event: Event) -> None:
             log.info("%s", text, extra=run)
         case RunFinished(outcomes=outcomes, seconds=seconds):
             well = sum(outcome.result in (Result.OK, Result.KEPT) for outcome in outcomes)
-            log.info("run ended: %d of %d well in %.1f s", well, len(outcomes), seconds, extra=run)
+            log.info(
+                "run ended: %d of %d moves succeeded in %.1f s",
+                well,
+                len(outcomes),
+                seconds,
+                extra=run,
+            )
 
 
 def _log_attempt(event: MoveStarted | MoveRetried) -> None:
@@ -52,7 +58,7 @@ def _log_attempt(event: MoveStarted | MoveRetried) -> None:
         log.info("move started", extra=fields)
     else:
         log.warning(
-            "attempt failed, trying again in %.1f s (for %.0f s more): %s",
+            "attempt failed, retrying in %.1f s (for %.0f s more): %s",
             event.wait,
             event.left,
             event.reason,

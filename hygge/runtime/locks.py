@@ -89,8 +89,8 @@ def _is_of_another(note: bytes) -> bool:
 def _unsupported(path: Path, error: OSError) -> ConfigError:
     return ConfigError(
         f"the file system of {path.parent} cannot lock files: {error.strerror}",
-        hint="hygge keeps two runs apart by locks: use another disk, or mount this one with locks "
-        "(NFS: start rpc.statd, or mount with  -o local_lock=flock )",
+        hint="hygge needs file locks so that two runs do not collide: use another disk, or mount "
+        "this one with locks (NFS: start rpc.statd, or mount with  -o local_lock=flock )",
         code="HG540",
     )
 
@@ -172,7 +172,7 @@ def _described(note: bytes) -> str:
         said = json.loads(note)
         return f"(process {said['pid']}, run {said['run']})"
     except (ValueError, KeyError, TypeError):
-        return "(it has not said which)"
+        return "(unknown process)"
 
 
 def _file_name(place: str) -> str:

@@ -41,9 +41,9 @@ def _make(folder: Path) -> None:
 
 def _is_link(path: Path) -> ConfigError:
     return ConfigError(
-        f"{path} is a symbolic link; hygge keeps locks, reports and rows that failed a check "
-        "there, and would write them where it leads",
-        hint=f"remove the link and run again; hygge makes what it needs:  rm {path}",
+        f"{path} is a symbolic link; hygge keeps locks, reports and quarantined rows there, and "
+        "would write them to its target",
+        hint=f"remove the link and run again; hygge creates what it needs:  rm {path}",
         code="HG530",
     )
 

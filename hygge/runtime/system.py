@@ -12,38 +12,38 @@ NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSY
 
 _HINTS = {
     errno.ENOSPC: "free some space there, then run again; what was staged is removed",
-    errno.EDQUOT: "the quota is used up: free some space there, then run again",
-    errno.EFBIG: "files may not grow so large there: raise ulimit -f, or set file_max_bytes",
+    errno.EDQUOT: "the disk quota is exceeded: free some space there, then run again",
+    errno.EFBIG: "the file is larger than the limit there: raise ulimit -f, or set file_max_bytes",
     errno.EEXIST: "a file is where a directory should be: move it, or choose another path",
     errno.ENOTDIR: "a file is where a directory should be: move it, or choose another path",
     errno.EROFS: "the file system is mounted read-only",
-    errno.EACCES: "grant this user the right to write there",
-    errno.EPERM: "grant this user the right to write there",
+    errno.EACCES: "grant this user write permission there",
+    errno.EPERM: "grant this user write permission there",
     errno.EMFILE: "raise the limit of open files:  ulimit -n 4096",
-    errno.ENFILE: "too many files are open on this machine: close some, then run again",
-    errno.ENOENT: "something removed it while hygge worked there: stop that, then run again",
-    errno.ENOTEMPTY: "something else writes there while hygge works: stop that, then run again",
+    errno.ENFILE: "too many files are open on this machine: close some programs, then run again",
+    errno.ENOENT: "another program removed it: stop that program, then run again",
+    errno.ENOTEMPTY: "another program writes there: stop that program, then run again",
     errno.EIO: "the disk or its connection failed: check it, then run again",
-    errno.ESTALE: "the network disk was mounted anew or lost the file: run again",
+    errno.ESTALE: "the network disk was remounted or lost the file: run again",
     errno.ETIMEDOUT: "the network disk does not answer: check it, then run again",
-    errno.ELOOP: "a symbolic link is where none may be, or links lead in a cycle",
-    errno.ENAMETOOLONG: "the file system allows shorter names only: choose another path or  into:",
-    errno.EXDEV: "the store's directory must lie on one file system: remove the mount inside it",
-    errno.ENOTSUP: "the file system lacks what hygge needs: put it on another disk",
-    errno.ENOSYS: "the file system lacks what hygge needs: put it on another disk",
-    errno.ENOLCK: "the file system cannot lock files: put it on another disk",
+    errno.ELOOP: "a symbolic link is not allowed here, or links form a cycle",
+    errno.ENAMETOOLONG: "the name is too long for the file system: choose another path or  into:",
+    errno.EXDEV: "the store's directory must be on one file system: remove the mount inside it",
+    errno.ENOTSUP: "the file system does not support what hygge needs: use another disk",
+    errno.ENOSYS: "the file system does not support what hygge needs: use another disk",
+    errno.ENOLCK: "the file system cannot lock files: use another disk",
 }
 
 
 class SystemRefusalError(HyggeError):
-    """The operating system refused a call outside of homes and stores."""
+    """The operating operating system error a call outside of homes and stores."""
 
     code = "HG546"
 
     @classmethod
     def of(cls, error: OSError) -> SystemRefusalError:
         """Return the error with a message and a hint."""
-        return cls(f"the system refused: {explain(error)}", hint=way_out(error))
+        return cls(f"the operating system error: {explain(error)}", hint=way_out(error))
 
 
 def explain(error: OSError, known: str = "") -> str:

@@ -137,8 +137,8 @@ def _inside(root: Path, path: str) -> Path:
     leads_out = ".." in parts or not file.parent.resolve().is_relative_to(root.resolve())
     if leads_out or file.is_symlink():
         raise UsageError(
-            f"{path} is a link or leads out of {root}; hygge writes nothing through it",
-            hint="put the file or directory itself there",
+            f"{path} is a link or outside of {root}; hygge does not write through it",
+            hint="replace the link by the file or directory itself",
         )
     return file
 
@@ -161,8 +161,8 @@ def _settled(
     choice = always or (ask(change) if ask else None)
     if choice is None:
         raise HyggeError(
-            f"{change.path} is there already and differs; nothing was written",
-            hint="--force overwrites, --skip keeps what is there, --dry-run shows",
+            f"{change.path} exists and differs; nothing was written",
+            hint="--force overwrites it, --skip keeps it, --dry-run shows the difference",
             code="HG602",
         )
     return replace(change, status=Status(choice))

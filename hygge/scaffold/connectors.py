@@ -84,16 +84,16 @@ def _refuse_secrets(model: type[BaseModel], wanted: NewConnector, given: Mapping
         name = f"{PurePosixPath(wanted.name).name}_{loc[-1]}".upper()
         if holds_password(value) and is_literal_secret(value):
             raise UsageError(
-                f"'{key}' holds a password, and files are no place for secrets",
-                hint=f"…://user:${{{name}_PASSWORD}}@…, in single quotes, and "
+                f"'{key}' contains a password; secrets must not be written into files",
+                hint=f"write  …://user:${{{name}_PASSWORD}}@…  in single quotes, and put "
                 f"{name}_PASSWORD=… into .env",
                 code="HG401",
             )
         if secrets_at(model, loc) and not mentions(value):
             learn(value)
             raise UsageError(
-                f"'{key}' is a secret, and files are no place for secrets",
-                hint=f"write ${{{name}}} in its place, in single quotes, and {name}=… into .env",
+                f"'{key}' is a secret; secrets must not be written into files",
+                hint=f"write  ${{{name}}}  instead, in single quotes, and put {name}=… into .env",
                 code="HG401",
             )
 
@@ -116,7 +116,7 @@ def _values(model: type[BaseModel], wanted: NewConnector) -> dict[str, Any]:
     for key, text in (_pair(word, wanted) for word in wanted.fields):
         if key in texts or key == "type":
             said = "--type" if key == "type" else f"{key}=… before"
-            raise UsageError(f"'{key}' is said twice: {said} says it, too", hint="say it once")
+            raise UsageError(f"'{key}' is set twice; {said} also sets it", hint="set it once")
         texts[key] = text
     values = {key: _typed(text) for key, text in texts.items()}
     values |= {key: texts[key] for key in _refused(model, wanted.type, values) & set(texts)}
@@ -209,6 +209,6 @@ def _check_said(file: Wanted, given: Mapping[str, Any]) -> None:
     lost = [key for key, value in given.items() if said.get(key) != value]
     if lost:
         raise UsageError(
-            f"the template does not write {', '.join(lost)}",
-            hint="let it call option(key, example), or end with {{ others() }}",
+            f"the template does not use {', '.join(lost)}",
+            hint="call option(key, example) in it, or end it with {{ others() }}",
         )

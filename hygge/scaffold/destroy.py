@@ -33,7 +33,7 @@ def removals(project: Path, kind: str, name: str, *, force: bool = False) -> lis
     if used and not force:
         raise HyggeError(
             f"{known[name].file} is still used:\n" + "\n".join(f"  {use}" for use in used),
-            hint="remove or change these first, or --force",
+            hint="remove or change these first, or use --force",
             code="HG601",
         )
     lock = files.locks.get(name) if kind == "flow" else None
@@ -75,7 +75,9 @@ def _in_flow(flow: Node, kind: str, name: str, *, is_only: bool) -> Iterator[str
     if kind == "flow":
         waits = flow.entries.get("after")
         named = [] if waits is None else [waits, *waits.items]
-        yield from (_place(node, f"waits for flow '{name}'") for node in named if node.text == name)
+        yield from (
+            _place(node, f"runs after flow '{name}'") for node in named if node.text == name
+        )
     elif kind in flow.entries:
         if flow.entries[kind].text == name:
             yield _place(flow.entries[kind], f"{kind}: {name}")

@@ -92,7 +92,7 @@ def _not_excluded(names: Sequence[str], wanted: NewFlows) -> list[str]:
             )
     kept = [name for name in names if not any(fnmatchcase(name, glob) for glob in wanted.exclude)]
     if not kept:
-        raise UsageError("--exclude leaves no entity", hint=f"hygge discover {wanted.home}")
+        raise UsageError("--exclude excludes all entities", hint=f"hygge discover {wanted.home}")
     return kept
 
 

@@ -77,8 +77,8 @@ def _check_said(file: Wanted, values: Mapping[str, object]) -> None:
     lost = [key for key, value in keys.items() if value and key not in said]
     if lost:
         raise UsageError(
-            f"the template does not write {', '.join(lost)}",
-            hint="write them in templates/flow.yml.j2, or remove that file to use the built-in "
+            f"the template does not use {', '.join(lost)}",
+            hint="use them in templates/flow.yml.j2, or remove that file to use the built-in "
             "template",
         )
 
@@ -93,7 +93,7 @@ def chosen(files: Files, kind: str, name: str | None) -> str:
         raise UsageError(f"the project has no {kind} yet", hint=make)
     if name is None:
         raise UsageError(
-            f"the project has {len(known)} {kind}s; say which one", hint=f"--{kind} {known[0]}"
+            f"the project has {len(known)} {kind}s; name one", hint=f"--{kind} {known[0]}"
         )
     if name not in known:
         raise UsageError(
@@ -113,7 +113,7 @@ def _check_mode(files: Files, store: str, mode: str | None) -> None:
     modes = sorted(StoreConfig.registry.find(type_name).modes)
     if mode not in modes:
         raise UsageError(
-            f"store '{store}' has no mode '{mode}'{did_you_mean(mode, modes)}",
+            f"store '{store}' does not support mode '{mode}'{did_you_mean(mode, modes)}",
             hint=f"its modes: {', '.join(modes)}",
             code="HG209",
         )

@@ -14,8 +14,8 @@ def check_name(kind: str, name: str) -> str:
     if reason is None:
         return name
     raise UsageError(
-        f"this cannot be the name of a {kind}: {reason}",
-        hint=f"try the name {lawful_name(name)}",
+        f"invalid name for a {kind}: {reason}",
+        hint=f"a valid name:  {lawful_name(name)}",
         code="HG208",
     )
 

@@ -44,7 +44,7 @@ def _check_names(files: Files, wanted: Sequence[Wanted]) -> None:
         other = files.folders.get(folder, {}).get(name)
         if other is not None and other.file != file.path:
             raise UsageError(
-                f"{FOLDERS[folder]} '{name}' is already written in {other.file}",
+                f"{FOLDERS[folder]} '{name}' already exists in {other.file}",
                 hint="choose another name",
                 code="HG207",
             )

@@ -45,7 +45,7 @@ def _check_names(flows: dict[str, Found], old: str, new: str) -> None:
         )
     if new in flows:
         raise UsageError(
-            f"there is a flow '{new}' already, in {flows[new].file}", hint="choose another name"
+            f"flow '{new}' already exists, in {flows[new].file}", hint="choose another name"
         )
     reason = why_refused(new)
     if reason is not None:

@@ -28,8 +28,8 @@ def parsed_node(file: Wanted) -> Node:
     parsed = parse(file.text, file.path)
     if parsed.node is None or parsed.diagnostics:
         raise ConfigError(
-            f"the template wrote what is not YAML: {parsed.diagnostics[0]}",
-            hint="mend the template under templates/, or remove it to use the built-in one",
+            f"the template did not produce valid YAML: {parsed.diagnostics[0]}",
+            hint="fix the template under templates/, or remove it to use the built-in one",
             code="HG604",
         )
     return parsed.node

@@ -47,8 +47,8 @@ def built_in_root() -> Path:
         if (place / "flow.yml.j2").is_file():
             return place
     raise ConfigError(
-        f"hygge's templates are not where they belong, {package / 'templates'}",
-        hint="install hygge again",
+        f"the templates of hygge are missing in {package / 'templates'}",
+        hint="reinstall hygge",
         code="HG603",
     )
 
@@ -122,7 +122,7 @@ def render(
             for part in template.generate(**values, **(functions or {})):
                 size += len(part)
                 if size > _LARGEST:
-                    raise TemplateError("it writes more than 1 MB")
+                    raise TemplateError("its output is larger than 1 MB")
                 parts.append(part)
     except HyggeError:
         raise

@@ -99,7 +99,7 @@ def _tokens(text: str) -> Iterator[_Token]:
         match = _TOKEN.match(text, place)
         if match is None:
             rest = text[place:].lstrip()
-            raise ExpressionError(f"not understood at '{rest[:20]}'")
+            raise ExpressionError(f"cannot be parsed at '{rest[:20]}'")
         kind = match.lastgroup or ""
         yield _Token(kind, match[kind], match.start(kind))
         place = match.end()
@@ -145,7 +145,7 @@ class _Parser:
     def _expected(self, what: str) -> ExpressionError:
         token = self._next
         found = f"'{token.text}'" if token.text else "the end"
-        return ExpressionError(f"expected {what}, found {found} (sign {token.place + 1})")
+        return ExpressionError(f"expected {what}, found {found} (character {token.place + 1})")
 
     def _either(self) -> Evaluate:
         self._depth += 1
@@ -317,7 +317,7 @@ def moment(word: str, text: object) -> Evaluate:
         except ValueError:
             continue
         return lambda _: found
-    raise ExpressionError(f"'{text}' is no {word}; write {word} '2026-01-31'")
+    raise ExpressionError(f"'{text}' is not a {word}; write {word} '2026-01-31'")
 
 
 def called(kernel: str, parts: Sequence[Evaluate]) -> Evaluate:
@@ -434,5 +434,5 @@ def function(name: str, parts: Sequence[Evaluate]) -> Evaluate:
     if name == "coalesce":
         return called("coalesce", parts)
     if len(parts) != 1:
-        raise ExpressionError(f"{name} takes one value, not {len(parts)}")
+        raise ExpressionError(f"{name} takes one argument, not {len(parts)}")
     return called(_KERNELS[name], parts)

@@ -42,7 +42,7 @@ def parse_seconds(value: object) -> object:
         return value
     match = re.fullmatch(_DURATION, value)
     if match is None:
-        raise ValueError("not a length of time; write it like 30s, 5m, 2h or 1d")
+        raise ValueError("not a duration; write it as in 30s, 5m, 2h or 1d")
     return float(match[1]) * _SECONDS[match[2] or "s"]
 
 
@@ -53,7 +53,7 @@ def parse_bytes(value: object) -> object:
     match = re.fullmatch(_SIZE, value.upper())
     unit = match and (match[2] if match[2] in _BYTES else match[2] + "B")
     if match is None or unit not in _BYTES:
-        raise ValueError("not a size; write it like 256MB, 1GB or 1GiB")
+        raise ValueError("not a size; write it as in 256MB, 1GB or 1GiB")
     size = float(match[1]) * _BYTES[unit]
     return int(size) if isfinite(size) else size
 
@@ -64,7 +64,7 @@ def parse_share(value: object) -> object:
         return value
     match = re.fullmatch(_SHARE, value)
     if match is None:
-        raise ValueError("not a share; write it like 50%")
+        raise ValueError("not a percentage; write it as in 50%")
     return float(match[1]) / 100
 
 
@@ -138,19 +138,19 @@ class ColumnSettings(Settings):
     """What happens to one column on its way."""
 
     type: TypeName | None = None
-    """Cast to this type; a value that does not fit fails the move, naming column and value."""
+    """Cast the column to this type. A value that does not fit fails the move."""
     rename: str | None = Field(default=None, min_length=1)
-    """The column's name in the store."""
+    """Name of the column in the store."""
     nullable: bool | None = None
-    """Whether nulls may be in it; with `false` a null fails the move, naming its row."""
+    """Whether nulls are allowed. With `false` a null fails the move."""
     mask: Mask | None = None
-    """What the store may see: hash (with `mask_salt`), redact, partial or null.
+    """Mask the values: `hash` (needs `mask_salt`), `redact`, `partial` or `null`.
 
-    `partial` shows the last four characters of a longer text, and of an e-mail address its first
-    character and its domain: `a***@example.com`.
+    `partial` keeps the last four characters of a longer text, and the first character and the
+    domain of an e-mail address: `a***@example.com`.
     """
     value: str | int | float | bool | None = None
-    """Add this column, with this value in every row."""
+    """Add this column, with a constant value."""
     compute: Annotated[str, AfterValidator(check_expression)] | None = None
     """Add this column, computed from others: `price * quantity`, `lower(email)`."""
 
@@ -164,17 +164,16 @@ class SchemaContract(Settings):
     """What a flow allows when the home's columns differ from the store's."""
 
     add: Literal["evolve", "keep", "fail"] = "evolve"
-    """A column the store lacks: add it there, keep the store as it is and leave it out, or stop."""
+    """A column that the store does not have: add it (`evolve`), do not move it (`keep`) or fail."""
     drop: Literal["evolve", "keep", "fail"] = "evolve"
-    """A column that the home no longer has; `fail` stops.
+    """A column that the home no longer has.
 
-    With `evolve` a replace drops it, an append leaves it null in new rows, and a merge sets it to
-    null in new and updated rows. With `keep` a replace fills it with nulls, and a merge leaves its
-    value in the rows that it updates.
+    `evolve`: a replace drops it, an append and a merge set it to null in new and updated rows.
+    `keep`: a replace fills it with nulls, a merge keeps its values. `fail`: the move fails.
     """
     change: Literal["evolve", "keep", "fail"] = "evolve"
-    """Another type, or nulls that may come now: widen where every value stays exact (and stop
-    elsewhere), keep the store's type and cast exactly, or always stop."""
+    """A column with another type, or one that is nullable now: widen the type if all values stay
+    exact, else fail (`evolve`); cast exactly to the type of the store (`keep`); or `fail`."""
 
 
 _CONTRACTS: dict[str, dict[str, str]] = {
@@ -196,48 +195,50 @@ class Incremental(Settings):
     """How a flow tells new rows from those it has moved."""
 
     column: str = Field(min_length=1)
-    """The column of the home that grows with every new or changed row, such as `updated_at`."""
+    """Watermark column of the home, whose value increases with every new or changed row."""
     initial: str | int | float | None = None
-    """Begin here when nothing has been moved yet; rows below are never moved."""
+    """Value to start from on the first move; rows below it are never moved."""
     lookback: Seconds | None = None
-    """Read so far back again for rows that came late: a time, or a number for numbers; merges."""
+    """Read again this far below the watermark, for late rows; requires `mode: merge`."""
     nulls: Literal["fail", "include", "skip"] = "fail"
-    """Rows without a value (or NaN): stop, move them every time (merges), or leave them out."""
+    """Rows with null or NaN: `fail`, move them every time (`include`, needs a merge) or `skip`."""
     future: Literal["fail", "include", "skip"] = "fail"
-    """Rows more than a day ahead of the clock: stop, move them, or leave them until their time."""
+    """Rows more than a day in the future: `fail`, move them (`include`) or `skip` them until
+    then."""
     updates: Literal["ignore", "append"] | None = None
-    """An appended row that changed since, without a higher value: `ignore` it, which needs a key,
-    or `append` it again if it is seen. By default it is ignored with `primary_key`, and where the
-    column is part of the home's own key; a merge always takes it."""
+    """A row that was appended and has changed since: `ignore` it, which needs a key, or `append` it
+    again. The default is `ignore` with `primary_key`, or if the column is part of the key in the
+    home. A merge always updates the row."""
     ties: Literal["exact", "closed"] = "exact"
-    """Rows that later get the highest value moved: told apart, or, `closed`, never coming."""
+    """Rows added later with exactly the watermark value: moved (`exact`), or none exist
+    (`closed`)."""
 
 
 class RowCount(Settings):
-    """How many rows there must be."""
+    """Allowed number of rows."""
 
     min: Annotated[int, Field(ge=0)] | None = None
-    """At least so many."""
+    """Minimum number of rows."""
     max: Annotated[int, Field(ge=0)] | None = None
-    """At most so many."""
+    """Maximum number of rows."""
 
 
 class AcceptedValues(Settings):
-    """The values that a column may have."""
+    """Allowed values of a column."""
 
     column: str = Field(min_length=1)
-    """The column's name in the store."""
+    """Name of the column in the store."""
     values: tuple[str | int | float | bool, ...] = Field(min_length=1)
-    """Its values; nulls are always accepted."""
+    """Allowed values; nulls are always accepted."""
 
 
 class Freshness(Settings):
-    """How old the newest row may be."""
+    """Maximum age of the newest row."""
 
     column: str = Field(min_length=1)
-    """A column of times or dates, by its name in the store."""
+    """Column of timestamps or dates, by its name in the store."""
     max_age: Seconds
-    """The greatest age of its newest value."""
+    """Maximum age of its newest value."""
 
 
 class Check(Settings):
@@ -246,22 +247,24 @@ class Check(Settings):
     not_null: Names = ()
     """Columns without nulls."""
     unique: Names = ()
-    """Columns whose values together are different in every row; nulls are no values."""
+    """Columns whose combination is unique; rows with a null are ignored."""
     row_count: RowCount | None = None
-    """How many rows there must be: {min: 1}."""
+    """Allowed number of rows: {min: 1}."""
     accepted_values: AcceptedValues | None = None
-    """The values that a column may have: {column: status, values: [open, closed]}."""
+    """Allowed values of a column: {column: status, values: [open, closed]}."""
     freshness: Freshness | None = None
-    """How old the newest row may be: {column: updated_at, max_age: 24h}."""
+    """Maximum age of the newest row: {column: updated_at, max_age: 24h}."""
     sql: Annotated[str, Field(min_length=1)] | None = None
-    """A query that must find no row; it only reads, and calls the staged rows `{staged}`."""
+    """A read-only query on `{staged}`, the staged rows, that must return no rows."""
     severity: Literal["error", "warn"] = "error"
-    """Whether the move fails, or goes on and says so."""
+    """`error` fails the move, `warn` publishes the rows with a warning."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if len(self._kinds()) != 1:
-            raise ValueError(f"a check has one rule: {', '.join(CHECKS)}; and a severity")
+            raise ValueError(
+                f"a check has one rule ({', '.join(CHECKS)}) and optionally a severity"
+            )
         return self
 
     def _kinds(self) -> list[str]:
@@ -306,9 +309,9 @@ class DefaultSettings(Settings):
     """The keys that `defaults`, a flow and each of its entities may set."""
 
     mode: Mode = Mode.REPLACE
-    """How a commit meets what is there: replace, append or merge."""
+    """How rows are written: `replace` all, `append`, or `merge` by key."""
     primary_key: Names = ()
-    """The columns that identify a row, by their names in the home; no null may be in them."""
+    """Columns of the key, by their names in the home; they must not contain nulls."""
     incremental: (
         Annotated[
             Literal["files"] | Incremental,
@@ -319,32 +322,32 @@ class DefaultSettings(Settings):
         ]
         | None
     ) = None
-    """Move only what is new: by a column that grows, or by `files` not moved before.
+    """Move only new rows: those above the watermark of a column, or those of new `files`.
 
-    Of a csv or jsonl file that has grown only the new rows are moved. A file of which earlier rows
-    changed stops an append, unless the flow says `guarantee: at-least-once`.
+    If a csv or jsonl file has grown, only its new rows are moved. If earlier rows of a file have
+    changed, an append fails, except with `guarantee: at-least-once`.
     """
     dedupe_by: Names = ()
-    """Of several rows with one key a merge takes the highest in these columns of the home.
+    """Of several rows with the same key, a merge keeps the highest in these columns of the home.
 
-    Without it, in the column of `incremental`.
+    The default is the column of `incremental`.
     """
     delete_missing: Literal["soft", "hard"] | None = None
-    """Rows that are gone from the home: `soft` marks them when merging, `hard` deletes them.
+    """A merge marks (`soft`) or deletes (`hard`) rows that are no longer in the home.
 
-    Not with `on_bad_row: quarantine`, which keeps rows of the home out.
+    Cannot be combined with `on_bad_row: quarantine`.
     """
     where: str | None = Field(default=None, min_length=1)
-    """Move only rows that meet this condition, in the SQL of a home that speaks it.
+    """Move only rows that satisfy this condition, in the SQL of the home.
 
-    For other homes in the language of `compute`: `status <> 'test' and amount > 0`.
+    For homes without SQL, in the language of `compute`: `status <> 'test' and amount > 0`.
     """
     select: Names = ()
-    """Columns to move, in this order; or columns to leave out, each with a `-` in front."""
+    """Columns to move, in this order; or columns to exclude, each with a `-` in front."""
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
-    """Casts, new names and masks, by the column's name in the home; and columns to add."""
+    """Types, new names and masks by the column's name in the home; and columns to add."""
     column_casing: Literal["source", "snake", "lower", "upper"] = "source"
-    """How column names are written in the store."""
+    """Spelling of column names in the store."""
     metadata_columns: tuple[Literal["loaded_at", "run_id"], ...] = ()
     """Columns to add: `_hygge_loaded_at` (timestamp, UTC) and `_hygge_run_id` (string)."""
     schema_contract: Annotated[
@@ -353,41 +356,42 @@ class DefaultSettings(Settings):
             parse_contract, json_schema_input_type=Literal["evolve", "freeze"] | SchemaContract
         ),
     ] = SchemaContract()
-    """What to do when columns differ: evolve, freeze, or a choice for add, drop and change."""
+    """What to do if columns of home and store differ: `evolve`, `freeze` (fail), or a mapping."""
     on_empty: Literal["keep", "replace", "fail"] = "keep"
-    """When a replace finds no rows at home: keep what is there and say so, replace, or fail."""
+    """If a replace finds no rows in the home: `keep` the rows of the store, `replace` them, or
+    `fail`."""
     max_shrink: Share | None = None
-    """Refuse a replace that would lose more than this share of the rows in the store."""
+    """Fail if a replace would remove more than this share of the rows, such as `10%`."""
     on_bad_row: Literal["fail", "quarantine"] = "fail"
-    """A row that a cast or a check of single rows refuses: stop, or put it into a file aside."""
+    """A row that fails a cast or a check: fail the move, or quarantine the row in a file."""
     max_bad_rows: Annotated[int, Field(ge=0)] = 1000
-    """Stop when more rows than this would be put aside."""
+    """Maximum number of quarantined rows; more of them fail the move."""
     checks: tuple[Check, ...] = ()
-    """What must be true of the rows before they are published."""
+    """Checks of the staged rows; if one fails, nothing is published."""
     freshness: Seconds | None = None
-    """The longest time since the last success, such as `24h`, before `hygge status` fails."""
+    """Maximum time since the last success, such as `24h`, before `hygge status` fails."""
     guarantee: Guarantee | None = None
-    """The least that a row may rely on: a flow that gives less is refused (`hygge plan` tells)."""
+    """The guarantee that the flow must meet; less is an error. `hygge plan` shows it."""
     keep_generations: Annotated[int, Field(ge=0, le=1000)] = 1
-    """How many commits `hygge undo` can take back; 0 keeps nothing for it."""
+    """How many commits `hygge undo` can revert; with 0 no earlier rows are kept."""
     max_value_bytes: Bytes | None = None
-    """The largest value that is moved, such as `200MB`; by default a quarter of `memory_limit`.
+    """Maximum size of a value, such as `200MB`; by default a quarter of `memory_limit`.
 
-    In files of text it bounds a whole line. Larger values are refused by row and column, because
-    each is held in memory several times: by the reader, as a value, and by the writer. Parquet
-    files and tables of PostgreSQL are asked for their lengths before any value is read.
+    In text files it limits a whole line. A larger value fails the move with its row and column,
+    because a value is copied several times in memory. Parquet files and tables of PostgreSQL are
+    checked before any value is read.
     """
     parallel: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
-    """Splits of one entity that are read at once."""
+    """Number of splits of an entity that are read concurrently."""
     retries: Annotated[int, Field(ge=0, le=100)] = 20
-    """How often a move is tried again after an error that may pass, such as a lost connection.
+    """Maximum number of retries after a temporary error, such as a lost connection.
 
-    Waits between attempts double from 1 second to 2 minutes.
+    The delay doubles from 1 second to 2 minutes.
     """
     retry_for: Seconds = 600.0
-    """How long a move waits in all for such an error to pass, written like `10m`."""
+    """Maximum total time of these retries, such as `10m`."""
     timeout: Seconds | None = None
-    """The longest a move may take, all its attempts together."""
+    """Maximum duration of a move, including its retries."""
 
 
 class MoveSettings(DefaultSettings):

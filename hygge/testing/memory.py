@@ -385,7 +385,7 @@ class MemoryGeneration:
             raise StoreError(
                 f"commit {record.commit.seq} of {self} belongs to run "
                 f"{self.committer(record.commit.seq)}; nothing was published here",
-                hint="start this run again; it begins from the newest commit",
+                hint="start this run again; it continues from the newest commit",
                 code="HG514",
             ) from error
         self._is_published = True
@@ -439,7 +439,7 @@ class MemoryGenerations:
 
     def examine(self) -> Iterator[Finding]:
         """Yield that it can be written."""
-        yield Finding("it can be written")
+        yield Finding("writable")
 
     def _place(self, into: str) -> MemoryPlace:
         reason = self._system.refuse_name(into)

@@ -70,16 +70,19 @@ class Checks:
         if failed:
             lines = "\n".join(f"  {text}" for text in [*failed, *warned])
             raise FlowError(
-                f"the staged rows do not pass the flow's checks; nothing was published\n{lines}",
-                hint="mend the rows in the home; severity: warn lets rows pass, and on_bad_row: "
-                "quarantine puts single rows aside",
+                f"the staged rows failed the checks of the flow; nothing was published\n{lines}",
+                hint="fix the rows in the home; or publish them with  severity: warn, or "
+                "quarantine single rows with  on_bad_row: quarantine",
                 code="HG528",
             )
         return tuple(f"check: {text}" for text in warned)
 
     def _found(self, number: int, check: Check, target: Target, now: datetime) -> Iterator[str]:
         if count := self._against[number]:
-            yield f"{check.told()}: {plural(count, 'row')} against it, first {self._first[number]}"
+            yield (
+                f"{check.told()}: {plural(count, 'row')} failed, the first with "
+                f"{self._first[number]}"
+            )
         if isinstance(check.row_count, RowCount):
             yield from _count_told(check, check.row_count, self._rows)
         if isinstance(check.freshness, Freshness):
@@ -93,7 +96,7 @@ class Checks:
             count, rows = target.ask(check.sql, _SHOWN)
             if count:
                 shown = "; ".join(map(str, rows))
-                yield f"{check.told()}: {plural(count, 'row')} against it, first {shown}"
+                yield f"{check.told()}: {plural(count, 'row')} failed, the first: {shown}"
 
     def _age_told(
         self, number: int, wanted: Freshness, check: Check, now: datetime
@@ -110,7 +113,7 @@ class Checks:
         oldest = pa.scalar(naive, pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
         value = newest.cast(pa.timestamp("us"), safe=False).cast(pa.timestamp("us", "UTC"))
         if pc.less(value, oldest).as_py():
-            yield f"{check.told()}: the newest is {newest}"
+            yield f"{check.told()}: the newest value is {newest}"
 
 
 def violations(check: Check, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.Array]]:
@@ -149,8 +152,8 @@ def _check_columns(check: Check, schema: pa.Schema) -> None:
     for name in check.columns():
         if name not in schema.names:
             raise FlowError(
-                f"a check speaks of a column that is not moved: '{name}'",
-                hint=f"columns as the store has them: {', '.join(schema.names)}",
+                f"a check refers to a column that is not moved: '{name}'",
+                hint=f"columns of the store: {', '.join(schema.names)}",
                 code="HG523",
             )
     if isinstance(check.freshness, Freshness):
@@ -159,7 +162,7 @@ def _check_columns(check: Check, schema: pa.Schema) -> None:
         kind = schema.field(check.freshness.column).type
         if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
             raise FlowError(
-                f"freshness: '{check.freshness.column}' is {kind}, which is no time",
-                hint="name a column of times or dates",
+                f"freshness: '{check.freshness.column}' is {kind}, not a date or time",
+                hint="use a column of timestamps or dates",
                 code="HG523",
             )

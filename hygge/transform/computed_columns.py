@@ -51,8 +51,8 @@ def computed_columns(settings: MoveSettings, offered: pa.Schema) -> Iterator[Com
 def _check_new(name: str, offered: pa.Schema) -> None:
     if name in offered.names:
         raise FlowError(
-            f"columns adds '{name}', but the home has a column of that name",
-            hint="give the new column another name, or leave out the home's with select",
+            f"columns adds '{name}', but the home already has a column of that name",
+            hint="rename the new column, or exclude that of the home with select",
             code="HG524",
         )
 
@@ -68,7 +68,9 @@ def _computed(
             kind = kind or pa.scalar(wanted.value).type
             pa.scalar(wanted.value, kind)
         except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError, TypeError) as error:
-            raise _wrong(name, f"its value is not exact as {kind}: {error}") from error
+            raise _wrong(
+                name, f"its value cannot be represented exactly as {kind}: {error}"
+            ) from error
         return Computed(pa.field(name, kind), frozenset(), wanted.value, None)
     expression = parse(wanted.compute)
     _check_columns(expression, f"column '{name}'", offered)
@@ -172,7 +174,7 @@ def mask_column(array: pa.Array, name: str, mask: Mask, salt: bytes | None) -> p
         why = str(error) if isinstance(error, ValueError) and not salt else "it has no text"
         raise FlowError(
             f"column '{name}' ({array.type}) cannot be masked by {mask}: {why}",
-            hint="mask it with  redact  or  null, or leave it out with  select",
+            hint="mask it with  redact  or  null, or exclude it with  select",
             code="HG525",
         ) from None
 
@@ -185,8 +187,8 @@ def _check_columns(expression: Expression, what: str, offered: pa.Schema) -> Non
             near = get_close_matches(name, offered.names, n=1)
             guess = f"; did you mean '{near[0]}'?" if near else ""
             raise FlowError(
-                f"{what} speaks of a column that the home does not have: '{name}'{guess}",
-                hint=f"columns of the home: {', '.join(offered.names)}; texts stand in 'quotes'",
+                f"{what} refers to a column that the home does not have: '{name}'{guess}",
+                hint=f"columns of the home: {', '.join(offered.names)}; put text in 'quotes'",
                 code="HG523",
             )
 
@@ -198,7 +200,7 @@ def _words(error: Exception) -> str:
 def _wrong(name: str, why: str) -> FlowError:
     return FlowError(
         f"column '{name}' cannot be added: {why}",
-        hint="docs/flows.md tells what an expression may say",
+        hint="docs/flows.md describes expressions",
         code="HG525",
     )
 
@@ -206,7 +208,7 @@ def _wrong(name: str, why: str) -> FlowError:
 def _untyped(name: str, column: str, field: pa.Field) -> FlowError:
     return FlowError(
         f"column '{name}' cannot be added: '{column}' is {type_of(field)} in the home, whose "
-        "numbers come as texts",
+        "values are read as text",
         hint=f"give it a type with  columns: {{{column}: {{type: decimal(38,9)}}}}",
         code="HG525",
     )
@@ -215,6 +217,6 @@ def _untyped(name: str, column: str, field: pa.Field) -> FlowError:
 def _wrong_condition(text: str, why: str) -> FlowError:
     return FlowError(
         f"where: '{text}': {why}",
-        hint="this home leaves conditions to hygge; docs/flows.md tells what one may say",
+        hint="hygge itself evaluates conditions for this home; docs/flows.md describes them",
         code="HG525",
     )

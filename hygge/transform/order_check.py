@@ -60,20 +60,22 @@ def _refused(key: str, field: pa.Field, settings: MoveSettings, *, needs_order: 
     homes = {stored_name(name, settings): name for name in settings.columns}
     home = homes.get(field.name, field.name)
     way = "choose another column, or cast it in a view or  query:  of the home"
-    why = "which are not compared as its values are"
+    why = "where it is compared differently"
     if order_of(field) is Order.NUMBER:
         way = f"give it a type with  columns: {{{home}: {{type: int64}}}}  or  decimal(38,9)"
-        why = "where 10 is below 9" if needs_order else "where 1.0 and 1.00 are two values"
+        why = (
+            'where "10" is less than "9"' if needs_order else 'where "1.0" and "1.00" are not equal'
+        )
     if order_of(field) is Order.FOLDED:
         return FlowError(
-            f"{key}: column '{home}' has a collation in the home that takes different texts for "
-            "equal, such as a and A; here they are two values",
-            hint="compare its texts by their characters with  "
-            f"columns: {{{home}: {{type: string}}}}, or make them alike in a  query:  of the home",
+            f"{key}: column '{home}' has a collation in the home that treats different texts as "
+            "equal, such as a and A; here they are different",
+            hint=f"compare its characters with  columns: {{{home}: {{type: string}}}}, or convert "
+            "them to one case in a  query:  of the home",
             code="HG555",
         )
     return FlowError(
-        f"{key}: column '{home}' is {type_of(field)} in the home and a text in the store, {why}",
+        f"{key}: column '{home}' is {type_of(field)} in the home and text in the store, {why}",
         hint=way,
         code="HG555",
     )

@@ -90,9 +90,9 @@ class Quarantine:
     def _check_few(self, example: str) -> None:
         if self.rows > self._most:
             raise FlowError(
-                f"more than {plural(self._most, 'row is', 'rows are')} bad (max_bad_rows), "
-                f"such as {example}; nothing was published",
-                hint="correct the rows in the home, or raise max_bad_rows",
+                f"more than {plural(self._most, 'bad row')} (max_bad_rows), such as {example}; "
+                "nothing was published",
+                hint="fix the rows in the home, or raise max_bad_rows",
                 code="HG548",
             )
 
@@ -124,13 +124,13 @@ class Quarantine:
             yield self._put_aside(plural(rows, "row was", "rows were"), why, self._path)
         if self._lines_writer is not None and self._lines_path is not None:
             self._lines_writer.close()
-            what = plural(self._lines, "line that is no row was", "lines that are no rows were")
+            what = plural(self._lines, "unreadable line was", "unreadable lines were")
             yield self._put_aside(what, self._first_line, self._lines_path)
 
     def _put_aside(self, what: str, why: str, path: Path) -> str:
         with path.open("rb") as file:
             os.fsync(file.fileno())
-        return f"{what} put aside ({why}): {path.relative_to(self._root)}"
+        return f"{what} quarantined ({why}): {path.relative_to(self._root)}"
 
     def discard(self) -> None:
         """Remove the files of an attempt that published nothing."""

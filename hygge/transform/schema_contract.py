@@ -16,7 +16,7 @@ from hygge.values.model import Mode
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_INEXACT = "no type holds both exactly"
+_INEXACT = "no type represents both exactly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,16 +189,16 @@ class _Rules:
         """What happens to a column that is gone."""
         keeps = self.contract.drop == "keep"
         if self._mirrors:
-            return "is filled with nulls" if keeps else "leaves the store"
+            return "is filled with nulls" if keeps else "is dropped from the store"
         if self.mode is not Mode.MERGE:
             return "is filled with nulls"
         if keeps:
-            return "keeps its values; new rows have none (drop: keep)"
+            return "keeps its values; new rows get null (drop: keep)"
         return "is filled with nulls, also in rows that are updated"
 
     def new(self, field: pa.Field) -> Difference:
         text = f"column '{field.name}' ({field.type}) is new"
-        deed = ", left out (add: keep)" if self.contract.add == "keep" else ""
+        deed = ", not moved (add: keep)" if self.contract.add == "keep" else ""
         refusal = "add: fail" if self.contract.add == "fail" else None
         return Difference("new", field.name, "-", _told(field), text, deed, refusal)
 
@@ -219,7 +219,7 @@ class _Rules:
         difference = Difference("changed", field.name, _told(held), _told(field), "", "")
         frozen = "change: fail" if change == "fail" else None
         if not field.type.equals(held.type):
-            text = f"column '{held.name}' was {held.type} and is {field.type}"
+            text = f"column '{held.name}' changed from {held.type} to {field.type}"
             both = None if self._mirrors and change == "evolve" else wider(held.type, field.type)
             is_lost = not self._mirrors and change == "evolve"
             lossy = _INEXACT if is_lost and both is None else None
@@ -230,12 +230,12 @@ class _Rules:
                 difference, text=text, deed=deed, refusal=frozen or lossy, changes_store=not fits
             )
         elif _differ_natively(held, field):
-            text = f"column '{held.name}' was {_native(held)} and is {_native(field)}"
+            text = f"column '{held.name}' changed from {_native(held)} to {_native(field)}"
             lossy = None if self._mirrors and change == "evolve" else _INEXACT
             yield replace(difference, kind="native", text=text, refusal=frozen or lossy)
         elif field.nullable and not held.nullable:
-            text = f"column '{field.name}' had no nulls and may have"
-            deed = ", and none is let in (change: keep)" if change == "keep" else ""
+            text = f"column '{field.name}' was not null and is nullable now"
+            deed = ", but nulls are rejected (change: keep)" if change == "keep" else ""
             yield replace(difference, kind="nulls", text=text, deed=deed, refusal=frozen)
 
 
@@ -261,7 +261,7 @@ def renames(
 def like_a_rename(old: str, new: str) -> str:
     """Return the hint for a renamed column."""
     way = f"columns: {{{_quoted(new)}: {{rename: {_quoted(old)}}}}}"
-    return f"'{new}' looks like '{old}' renamed; if it is, write  {way}"
+    return f"'{new}' may be '{old}' renamed; if it is, write  {way}"
 
 
 def _quoted(name: str) -> str:
@@ -313,8 +313,8 @@ def _check_allowed(found: list[Difference], alike: list[str]) -> None:
             ways.setdefault(difference.kind, _way_out(difference))
     if ways:
         raise FlowError(
-            "the home's columns differ from the store's in a way the flow does not allow:\n"
-            + "\n".join(table(found, "store", "home")),
+            "the columns of home and store differ in a way that the schema_contract of the flow "
+            "does not allow:\n" + "\n".join(table(found, "store", "home")),
             hint="; ".join([*alike, *ways.values()]),
             code="HG522",
         )
@@ -324,22 +324,22 @@ def _way_out(difference: Difference) -> str:
     name = _quoted(difference.column)
     if difference.kind == "new":
         out = json.dumps([f"-{difference.column}"], ensure_ascii=False)
-        return f"leave it out with  select: {out}, or let it in:  schema_contract: {{add: evolve}}"
+        return f"exclude it with  select: {out}, or allow it with  schema_contract: {{add: evolve}}"
     if difference.kind == "gone":
-        return "let columns go:  schema_contract: {drop: evolve}"
+        return "allow it with  schema_contract: {drop: evolve}"
     if difference.kind == "spelling":
         return (
-            f"call it as the store does with  columns: {{{name}: {{rename: …}}}}, or move "
+            f"use the name of the store with  columns: {{{name}: {{rename: …}}}}, or move "
             "everything again with  hygge go FLOW --full-refresh"
         )
     if difference.kind == "native":
         return "take the home's types with  hygge go FLOW --full-refresh"
     allow = "allow it with  schema_contract: {change: evolve}"
     if difference.kind == "nulls":
-        return f"let none in with  columns: {{{name}: {{nullable: false}}}}, or {allow}"
+        return f"reject nulls with  columns: {{{name}: {{nullable: false}}}}, or {allow}"
     cast = (
         f"cast to the store's type with  columns: {{{name}: {{type: …}}}}, or move everything "
         "again with  hygge go FLOW --full-refresh"
     )
-    allow = "allow what stays exact with  schema_contract: {change: evolve}"
+    allow = "allow exact changes with  schema_contract: {change: evolve}"
     return f"{cast}, or {allow}" if difference.refusal == "change: fail" else cast

@@ -35,7 +35,7 @@ def drift(schema: pa.Schema, pinned: Mapping[str, str]) -> list[Difference]:
         old, new = pinned.get(name, "-"), offered.get(name, "-")
         kind = "new" if name not in pinned else "gone" if name not in offered else "changed"
         if old != new and not (kind == "changed" and _NO_VALUE in (old, new)):
-            text = f"column '{name}' was {old} and is {new}"
+            text = f"column '{name}' changed from {old} to {new}"
             found.append(Difference(kind, name, old, new, text, "", "locked"))
     return found
 
@@ -52,11 +52,13 @@ def check_pinned(
         return
     found = drift(schema, pinned)
     if found:
-        way = f"if this is right, take it over with  hygge schema lock {flow}"
+        way = f"if this is right, update the lock file with  hygge schema lock {flow}"
         if is_part:
-            way = f"of new files only; where a type is a guess, give `types` in the home; {way}"
+            way = (
+                f"of new files only; if a type was inferred wrongly, set `types` in the home; {way}"
+            )
         raise FlowError(
-            "the home's columns are not those of the flow's lock file; nothing was staged:\n"
+            "the columns of the home differ from the lock file of the flow; nothing was staged:\n"
             + "\n".join(table(found, "lock", "home")),
             hint=way,
             code="HG522",

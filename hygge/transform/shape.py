@@ -48,10 +48,11 @@ _BY_FLOW = _Filled(
     "the flow declares nullable: false", "fill it in the home, or remove nullable: false"
 )
 _BY_HOME = _Filled(
-    "the home declares that it has none", "mend the home, or allow them with  nullable: true"
+    "the home declares it not null", "fix the home, or allow nulls with  nullable: true"
 )
 _BY_STORE = _Filled(
-    "the store takes none", "fill it in the home, or allow them with  schema_contract: evolve"
+    "the store does not allow nulls",
+    "fill it in the home, or allow nulls with  schema_contract: evolve",
 )
 
 
@@ -234,16 +235,16 @@ def _check_key(settings: MoveSettings, columns: Sequence[_Column], offered: pa.S
         meant = next((source for source, stored in moved.items() if stored == name), None)
         if name not in moved and meant is not None:
             raise FlowError(
-                f"primary_key names the column '{name}' as the store calls it; "
-                f"in the home it is '{meant}'",
+                f"primary_key has '{name}', the name in the store; in the home the column is "
+                f"'{meant}'",
                 hint=f"write  primary_key: {meant}",
                 code="HG523",
             )
         check_known(name, offered, "primary_key")
         if name not in moved:
             raise FlowError(
-                f"primary_key names a column that is not moved: select leaves out '{name}'",
-                hint=f"columns that are moved: {', '.join(moved)}",
+                f"primary_key has a column that select excludes: '{name}'",
+                hint=f"columns that select includes: {', '.join(moved)}",
                 code="HG523",
             )
 
@@ -255,15 +256,15 @@ def _check_dedupe(settings: MoveSettings, columns: Sequence[_Column], offered: p
         check_known(name, offered, key)
         if name not in moved:
             raise FlowError(
-                f"rows with one key are told apart by '{name}', and it is not moved",
-                hint="add it to select, or name other columns with  dedupe_by",
+                f"'{name}', which decides between rows with the same key, is not moved",
+                hint="add it to select, or use other columns in  dedupe_by",
                 code="HG523",
             )
         if not _has_order(moved[name]):
             raise FlowError(
-                f"rows with one key are told apart by the highest '{name}', and values of the type "
+                f"'{name}' cannot decide between rows with the same key: values of type "
                 f"{moved[name]} have no order",
-                hint="name other columns with  dedupe_by",
+                hint="use other columns in  dedupe_by",
                 code="HG523",
             )
 
@@ -298,7 +299,7 @@ def check_known(name: str, offered: pa.Schema, key: str) -> None:
     near = get_close_matches(name, offered.names, n=1)
     guess = f"; did you mean '{near[0]}'?" if near else ""
     raise FlowError(
-        f"{key} names a column that the home does not have: '{name}'{guess}",
+        f"{key} refers to a column that the home does not have: '{name}'{guess}",
         hint=f"columns of the home: {', '.join(offered.names)}",
         code="HG523",
     )
@@ -316,8 +317,8 @@ def _check_names(fields: Sequence[pa.Field]) -> None:
     for field in fields:
         if field.name in seen:
             raise FlowError(
-                f"two columns would be called '{field.name}' in the store",
-                hint="rename one of them under columns, or leave one out with select",
+                f"two columns would have the name '{field.name}' in the store",
+                hint="rename one of them under columns, or exclude one with select",
                 code="HG524",
             )
         seen.add(field.name)
@@ -349,8 +350,8 @@ def _cast(array: pa.Array, field: pa.Field, first_row: int) -> pa.Array:
         row = _first_refused(array, field.type)
         raise BadRowError.by(
             field.name,
-            f"column '{field.name}', row {first_row + row + 1}: {_shown(array, row)} "
-            f"is not exact as {field.type}",
+            f"column '{field.name}', row {first_row + row + 1}: {_shown(array, row)} cannot be "
+            f"represented exactly as {field.type}",
             hint=f"choose another type in columns: {{{field.name}: {{type: …}}}}",
             code="HG525",
         ) from error

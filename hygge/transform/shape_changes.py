@@ -89,8 +89,8 @@ def check_shape(
     width = max(len(name) for name, _ in found)
     lines = [f"  {name.ljust(width)}  {what}" for name, what in found]
     raise FlowError(
-        "the flow no longer makes rows as it made the "
-        f"{plural(last.total_rows, 'row')} that the store holds:\n" + "\n".join(lines),
+        "the flow has changed and would produce other rows than the "
+        f"{plural(last.total_rows, 'row')} in the store:\n" + "\n".join(lines),
         hint=_choices(settings, flow),
         code="HG585",
     )
@@ -100,11 +100,11 @@ _OF_ROWS = ("query, where",)
 
 
 def _choices(settings: MoveSettings, flow: str) -> str:
-    fill = f"make those rows anew with  hygge go {flow} --backfill , "
+    fill = f"rebuild those rows with  hygge go {flow} --backfill , "
     return (
         (fill if settings.mode is Mode.MERGE else "")
-        + f"replace everything with  hygge go {flow} --full-refresh , or leave those rows as they "
-        f"are with  hygge go {flow} --accept-changes"
+        + f"replace all rows with  hygge go {flow} --full-refresh , or keep those rows "
+        f"unchanged with  hygge go {flow} --accept-changes"
     )
 
 
@@ -123,18 +123,18 @@ def _changes(
         was = before.get(name)
         if was is None:
             if origin.made or not _selects(old.select, origin.source) or _is_in(before, origin):
-                yield name, f"is new{_from(name, origin)}; those rows have no value in it"
+                yield name, f"is new{_from(name, origin)}; those rows have no value for it"
         elif what := _difference(was, origin, home):
             yield name, what
         elif was.type != origin.type and name in last.schema.names:
             kinds = last.schema.field(name).type, offered.field(name).type
             if not kinds[0].equals(kinds[1]):
-                yield name, f"was {kinds[0]} and is {kinds[1]}"
+                yield name, f"changed from {kinds[0]} to {kinds[1]}"
     for name, origin in before.items():
         if name not in now and (origin.made or origin.source in home):
             yield name, "is no longer moved; those rows keep their values"
     if old.rows != new.rows:
-        yield _OF_ROWS[0], "choose other rows"
+        yield _OF_ROWS[0], "select other rows"
 
 
 def _moved(names: Iterable[str], record: ShapeRecord) -> Iterator[tuple[str, Origin]]:
@@ -168,11 +168,11 @@ def _difference(was: Origin, now: Origin, home: Collection[str]) -> str | None:
     """Return how a column is shaped differently; None where only its name in the home changed."""
     if was.made != now.made:
         kind = now.made.partition(":")[0]
-        return "has another value" if kind == "value" else "is computed otherwise"
+        return "has another value" if kind == "value" else "is computed differently"
     if was.source != now.source and was.source in home:
-        return f"comes from '{now.source}' and came from '{was.source}'"
+        return f"now comes from '{now.source}', before from '{was.source}'"
     if was.mask != now.mask:
-        return f"is {_masked(now.mask)} and was {_masked(was.mask, was=True)}"
+        return f"is {_masked(now.mask)}, before {_masked(was.mask, was=True)}"
     return None
 
 

@@ -75,7 +75,7 @@ def _read_times(texts: pa.Array, kind: pa.DataType) -> pa.Array:
     import pyarrow.compute as pc
 
     if pc.all(pc.match_substring_regex(texts, _TIME)).as_py() is False:
-        raise pa.ArrowInvalid(f"a text is no time of day for {kind}")
+        raise pa.ArrowInvalid(f"a text is not a time of day for {kind}")
     on_a_day = pc.binary_join_element_wise("1970-01-01T", texts.cast(pa.string()), "")
     return on_a_day.cast(pa.timestamp(kind.unit)).cast(kind)
 

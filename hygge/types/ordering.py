@@ -99,8 +99,8 @@ class Ordering:
             )
         if order in (Order.EQUAL, Order.UNKNOWN):
             raise ValueError(
-                f"values of type {type_of(field)} are {kind} here, and what their order is to "
-                "their database is not known"
+                f"values of type {type_of(field)} are {kind} here, and their order in their "
+                "database is unknown"
             )
         if reason := reason_against(kind):
             raise ValueError(reason)
@@ -126,7 +126,7 @@ class Ordering:
         """Return the value of a text; raises `ValueError` when it cannot be parsed."""
         value = value_of(text, self.kind)
         if self.order is not None and text and not self.key(value).is_valid:
-            raise ValueError(f"'{text}' has no place among the values of the column")
+            raise ValueError(f"'{text}' cannot be compared with the values of the column")
         return value
 
     def before(self, value: pa.Scalar, distance: float) -> pa.Scalar:
@@ -220,7 +220,9 @@ def _check_read(texts: pa.Array, is_read: pa.Array) -> None:
 
     at = pc.index(pc.or_kleene(is_read, pc.is_null(texts)), False).as_py()
     if at >= 0:
-        raise ValueError(f"'{texts[at].as_py()[:80]}' has no place among the values of the column")
+        raise ValueError(
+            f"'{texts[at].as_py()[:80]}' cannot be compared with the values of the column"
+        )
 
 
 _KEYS: dict[Order, Callable[[pa.Array], pa.Array]] = {

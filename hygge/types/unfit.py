@@ -27,12 +27,12 @@ def fit_schema(schema: pa.Schema, fit: Callable[[pa.Field], pa.Field], *, holder
     import pyarrow as pa
 
     if not schema.names:
-        raise StoreError(f"the rows have no columns, and {holder} cannot hold rows without any")
+        raise StoreError(f"the rows have no columns, and {holder} need at least one")
     twice = repeated(schema.names)
     if twice:
         raise StoreError(
-            f"two columns are called '{twice[0]}', and {holder} know columns by name only",
-            hint="give one of them another name with  columns: {…: {rename: …}}",
+            f"two columns have the name '{twice[0]}', and {holder} need unique names",
+            hint="rename one of them with  columns: {…: {rename: …}}",
         )
     fields, unfit = [], {}
     for field in schema:
@@ -54,9 +54,9 @@ def _refused(columns: Mapping[str, tuple[str, str]], holder: str) -> StoreError:
     (what, why), *more = columns.values()
     out = json.dumps([f"-{name}" for name in columns], ensure_ascii=False)
     return StoreError(
-        f"{what}, which {holder} cannot hold exactly: {why}"
+        f"{what}, which {holder} cannot represent exactly: {why}"
         + "".join(f"; {w}: {y}" for w, y in more),
-        hint=f"leave out with  select: {out}, cast with  "
-        f"columns: {{{next(iter(columns))}: {{type: …}}}}, or use a store of another type",
+        hint=f"exclude it with  select: {out}, cast it with  columns: {{{next(iter(columns))}: "
+        "{type: …}}, or use a store of another type",
         code="HG535",
     )

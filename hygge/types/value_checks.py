@@ -54,7 +54,7 @@ def find_bad_text(batch: pa.RecordBatch, unproved: Collection[str] = ()) -> Unso
                 field.name,
                 row,
                 f"is not valid UTF-8 text: {_shown(column.slice(row, 1))}",
-                f"write the value again in UTF-8, or move its bytes as they are with  "
+                "fix its encoding in the home, or move it as bytes with  "
                 f"columns: {{{field.name}: {{type: binary}}}}",
                 "HG575",
             )
@@ -77,10 +77,10 @@ def too_large(column: str, row: int, size: int, limit: int) -> Unsound:
     return Unsound(
         column,
         row,
-        f"holds a value of at least {plural(size, 'byte')}, more than max_value_bytes: {limit:,} "
+        f"has a value of at least {plural(size, 'byte')}, more than max_value_bytes: {limit:,} "
         "allows",
-        "leave the column out with  select, or allow it with a larger  max_value_bytes  in the "
-        "flow; it is held in memory about six times while it is moved",
+        "exclude the column with  select, or raise  max_value_bytes  in the flow and memory_limit "
+        "to about six times as much",
         "HG576",
     )
 

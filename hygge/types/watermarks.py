@@ -25,9 +25,9 @@ def reason_against(kind: pa.DataType) -> str | None:
     if any(test(kind) for test in (*tests, *texts)):
         return None
     if is_.is_time(kind):
-        return "a time of day begins again every day"
+        return "a time of day starts again every day"
     shown = kind.extension_name if isinstance(kind, pa.BaseExtensionType) else kind
-    return f"values of type {shown} do not grow with the rows"
+    return f"values of type {shown} do not increase with the rows"
 
 
 def text_of(value: pa.Scalar) -> str:
@@ -139,7 +139,7 @@ def before(value: pa.Scalar, distance: float) -> pa.Scalar:
         return _lower(value, math.ceil(distance))
     if is_.is_floating(kind):
         return pa.scalar(value.as_py() - distance, kind)
-    raise ValueError(f"a value of type {kind} has no distance to another, so lookback cannot be")
+    raise ValueError(f"values of type {kind} cannot be subtracted, so lookback is not possible")
 
 
 def lowest(kind: pa.DataType) -> pa.Scalar:

@@ -13,8 +13,8 @@ LOCAL = "file"
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):[/\\]")
 _LOCAL = re.compile(r"\s*file:(?://(?P<host>[^/]*))?(?P<path>/.*)", re.DOTALL | re.IGNORECASE)
 _REMOTE = (
-    f"{{scheme}} is not a folder, and hygge {__version__} reads and writes {{there}} only: "
-    "copy the data to a folder, or mount it as one, and write that folder"
+    f"{{scheme}} is not a folder, and hygge {__version__} reads and writes {{there}} only: copy "
+    "the data to a folder, or mount it as one, and use that path"
 )
 
 
@@ -41,8 +41,8 @@ def local_path(text: str, others: Sequence[str] = ()) -> str:
     scheme = _SCHEME.match(text)
     if url is not None:
         raise RemotePathError(
-            f"it names the machine '{url['host']}'; a path on this machine is file:///folder "
-            "or /folder"
+            f"it refers to the host '{url['host']}'; write a path on this machine as "
+            "file:///folder or /folder"
         )
     if scheme is not None and len(scheme[1]) == 1:
         raise RemotePathError(

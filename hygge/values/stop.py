@@ -55,7 +55,7 @@ class Watch:
             raise TimeoutExceeded(
                 f"the move took longer than its timeout of {self._timeout:g} s; "
                 "nothing was published",
-                hint="raise `timeout:` in the flow, or find out what the home is waiting for",
+                hint="raise `timeout:` in the flow, or check what the home is waiting for",
             )
 
     def sleep(self, seconds: float) -> None:

@@ -93,7 +93,7 @@ def test_each_entity_is_told_from_one_look(project: Path) -> None:
     assert result.exit_code == 0
     assert CatalogHome.looks == ["*"]
     assert cells(result.stdout) == [
-        "entity kind rows size key may tell new rows",
+        "entity kind rows size key watermark candidate",
         "public.events table ≈ 2,481,220 355 MB id updated_at, created, id",
         "public.kinds view 3 – – –",
         "",
@@ -140,8 +140,8 @@ def test_one_that_is_locked_hides_no_other_and_its_secrets_stay(project: Path) -
     result = discover(project, "db")
     assert result.exit_code == 1
     assert "public.kinds  view" in result.stdout
-    assert "1 entity, 1 more could not be read" in result.stdout
-    assert "warning: public.events could not be looked into: permission denied" in result.stderr
+    assert "1 entity, 1 could not be read" in result.stdout
+    assert "warning: public.events could not be read: permission denied" in result.stderr
     told = discover(project, "db", "--json")
     events, kinds = json.loads(told.stdout)["entities"]
     assert events["error"] == "permission denied for public.events: password=***"
@@ -187,5 +187,5 @@ def test_new_flows_look_once_too_and_offer_what_was_found(project: Path) -> None
     assert CatalogHome.looks == ["public.e*"]
     text = (project / "flows/public_events.yml").read_text("utf-8")
     assert "\n# primary_key: [id]\n" in text
-    told = "\n# New rows may be told by, likeliest first: [updated_at, created, id]\n"
+    told = "\n# Columns for  incremental, most likely first: [updated_at, created, id]\n"
     assert told in text

@@ -98,15 +98,15 @@ def test_a_sound_project_has_nothing_wrong(tmp_path: Path) -> None:
     shown = lines(done.stdout)
     assert shown[:4] == [
         "project",
-        "ok its folder .hygge can be written and locked",
+        "ok the folder .hygge can be written and locked",
         "ok the clock agrees with that of the disk",
         "home files (csv)",
     ]
-    assert shown[4] == "ok it can be read; entities: 1"
+    assert shown[4] == "ok readable; entities: 1"
     assert shown[5] == "store lake (parquet)"
-    assert shown[6].startswith("ok it can be made; ")
+    assert shown[6].startswith("ok can be created; ")
     assert shown[6].endswith(" GB are free")
-    assert shown[-1] == "nothing is wrong"
+    assert shown[-1] == "no problems found"
     assert not (tmp_path / "lake").exists()
     assert list((tmp_path / ".hygge").iterdir()) == []
 
@@ -171,7 +171,11 @@ def test_the_process_ends_although_a_thread_hangs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "text", "hint"),
     [
-        (HomeError("no right to read", hint="grant SELECT"), "no right to read", "grant SELECT"),
+        (
+            HomeError("no permission to read", hint="grant SELECT"),
+            "no permission to read",
+            "grant SELECT",
+        ),
         (ZeroDivisionError("oh"), "ZeroDivisionError: oh", None),
         (
             ConnectionRefusedError(111, "refused"),
@@ -254,9 +258,9 @@ def test_files_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(os, "access", lambda path, mode: str(path) != closed and real(path, mode))
     found = {one["name"]: one["findings"] for one in told(tmp_path)["connectors"]}
     assert [one["level"] for one in found["files"]] == ["ok", "error"]
-    assert found["files"][1]["text"] == f"{closed} cannot be read by this user"
+    assert found["files"][1]["text"] == f"this user has no permission to read {closed}"
     assert found["empty"][0]["level"] == "warning"
-    assert "holds no entity" in found["empty"][0]["text"]
+    assert "matches no entity" in found["empty"][0]["text"]
     assert found["gone"][0]["level"] == "error"
     assert found["blocked"][0]["level"] == "error"
     assert "is not a directory" in found["blocked"][0]["text"]
@@ -268,7 +272,7 @@ def test_the_projects_own_folder_and_clock_are_looked_at(tmp_path: Path) -> None
     os.utime(tmp_path / "hygge.yml", (later, later))
     found = told(tmp_path)
     assert found["project"][1]["level"] == "warning"
-    assert "hygge.yml was written in its future" in found["project"][1]["text"]
+    assert "hygge.yml was written in the future" in found["project"][1]["text"]
     assert doctor(tmp_path).exit_code == 0
     (tmp_path / ".hygge").rmdir()
     (tmp_path / ".hygge").write_text("no folder")

@@ -136,7 +136,7 @@ def test_a_type_whose_package_is_broken_is_told_and_the_others_are_listed(tmp_pa
 def test_history_is_empty_at_first_and_survives_a_broken_project(tmp_path: Path) -> None:
     root = write_project(tmp_path, {})
     run = hygge(root, "history")
-    assert (run.returncode, run.stdout) == (0, "no run is remembered here\n")
+    assert (run.returncode, run.stdout) == (0, "no run in the history of this machine\n")
     write_project(root, {"flows/users.yml": "stroe: lake\n"})
     run = hygge(root, "history", "--json")
     assert (run.returncode, json.loads(run.stdout)) == (0, [])

@@ -78,7 +78,7 @@ def test_retry_failed_moves_only_what_failed(broken: Path) -> None:
     assert ids(broken, "orders") == [0, 1]
     again = hygge(broken, "go", "--retry-failed")
     assert again.returncode == 0
-    assert "ended well" in again.stderr
+    assert "nothing to retry" in again.stderr
 
 
 def test_retry_failed_repeats_no_commit_that_the_report_missed(project: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_quiet_run_prints_only_what_did_not_end_well(broken: Path) -> None:
 
 
 def test_verbose_runs_log_each_step_and_very_verbose_ones_the_columns(project: Path) -> None:
-    steps = ("opened users in store", "opened users in home", "staged and proved", "published")
+    steps = ("opened users in store", "opened users in home", "staged and verified", "published")
     log = hygge(project, "-v", "go", "users").stderr
     assert [step for step in steps if step not in log] == []
     assert "has the columns" not in log
@@ -172,10 +172,10 @@ def test_verbose_runs_log_each_step_and_very_verbose_ones_the_columns(project: P
     ("arguments", "code", "words"),
     [
         (["go", "user"], 2, "did you mean 'users'?"),
-        (["go", "--tag", "nightly"], 2, "nothing to move matches"),
+        (["go", "--tag", "nightly"], 2, "no entity matches"),
         (["go", "--nonsense"], 2, "No such option"),
         (["go", "--env", "prod"], 2, "there is no environment 'prod'"),
-        (["go", "--retry-failed"], 2, "no run is remembered here"),
+        (["go", "--retry-failed"], 2, "no run has been recorded here"),
         (["go", "--log-file", "."], 2, "cannot write the log file"),
         (["-C", "/", "go"], 2, "no project here"),
     ],

@@ -103,7 +103,7 @@ def test_a_replace_tells_the_rows_and_columns_that_would_be_gone(root: Path) -> 
 
 def test_an_increment_tells_from_where_it_goes_on(root: Path) -> None:
     flow(root, "mode: append", "incremental: changed")
-    later = "; a row changed later is appended again when its changed grows"
+    later = "; a row that changes later is appended again if its changed increases"
     assert planned(root)["window"] == f"all values of changed, to now{later}"
     assert hygge(root, "go").returncode == 0
     move = planned(root)
@@ -183,7 +183,7 @@ def test_a_person_reads_it_and_a_missing_home_does_not_hide_the_others(root: Pat
     run = hygge(root, "plan")
     assert run.returncode == 1
     assert "users/users   books → shop, as users   replace" in run.stdout
-    assert "promise   exactly-once: " in run.stdout
+    assert "guarantee exactly-once: " in run.stdout
     assert "would fail [HG5" in run.stdout
     assert "all/nothing* [HG506]:" in run.stdout
     assert run.stdout.endswith("2 moves planned, 2 would fail; nothing was moved\n")
@@ -251,7 +251,7 @@ def test_a_plan_waits_for_nobody_and_tells_how_far_it_reads_back(
     with postgres.connect() as writer:
         writer.autocommit = False
         writer.execute(f"INSERT INTO {postgres.schema}.users VALUES (21)".encode())
-        assert planned(tmp_path)["window"] == "id from 15, included (read back from 20), to now"
+        assert planned(tmp_path)["window"] == "id from 15 (inclusive) (read back from 20) up to now"
         flow = tmp_path / "flows/users.yml"
         flow.write_text(flow.read_text().replace(", lookback: 5", ""))
         assert planned(tmp_path)["window"] == "id from 20, included, to now"

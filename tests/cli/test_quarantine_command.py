@@ -54,7 +54,7 @@ def test_rows_that_were_put_aside_are_shown_by_run_and_reason(tmp_path: Path) ->
     text = hygge(tmp_path, "quarantine", "show", "sales").stdout
     assert file["run"] in text
     assert "many" in text
-    assert "2 rows put aside in 1 file" in text
+    assert "2 rows quarantined in 1 file" in text
     assert "hygge quarantine retry sales" in text
     assert shown(tmp_path, "other") == {"rows": 0, "files": []}
 
@@ -74,7 +74,7 @@ def test_once_the_cause_is_fixed_a_retry_moves_them(tmp_path: Path, mode: str) -
     assert (path.parent / "retried" / path.name).is_file()
     again = hygge(tmp_path, "quarantine", "retry", "sales")
     assert again.returncode == 0
-    assert "no rows of sales are put aside" in again.stderr
+    assert "sales has no quarantined rows" in again.stderr
 
 
 def test_rows_that_are_still_bad_are_put_aside_again(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_adopt_takes_over_how_far_the_same_entity_was_moved(
         assert "hygge go people --adopt" in state.stderr
         taken = hygge(root, "go", "people", "--adopt")
         assert taken.returncode == 0, taken.stdout
-        assert "goes on from id = 3" in taken.stdout
+        assert "continues from id = 3" in taken.stdout
         assert ids(place) == [1, 2, 3, 4]
         assert hygge(root, "go", "people").returncode == 0
         assert ids(place) == [1, 2, 3, 4]

@@ -95,7 +95,7 @@ def test_a_failure_is_found_behind_later_runs_of_other_flows(root: Path) -> None
     assert again.returncode == 0
     assert "1 ok" in again.stdout
     assert parquet_rows(root / "lake-dev/small") == (3, 3)
-    assert "ended well" in hygge(root, "go", "--retry-failed").stderr
+    assert "nothing to retry" in hygge(root, "go", "--retry-failed").stderr
 
 
 def test_a_flow_that_ended_well_since_is_not_run_again(root: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_flow_that_ended_well_since_is_not_run_again(root: Path) -> None:
     assert hygge(root, "go", "small").returncode == 0
     again = hygge(root, "go", "--retry-failed")
     assert again.returncode == 0
-    assert "ended well" in again.stderr
+    assert "nothing to retry" in again.stderr
 
 
 def test_a_flow_that_is_gone_is_left_out_by_name(root: Path) -> None:

@@ -267,17 +267,17 @@ def test_new_home_notes_its_variables_for_others(project: Path) -> None:
     [
         (["home", "x", "--type", "parquet", "pth=1"], "did you mean 'path'", "path"),
         (["home", "x", "--type", "parqet", "path=1"], "did you mean 'parquet'", "hygge types"),
-        (["home", "x", "--type", "parquet"], "needs the key 'path'", "path"),
+        (["home", "x", "--type", "parquet"], "requires the key 'path'", "path"),
         (["home", "x", "--type", "parquet", "path"], "not key=value", "key=value"),
         (["home", "x", "--type", "csv", "path=a", "types=[a"], "must be a mapping", ""),
         (["home", "x", "--type", "csv", "path=a", "skip_rows=-1"], "at least 0", ""),
-        (["home", "no", "--type", "parquet", "path=a"], "means something else", "no_data"),
+        (["home", "no", "--type", "parquet", "path=a"], "has another meaning", "no_data"),
         (["flow", "x", "--home", "smaple_files"], "did you mean 'sample_files'", "sample_files"),
         (["flow", "x", "--store", "pond"], "no store 'pond'", "lake"),
         (["flow", "x", "--mode", "replce"], "did you mean 'replace'", "replace"),
-        (["home", "x", "--type", "csv", "path=a", "path=b"], "'path' is said twice", "once"),
-        (["home", "x", "--type", "csv", "type=orc"], "'type' is said twice: --type", "once"),
-        (["home", "x", "--type", "csv", "path=db://me:hu@h"], "holds a password", "X_PATH_PASS"),
+        (["home", "x", "--type", "csv", "path=a", "path=b"], "'path' is set twice", "once"),
+        (["home", "x", "--type", "csv", "type=orc"], "'type' is set twice; --type", "once"),
+        (["home", "x", "--type", "csv", "path=db://me:hu@h"], "contains a password", "X_PATH_PASS"),
         (["template", "flwo"], "no template 'flwo'", "flow"),
         (["template", "../../flow"], "no template", "flow"),
     ],
@@ -331,7 +331,7 @@ def test_new_refuses_a_name_that_is_taken_in_another_folder(project: Path) -> No
     assert text.startswith("# yaml-language-server: $schema=../../../.hygge/schema/flow.json\n")
     assert wrong(project) == []
     error = refused(project, "new", "flow", "people", "--entity", "b")
-    assert "already written in flows/deep/er/people.yml" in error.message
+    assert "already exists in flows/deep/er/people.yml" in error.message
     error = refused(project, "new", "home", "../x", "--type", "csv", "path=data")
     assert "cannot be the name of a folder" in error.message
 

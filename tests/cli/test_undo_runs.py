@@ -74,7 +74,7 @@ def test_a_place_that_was_committed_to_since_keeps_the_whole_run(root: Path) -> 
     assert hygge(root, "undo", "users", "--yes").returncode == 0
     result = hygge(root, "undo", "--last-run", "--yes")
     assert result.returncode == 1
-    assert "an undo has committed to users" in result.stdout
+    assert "an undo committed to users" in result.stdout
     assert [rows(root, name) for name in FLOWS] == [3, 5, 3]
 
 
@@ -96,7 +96,7 @@ def test_a_run_without_commits_has_nothing_to_undo(root: Path) -> None:
     assert hygge(root, "go", "orders", "quiet").returncode == 0
     result = hygge(root, "undo", "--last-run", "--yes")
     assert result.returncode == 2
-    assert "has committed nothing" in result.stderr
+    assert "committed nothing" in result.stderr
     assert [rows(root, name) for name in FLOWS] == [5, 5, 3]
 
 

@@ -131,7 +131,7 @@ def test_code_hosts_get_files_as_seen_from_the_repository(tmp_path: Path) -> Non
 def test_a_code_is_explained_without_a_project(tmp_path: Path, word: str) -> None:
     done = hygge(tmp_path, "validate", "--explain", word)
     assert done.returncode == 0
-    assert done.stdout.startswith("error[HG102]: unknown key\n\nEvery key means something or")
+    assert done.stdout.startswith("error[HG102]: unknown key\n\nUnknown keys are errors")
     assert done.stdout.endswith("right:\n  # flows/users.yml\n  store: lake\n")
     answer = json.loads(hygge(tmp_path, "validate", "--explain", word, "--format", "json").stdout)
     assert (answer["code"], answer["severity"]) == ("HG102", "error")

@@ -267,7 +267,7 @@ def test_a_path_that_leads_nowhere_is_told(tmp_path: Path, path: str) -> None:
     root = write_project(tmp_path, {**SOUND, "homes/files.yml": f"type: parquet\npath: {path}\n"})
     done = validate(root)
     assert done.returncode == 1
-    assert "homes/files.yml:2:7: error[HG106]: home files leads nowhere: " in done.stdout
+    assert "homes/files.yml:2:7: error[HG106]: home files has an invalid path: " in done.stdout
 
 
 @pytest.fixture

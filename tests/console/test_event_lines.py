@@ -41,12 +41,8 @@ def test_plain_progress_has_a_line_for_each_start_retry_and_end() -> None:
         for event in STORY:
             renderer.listen(event)
     assert stream.getvalue() == (
-        "users: started\n"
-        "events: started\n"
-        "events: attempt 1 failed, trying again in 2.0 s: connection \\x1b[31mreset\n"
-        "  password=***\n"
-        "note: a note\n"
-        "users: ok, 1,000 rows, 72 KB in 0.1 s\n"
+        "users: started\nevents: started\nevents: attempt 1 failed, retrying in 2.0 s: connection "
+        "\\x1b[31mreset\n  password=***\nnote: a note\nusers: ok, 1,000 rows, 72 KB in 0.1 s\n"
         "events: failed [HG503]: cannot read events: permission denied for table events\n"
     )
 

@@ -72,7 +72,7 @@ def test_a_file_that_may_be_of_a_longer_name_is_refused(
     tmp_path: Path, path: str, other: str, owner: str
 ) -> None:
     touch(tmp_path, other)
-    with pytest.raises(HomeError, match=f"{other.split('/')[0]}.* or of '{owner}'") as raised:
+    with pytest.raises(HomeError, match=f"{other.split('/')[0]}.* or to '{owner}'") as raised:
         found(tmp_path, path, "order")
     assert raised.value.code == "HG579"
 

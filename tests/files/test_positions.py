@@ -255,7 +255,7 @@ def test_a_file_with_other_rows_than_before_stops_until_someone_chooses(
     assert ids(root) == [1, 2]
     (root / "flows/users.yml").write_text(f"{APPEND}guarantee: at-least-once\n")
     outcome = go(root)
-    assert any("users/1.csv" in note and "added again" in note for note in outcome.notes)
+    assert any("users/1.csv" in note and "appended again" in note for note in outcome.notes)
     assert len(ids(root)) == 2 + REWRITTEN[case].count(b"\n") - 1
 
 
@@ -307,7 +307,7 @@ def test_only_homes_of_files_can_tell_new_files(root: Path) -> None:
     result = CliRunner().invoke(app, ["-C", str(root), "validate"])
     assert result.exit_code == 1
     assert "HG218" in result.stdout
-    assert "has no files by which new rows could be told" in result.stdout
+    assert "has no files, so new rows cannot be detected by file" in result.stdout
 
 
 def test_a_limit_is_refused_where_it_would_lose_rows(root: Path) -> None:

@@ -131,7 +131,7 @@ def test_values_survive_the_fit() -> None:
 def test_a_value_that_overflows_the_finer_unit_names_file_and_column() -> None:
     schema = pa.schema([("t", pa.timestamp("ns"))])
     batch = pa.RecordBatch.from_pydict({"t": pa.array([2**40], pa.timestamp("s"))})
-    with pytest.raises(HomeError, match=r"a\.dat: column 't' is timestamp\[s\] here"):
+    with pytest.raises(HomeError, match=r"a\.dat: column 't' is timestamp\[s\] in this file"):
         Fitting(schema, FILE).fit(batch)
 
 
@@ -171,7 +171,7 @@ def test_doubled_and_colliding_names_are_refused() -> None:
     with pytest.raises(HomeError, match="one has more than one column 'a'"):
         unify([("one", doubled)])
     lower, upper = pa.schema([("id", pa.int32())]), pa.schema([("ID", pa.int32())])
-    with pytest.raises(HomeError, match="column 'id' of one is 'ID' in two"):
+    with pytest.raises(HomeError, match="column 'id' of one has another spelling in two: 'ID'"):
         unify([("one", lower), ("two", upper)])
     both = pa.schema([("id", pa.int32()), ("ID", pa.int32())])
     assert unify([("one", both), ("two", both)]) == both
@@ -216,13 +216,15 @@ def test_a_column_in_files_and_folders_must_hold_what_the_folder_says() -> None:
     good = pa.record_batch({"p": pa.array([1, 1], pa.int32())})
     assert one.fit(good) == good
     bad = pa.record_batch({"p": pa.array([1, 2], pa.int32())})
-    with pytest.raises(HomeError, match="column 'p' holds 2, but the folder says '1'"):
+    with pytest.raises(
+        HomeError, match="column 'p' contains 2, but the name of its folder has '1'"
+    ):
         one.fit(bad)
-    with pytest.raises(HomeError, match="holds None, but the folder says '1'"):
+    with pytest.raises(HomeError, match="contains None, but the name of its folder has '1'"):
         one.fit(pa.record_batch({"p": pa.array([1, None], pa.int32())}))
-    with pytest.raises(HomeError, match="holds 1, but the folder says None"):
+    with pytest.raises(HomeError, match="contains 1, but the name of its folder has None"):
         null.fit(good)
-    with pytest.raises(HomeError, match="holds 1, but the folder says 'x'"):
+    with pytest.raises(HomeError, match="contains 1, but the name of its folder has 'x'"):
         text.fit(good)
 
 

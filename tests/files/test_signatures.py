@@ -83,13 +83,13 @@ def test_files_are_unpacked_as_their_bytes_say(
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ".xls"),
         (zipped(**{"[Content_Types].xml": b"", "xl/workbook.xml": b""}), ".xlsx"),
         (zipped(mimetype=b"application/vnd.oasis.opendocument.spreadsheet"), ".ods"),
-        (zipped(a=ROWS, b=ROWS), "zip archive of 2 files: a, b"),
-        (zipped(), "zip archive of 0 files"),
+        (zipped(a=ROWS, b=ROWS), "zip archive with 2 files: a, b"),
+        (zipped(), "zip archive with 0 files"),
         (tarred(ROWS), "tar archive"),
-        (gzip.compress(gzip.compress(ROWS)), "a second time"),
+        (gzip.compress(gzip.compress(ROWS)), "twice"),
         (gzip.compress(zipped(a=ROWS)), "zip archive"),
         (b"7z\xbc\xaf\x27\x1c\0\x04", "7z"),
-        (b"\x89PNG\r\n\x1a\n", "picture"),
+        (b"\x89PNG\r\n\x1a\n", "image"),
         (b"-----BEGIN PGP MESSAGE-----\n", "PGP"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "Git LFS"),
         (bytes(100), "zero bytes"),
@@ -151,7 +151,7 @@ def test_a_damaged_zip_is_refused(tmp_path: Path, damage: str) -> None:
     good = zipped(**{"x.csv": ROWS * 1000})
     middle = bytes([good[60] ^ 255])
     bad = good[:-10] if damage == "cut" else good[:60] + middle + good[61:]
-    with pytest.raises(HomeError, match="damaged or cut off"):
+    with pytest.raises(HomeError, match="damaged or truncated"):
         read(tmp_path, bad, "t.csv.zip")
 
 

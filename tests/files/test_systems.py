@@ -89,7 +89,7 @@ def test_messages_call_a_file_by_its_url(lake: str) -> None:
         rows_of(home_in(lake), "things")
     with pytest.raises(HomeError, match=rf"no entity 'thing' in {lake}; did you mean 'things'"):
         rows_of(home_in(lake), "thing")
-    with pytest.raises(HomeError, match=f"the home's path {lake}s does not exist") as raised:
+    with pytest.raises(HomeError, match=f"the path of the home, {lake}s, does not exist") as raised:
         home_in(f"{lake}s").check()
     assert raised.value.hint == f"did you mean {lake}?"
 

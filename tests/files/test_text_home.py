@@ -43,7 +43,7 @@ def test_json_has_settings_of_single_entities_too(tmp_path: Path) -> None:
     [
         ({"delimitr": ";"}, "'delimitr'; did you mean 'delimiter'"),
         ({"path": "elsewhere"}, "'path'"),
-        ({"delimiter": "x"}, "delimiter: one character or several"),
+        ({"delimiter": "x"}, "delimiter: must be one or more characters"),
         ({"thousands": ";"}, "thousands: "),
         ({"thousands": "."}, "thousands and decimal_point"),
     ],

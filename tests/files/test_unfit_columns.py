@@ -20,7 +20,7 @@ def test_all_columns_that_a_store_cannot_hold_are_named_at_once(tmp_path: Path) 
     ):
         target.accept(schema)
     assert raised.value.code == "HG535"
-    assert "column 'raw' has the type binary, which *.csv files cannot hold exactly: " in str(
+    assert "column 'raw' has the type binary, which *.csv files cannot represent exactly: " in str(
         raised.value.message
     )
     assert "; column 'of \"it\"' has the type list<" in raised.value.message

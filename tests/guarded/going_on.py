@@ -38,7 +38,7 @@ NEW_ROWS = [
     Guard(
         "limit",
         "HG539",
-        "an append of what is new cannot be limited",
+        "--limit cannot be combined with an incremental append",
         [Step(SINCE, ABC)],
         Step(SINCE, [(5, "e", 5), D], {"limit": 1}),
         out(increment, "_check_whole"),
@@ -49,7 +49,7 @@ NEW_ROWS = [
     Guard(
         "limit, as it is asked for",
         "HG220",
-        "--limit would leave out rows of users",
+        "--limit omits rows of users",
         [Step(SINCE, ABC)],
         Step(SINCE, [(5, "e", 5), D], {"limit": 1}),
         out(plan, "_check_limit"),
@@ -58,7 +58,7 @@ NEW_ROWS = [
     Guard(
         "limit of a merge that deletes",
         "HG220",
-        "--limit would leave out rows of users",
+        "--limit omits rows of users",
         [Step(MERGE, ABC)],
         Step(f"{MERGE}delete_missing: hard\nmax_shrink: 1\n", ABC, {"limit": 1}),
         out(plan, "_check_limit"),
@@ -96,7 +96,7 @@ NEW_ROWS = [
     Guard(
         "future",
         "HG539",
-        "is more than a day ahead",
+        "is more than a day in the future",
         [Step(SINCE, times((1, 1)))],
         Step(SINCE, times((1, 1), (2, 4_000_000_000))),
         out(increment.Increment, "_judge"),
@@ -107,7 +107,7 @@ NEW_ROWS = [
     Guard(
         "many ties",
         "HG539",
-        "more than 10,000 rows share",
+        "more than 10,000 rows have",
         [],
         Step(SINCE, MANY),
         out(increment, "_check_told_apart"),
@@ -118,7 +118,7 @@ NEW_ROWS = [
     Guard(
         "ties not told apart",
         "HG538",
-        "none of the columns is left",
+        "the columns that distinguished rows at the watermark no longer exist",
         [Step(f"{SINCE}select: [id]\n", [(1, "a", 3)])],
         Step(f"{SINCE}select: [name]\n", pa.table({"name": ["a"], "at": [3]})),
         out(increment, "_check_comparable"),
@@ -129,7 +129,7 @@ NEW_ROWS = [
     Guard(
         "column that does not grow",
         "HG539",
-        "cannot be the column of incremental",
+        "cannot be a watermark column",
         [],
         Step("mode: append\nincremental: open\n", pa.table({"id": [1], "open": [True]})),
         out(ordering, "reason_against"),
@@ -142,7 +142,7 @@ NEW_ROWS = [
     Guard(
         "append that looks back",
         "HG539",
-        "an append would double",
+        "an append would duplicate",
         [Step(SINCE, ABC)],
         Step("mode: append\nincremental: {column: at, lookback: 1}\n", ABC),
         out(increment, "_check_mode"),
@@ -152,7 +152,7 @@ NEW_ROWS = [
     Guard(
         "guarantee that the flow does not give",
         "HG226",
-        "less than is asked for",
+        "less than required",
         [Step(APPEND, ABC)],
         Step(f"{APPEND}guarantee: exactly-once\n", ABC),
         out(mode_rules, "_promised", lambda _: ()),
@@ -161,7 +161,7 @@ NEW_ROWS = [
     Guard(
         "guarantee that a changed file would break",
         "HG554",
-        "files changed after they were moved",
+        "files changed since they were moved",
         [Step(f"{FILE_BY_FILE}guarantee: exactly-once\n", ABC)],
         Step(f"{FILE_BY_FILE}guarantee: exactly-once\n", [*ABC, D]),
         out(preparation, "check_promise"),
@@ -171,7 +171,7 @@ NEW_ROWS = [
     Guard(
         "append that looks back, as it is written",
         "HG222",
-        "an append would double them",
+        "an append would duplicate them",
         [Step(SINCE, ABC)],
         Step("mode: append\nincremental: {column: at, lookback: 1}\n", ABC),
         out(mode_rules, "_clashes", lambda _: ()),
@@ -180,16 +180,16 @@ NEW_ROWS = [
     Guard(
         "watermark of another type",
         "HG538",
-        "was int64 when its watermark was written",
+        "changed from int64 to",
         [Step(SINCE, [(1, "a", 300)])],
         Step(SINCE, pa.table({"id": [1], "name": ["a"], "at": pa.array([3], pa.int8())})),
         out(increment, "_known"),
         wrong=[(1, "a", 300), (1, "a", 3)],
     ),
     Guard(
-        "no distance to look back",
+        "cannot be subtracted",
         "HG539",
-        "has no distance",
+        "cannot be subtracted",
         [Step(f"{MERGE}incremental: {{column: name, lookback: 1}}\n", ABC)],
         Step(f"{MERGE}incremental: {{column: name, lookback: 1}}\n", [*ABC, (9, "bb", 9)]),
         out(ordering, "before", lambda value, _: value),
@@ -211,7 +211,7 @@ GOING_ON = [
     Guard(
         "column that is new in the flow",
         "HG585",
-        "the flow no longer makes rows as it made the 3 rows",
+        "the flow has changed and would produce other rows than the 3 rows",
         [Step(f"{MERGE}incremental: at\nselect: [id, at]\n", ABC)],
         Step(f"{MERGE}incremental: at\n", [*ABC, D]),
         out(preparation, "check_shape"),
@@ -221,7 +221,7 @@ GOING_ON = [
     Guard(
         "another key",
         "HG538",
-        "rows were merged by [id] so far",
+        "primary_key changed from [id]",
         [Step(MERGE, ABC)],
         Step("mode: merge\nprimary_key: name\n", [(1, "A", 1)]),
         out(history, "_check_key"),
@@ -230,7 +230,7 @@ GOING_ON = [
     Guard(
         "another key of a table",
         "HG538",
-        "rows were merged by [id] so far",
+        "primary_key changed from [id]",
         [Step(MERGE, ABC)],
         Step("mode: merge\nprimary_key: name\n", [(1, "A", 1)]),
         out(history, "_check_key"),
@@ -240,7 +240,7 @@ GOING_ON = [
     Guard(
         "another watermark column",
         "HG538",
-        "new rows were told by 'at' so far",
+        "incremental changed from 'at'",
         [Step(SINCE, ABC)],
         Step("mode: append\nincremental: id\n", [*ABC, (0, "lost", 9)]),
         out(history, "_check_increment"),
@@ -249,7 +249,7 @@ GOING_ON = [
     Guard(
         "rows of before a watermark",
         "HG538",
-        "no commit tells up to where",
+        "its last commit has no watermark",
         [Step(APPEND, ABC)],
         Step(SINCE, [*ABC, D]),
         out(history, "_check_increment"),
@@ -258,7 +258,7 @@ GOING_ON = [
     Guard(
         "rows of before any positions",
         "HG538",
-        "no commit tells up to where",
+        "its last commit has no watermark",
         [Step(APPEND, ABC)],
         Step("mode: append\nincremental: files\n", ABC),
         out(history, "_check_increment"),
@@ -276,7 +276,7 @@ GOING_ON = [
     Guard(
         "range that ends before it begins",
         "HG539",
-        "ends where it begins, or before",
+        "must be greater than its beginning",
         [Step(SINCE, ABC)],
         Step(SINCE, [(1, "mended", 1), *ABC[1:]], {"again": ("2", "1")}),
         out(backfill, "_check_ends"),
@@ -304,7 +304,7 @@ GOING_ON = [
     Guard(
         "range of a replace",
         "HG220",
-        "would leave nothing but the range",
+        "cannot be combined with a replace",
         [Step(SINCE, ABC)],
         Step(SINCE, ABC, {"again": ("1", "2"), "full_refresh": True}),
         out(plan, "_check_ranges"),

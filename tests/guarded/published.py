@@ -109,7 +109,7 @@ def keeping_back(name: str, when: str, says: str, **more: Any) -> list[Guard]:  
 
 MERGED = [
     Guard(
-        "rows that nothing tells apart",
+        "rows that nothing distinguishes",
         "HG547",
         "2 rows with the key id = 4",
         [Step(MERGE, ABC)],
@@ -201,7 +201,7 @@ MERGED = [
     *keeping_back(
         "replace",
         "DELETE",
-        "were to be replaced, but stay",
+        "should have been replaced, but are unchanged",
         steps=[Step("mode: replace\n", ABC)],
         bad=Step("mode: replace\n", ABC),
         off=out(target, "check_replaced"),
@@ -221,7 +221,7 @@ PLACED = [
     Guard(
         "rows of other tables",
         "HG536",
-        "rows of kid would refer to rows of users that are no longer there",
+        "rows of kid would refer to rows of users that no longer exist",
         [
             Step(MERGE, ABC),
             Step(MERGE, ABC, sql="CREATE TABLE kid (parent bigint REFERENCES users (id))"),
@@ -236,7 +236,7 @@ PLACED = [
     Guard(
         "files of others",
         "HG534",
-        "holds data that hygge did not write: theirs.parquet",
+        "contains data that hygge did not write: theirs.parquet",
         [Step("mode: replace\n", ABC, do=_of_others)],
         Step("mode: replace\n", ABC),
         out(storing, "check_adoption"),
@@ -269,7 +269,7 @@ PLACED = [
     Guard(
         "table that is gone",
         "HG537",
-        "is gone, but its history goes up to commit 1, with 3 rows",
+        "no longer exists, but its last commit, 1, had 3 rows",
         [Step(APPEND, ABC)],
         Step(APPEND, [D], sql="DROP TABLE users"),
         out(target.SqlTarget, "_check_not_lost"),

@@ -34,7 +34,7 @@ CHECKED = [
     Guard(
         "check",
         "HG528",
-        "do not pass the flow's checks",
+        "failed the checks of the flow",
         [Step("mode: replace\n", ABC)],
         Step("checks: [{not_null: name}]\n", [(1, None, 1)]),
         out(checks.Checks, "_found", lambda *_: iter(())),
@@ -44,7 +44,7 @@ CHECKED = [
     Guard(
         "check of a column that is not moved",
         "HG523",
-        "a check speaks of a column that is not moved",
+        "a check refers to a column that is not moved",
         [Step("mode: replace\n", ABC)],
         Step("checks: [{not_null: nam}]\n", [(1, None, 1)]),
         out(checks, "_check_columns"),
@@ -53,7 +53,7 @@ CHECKED = [
     Guard(
         "too many bad rows",
         "HG548",
-        "more than 1 row is bad",
+        "more than 1 bad row",
         [Step("mode: replace\n", ABC)],
         Step(
             "on_bad_row: quarantine\nmax_bad_rows: 1\nchecks: [{not_null: name}]\n",
@@ -65,7 +65,7 @@ CHECKED = [
     Guard(
         "check by SQL of files",
         "HG224",
-        "answers no SQL",
+        "does not support SQL",
         [Step("mode: replace\n", ABC)],
         Step("checks: [{sql: select 1}]\n", ABC[:1]),
         out(column_rules, "_asked", lambda *_: ()),
@@ -149,7 +149,7 @@ SHAPED = [
     Guard(
         "value that SQLite would change",
         "HG535",
-        "holds NaN, of which SQLite makes NULL",
+        "SQLite would store NaN",
         [Step("mode: replace\n", pa.table({"id": [1], "at": [0.5]}))],
         Step("mode: replace\n", pa.table({"id": [1], "at": [float("nan")]})),
         out(conversion, "_check_floats"),
@@ -169,7 +169,7 @@ SHAPED = [
     Guard(
         "column that the lock does not have",
         "HG522",
-        "not those of the flow's lock file",
+        "differ from the lock file of the flow",
         [Step("mode: replace\n", ABC), Step("", ABC, do=command("schema", "lock", "users"))],
         Step("mode: replace\n", pa.table({"id": [1], "at": [1]})),
         out(preparation, "check_pinned"),
@@ -187,7 +187,7 @@ SHAPED = [
     Guard(
         "name that the home does not have",
         "HG523",
-        "select names a column that the home does not have: 'nam'",
+        "select refers to a column that the home does not have: 'nam'",
         [Step("mode: replace\n", ABC)],
         Step("select: [id, nam]\n", ABC),
         out(shape, "check_known"),
@@ -203,9 +203,9 @@ SHAPED = [
         wrong=ABC,
     ),
     Guard(
-        "two columns of one name",
+        "duplicate column name",
         "HG524",
-        "two columns would be called 'at'",
+        "two columns would have the name 'at'",
         [Step("mode: replace\n", ABC)],
         Step("columns: {id: {rename: at}}\n", ABC),
         out(shape, "_check_names"),
@@ -214,7 +214,7 @@ SHAPED = [
     Guard(
         "column that is there already",
         "HG524",
-        "columns adds 'name', but the home has",
+        "columns adds 'name', but the home already has",
         [Step("mode: replace\n", ABC)],
         Step("columns: {name: {value: x}}\n", ABC),
         out(computed_columns, "_check_new"),
@@ -223,7 +223,7 @@ SHAPED = [
     Guard(
         "cast",
         "HG525",
-        "1.5 is not exact as int64",
+        "1.5 cannot be represented exactly as int64",
         [Step("mode: replace\n", ABC)],
         Step(
             "columns: {at: {type: int64}}\n",
@@ -282,7 +282,7 @@ SHAPED = [
     Guard(
         "key as the store calls it",
         "HG523",
-        "as the store calls it; in the home it is 'id'",
+        "the name in the store; in the home the column is 'id'",
         [Step("mode: append\ncolumns: {id: {rename: key}}\n", ABC)],
         Step("mode: merge\nprimary_key: key\ncolumns: {id: {rename: key}}\n", [(None, "x", 1)]),
         out(shape, "_check_key"),
@@ -292,7 +292,7 @@ SHAPED = [
     Guard(
         "key that is not moved",
         "HG523",
-        "primary_key names a column that is not moved",
+        "primary_key has a column that select excludes",
         [Step(MERGE, ABC)],
         Step(f"{MERGE}select: [name, at]\n", ABC),
         out(shape, "_check_key"),
@@ -301,7 +301,7 @@ SHAPED = [
     Guard(
         "dedupe column that is not moved",
         "HG523",
-        "rows with one key are told apart by 'at', and it is not moved",
+        "'at', which decides between rows with the same key, is not moved",
         [Step(f"{MERGE}select: [id, name]\n", ABC)],
         Step(f"{MERGE}select: [id, name]\ndedupe_by: [at]\n", ABC),
         out(shape, "_check_dedupe"),
@@ -314,7 +314,7 @@ TOGETHER = [
     Guard(
         "dedupe_by of an append",
         "HG222",
-        "'dedupe_by' chooses among rows with one key",
+        "'dedupe_by' requires mode: merge",
         [Step(APPEND, ABC)],
         Step(f"{APPEND}dedupe_by: [at]\n", [(4, "old", 1), (4, "new", 2)]),
         out(mode_rules, "_clashes", lambda _: ()),
@@ -323,7 +323,7 @@ TOGETHER = [
     Guard(
         "delete_missing of an append",
         "HG222",
-        "'delete_missing' belongs to a merge",
+        "'delete_missing' requires mode: merge",
         [Step(APPEND, ABC)],
         Step(f"{APPEND}delete_missing: hard\n", [D]),
         out(mode_rules, "_clashes", lambda _: ()),
@@ -332,7 +332,7 @@ TOGETHER = [
     Guard(
         "rows put aside, and rows that are gone",
         "HG222",
-        "'delete_missing' would take rows that are put aside for gone",
+        "'delete_missing' would delete quarantined rows",
         [Step(MERGE, ABC)],
         Step(
             f"{MERGE}delete_missing: hard\non_bad_row: quarantine\nchecks: [{{not_null: name}}]\n",
@@ -354,7 +354,7 @@ TOGETHER = [
     Guard(
         "merge without a key",
         "HG210",
-        "needs the key of its rows",
+        "needs a primary key",
         [Step(APPEND, ABC)],
         Step("mode: merge\n", [(1, "A", 1)]),
         out(mode_rules, "_modes", lambda _: ()),
@@ -388,7 +388,7 @@ TOGETHER = [
     Guard(
         "hash without a salt",
         "HG223",
-        "needs the project's secret",
+        "requires the secret mask_salt",
         [Step("mode: replace\n", ABC)],
         Step("columns: {name: {mask: hash}}\n", ABC),
         out(column_rules, "_columns", lambda *_, **__: ()),

@@ -42,7 +42,7 @@ UNDONE = [
     Guard(
         "files that somebody changed",
         "HG511",
-        "is not as its commit record says",
+        "does not match its commit record",
         [Step(APPEND, [D]), Step(APPEND, [D], do=_edit)],
         Step(APPEND, ABC),
         out(generation, "check_kept"),
@@ -61,7 +61,7 @@ UNDONE = [
         Guard(
             "append of which nothing tells the rows, and undo",
             "HG529",
-            "nothing tells which rows",
+            "nothing records which rows",
             [Step(APPEND, ABC), Step(APPEND, [D])],
             Step(APPEND, [D], do=undo),
             out(undo_tables, "_is_told_by_run", lambda _: True),
@@ -74,7 +74,7 @@ UNDONE = [
     Guard(
         "table that somebody changed, and undo",
         "HG529",
-        "somebody changed it since",
+        "others changed it since",
         [Step(KEYED, ABC), Step(KEYED, [D])],
         Step(KEYED, [D], sql="DELETE FROM users WHERE id = 1", do=undo),
         out(undo_tables.UndoTables, "_check_untouched"),
@@ -84,7 +84,7 @@ UNDONE = [
     Guard(
         "rows that undo would take with others",
         "HG529",
-        "would have 2 rows, and had 3 before",
+        "would have 2 rows, but had 3 before",
         [Step(APPEND, ABC), Step(KEYED, [(3, "again", 9)])],
         Step(KEYED, [D], do=undo),
         out(undo_tables.UndoTables, "check_rows"),
@@ -98,7 +98,7 @@ SET = [
     Guard(
         "watermark ahead of the clock",
         "HG553",
-        "more than a day ahead of the clock",
+        "more than a day in the future",
         [Step(SINCE, times((1, 1)))],
         Step(SINCE, times((1, 1)), do=command("state", "set", "users", "2999-01-01")),
         out(marking, "_check_past"),
@@ -109,7 +109,7 @@ SET = [
     Guard(
         "protected state",
         "HG221",
-        "is protected, and this changes what its flows move",
+        "is protected, and this would change what its flows move",
         [Step(SINCE, ABC)],
         Step(
             SINCE,
@@ -124,7 +124,7 @@ SET = [
     Guard(
         "protected rows",
         "HG221",
-        "--full-refresh would replace what its stores hold",
+        "--full-refresh would replace all rows in its stores",
         [Step(APPEND, ABC)],
         Step(
             APPEND,

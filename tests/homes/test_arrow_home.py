@@ -94,7 +94,7 @@ def test_a_stream_without_its_end_is_refused_at_any_cut(tmp_path: Path) -> None:
 
 def test_what_follows_the_end_of_a_stream_is_told(tmp_path: Path) -> None:
     (tmp_path / "t.arrows").write_bytes(stream(plain_table(5)) * 2)
-    with pytest.raises(HomeError, match="follow the end"):
+    with pytest.raises(HomeError, match="after the end"):
         read_entity(home(tmp_path), "t")
 
 

@@ -170,7 +170,7 @@ def test_lines_that_begin_with_a_hash_are_comments_of_several_columns(
     table, remarks = read(tmp_path, b"# made by x\n\n# on 1 May\na,b\n1,2\n#x\n3,4\n" + line)
     assert rows(table) == [(1, 2), (3, 4)]
     assert remarks == (
-        f"4 comment lines were left out (first {tmp_path / 't.csv'}, line 1, byte 0)",
+        f"4 comment lines were ignored (first {tmp_path / 't.csv'}, line 1, byte 0)",
     )
 
 
@@ -466,15 +466,15 @@ def test_lines_that_are_no_rows_are_put_aside(tmp_path: Path) -> None:
             f"{path}, line 3, byte 8 b'2\\n' 1 field for 2 columns",
             f"{path}, line 4, byte 10 b'q,z\\n' column 'a': conversion error to int64: "
             "invalid value 'q'",
-            f"{path}, line 5, byte 17 b'\"a\"b,1\\n' text follows a closing quote",
-            f"{path}, line 6, byte 23 b'7,\\xff\\n' bytes that are no UTF-8",
+            f"{path}, line 5, byte 17 b'\"a\"b,1\\n' text after a closing quote",
+            f"{path}, line 6, byte 23 b'7,\\xff\\n' bytes that are not UTF-8",
             f"{path}, line 7, byte 25 b'8,\"\",\\n' 3 fields for 2 columns",
         ]
     )
 
 
 def test_a_quote_that_is_never_closed_ends_the_move_also_with_quarantine(tmp_path: Path) -> None:
-    with pytest.raises(HomeError, match="never closed"):
+    with pytest.raises(HomeError, match="not closed"):
         read(tmp_path, b'a,b\n1,"x\n2,y\n', aside=[])
 
 

@@ -133,14 +133,14 @@ def move(home: Home, entity: str) -> pa.Table:
     [
         (b"a,b\n1,x\n2\n", 3, 8, "1 field for 2 columns"),
         (b"a,b\n1,x\n2,y,z\n", 3, 8, "3 fields for 2 columns"),
-        (b'a,b\n1,"x\ny"\n\n2,"z\n3,4\n', 5, 13, "never closed"),
-        (b'a,b\n1,"', 2, 4, "never closed"),
-        (b'"a,b\n1,2\n', 1, 0, "never closed"),
+        (b'a,b\n1,"x\ny"\n\n2,"z\n3,4\n', 5, 13, "not closed"),
+        (b'a,b\n1,"', 2, 4, "not closed"),
+        (b'"a,b\n1,2\n', 1, 0, "not closed"),
         (b'a,b\n1,"x\ny"\n2,\xff\n', 4, 14, "invalid UTF8"),
         (b"a,\xff\n1,2\n", 1, 2, "invalid UTF8"),
         (b"\xef\xbb\xbfa,b\n1\n", 2, 7, "1 field"),
         (b"a,b\r1,2\r3\r", 3, 8, "1 field"),
-        (b"a,a\n1,2\n", 1, None, "two columns are called 'a'"),
+        (b"a,a\n1,2\n", 1, None, "two columns have the name 'a'"),
         (b"a,\n1,2\n", 1, None, "column 2 has no name"),
     ],
 )
@@ -157,7 +157,7 @@ def test_a_broken_file_is_refused_with_line_and_byte(
     [
         (b"3\n", "line 200002, byte 1600004: 1 field"),
         (b"3,\xff\n", "line 200002, byte 1600006, column 'b': conversion error to string"),
-        (b'3,"x\n4,y\n', "line 200002, byte 1600004: a quote opens"),
+        (b'3,"x\n4,y\n', "line 200002, byte 1600004: a quote in this record is not closed"),
     ],
 )
 def test_what_breaks_late_is_found(tmp_path: Path, end: bytes, what: str) -> None:

@@ -57,11 +57,15 @@ def test_dates_and_times_are_read_as_they_are_written(
         ("timestamp(us,Europe/Oslo)", '"2020-01-01T12:00:00"', "expected a zone offset"),
         ("timestamp(s)", '"2020-01-01T12:00:00.5"', "2020-01-01T12:00:00.5"),
         ("list(timestamp)", '["2020-01-01T12:00:00Z"]', "expected no zone offset"),
-        ("time", '"12"', "no time of day"),
-        ("time", '"12:00:00Z"', "no time of day"),
+        ("time", '"12"', "not a time of day"),
+        ("time", '"12:00:00Z"', "not a time of day"),
         ("time(s)", '"12:00:00.5"', "12:00:00.5"),
-        ("float64", '"0.5"', "declared double, so a JSON number, but has a JSON string"),
-        ("list(int64)", '["1"]', "so a JSON number, but has a JSON string"),
+        (
+            "float64",
+            '"0.5"',
+            "declared double, which needs a JSON number, but this is a JSON string",
+        ),
+        ("list(int64)", '["1"]', "which needs a JSON number, but this is a JSON string"),
     ],
 )
 def test_a_value_that_its_declared_type_would_change_is_refused_with_its_line(

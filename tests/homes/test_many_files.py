@@ -62,7 +62,7 @@ def test_a_file_without_its_header_is_refused(tmp_path: Path) -> None:
     texts(tmp_path, {"1.csv": "id,name\n1,x\n", "2.csv": "3,z\n4,q\n"})
     code, message = refused(tmp_path, "csv")
     assert code == "HG577"
-    assert "2.csv has no column of" in message
+    assert "2.csv has no column in common with" in message
     assert "it has 3, z, the other id, name" in message
 
 
@@ -77,7 +77,7 @@ def test_a_file_beside_its_packed_self_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in" / "t" / "1.csv.gz").write_bytes(gzip.compress(b"id\n1\n"))
     code, message = refused(tmp_path, "csv")
     assert code == "HG577"
-    assert "1.csv.gz are one file, packed and unpacked" in message
+    assert "1.csv.gz are the same file, compressed and uncompressed" in message
 
 
 def test_case_of_names_may_differ_between_files_of_text(tmp_path: Path) -> None:
@@ -149,4 +149,4 @@ def test_a_file_in_the_wrong_folder_is_refused(tmp_path: Path) -> None:
     texts(tmp_path, {"year=2024/1.csv": "id,year\n1,2024\n2,2023\n"})
     code, message = refused(tmp_path, "csv")
     assert code == "HG577"
-    assert "column 'year' holds 2023, but the folder says '2024'" in message
+    assert "column 'year' contains 2023, but the name of its folder has '2024'" in message

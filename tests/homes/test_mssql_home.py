@@ -47,8 +47,8 @@ def test_types_and_page_say_that_no_server_was_there() -> None:
     page = Path(__file__).parents[2] / "docs" / "connectors" / "mssql.md"
     said = [one.description for one in connector_types() if one.name == "mssql"]
     assert len(said) == 2
-    assert all(text.startswith("Not yet tested against a server") for text in said)
-    assert page.read_text("utf-8").count("Not yet tested against a server") == 2
+    assert all(text.startswith("Not tested against a server yet") for text in said)
+    assert page.read_text("utf-8").count("Not tested against a server yet") == 2
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_every_type_is_read_as_what_holds_it(type_name: str, kind: pa.DataType) 
 
 @pytest.mark.parametrize("type_name", ["geography", "geometry", "sql_variant", "vector(3)", ""])
 def test_what_arrow_has_no_like_of_is_refused_until_text_is_wanted(type_name: str) -> None:
-    with pytest.raises(UnsafeError, match="no like in Arrow"):
+    with pytest.raises(UnsafeError, match="no equivalent in Arrow"):
         reading_of(Column("c", type_name, True), "[c]")
     assert reading_of(Column("c", type_name, True), "[c]", as_text=True).field.type == pa.string()
 
@@ -317,7 +317,7 @@ def test_what_a_person_is_told_of_the_isolation(monkeypatch: pytest.MonkeyPatch)
         home = HomeConfig.create(NOWHERE).home(ProjectContext(Path("/")))
         return list(home.examine())
 
-    assert "as of one instant" in findings(1)[-1].text
+    assert "snapshot isolation: on" in findings(1)[-1].text
     assert findings(0)[-1].level == "warning"
     assert_tsql(findings(0)[-1].hint or "")
 
@@ -335,17 +335,17 @@ def test_a_snapshot_is_taken_where_the_database_allows_it() -> None:
 def test_a_server_that_is_too_old_is_told(edition: int, number: int | None, is_old: bool) -> None:
     run = Notebook({"@@VERSION": [("SQL Server", edition, number, "sa", "app")]})
     told = [finding.text for finding in doctor.examine_server(run)]
-    assert told[0] == "SQL Server answers sa in database app"
-    assert ("the server is older than what hygge is made for" in told) is is_old
+    assert told[0] == "SQL Server, user sa, database app"
+    assert ("the version of the server is older than hygge supports" in told) is is_old
 
 
 @pytest.mark.parametrize(
     ("rights", "level", "told"),
     [
-        ((7, 1, 0, 1), "ok", "this user may make tables in schema a]b"),
+        ((7, 1, 0, 1), "ok", "this user can create tables in schema a]b"),
         ((7, 1, 1, 0), "error", "ALTER ON SCHEMA::[a]]b]"),
         ((7, 0, 1, 1), "error", "GRANT CREATE TABLE"),
-        ((None, 1, 1, None), "ok", "which the first move makes"),
+        ((None, 1, 1, None), "ok", "which the first move creates"),
         ((None, 1, 0, None), "error", "GRANT CREATE SCHEMA"),
     ],
 )

@@ -8,7 +8,7 @@ from pyarrow import orc
 
 from hygge.testing import FileHomeSuite
 
-_NO_TYPE = "never: the format has no such type"
+_NO_TYPE = "never: the format does not have this type"
 _YEARS = "upstream: timestamps are read in nanoseconds, which the years 1 and 9999 overflow"
 
 

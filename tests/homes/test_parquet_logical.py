@@ -87,8 +87,8 @@ def test_a_variant_and_a_geometry_are_named(root: Path) -> None:
     query = "select 1 as id, {'a': 1}::variant as v, 'POINT(1 2)'::geometry as g"
     duckdb.connect().execute(f"copy ({query}) to '{path}'")
     said = hygge(root, "go", "--json").stdout
-    assert "column 'v' is of type VARIANT" in said
-    assert "column 'g' is of type GEOMETRY" in said
+    assert "column 'v' has type VARIANT" in said
+    assert "column 'g' has type GEOMETRY" in said
 
 
 def test_a_footer_that_contradicts_its_row_groups_is_refused(root: Path) -> None:
@@ -99,5 +99,5 @@ def test_a_footer_that_contradicts_its_row_groups_is_refused(root: Path) -> None
     path.write_bytes(data.replace(b"\x16\x04\x19\x1c", b"\x16\x00\x19\x1c"))
     result = hygge(root, "go")
     assert result.returncode == 1
-    assert "says 0 rows, its row groups hold 2" in result.stdout + result.stderr
+    assert "has 0 rows, but its row groups have 2" in result.stdout + result.stderr
     assert not (root / "lake/users").exists()

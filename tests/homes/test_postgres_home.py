@@ -12,7 +12,7 @@ from servers import Postgres, schema_name
 from hygge.connector import HomeConfig
 from hygge.testing import HomeSuite
 
-MISSING = "never: PostgreSQL has no such type"
+MISSING = "never: PostgreSQL does not have this type"
 DIGITS = "never: PostgreSQL keeps microseconds"
 LONGEST = f"test_an_awkward_name_is_listed_and_read[{'x' * 20}]"
 

@@ -19,7 +19,7 @@ connection = sqlite3.connect(sys.argv[1], timeout=0)
 connection.executemany(f"INSERT INTO {sys.argv[2]} VALUES (?, ?)", ast.literal_eval(sys.argv[3]))
 connection.commit()
 """
-MISSING = "never: SQLite has no such type"
+MISSING = "never: SQLite does not have this type"
 
 
 class TestSqliteHome(HomeSuite):

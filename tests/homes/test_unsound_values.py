@@ -98,7 +98,7 @@ def test_a_large_value_in_parquet_is_told_by_its_pages(
     )
     code, message = refused(tmp_path, "parquet", "max_value_bytes: 1MiB\n")
     assert code == "HG576"
-    assert "one of rows 3 to 4: column 'doc' holds a value of at least" in message
+    assert "one of rows 3 to 4: column 'doc' has a value of at least" in message
     assert go(tmp_path, "parquet", "max_value_bytes: 9MiB\n").result is Result.OK
     assert go(tmp_path, "parquet", "max_value_bytes: 1MiB\nselect: [id]\n").result is Result.OK
 

@@ -35,7 +35,7 @@ def test_an_object_of_rows_is_refused_with_a_way_out(tmp_path: Path) -> None:
 def test_a_wide_column_is_refused_by_name_and_moves_as_declared_text(tmp_path: Path) -> None:
     wide = {f"k{number}": {"a": number} for number in range(20_001)}
     text = json.dumps({"id": 1, "m": wide}) + "\n"
-    with pytest.raises(HomeError, match="column 'm' holds an object of 20,001 keys") as raised:
+    with pytest.raises(HomeError, match="column 'm' contains an object of 20,001 keys") as raised:
         schema_of(tmp_path, text)
     assert "types: {m: string}" in str(raised.value.hint)
     found = schema_of(tmp_path, text, types={"m": "string"})
@@ -53,5 +53,5 @@ def test_a_contract_of_very_many_columns_is_agreed_in_one_pass() -> None:
     assert fit_schema(wide, lambda field: field, holder="tables") == wide
     for mode in (Mode.APPEND, Mode.REPLACE):
         assert agree(wide, wide, SchemaContract(), mode).schema == wide
-    with pytest.raises(StoreError, match="two columns are called 'c1'"):
+    with pytest.raises(StoreError, match="two columns have the name 'c1'"):
         fit_schema(pa.schema([*wide, wide.field(1)]), lambda field: field, holder="tables")

@@ -66,7 +66,7 @@ def test_words_of_other_tools_lead_to_ours(write: Write) -> None:
         ("homes/files.yml", "", "HG103", "1:1", "needs a type"),
         ("homes/files.yml", "typ: testbin\npath: x\n", "HG102", "1:1", "'type'"),
         ("homes/files.yml", "type: testbni\npath: x\n", "HG104", "1:7", "mean 'testbin'"),
-        ("homes/files.yml", "type: testbin\n", "HG105", "1:1", "needs the key 'path'"),
+        ("homes/files.yml", "type: testbin\n", "HG105", "1:1", "requires the key 'path'"),
         ("homes/files.yml", "type: testbin\npath: 5\n", "HG106", "2:7", "must be text"),
         ("homes/files.yml", "type: testbin\npath:\n", "HG106", "2:1", "has no value"),
         ("homes/files.yml", "type: ${T}\npath: x\n", "HG108", "1:7", "'type'"),
@@ -78,15 +78,15 @@ def test_words_of_other_tools_lead_to_ours(write: Write) -> None:
             "2:7",
             "mean ':-' instead of '-'",
         ),
-        ("homes/files.yml", "type: testbin\npath: ${1A}\n", "HG107", "2:7", "no variable"),
-        ("homes/files.yml", "- type: testbin\n", "HG101", "1:1", "this is a list"),
+        ("homes/files.yml", "type: testbin\npath: ${1A}\n", "HG107", "2:7", "not a variable"),
+        ("homes/files.yml", "- type: testbin\n", "HG101", "1:1", "not a list"),
         ("homes/files.yml", "type:testbin\n", "HG101", "1:1", "single value"),
         ("flows/users.yml", "home: fils\n", "HG202", "1:7", "did you mean 'files'"),
         ("flows/users.yml", "store: lak\n", "HG203", "1:8", "did you mean 'lake'"),
-        ("flows/users.yml", "store: ${S}\n", "HG108", "1:8", "cannot hold a variable"),
+        ("flows/users.yml", "store: ${S}\n", "HG108", "1:8", "cannot be a variable"),
         ("flows/users.yml", "store: [lake]\n", "HG106", "1:8", "write a name"),
         ("flows/users.yml", "mode: replce\n", "HG106", "1:7", "did you mean 'replace'"),
-        ("flows/users.yml", "mode: merge\n", "HG209", "1:7", "cannot merge"),
+        ("flows/users.yml", "mode: merge\n", "HG209", "1:7", "does not support mode merge"),
         ("flows/users.yml", "timeout: 5 weeks\n", "HG106", "1:10", "5m"),
         ("flows/users.yml", "parallel: many\n", "HG106", "1:11", "whole number or 'auto'"),
         ("flows/users.yml", "parallel: 0\n", "HG106", "1:11", "at least 1"),
@@ -97,13 +97,13 @@ def test_words_of_other_tools_lead_to_ours(write: Write) -> None:
         ("flows/users.yml", "entities: [a, {mode: append}]\n", "HG105", "1:15", "'name'"),
         ("flows/users.yml", "entities: a.*\ninto: b\n", "HG214", "2:1", "'into'"),
         ("flows/users.yml", "entities: []\n", "HG214", "1:11", "empty"),
-        ("flows/users.yml", "entity: a\nentities: [b]\n", "HG214", "1:1", "not both"),
-        ("flows/users.yml", "entity: a*\ninto: b\n", "HG214", "1:9", "stands for many"),
+        ("flows/users.yml", "entity: a\nentities: [b]\n", "HG214", "1:1", "cannot be combined"),
+        ("flows/users.yml", "entity: a*\ninto: b\n", "HG214", "1:9", "is a glob for many"),
         ("flows/users.yml", 'entity: "a\\nb"\n', "HG106", "1:9", "line breaks"),
         ("flows/users.yml", "after: [usres]\n", "HG205", "1:9", "did you mean 'users'"),
-        ("flows/users.yml", "after: users\n", "HG206", "1:8", "waits for itself"),
+        ("flows/users.yml", "after: users\n", "HG206", "1:8", "depends on itself"),
         ("flows/users.yml", "entities: [a, a]\n", "HG211", "1:15", "also written by this flow"),
-        ("flows/users.yml", "entities: [a, A]\n", "HG211", "1:15", "upper and lower case"),
+        ("flows/users.yml", "entities: [a, A]\n", "HG211", "1:15", "differs only in case"),
         ("flows/users.yml", "home: {path: x}\n", "HG103", "1:7", "needs a type"),
         ("hygge.yml", "name: x\nconcurency: 3\n", "HG102", "2:1", "'concurrency'"),
         ("hygge.yml", "memory_limit: lots\n", "HG106", "1:15", "256MB"),
@@ -111,19 +111,25 @@ def test_words_of_other_tools_lead_to_ours(write: Write) -> None:
         ("hygge.yml", "memory_limit: 9999999TB\n", "HG106", "1:15", "must be at most"),
         ("hygge.yml", "defaults: {timeout: .inf}\n", "HG106", "1:21", "must be at most"),
         ("hygge.yml", "defaults: {mod: append}\n", "HG102", "1:12", "'mode'"),
-        ("stores/lake.yml", "type: testbin\npath: data/in\n", "HG212", "", "into what it reads"),
+        ("stores/lake.yml", "type: testbin\npath: data/in\n", "HG212", "", "to what it reads"),
         ("stores/lake.yml", "type: testbin\npath: data/in/users\n", "HG212", "", "data/in/users"),
         ("environments/prod.yml", "stores: {lak: {}}\n", "HG304", "1:10", "mean 'lake'"),
         ("environments/prod.yml", "stoers: {}\n", "HG102", "1:1", "'stores'"),
         ("environments/prod.yml", "flows: {users: {mode: x}}\n", "HG106", "1:23", "must be"),
         ("environments/prod.yml", "homes: {files: {pth: x}}\n", "HG102", "1:17", "'path'"),
         ("environments/prod.yml", "concurrency: 0\n", "HG106", "1:14", "at least 1"),
-        ("environments/prod.yml", "defaults: {mode: merge}\n", "HG209", "1:18", "cannot merge"),
-        ("flows/Big.yml", "entity: a\n", "HG208", "1:1", "not a name"),
-        ("flows/null.yml", "entity: a\n", "HG208", "1:1", "means something else"),
+        (
+            "environments/prod.yml",
+            "defaults: {mode: merge}\n",
+            "HG209",
+            "1:18",
+            "does not support mode merge",
+        ),
+        ("flows/Big.yml", "entity: a\n", "HG208", "1:1", "not a valid name"),
+        ("flows/null.yml", "entity: a\n", "HG208", "1:1", "has another meaning"),
         ("flows/aux.yml", "entity: a\n", "HG208", "1:1", "device on Windows"),
-        ("flows/more/users.yaml", "entity: a\n", "HG207", "1:1", "also written in"),
-        ("homes/files.yaml", "type: testbin\npath: x\n", "HG207", "", "also written in"),
+        ("flows/more/users.yaml", "entity: a\n", "HG207", "1:1", "also defined in"),
+        ("homes/files.yaml", "type: testbin\npath: x\n", "HG207", "", "also defined in"),
         ("homes/spare.yml", "type: testbin\npath: x\n", "HG213", "1:1", "no flow uses"),
         ("flow/more.yml", "entity: a\n", "HG216", "", "did you mean flows/"),
     ],
@@ -231,7 +237,7 @@ def test_circles_that_share_a_flow_are_all_told(write: Write) -> None:
             "flows/f.yml": "",
         }
     )
-    start = "these flows wait for each other: "
+    start = "dependency cycle: "
     assert [(d.code, d.where, d.message.removeprefix(start)) for d in check(root).diagnostics] == [
         ("HG206", "flows/a.yml:1:9", "a → b → a"),
         ("HG206", "flows/b.yml:1:9", "b → c → d → a → b"),
@@ -289,7 +295,7 @@ def test_flows_that_all_wait_for_each_other_are_told_at_once(write: Write) -> No
         used = process_time() - start
     assert controls.of(used) < 15
     assert len(found) == 60 * 59 // 2
-    assert found[0].message == "these flows wait for each other: f00 → f01 → f00"
+    assert found[0].message == "dependency cycle: f00 → f01 → f00"
 
 
 def test_the_middle_of_a_very_long_circle_is_left_out(write: Write) -> None:
@@ -306,9 +312,9 @@ def test_a_flow_that_waits_for_itself_hides_no_circle(write: Write) -> None:
     root = write({"flows/a.yml": "after: [a, b]\n", "flows/b.yml": "after: [b, a]\n"})
     found = check(root).diagnostics
     assert [(d.where, d.message) for d in found] == [
-        ("flows/a.yml:1:9", "flow 'a' waits for itself"),
-        ("flows/a.yml:1:12", "these flows wait for each other: a → b → a"),
-        ("flows/b.yml:1:9", "flow 'b' waits for itself"),
+        ("flows/a.yml:1:9", "flow 'a' depends on itself"),
+        ("flows/a.yml:1:12", "dependency cycle: a → b → a"),
+        ("flows/b.yml:1:9", "flow 'b' depends on itself"),
     ]
 
 

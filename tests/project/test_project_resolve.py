@@ -179,7 +179,7 @@ def test_an_overlap_that_only_a_variable_makes_is_refused_before_anything_runs(
     root = write({"stores/lake.yml": "type: testbin\npath: ${HYGGE_T_LAKE}\n"})
     assert check(root).diagnostics == ()
     monkeypatch.setenv("HYGGE_T_LAKE", os.fspath(root / "data/in"))
-    with pytest.raises(ProjectError, match="into what it reads: data/in/users"):
+    with pytest.raises(ProjectError, match="to what it reads: data/in/users"):
         Project.load(root).resolve(["users"])
 
 

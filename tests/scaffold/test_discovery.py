@@ -146,7 +146,7 @@ def test_excluded_entities_get_no_flow(project: Path) -> None:
     assert "did you mean 'tmp_1'" in error.message
     error = new_flows(project, "--exclude", "*").exception
     assert isinstance(error, HyggeError)
-    assert "leaves no entity" in error.message
+    assert "excludes all entities" in error.message
 
 
 def test_a_flow_that_moves_the_entity_already_is_named(project: Path) -> None:
@@ -175,7 +175,7 @@ def test_merging_takes_the_key_or_says_that_there_is_none(project: Path) -> None
     HELD["notes"] = pa.schema({"id": pa.int64()})
     error = new_flows(project, "--mode", "merge").exception
     assert isinstance(error, HyggeError)
-    assert "merging notes needs the key" in error.message
+    assert "a merge of notes needs a primary key" in error.message
     assert not (project / "flows" / "notes.yml").exists()
 
 

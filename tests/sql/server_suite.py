@@ -186,7 +186,7 @@ class ServerSuite(ABC):
         store = store_of(server)
         write(store, [plain_table(5)], write_request(Mode.APPEND))
         server.run("DROP TABLE things")
-        gone = "is gone, but its history goes up to commit 1"
+        gone = "no longer exists, but its last commit, 1"
         with (
             pytest.raises(StoreError, match=gone) as raised,
             store.open(write_request(Mode.APPEND)) as target,
@@ -310,7 +310,7 @@ class ServerSuite(ABC):
                 with pytest.raises(StoreError):
                     target.commit([part], commit)
                 wire.close()
-                with pytest.raises(CommitUnknownError, match="cannot be asked") as raised:
+                with pytest.raises(CommitUnknownError, match="cannot be reached") as raised:
                     target.owner(1)
         assert self.question in (raised.value.hint or "")
 

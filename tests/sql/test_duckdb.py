@@ -100,7 +100,7 @@ def test_what_arrow_cannot_hold_is_an_error_with_a_way_out(
     file: Path, value: str, shown: str
 ) -> None:
     run(file, f'CREATE TABLE t AS SELECT {value} AS "the column"')
-    with pytest.raises(HomeError, match=f"column '?the column'? holds {shown}") as raised:
+    with pytest.raises(HomeError, match=f"column '?the column'? contains {shown}") as raised:
         read(file)
     assert "columns: {the column: {type: string}}" in (raised.value.hint or "")
     assert home_of(file).retry_after(raised.value) is None
@@ -260,7 +260,7 @@ def test_a_stopped_process_that_has_the_file_is_waited_for_once_and_named(
 def test_a_reader_of_the_same_run_is_waited_for_and_then_told(file: Path) -> None:
     run(file, "CREATE TABLE t AS SELECT 1 AS a")
     with home_of(file).open(ReadRequest("t")) as source:
-        with pytest.raises(StoreError, match="another move of this run reads it") as raised:
+        with pytest.raises(StoreError, match="another move of this run has opened it") as raised:
             store_of(file, busy_timeout=0.3).check()
         assert "after:" in (raised.value.hint or "")
         assert read_split(source, source.splits(1)[0]).num_rows == 1

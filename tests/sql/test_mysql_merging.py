@@ -89,7 +89,7 @@ def test_a_unique_key_that_takes_letters_for_equal_stops_the_merge(mysql: Mysql)
     mysql.run("INSERT INTO things VALUES ('a', 1), ('b', 1)")
     error = refused(mysql, texts(("b", 2), ("A", 2)), by_key())
     assert "Duplicate entry 'A'" in error.message
-    assert "upper and lower case" in (error.hint or "")
+    assert "ignore case" in (error.hint or "")
 
 
 def test_keys_that_differ_in_blanks_are_two_in_a_table_that_hygge_made(mysql: Mysql) -> None:
@@ -106,7 +106,7 @@ def test_a_primary_key_that_ignores_blanks_at_the_end_stops_the_merge(mysql: Mys
     mysql.run("INSERT INTO things VALUES ('a', 1), ('b', 1)")
     error = refused(mysql, texts(("b", 2), ("a ", 2)), by_key())
     assert "Duplicate entry 'a" in error.message
-    assert "blanks at the end" in (error.hint or "")
+    assert "trailing spaces" in (error.hint or "")
 
 
 def test_rows_of_one_key_are_told_apart_by_bytes(mysql: Mysql) -> None:
@@ -162,7 +162,7 @@ def test_a_question_about_what_is_staged_changes_nothing(mysql: Mysql, sql: str)
     mysql.run("CREATE TABLE things (id bigint, name text)")
     with store_of(mysql).open(merging()) as target:
         target.stage(accepted(target, plain_table(3)).to_reader(), Split(0, "all"))
-        with pytest.raises(StoreError, match="a check by sql cannot be made"):
+        with pytest.raises(StoreError, match="a check by sql failed to run"):
             target.ask(sql, 5)
         asked = target.ask("SELECT count(*) FROM {staged} JOIN things ON 1 = 0", 5)
         assert asked == (1, [(0,)])

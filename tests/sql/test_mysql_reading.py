@@ -117,7 +117,7 @@ def test_a_value_that_arrow_lacks_is_refused_by_name_and_comes_as_text(
         cursor.execute("SET sql_mode = ''")
         cursor.execute(f"INSERT INTO t VALUES (NULL), ('{value}')")
     home = home_of(mysql)
-    with pytest.raises(HomeError, match=f"'the column' holds '{value}'") as raised:
+    with pytest.raises(HomeError, match=f"'the column' contains '{value}'") as raised:
         read(home)
     assert "type: string" in (raised.value.hint or "")
     assert home.retry_after(raised.value) is None
@@ -370,7 +370,7 @@ def test_a_socket_that_is_not_there_is_told_from_an_address(mysql: Mysql) -> Non
     # The driver leaves the socket that it could not connect to the garbage collector.
     with pytest.raises(HomeError, match="No such file") as raised:
         home_of(mysql, host="/nowhere/x.sock").check()
-    assert "names its socket" in (raised.value.hint or "")
+    assert "is its socket" in (raised.value.hint or "")
     del raised
     gc.collect()
 
@@ -409,7 +409,7 @@ def test_a_statement_may_take_only_so_long(mysql: Mysql) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"url": "mysql://h/d?sslmode=require"}, "not known here"),
+        ({"url": "mysql://h/d?sslmode=require"}, "unknown options"),
         ({"url": "postgresql://h/d"}, "mysql://"),
         ({"url": "mysql://h/d", "ssl": "always"}, "disable"),
         ({"url": "mysql://h"}, "database"),

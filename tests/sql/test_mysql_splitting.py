@@ -348,7 +348,7 @@ ALONE = {
     "index": (
         {"where": "x = 5"},
         ["ALTER TABLE t ADD INDEX by_x (x)", "UPDATE t SET x = id", "ANALYZE TABLE t"],
-        "its rows are found by the index 'by_x'",
+        "its rows are read by the index 'by_x'",
     ),
     "few": ({"where": "id < 100"}, [], "it is small"),
     "small": ({}, ["DELETE FROM t WHERE id > 9", "OPTIMIZE TABLE t"], "it is small"),
@@ -401,13 +401,13 @@ def test_who_may_not_lock_reads_over_one_connection(
         home = home_of(mysql, user=name, password="")
         (table,) = read(home, 4)
         assert table.num_rows == ROWS
-        assert told() == ["this user has no right to LOCK TABLES"]
-        (finding,) = [one for one in home.examine() if "may not lock" in one.text]
+        assert told() == ["this user has no LOCK TABLES privilege"]
+        (finding,) = [one for one in home.examine() if "no LOCK TABLES privilege" in one.text]
         assert finding.level == "ok"
         assert "GRANT LOCK TABLES" in (finding.hint or "")
         mysql.run(f"GRANT LOCK TABLES ON `{mysql.database}`.* TO {name}")
         assert len(read(home, 4)) == 4
-        assert not any("may not lock" in one.text for one in home.examine())
+        assert not any("no LOCK TABLES privilege" in one.text for one in home.examine())
 
 
 def waiting_for(server: Mysql, sql: str) -> None:
@@ -440,7 +440,7 @@ def test_a_writer_that_does_not_end_is_not_waited_for(
             (table,) = read(home_of(mysql), 4)
             assert wrote.result() == 1
     assert table.num_rows == ROWS
-    assert told() == ["somebody has written to it, or changes it, for more than 1 s"]
+    assert told() == ["other sessions have been writing to it for more than 1 s"]
 
 
 def test_a_table_that_is_being_changed_is_read_over_one_connection(
@@ -461,7 +461,7 @@ def test_a_table_that_is_being_changed_is_read_over_one_connection(
         (split,) = source.splits(4)
         assert read_split(source, split).num_rows == ROWS
     change.join()
-    assert told() == ["somebody has written to it, or changes it, for more than 1 s"]
+    assert told() == ["other sessions have been writing to it for more than 1 s"]
 
 
 def test_a_table_that_was_made_anew_is_worth_another_attempt(mysql: Mysql) -> None:
@@ -485,7 +485,7 @@ def test_columns_that_changed_are_not_read_by_what_was_known_of_them(
         mysql.run("ALTER TABLE t ADD COLUMN more int, ALGORITHM=INSTANT")
         (table,) = read_at_once(source, source.splits(4))
     assert table.num_rows == ROWS
-    assert told() == ["its columns were changed just now"]
+    assert told() == ["its columns have just changed"]
 
 
 @pytest.mark.parametrize(("most", "number"), [(2, 1), (3, 2), (4, 3), (9, 5)])
@@ -511,7 +511,7 @@ def test_a_server_without_free_connections_is_read_over_one(
         mysql.run(f"ALTER USER {name} WITH MAX_USER_CONNECTIONS 2")
         (table,) = read(home_of(mysql, user=name, password=""), 4)
     assert table.num_rows == ROWS
-    assert told() == ["the server has no more connections"]
+    assert told() == ["the server refuses more connections"]
 
 
 def test_many_tables_are_split_over_few_connections(tmp_path: Path, mysql: Mysql) -> None:
@@ -627,5 +627,5 @@ def test_a_split_left_unread_takes_its_snapshot_with_it(mysql: Mysql) -> None:
         for split in splits:
             with source.read(split) as batches:
                 batches.read_next_batch()
-        with pytest.raises(HomeError, match="left unread"), source.read(splits[0]):
+        with pytest.raises(HomeError, match="was not read"), source.read(splits[0]):
             pass

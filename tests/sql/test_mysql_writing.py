@@ -108,7 +108,7 @@ def test_awkward_texts_come_back(mysql: Mysql, bulk: str) -> None:
         ("CREATE INDEX by_id ON things (id)", "indexes: by_id"),
         ("ALTER TABLE things ADD CONSTRAINT c CHECK (id >= 0)", "constraints: c"),
         ("ALTER TABLE things MODIFY name longtext COMMENT 'ours'", "comments: name"),
-        ("ALTER TABLE things ALTER name SET DEFAULT 'x'", "columns fill themselves: name"),
+        ("ALTER TABLE things ALTER name SET DEFAULT 'x'", "columns are generated: name"),
         ("CREATE TRIGGER tr BEFORE INSERT ON things FOR EACH ROW SET @x = 1", "triggers: tr"),
         ("ALTER TABLE things PARTITION BY HASH (id) PARTITIONS 2", "in partitions: p0, p1"),
         (
@@ -187,17 +187,17 @@ def test_rows_are_appended_to_a_table_of_others_by_name(mysql: Mysql) -> None:
     [
         ("varchar(3)", "four", "Data too long"),
         ("varchar(3)", "abc  ", "Data truncated"),
-        ("char(9)", "blank ", "blanks at the end"),
+        ("char(9)", "blank ", "trailing spaces"),
         ("varchar(9) CHARACTER SET latin1", "中", "Incorrect string value"),
-        ("enum('a','b')", "c", "none of its own"),
+        ("enum('a','b')", "c", "not one of its values"),
         ("enum('a','b')", "B", "would become another one"),
         ("enum('a','b')", "b ", "would become another one"),
         ("enum('a','é')", "e", "would become another one"),
         ("set('a','b')", "b,a", "would become another one"),
         ("set('a','b')", "a,B", "would become another one"),
         ("set('a','b')", "a,a", "would become another one"),
-        ("set('a','b')", "c", "none of its own"),
-        ("text NOT NULL", None, "nulls, which it may not hold"),
+        ("set('a','b')", "c", "not one of its values"),
+        ("text NOT NULL", None, "nulls, which it does not allow"),
     ],
 )
 def test_a_table_of_others_never_changes_a_value_on_its_way(
@@ -259,7 +259,7 @@ def test_a_zero_stays_zero_where_a_column_counts_up(mysql: Mysql) -> None:
     write(store_of(mysql), [plain_table(3)], write_request(Mode.APPEND))
     assert ids(mysql) == [0, 1, 2]
     table = pa.table({"id": pa.array([None], pa.int64()), "name": ["x"]})
-    with pytest.raises(StoreError, match="nulls, which it may not hold"):
+    with pytest.raises(StoreError, match="nulls, which it does not allow"):
         write(store_of(mysql), [table], write_request(Mode.APPEND))
     assert ids(mysql) == [0, 1, 2]
 

@@ -144,7 +144,7 @@ def test_a_condition_that_will_not_do_is_told_without_what_the_driver_adds(
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("SELECT 1 AS a, 2 AS a", "two columns called 'a'"),
+        ("SELECT 1 AS a, 2 AS a", "two columns with the name 'a'"),
         ("SELECT * FROM nowhere", 'relation "nowhere" does not exist'),
         ("SELEC 1", "syntax error"),
         ("DELETE FROM t RETURNING id", "syntax error"),
@@ -346,7 +346,7 @@ def test_an_examination_tells_of_the_server_and_of_rights(postgres: Postgres) ->
     postgres.run("CREATE TABLE t (id int)")
     findings = list(home_of(postgres).examine())
     assert any("PostgreSQL 1" in one.text for one in findings)
-    assert any("sessions run in UTC" in one.text for one in findings)
+    assert any("sessions use UTC" in one.text for one in findings)
     assert all(one.level != "error" for one in findings)
     role = f"r_{postgres.schema}"
     postgres.run(f"CREATE ROLE {role} LOGIN")
@@ -366,7 +366,7 @@ def test_a_session_is_as_hygge_needs_it_whatever_the_url_asks_for(postgres: Post
     postgres.run("CREATE TABLE t AS SELECT timestamptz '2024-02-01 00:00+00' AS at")
     url = postgres.url_with("options=-c%20TimeZone%3DEurope/Oslo%20-c%20DateStyle%3DDMY")
     home = home_of(postgres, url=url)
-    assert any("sessions run in UTC" in one.text for one in home.examine())
+    assert any("sessions use UTC" in one.text for one in home.examine())
     assert read(home).column("at")[0].as_py() == datetime(2024, 2, 1, tzinfo=UTC)
 
 

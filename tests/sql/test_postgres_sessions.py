@@ -142,7 +142,7 @@ def test_options_that_a_pooler_refuses_are_named(postgres: Postgres, tmp_path: P
         home = home_of(postgres, **settings)
         with pytest.raises(HomeError, match="options") as raised:
             home.check()
-        assert "leave them out" in (raised.value.hint or "")
+        assert "remove them" in (raised.value.hint or "")
         assert home.retry_after(raised.value) is None
 
 

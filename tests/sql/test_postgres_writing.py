@@ -58,18 +58,18 @@ def test_a_kill_at_any_statement_leaves_the_old_rows_or_the_new(
     [
         ("CREATE VIEW v AS SELECT id FROM things", "views use it: v"),
         ("CREATE INDEX by_name ON things (name)", "indexes: by_name"),
-        ("GRANT SELECT ON things TO public", "others have rights on it: public"),
+        ("GRANT SELECT ON things TO public", "others have privileges on it: public"),
         ("ALTER TABLE things ADD CONSTRAINT c CHECK (id >= 0)", "constraints: c"),
         ("COMMENT ON TABLE things IS 'ours'", "comments: ours"),
-        ("ALTER TABLE things ALTER name SET DEFAULT 'x'", "columns fill themselves: name"),
+        ("ALTER TABLE things ALTER name SET DEFAULT 'x'", "columns are generated: name"),
         ("CREATE RULE r AS ON DELETE TO things DO ALSO NOTHING", "rules: r"),
-        ("GRANT SELECT (id) ON things TO public", "rights on its columns: id"),
+        ("GRANT SELECT (id) ON things TO public", "privileges on its columns: id"),
         ("ALTER TABLE things ENABLE ROW LEVEL SECURITY", "row security is on"),
         ("ALTER TABLE things REPLICA IDENTITY FULL", "replica identity of its own: full"),
         (
             "ALTER TABLE things REPLICA IDENTITY FULL; "
             "CREATE PUBLICATION {schema}_p FOR TABLE things",
-            "publications send it",
+            "publications contain it",
         ),
         (
             "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "

@@ -339,7 +339,7 @@ def test_a_writer_is_let_in_once_everything_is_read(file: Path) -> None:
         assert read_split(source, split).num_rows == 1
         assert read_split(source, split).num_rows == 1
         assert writer.run("INSERT INTO t VALUES (2)") == "0"
-        with pytest.raises(HomeError, match="wrote it meanwhile") as raised:
+        with pytest.raises(HomeError, match="wrote to it meanwhile") as raised:
             read_split(source, split)
         assert home_of(file).retry_after(raised.value) is not None
 

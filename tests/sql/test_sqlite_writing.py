@@ -109,7 +109,7 @@ def test_a_float_that_would_change_is_refused(file: Path, value: float, shown: s
 
 def test_a_day_that_iso_8601_does_not_write_is_refused(file: Path) -> None:
     days = pa.array([2_932_897], pa.int32()).view(pa.date32())
-    with pytest.raises(StoreError, match="'d' holds a day outside"):
+    with pytest.raises(StoreError, match="'d' contains a date outside"):
         move(file, pa.table({"d": days}))
 
 
@@ -253,7 +253,7 @@ def test_a_trigger_that_keeps_rows_out_is_told(file: Path) -> None:
         file,
         "CREATE TRIGGER no BEFORE INSERT ON t WHEN new.a = 2 BEGIN SELECT RAISE(IGNORE); END",
     )
-    with pytest.raises(StoreError, match="3 rows were staged for t but 2 went in"):
+    with pytest.raises(StoreError, match="3 rows were staged for t but 2 were inserted"):
         move(file, pa.table({"a": [1, 2, 3]}), APPEND)
     assert run(file, "SELECT * FROM t") == []
 
@@ -303,7 +303,7 @@ def test_many_splits_are_staged_in_few_files(file: Path) -> None:
 
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StoreError, match="cannot make the folder") as raised:
+    with pytest.raises(StoreError, match="cannot create the folder") as raised:
         move(tmp_path / "file" / "app.db", pa.table({"a": [1]}))
     assert raised.value.hint
     (tmp_path / "text.db").write_text("no database\n" * 1000)

@@ -104,7 +104,10 @@ def test_ties_of_whole_rows_are_known_by_their_key_later(
     ("text", "says"),
     [
         ("incremental: {column: id, updates: ignore}\n", "primary_key"),
-        ("incremental: {column: id, updates: append}\nprimary_key: id\n", "second row of a key"),
+        (
+            "incremental: {column: id, updates: append}\nprimary_key: id\n",
+            "second row with the same key",
+        ),
     ],
 )
 def test_a_choice_that_cannot_be_kept_is_refused(
@@ -124,7 +127,7 @@ def test_the_plan_says_what_becomes_of_updates(tmp_path: Path, postgres: Postgre
     flow(tmp_path, postgres, "incremental: id\n")
     assert "of the same id, is not moved again" in hygge(tmp_path, "plan", "t").stdout
     flow(tmp_path, postgres, "incremental: at\n")
-    assert "is appended again when its at grows" in hygge(tmp_path, "plan", "t").stdout
+    assert "is appended again if its at increases" in hygge(tmp_path, "plan", "t").stdout
 
 
 @pytest.mark.parametrize("mask", ["redact", "partial"])

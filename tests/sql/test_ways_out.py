@@ -98,9 +98,9 @@ def test_bytes_that_are_no_text_are_told_with_their_column(tmp_path: Path) -> No
         again = hygge(tmp_path, "go", "t")
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
     assert ran.returncode == 1
-    said = "the row with id = 1 of t: column 'name' holds bytes that are no UTF-8, 'caf\\xe9'"
+    said = "the row with id = 1 of t: column 'name' contains bytes that are not UTF-8, 'caf\\xe9'"
     assert said in " ".join(ran.stdout.split())
-    assert "row 1 of u: column 'names' holds bytes" in " ".join(lists.stdout.split())
+    assert "row 1 of u: column 'names' contains bytes" in " ".join(lists.stdout.split())
     bytes_of = duckdb.execute(f"SELECT name FROM '{tmp_path}/lake/b/*.parquet' ORDER BY id DESC")
     assert bytes_of.fetchone() == (b"caf\xe9",)
     assert "Traceback" not in ran.stderr
@@ -137,5 +137,5 @@ def test_verify_says_what_it_compares_as_text(tmp_path: Path, postgres: Postgres
     }
     write_project(tmp_path, files)
     assert hygge(tmp_path, "go").returncode == 0
-    assert "compared as texts" in hygge(tmp_path, "verify", "t").stdout
-    assert "compared as texts" not in hygge(tmp_path, "verify", "d").stdout
+    assert "compared as text" in hygge(tmp_path, "verify", "t").stdout
+    assert "compared as text" not in hygge(tmp_path, "verify", "d").stdout

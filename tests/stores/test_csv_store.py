@@ -16,7 +16,7 @@ from hygge.testing.cases import TEXTS, assert_same, plain_table
 from hygge.testing.moving import write, write_request
 from hygge.testing.text_reader import DECLARED_AS, read_text
 
-NESTED = "never: a line of separated text has no lists or structs"
+NESTED = "never: delimited text does not support lists or structs"
 BYTES = "never: text has no bytes"
 
 

@@ -16,7 +16,7 @@ def quoted(name: str) -> str:
 
 
 class TestDuckdbStore(StoreSuite):
-    exemptions: ClassVar = {"decimal(76,30)": "never: DuckDB keeps 38 digits"}
+    exemptions: ClassVar = {"decimal(76,30)": "never: DuckDB has at most 38 digits"}
 
     def configure(self, place: Path) -> StoreConfig:
         data = {"type": "duckdb", "path": "data/app.duckdb"}

@@ -17,7 +17,7 @@ from hygge.testing.merging import merging
 from hygge.testing.moving import write, write_request
 from hygge.testing.text_reader import DECLARED_AS, read_text
 
-BYTES = "never: JSON has no bytes"
+BYTES = "never: JSON does not support bytes"
 NAN = "never: JSON has no number for NaN and infinity"
 
 

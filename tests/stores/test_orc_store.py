@@ -11,7 +11,7 @@ from pyorc.converters import ORCConverter
 
 from hygge.testing import FileStoreSuite
 
-MISSING = "never: the format has no such type"
+MISSING = "never: the format does not have this type"
 YEARS = "upstream: Arrow reads ORC's timestamps in nanoseconds only, of the years 1678 to 2261"
 
 

@@ -13,7 +13,7 @@ from hygge.testing import StoreSuite
 class TestSqliteStore(StoreSuite):
     exemptions: ClassVar = {
         **dict.fromkeys(("float16", "float32", "float64"), "never: SQLite has no NaN and no -0.0"),
-        "duration(us)": "never: SQLite has no such type",
+        "duration(us)": "never: SQLite does not have this type",
     }
 
     def configure(self, place: Path) -> StoreConfig:

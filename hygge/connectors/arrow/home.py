@@ -81,11 +81,11 @@ def _is_stream(file: DataFile) -> bool:
         magic = opened.read(len(_FILE_MAGIC))
     if magic.startswith(_OLD_FEATHER_MAGIC):
         raise HomeError(
-            f"{file} is a Feather file of version 1, which had no full set of types",
-            hint="write it again with a current program (Feather version 2)",
+            f"{file} is a Feather file of version 1, which does not support all types",
+            hint="write it again as Feather version 2",
         )
     if not magic:
-        raise HomeError(f"{file} is empty: not even a schema is in it")
+        raise HomeError(f"{file} is empty: it does not even contain a schema")
     return magic != _FILE_MAGIC
 
 
@@ -107,12 +107,12 @@ def _check_end(raw: pa.NativeFile, file: DataFile) -> None:
     raw.seek(max(end - len(_END_OF_STREAM), 0))
     if raw.read(len(_END_OF_STREAM)) != _END_OF_STREAM:
         raise HomeError(
-            f"{file}: the stream has no end mark, so rows may be missing",
-            hint="it is cut off or still being written; write it again",
+            f"{file}: the end mark of the stream is missing, so rows may be missing",
+            hint="the file is truncated or still being written; write it again",
         )
     if end != file.size:
         raise HomeError(
-            f"{file}: {file.size - end} bytes follow the end of the stream",
+            f"{file}: {file.size - end} bytes after the end of the stream",
             hint="write each stream to a file of its own",
         )
 

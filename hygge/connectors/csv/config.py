@@ -128,7 +128,9 @@ class CsvHomeConfig(TextHomeConfig, type="csv"):
     @classmethod
     def _check_delimiter(cls, value: str | None) -> str | None:
         if value is not None and any(mark.isalnum() or mark in "\r\n" for mark in value):
-            raise ValueError("one character or several, no letter, digit or line end")
+            raise ValueError(
+                "must be one or more characters, without letters, digits and line breaks"
+            )
         return value
 
     @field_validator("quote", "escape")
@@ -138,14 +140,14 @@ class CsvHomeConfig(TextHomeConfig, type="csv"):
             return None
         if len(value) == 1 and value.isascii() and not value.isalnum() and value not in "\r\n":
             return value
-        raise ValueError("one character of ASCII, no letter, digit or line end")
+        raise ValueError("must be one ASCII character, not a letter, digit or line break")
 
     @field_validator("types")
     @classmethod
     def _check_types(cls, types: dict[str, str]) -> dict[str, str]:
         for name, kind in types.items():
             if kind.startswith("list("):
-                raise ValueError(f"column '{name}': text with delimiters holds no lists")
+                raise ValueError(f"column '{name}': delimited text cannot contain lists")
         return types
 
     @model_validator(mode="after")
@@ -156,9 +158,9 @@ class CsvHomeConfig(TextHomeConfig, type="csv"):
         if self.thousands == self.decimal_point:
             raise ValueError("thousands and decimal_point must differ from each other")
         if set(self.true_values) & set(self.false_values):
-            raise ValueError("no word can stand in true_values and in false_values")
+            raise ValueError("true_values and false_values must not have a word in common")
         if self.header is False and not self.names and self.types:
-            raise ValueError("types need the columns' names; give them as `names`")
+            raise ValueError("types need the names of the columns; set `names`")
         return self
 
     @model_validator(mode="after")
@@ -171,7 +173,7 @@ class CsvHomeConfig(TextHomeConfig, type="csv"):
                 raise ValueError(f"timestamp_formats: column '{name}' has no format")
             if len(kinds - {"date"}) > 1 or kinds == {"date", "time"}:
                 raise ValueError(
-                    f"timestamp_formats: those of column '{name}' are of several types"
+                    f"timestamp_formats: the formats of column '{name}' have different types"
                 )
             declared = self.types.get(name, min(kinds))
             if not declared.startswith(("date", "time")):
@@ -258,11 +260,11 @@ class CsvStoreConfig(FileStoreConfig, type="csv"):
         reserved = set("\r\n\0")
         marks = self.delimiter + self.quote
         if self.delimiter == self.quote or reserved & set(marks + self.null_text):
-            raise ValueError("delimiter and quote must differ, and neither can be a line end")
+            raise ValueError("delimiter and quote must differ, and neither can be a line break")
         if any(mark.isalnum() or mark in "+-.:_" or not mark.isascii() for mark in marks):
             raise ValueError("delimiter and quote cannot be characters that numbers or dates use")
         if set(marks) & set(self.null_text):
-            raise ValueError("null_text cannot hold the delimiter or the quote")
+            raise ValueError("null_text cannot contain the delimiter or the quote")
         return self
 
     def as_home(self, held: pa.Schema | None = None) -> HomeConfig:

@@ -97,7 +97,7 @@ class CsvSource(FileSource):
         if not names:
             raise NoColumnsError(
                 f"{self.files[0]} has no columns: it is empty",
-                hint="give `names` in the home's file to read empty files as no rows",
+                hint="set `names` in the home to read empty files as tables without rows",
             )
         self._check_declared(names)
         self._complete_guesses([name for name in names if name not in self.declared])
@@ -126,7 +126,7 @@ class CsvSource(FileSource):
         if values is not None:
             return values
         odd = next(text for text in texts if kind.read(_array(text)) is None)
-        what = f"{file}: column '{name}' is {kind.name}, but holds {odd.as_py()!r}"
+        what = f"{file}: column '{name}' is {kind.name}, but contains {odd.as_py()!r}"
         if self.request.thorough:
             raise HomeError(f"{what}: the file changed while it was read")
         raise LateTypeError(what)
@@ -187,7 +187,7 @@ class CsvSource(FileSource):
             for name in found[:_MOST_REASONS]
         ]
         if len(found) > _MOST_REASONS:
-            notes.append(f"{plural(len(found) - _MOST_REASONS, 'more column')} likewise")
+            notes.append(f"{plural(len(found) - _MOST_REASONS, 'more column')} for similar reasons")
         return [*self._remarks.sentences(), *notes]
 
     def _is_surprising(self, texts: pa.StringArray, place: int) -> bool:
@@ -206,7 +206,7 @@ class CsvSource(FileSource):
             if name not in names:
                 raise HomeError(
                     f"{self.files[0]} has no column '{name}', whose type is declared",
-                    hint=f"correct `types` in the home's file; columns: {', '.join(names)}",
+                    hint=f"fix `types` in the home; columns: {', '.join(names)}",
                 )
 
     def _complete_guesses(self, names: Sequence[str]) -> None:

@@ -41,7 +41,7 @@ class CsvFormat(FileFormat):
         import pyarrow as pa
 
         if pa.types.is_nested(kind) and not pa.types.is_run_end_encoded(kind):
-            raise UnfitError("a line of separated text has no lists or structs")
+            raise UnfitError("delimited text does not support lists or structs")
         return fit_text(kind)
 
     def open(self, sink: Sink, schema: pa.Schema, buffer_bytes: int) -> BatchWriter:
@@ -109,8 +109,8 @@ class _Lines:
     def _refuse_blank_lines(self, name: str, values: pa.Array) -> None:
         if values.null_count:
             raise StoreError(
-                f"column '{name}' is the only one and holds nulls: each would be an empty line, "
-                "which readers skip",
+                f"column '{name}' is the only one and contains nulls: each would be an empty "
+                "line, which readers skip",
                 hint="set  null_text: NULL  in the store",
             )
 

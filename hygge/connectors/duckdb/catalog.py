@@ -106,7 +106,7 @@ _LOSSES = (
         f"WHERE {_HERE} AND constraint_type NOT IN ('NOT NULL', 'PRIMARY KEY')",
     ),
     (
-        "columns fill themselves: {}",
+        "columns are generated: {}",
         "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
         f"WHERE {_HERE} AND coalesce(column_default, 'NULL') <> 'NULL'",
     ),

@@ -20,7 +20,7 @@ def examine_file(run: Run, file: Path) -> Iterator[Finding]:
     wal = file.with_name(f"{file.name}.wal")
     if wal.exists() and wal.stat().st_size > size:
         yield Finding(
-            f"its log {wal.name} is larger than the file itself",
+            f"its write-ahead log {wal.name} is larger than the file itself",
             "warning",
-            "fold it in with  CHECKPOINT",
+            "merge it with  CHECKPOINT",
         )

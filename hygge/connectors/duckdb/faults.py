@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
 _TWICE = (
-    "rows of one key came twice, or are there already: bring newer ones in with  mode: merge, or "
+    "rows have the same key, or their keys already exist: use  mode: merge  to update rows, or "
     "append without primary_key"
 )
 _PASSING = ("Conflicting lock is held", "Transaction conflict", "write-write conflict")
@@ -44,19 +44,23 @@ def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError
 
 
 _WAYS = (
-    ("database does not exist", "check path", True),
+    ("database does not exist", "check `path`", True),
     (
         "not a valid DuckDB database",
-        "it is no file of DuckDB, or a damaged one: check path, or delete an empty file",
+        "it is not a DuckDB file, or it is damaged: check `path`, or delete an empty file",
         True,
     ),
-    ("Failed to download extension", "it is no file of DuckDB: check path", True),
-    ("different version", "open it with the DuckDB that wrote it, and export it from there", True),
-    ("Permission denied", "check that this user may use the file and its folder", True),
-    ("file system operations are disabled", "queries see the tables of this file only", False),
+    ("Failed to download extension", "it is not a DuckDB file: check `path`", True),
+    (
+        "different version",
+        "open it with the version of DuckDB that wrote it, and export it from there",
+        True,
+    ),
+    ("Permission denied", "check that this user has permission for the file and its folder", True),
+    ("file system operations are disabled", "queries can only read the tables of this file", False),
     ("No space left", "free some space on the disk, then run again", False),
     ("Out of Memory", "raise memory_limit of this home or store", False),
-    ("NOT NULL constraint", "leave such rows out, or let the column have no value", False),
+    ("NOT NULL constraint", "exclude such rows, or allow nulls in the column", False),
     ("Duplicate key", _TWICE, False),
     ("PRIMARY KEY or UNIQUE constraint", _TWICE, False),
 )

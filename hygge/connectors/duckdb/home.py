@@ -94,7 +94,7 @@ class DuckdbHome(Home):
         others = [table.name.shown(catalog.DEFAULT_SCHEMA) for table in catalog.tables(run)]
         raise HomeError(
             f"{self.file} has no table '{entity}'{nearest(entity, others)}",
-            hint="list what is there with  hygge discover HOME",
+            hint="to list the tables:  hygge discover HOME",
             code="HG506",
         )
 

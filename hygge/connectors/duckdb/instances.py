@@ -117,8 +117,8 @@ def _found(wish: _Wish) -> _Open | None:
     if not wish.is_late:
         return None
     raise wish.refuse(
-        "another move of this run reads it, and for that it was opened for reading only",
-        "let the flows follow each other with  after:, or raise busy_timeout",
+        "another move of this run has opened it read-only",
+        "run the flows one after the other with  after:, or raise busy_timeout",
     )
 
 
@@ -140,8 +140,9 @@ def _try(wish: _Wish) -> _Open | None:
             return None
         # No cause, so that the error is not retried after the long wait.
         raise wish.refuse(
-            f"{who} has it open, and had it for {wish.seconds:g} s",
-            "DuckDB lets one process at a time write a file: end that one, or raise busy_timeout",
+            f"{who} has had it open for {wish.seconds:g} s",
+            "in DuckDB only one process at a time can write to a file: end that process, or raise "
+            "busy_timeout",
         ) from None
     busy.end(wish.file)
     root.execute("SET GLOBAL TimeZone = 'UTC'")

@@ -47,7 +47,7 @@ class DuckdbSource(Source):
     def over_query(self, query: str) -> DuckdbSource:
         """Return a source that reads a query."""
         self._from = f"(\n{query.strip().rstrip(';')}\n)"
-        return self._with(set(), f"the query of {self._request.entity} is refused")
+        return self._with(set(), f"the query of {self._request.entity} is rejected")
 
     def _with(self, required: set[str], what: str) -> DuckdbSource:
         import duckdb
@@ -55,7 +55,7 @@ class DuckdbSource(Source):
         sql = f"SELECT * FROM {self._from}{where(self._request.where)}"
         try:
             if len(self._run.cursor.extract_statements(sql)) != 1:
-                raise HomeError(f"{what}: it is more than one statement")
+                raise HomeError(f"{what}: the query has more than one statement")
             relation = self._run.cursor.sql(sql)
             columns = list(zip(relation.columns, relation.types, strict=True))
         except duckdb.Error as error:
@@ -211,7 +211,7 @@ def _check_time(array: pa.Array, field: pa.Field) -> None:
         edge = {"us": 86_400 * 10**6, "ns": 86_400 * 10**9}[array.type.unit]
     if ends["max"] >= edge or ends["min"] <= -(2 ** (bits - 1) - 1):
         shown = "24:00:00" if is_.is_time(array.type) else "infinity"
-        raise unreadable(field.name, f"holds {shown}, which {field.type} cannot hold")
+        raise unreadable(field.name, f"contains {shown}, which {field.type} cannot represent")
 
 
 def unreadable(name: str, problem: str) -> HomeError:

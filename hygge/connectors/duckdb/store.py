@@ -40,17 +40,17 @@ class DuckdbStore(Store):
     def examine(self) -> Iterator[Finding]:
         """Yield findings on the file and the library."""
         if not self.file.exists():
-            yield Finding(f"there is no file {self.file} yet; the first move makes it")
+            yield Finding(f"there is no file {self.file} yet; the first move creates it")
             return
         with self._connected(f"cannot write {self.file}") as run:
             yield from examine_file(run, self.file)
-            yield Finding("no other process has it open")
+            yield Finding("not open in another process")
 
     def last_commit(self, into: str) -> Commit | None:
         """Return the newest commit of a table; see `Store.last_commit`."""
         if not self.file.exists():
             return None
-        with self._connected(f"cannot look at {into}", writes=False) as run:
+        with self._connected(f"cannot inspect {into}", writes=False) as run:
             name = _place(run, into)
             if not run.listing.has(run, TableName(name.schema, chain.TABLE)):
                 return None
@@ -61,7 +61,7 @@ class DuckdbStore(Store):
         """Inspect the table; see `Store.inspect`. A missing file counts as empty."""
         check_writable(self.file)
         last = self.last_commit(request.into)
-        with self._looked_at(f"cannot look at {request.into}") as run:
+        with self._looked_at(f"cannot inspect {request.into}") as run:
             target = self._target(request, run, _place(run, request.into))
             target.inspect(last)
             yield target

@@ -316,8 +316,9 @@ class DuckdbTarget(MergingTarget):
         if reason is not None:
             raise StoreError(
                 f"column '{field.name}' is part of the key of {self.place.shown()}, and DuckDB "
-                f"changes its type only in a new table, which would lose something: {reason}",
-                hint="change the table yourself, or move into another one with  into: <name>",
+                "can change its type only by recreating the table, which would lose something: "
+                f"{reason}",
+                hint="alter the table yourself, or write to another one with  into: <name>",
                 code="HG536",
             )
         columns = []

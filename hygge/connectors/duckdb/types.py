@@ -141,7 +141,7 @@ def fit(kind: pa.DataType) -> pa.DataType:
     if is_.is_timestamp(kind) and kind.tz:
         return pa.timestamp("ns" if kind.unit == "ns" else "us", "UTC")
     if is_.is_interval(kind):
-        raise UnfitError("an interval is told from others only as text")
+        raise UnfitError("intervals can only be compared as text")
     return {
         pa.null(): pa.string(),
         pa.float16(): pa.float32(),
@@ -156,7 +156,7 @@ def _fit_decimal(kind: pa.DataType) -> pa.DataType:
 
     digits = kind.precision - min(kind.scale, 0)
     if digits > 38:
-        raise UnfitError("DuckDB keeps 38 digits")
+        raise UnfitError("DuckDB has at most 38 digits")
     return pa.decimal128(digits, max(kind.scale, 0))
 
 
@@ -172,7 +172,7 @@ def _fit_nested(kind: pa.DataType) -> pa.DataType:
         return pa.map_(fit(kind.key_type), fit(kind.item_type))
     if is_.is_struct(kind) and kind.num_fields:
         return pa.struct([field.with_type(fit(field.type)) for field in kind])
-    raise UnfitError("DuckDB has no such type")
+    raise UnfitError("DuckDB does not have this type")
 
 
 def sql_types(cursor: Connection, schema: pa.Schema) -> list[str]:

@@ -58,15 +58,15 @@ def parse_record(data: bytes, shown: str) -> Record:
         if values["format"] > FORMAT:
             raise StoreError(
                 f"{shown} was written by a newer hygge ({values.get('hygge')}), in a format that "
-                f"{__version__} does not know",
+                f"{__version__} does not support",
                 hint="update hygge",
             )
         return _record(values)
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(
-            f"the commit record {shown} cannot be read: {error}",
-            hint="put the file back from a backup; or delete it and run again with --adopt, which "
-            "takes the data files as they are and starts a new chain",
+            f"invalid commit record {shown}: {error}",
+            hint="restore the file from a backup; or delete it and run again with --adopt, which "
+            "takes over the existing data files and starts a new history",
         ) from error
 
 

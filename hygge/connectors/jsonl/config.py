@@ -43,7 +43,9 @@ class JsonlHomeConfig(TextHomeConfig, type="jsonl"):
     def _check_types(cls, types: dict[str, str]) -> dict[str, str]:
         for name, kind in types.items():
             if re.search(r"list\(time\b", kind):
-                raise ValueError(f"column '{name}': times in lists are read as list(string) only")
+                raise ValueError(
+                    f"column '{name}': times in lists can only be read as list(string)"
+                )
         return types
 
     def home(self, context: ProjectContext) -> JsonlHome:

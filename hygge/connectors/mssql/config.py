@@ -91,7 +91,7 @@ def braced(value: str) -> str:
 
 
 class MssqlHomeConfig(MssqlSettings, ServerHomeConfig, type="mssql"):
-    """Not yet tested against a server: reads tables, views and queries of SQL Server.
+    """Not tested against a server yet: reads tables, views and queries of SQL Server.
 
     It was built without one: its SQL is checked by a grammar, its types case by case, and what it
     calls of the driver is there. Try it on a copy before you rely on it.
@@ -126,7 +126,7 @@ class MssqlHomeConfig(MssqlSettings, ServerHomeConfig, type="mssql"):
 
 
 class MssqlStoreConfig(MssqlSettings, ServerStoreConfig, type="mssql"):
-    """Not yet tested against a server: writes tables of SQL Server by bulk copy.
+    """Not tested against a server yet: writes tables of SQL Server by bulk copy.
 
     It was built without one: its SQL is checked by a grammar, its types case by case, and what it
     calls of the driver is there. Try it on a copy before you rely on it.

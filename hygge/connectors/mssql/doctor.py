@@ -28,11 +28,11 @@ SELECT SCHEMA_ID(?), HAS_PERMS_BY_NAME(NULL, 'DATABASE', 'CREATE TABLE'),
 def examine_server(run: Run) -> Iterator[Finding]:
     """Yield findings for reading and writing."""
     version, edition, number, user, database = run(SERVER)[0]
-    yield Finding(f"{str(version).splitlines()[0]} answers {user} in database {database}")
-    yield Finding("hygge was not yet tested against a SQL Server", "warning")
+    yield Finding(f"{str(version).splitlines()[0]}, user {user}, database {database}")
+    yield Finding("hygge is not tested against SQL Server yet", "warning")
     if edition not in _SERVICES and (number or 0) < _OLDEST:
         yield Finding(
-            "the server is older than what hygge is made for",
+            "the version of the server is older than hygge supports",
             "warning",
             "update it to SQL Server 2016 or newer",
         )
@@ -44,12 +44,12 @@ def examine_writing(run: Run, schema: str) -> Iterator[Finding]:
     found, may_make, may_add_schema, may_alter = run(RIGHTS, (schema, schema))[0]
     is_there = found is not None
     if may_make and (may_alter if is_there else may_add_schema):
-        text = f"this user may make tables in schema {schema}"
-        yield Finding(text if is_there else f"{text}, which the first move makes")
+        text = f"this user can create tables in schema {schema}"
+        yield Finding(text if is_there else f"{text}, which the first move creates")
         return
     right = f"ALTER ON SCHEMA::{bracketed(schema)}" if is_there else "CREATE SCHEMA"
     yield Finding(
-        f"this user may not make tables in schema {schema}",
+        f"this user cannot create tables in schema {schema}",
         "error",
         f"GRANT CREATE TABLE TO …; GRANT {right} TO …",
     )

@@ -95,12 +95,12 @@ _WAYS = (
         "libkrb5-3 libgssapi-krb5-2 ; on Red Hat and Fedora  dnf install libtool-ltdl krb5-libs",
         True,
     ),
-    ("login failed", "check user and password, and that the server lets this user in", True),
+    ("login failed", "check user and password, and that this user may log in", True),
     ("cannot open database", "check the name of the database, and that this user may use it", True),
     (
         "certificate",
-        "let the server have a certificate that this machine trusts; trust_server_certificate: "
-        "true does without, and then anybody on the way could pass for the server",
+        "install a server certificate that this machine trusts; trust_server_certificate: true "
+        "skips the check, which makes man-in-the-middle attacks possible",
         True,
     ),
     ("no such host", "check the name of the host", True),
@@ -111,14 +111,14 @@ _WAYS = (
     ),
     (
         "unable to establish connection",
-        "check host and port, that the server runs and listens on TCP, and that no firewall is in "
-        "between",
+        "check host and port, that the server runs and listens on TCP, and that no firewall "
+        "blocks it",
         True,
     ),
-    ("permission was denied", "grant this user what it needs, or let another one in", False),
-    ("invalid object name", "check the name; tables that this user may not see are missing", False),
+    ("permission was denied", "grant this user the permission, or use another user", False),
+    ("invalid object name", "check the name, and that this user may see the table", False),
     ("lock request time out", "another session holds a lock on the table: run again", False),
     ("query timeout", "the statement took too long: raise statement_timeout", False),
-    ("non-finite float", "SQL Server knows neither NaN nor infinity: cast the column to string",
+    ("non-finite float", "SQL Server has no NaN and no infinity: cast the column to string",
      False),
 )  # fmt: skip

@@ -25,11 +25,11 @@ class MssqlHome(ServerHome[MssqlSettings, Rows, TableName]):
         """Yield findings on the server and on whether snapshot isolation is allowed."""
         yield from examine_server(run)
         if _is_versioned(run):
-            yield Finding("entities are read as of one instant")
+            yield Finding("snapshot isolation: on")
             return
         yield Finding(
-            "the database allows no snapshots: rows that change while they are read may be met "
-            "twice or not at all",
+            "snapshot isolation: off; rows that change while they are read may be read twice or "
+            "not at all",
             "warning",
             "ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON",
         )

@@ -84,9 +84,9 @@ class MssqlMerging(MergingTarget):
 
         if pa.types.is_binary(field.type):
             raise StoreError(
-                f"a range of column '{field.name}' cannot be cleared in {self.place.shown()}: "
-                "bytes have no order there that tells zeros at the end",
-                hint="take a column of numbers, days, times or texts",
+                f"a range of column '{field.name}' cannot be deleted in {self.place.shown()}: the "
+                "order of bytes there ignores zeros at the end",
+                hint="use a column of numbers, dates, timestamps or text",
             )
         typed = f"CAST(? AS {self.sql_type(field)})"
         return comparison.in_range(field, typed), _parameter(value, field.type)
@@ -154,8 +154,8 @@ class MssqlMerging(MergingTarget):
             raise StoreError(
                 f"column '{field.name}' of {self.place.shown()} is {held.type} and would change "
                 f"{found[0][0]}; nothing was published",
-                hint="give the column of the table a type that holds it, or cast in the flow with  "
-                f"columns: {{{field.name}: {{type: …}}}}",
+                hint="change the column of the table to a type that fits, or cast in the flow "
+                f"with  columns: {{{field.name}: {{type: …}}}}",
                 code="HG535",
             )
 

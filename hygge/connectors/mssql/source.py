@@ -64,7 +64,7 @@ class MssqlSource(Source):
         names = [column.name for column in columns]
         twice = repeated(names)
         if twice or not all(names) or not names:
-            what = f"two columns called '{twice[0]}'" if twice else "columns without names"
+            what = f"two columns with the name '{twice[0]}'" if twice else "columns without names"
             raise HomeError(f"{self._request.entity} has {what}", hint="name columns with AS")
         found, unsafe = [], {}
         for column in columns:

@@ -302,10 +302,11 @@ class MssqlTarget(MssqlMerging):
             if not is_passing(error):
                 raise
             raise CommitUnknownError(
-                f"the answer to commit {seq} of {self.place.shown()} was lost, and the server "
-                f"cannot be asked: {error.message}",
-                hint="run again: the next run finds out; or ask the server:  SELECT run_id FROM "
-                f"{self.chain.table} WHERE target = '{self.chain.target}' AND seq = {seq}",
+                f"the confirmation of commit {seq} of {self.place.shown()} was lost, and the "
+                f"server cannot be reached: {error.message}",
+                hint="run again: the next run determines the outcome; or ask the server:  SELECT "
+                f"run_id FROM {self.chain.table} WHERE target = '{self.chain.target}' AND seq "
+                f"= {seq}",
             ) from error
 
 

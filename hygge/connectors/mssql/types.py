@@ -67,7 +67,7 @@ def reading_of(column: Column, quoted: str, *, as_text: bool = False) -> ColumnR
     if as_text:
         sql = f"{quoted}.ToString()" if base in ("geography", "geometry") else quoted
         return read(f"CAST({sql} AS nvarchar(max))", pa.string())
-    raise UnsafeError(f"{column.type or 'its type'} has no like in Arrow")
+    raise UnsafeError(f"{column.type or 'its type'} has no equivalent in Arrow")
 
 
 def any_reading_of(column: Column, quoted: str) -> ColumnReading:
@@ -122,9 +122,9 @@ def fit(kind: pa.DataType) -> pa.DataType:
         return wider[str(kind)]
     if is_.is_decimal(kind):
         if kind.precision > MOST_DIGITS:
-            raise UnfitError(f"decimals of SQL Server have at most {MOST_DIGITS} digits")
+            raise UnfitError(f"decimals of SQL Server have a precision of at most {MOST_DIGITS}")
         if not 0 <= kind.scale <= kind.precision:
-            raise UnfitError("the scale of a decimal lies between 0 and its digits")
+            raise UnfitError("the scale of a decimal must be between 0 and its precision")
         return pa.decimal128(kind.precision, kind.scale)
     if is_.is_time(kind):
         return pa.time64("us")
@@ -132,7 +132,7 @@ def fit(kind: pa.DataType) -> pa.DataType:
         return pa.timestamp("ns" if kind.unit == "ns" else "us", None if kind.tz is None else "UTC")
     if "binary" in str(kind):
         return pa.binary()
-    raise UnfitError("SQL Server has no such type")
+    raise UnfitError("SQL Server does not have this type")
 
 
 _WRITTEN = {
@@ -222,7 +222,7 @@ def staged(array: pa.Array, name: str) -> pa.Array:
         ticks = array.cast(pa.int64()) if is_.is_timestamp(array.type) else array.view(pa.int64())
         whole = pc.multiply(pc.divide(ticks, 100), 100)
         if pc.all(pc.equal(whole, ticks)).as_py() is False:
-            raise UnfitError(f"column '{name}' holds times finer than 100 nanoseconds")
+            raise UnfitError(f"column '{name}' contains times finer than 100 nanoseconds")
     is_day = is_.is_date32(array.type)
     if is_day or (is_.is_timestamp(array.type) and array.type.unit == "us"):
         ends = pc.min_max(array.view(pa.int32() if is_day else pa.int64())).as_py()
@@ -230,7 +230,7 @@ def staged(array: pa.Array, name: str) -> pa.Array:
         if ends["min"] is not None and not (
             ends["min"] * size >= _FIRST and ends["max"] * size <= _LAST
         ):
-            raise UnfitError(f"column '{name}' holds times outside of the years 1 to 9999")
+            raise UnfitError(f"column '{name}' contains times outside of the years 1 to 9999")
     return array
 
 

@@ -74,7 +74,7 @@ class BulkLoad:
         asked = self._answer()
         if not asked.is_load_local_packet() or asked.get_all_data()[1:] != _ASKED_FOR.encode():
             connection._force_close()
-            raise StoreError(f"the server did not ask for the rows of {self._table}")
+            raise StoreError(f"the server did not request the rows of {self._table}")
         sent = 0
         for batch in batches:
             if batch.num_rows:
@@ -126,8 +126,8 @@ class BulkLoad:
         """Raise `StoreError` for a row above max_allowed_packet: the server would disconnect."""
         if size >= self._packet:
             raise StoreError(
-                f"a row for {self._table} is {size:,} bytes long, and the server takes "
-                f"{self._packet:,} at most",
+                f"a row for {self._table} has {size:,} bytes; the maximum of the server is "
+                f"{self._packet:,}",
                 hint="raise max_allowed_packet on the server",
             )
 
@@ -143,7 +143,7 @@ class BulkLoad:
         if answer.affected_rows != sent:
             raise StoreError(
                 f"{plural(sent, 'row was', 'rows were')} sent to {self._table}, but "
-                f"{answer.affected_rows:,} were taken"
+                f"{answer.affected_rows:,} were inserted"
             )
         self.rows += sent
 
@@ -154,6 +154,6 @@ class BulkLoad:
         texts = "; ".join(str(text) for _, _, text in warnings)
         return StoreError(
             f"the server would have changed values of {self._table}: {texts}",
-            hint="cast the column to a type that holds them, with  columns: {…: {type: …}}",
+            hint="cast the column to a type that can store them with  columns: {…: {type: …}}",
             code="HG535",
         )

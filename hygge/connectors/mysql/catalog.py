@@ -193,7 +193,7 @@ _LOSSES = (
         "AND partition_name IS NOT NULL",
     ),
     (
-        "columns fill themselves: {}",
+        "columns are generated: {}",
         f"SELECT column_name FROM information_schema.columns WHERE {_ONE} AND "
         "((column_default IS NOT NULL AND column_default <> 'NULL') OR extra <> '')",
     ),
@@ -203,7 +203,7 @@ _LOSSES = (
         "AND column_comment <> '' AND column_comment NOT LIKE 'hygge: %'",
     ),
     (
-        "it keeps its own history, as its type says: {}",
+        "it is a system-versioned table: {}",
         f"SELECT table_type FROM information_schema.tables WHERE {_ONE} "
         "AND table_type = 'SYSTEM VERSIONED'",
     ),

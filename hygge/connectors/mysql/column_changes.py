@@ -103,9 +103,9 @@ class ColumnChanges:
     def _not_in_place(self, held: pa.Field, field: pa.Field) -> StoreError:
         return StoreError(
             f"column '{field.name}' of {self.table} is {held.type} and would have to become "
-            f"{field.type}; that cannot be done in place without a moment in which rows are lost",
-            hint=f"cast it with  columns: {{{field.name}: {{type: …}}}}, let a new table take its "
-            "place with  replace: swap  in the store, or drop the table",
+            f"{field.type}, which cannot be done in place without losing rows",
+            hint=f"cast it with  columns: {{{field.name}: {{type: …}}}}, replace the table with  "
+            "replace: swap  in the store, or drop the table",
             code="HG536",
         )
 
@@ -131,13 +131,13 @@ def _silent_changes(column: Column) -> list[tuple[str, str]]:
     name = quote(column.name, "`")
     found = []
     if not column.nullable:
-        found.append((f"{name} IS NULL", "nulls, which it may not hold"))
+        found.append((f"{name} IS NULL", "nulls, which it does not allow"))
     base, inside, _ = shape(column.type)
     if base in ("enum", "set"):
-        what = "a text that is none of its own, or would become another one"
+        what = "a text that is not one of its values, or would become another one"
         found.append((_not_its_own(name, base, inside), what))
     if base == "char":
-        found.append((f"{name} LIKE '% '", "blanks at the end, which CHAR drops"))
+        found.append((f"{name} LIKE '% '", "trailing spaces, which CHAR drops"))
     return found
 
 

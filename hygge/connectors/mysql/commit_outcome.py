@@ -63,7 +63,7 @@ class Outcome:
 
     def _unknown(self, seq: int, error: StoreError) -> CommitUnknownError:
         return CommitUnknownError(
-            f"the answer to commit {seq} of {self.place.shown()} was lost, and the server cannot "
-            f"be asked: {error.message}",
-            hint="run again: the next run finds out",
+            f"the confirmation of commit {seq} of {self.place.shown()} was lost, and the server "
+            f"cannot be reached: {error.message}",
+            hint="run again: the next run determines the outcome",
         )

@@ -78,7 +78,10 @@ _LONGEST_NAME = 64
 def refuse_name(name: str) -> str | None:
     """Return what is wrong with the name of a table or column; None when nothing is."""
     if len(name) > _LONGEST_NAME or name.endswith(" ") or any(ord(c) > 0xFFFF for c in name):
-        return f"it may have {_LONGEST_NAME} characters, no blank at its end, no sign beyond U+FFFF"
+        return (
+            f"a name may have at most {_LONGEST_NAME} characters, without trailing spaces and "
+            "characters beyond U+FFFF"
+        )
     return None
 
 
@@ -103,9 +106,9 @@ class MysqlSettings(ServerSettings):
     def _knows_options(self) -> Self:
         unknown = sorted(set(self.endpoint().options) - _OPTIONS)
         if unknown:
-            raise ValueError("the url has options that are not known here; known: ssl, ssl_ca")
+            raise ValueError("the url has unknown options; known ones: ssl, ssl_ca")
         if self.endpoint().database is None:
-            raise ValueError("say which database: give `database`, or a `url` that ends in it")
+            raise ValueError("set `database` or `url` that ends in it")
         return self
 
     def urls(self, name: str) -> list[str]:
@@ -168,7 +171,7 @@ def difference(found: Iterable[tuple[str, str]]) -> str | None:
         wanted = _EXPECTED.get(name.lower(), value)
         # The server has an order of its own for modes.
         if {one.upper() for one in value.split(",")} != {one.upper() for one in wanted.split(",")}:
-            return f"the session's {name} is {value or 'empty'}, not {wanted}"
+            return f"{name} of the session is {value or 'empty'}, not {wanted}"
     return None
 
 

@@ -135,7 +135,7 @@ def driven(connection: Link) -> Iterator[None]:
         raise
     except Exception as error:
         connection._force_close()
-        text = f"the server's answer was cut off, or is none of MySQL ({type(error).__name__})"
+        text = f"the response of the server was truncated, or is not MySQL ({type(error).__name__})"
         raise pymysql.OperationalError(MALFORMED, text) from error
 
 

@@ -52,7 +52,7 @@ def _nothing(texts: pa.Array) -> pa.Array:
     import pyarrow as pa
 
     if texts.null_count < len(texts):
-        raise pa.ArrowInvalid("a value where none can be")
+        raise pa.ArrowInvalid("a value where none is possible")
     return pa.nulls(len(texts))
 
 
@@ -89,7 +89,7 @@ def _unreadable(field: pa.Field, value: bytes) -> HomeError:
     shown = value[:60].decode("utf-8", "backslashreplace")
     way = "int8" if pa.types.is_boolean(field.type) else "string"
     return HomeError(
-        f"column '{field.name}' holds '{shown}', which {field.type} cannot hold",
-        hint=f"read it as it is with  columns: {{{field.name}: {{type: {way}}}}}",
+        f"column '{field.name}' contains '{shown}', which {field.type} cannot represent",
+        hint=f"read it unchanged with  columns: {{{field.name}: {{type: {way}}}}}",
         code="HG508",
     )

@@ -28,12 +28,12 @@ def examine_reading(run: Run, ssl_mode: str) -> Iterator[Finding]:
     version, user, database = run("SELECT version(), current_user(), database()")[0]
     is_maria = "maria" in version.lower()
     product = "" if is_maria else "MySQL "
-    yield Finding(f"{product}{version} answers {user} in database {database}")
+    yield Finding(f"{product}{version}, user {user}, database {database}")
     number = tuple(int(part) for part in version.split("-")[0].split(".")[:2])
     if number < _OLDEST[is_maria]:
         oldest = ".".join(map(str, _OLDEST[is_maria]))
         yield Finding(
-            f"version {version} is older than what hygge is made for",
+            f"version {version} is older than hygge supports",
             "warning",
             f"update the server to version {oldest} or newer",
         )
@@ -48,16 +48,19 @@ def _clock(run: Run) -> Finding:
     difference = abs((told.replace(tzinfo=UTC) - asked).total_seconds())
     if difference > _CLOCK_SECONDS:
         return Finding(
-            f"its clock differs from this machine's by {difference:,.0f} s",
+            f"the clock of the server differs from that of this machine by {difference:,.0f} s",
             "warning",
             "set both by NTP; times that hygge writes are this machine's",
         )
-    return Finding(f"its clock agrees with this machine's to {max(difference, 0.1):.1f} s")
+    return Finding(
+        "the clock of the server agrees with that of this machine within "
+        f"{max(difference, 0.1):.1f} s"
+    )
 
 
 def _packets(run: Run) -> Finding:
     size = int(run("SELECT @@max_allowed_packet")[0][0])
-    text = f"rows may be as large as {size / 2**20:,.0f} MiB (max_allowed_packet)"
+    text = f"maximum size of a row: {size / 2**20:,.0f} MiB (max_allowed_packet)"
     if size < _SMALL_PACKET:
         return Finding(text, "warning", "raise max_allowed_packet on the server, e.g. to 64M")
     return Finding(text)
@@ -69,9 +72,9 @@ def _encryption(run: Run, ssl_mode: str) -> Finding:
         return Finding(f"the connection is encrypted ({rows[0][1]})")
     host = run("SELECT substring_index(user(), '@', -1)")[0][0]
     if host in ("localhost", "127.0.0.1", "::1"):
-        return Finding("the connection is not encrypted, and does not leave this machine")
+        return Finding("the connection is not encrypted, but does not leave this machine")
     return Finding(
-        f"the connection is not encrypted (ssl: {ssl_mode}): rows can be read on the way",
+        f"the connection is not encrypted (ssl: {ssl_mode}): traffic can be intercepted",
         "warning",
         "set ssl: verify-full",
     )
@@ -81,16 +84,19 @@ def examine_writing(run: Run, ssl_mode: str) -> Iterator[Finding]:
     """Yield findings for a store: how rows are loaded, and whether tables can be created."""
     yield from examine_reading(run, ssl_mode)
     if run("SELECT @@local_infile")[0][0]:
-        yield Finding("rows go in by LOAD DATA LOCAL, from memory: no file of this machine is read")
+        yield Finding(
+            "rows are loaded by LOAD DATA LOCAL, from memory: no file of this machine is read"
+        )
     else:
         yield Finding(
-            "the server forbids LOAD DATA LOCAL, so rows go in by INSERT, at half the speed",
+            "the server does not allow LOAD DATA LOCAL, so rows are loaded by INSERT, at half the "
+            "speed",
             "ok",
             "SET GLOBAL local_infile = 1  on the server",
         )
     engine = run("SELECT @@default_storage_engine")[0][0]
     if engine != "InnoDB":
-        yield Finding(f"its tables are {engine} by default; those that hygge makes are InnoDB")
+        yield Finding(f"the default engine is {engine}; tables that hygge creates use InnoDB")
     yield _grants(run)
 
 
@@ -98,8 +104,7 @@ def examine_splitting(run: Run) -> Iterator[Finding]:
     """Yield findings on what prevents reading a large table over several connections."""
     if not {"ALL PRIVILEGES", "LOCK TABLES"} & _rights(run):
         yield Finding(
-            "this user may not lock tables for a moment, so a large table is read over one "
-            "connection",
+            "this user has no LOCK TABLES privilege, so large tables are read over one connection",
             "ok",
             "GRANT LOCK TABLES ON database.* TO …",
         )
@@ -131,9 +136,11 @@ def _grants(run: Run) -> Finding:
     missing = _missing(_rights(run))
     if missing:
         return Finding(
-            f"this user has no right to {', '.join(missing)}", "error", _GRANT.format("database")
+            f"this user has no privilege for {', '.join(missing)}",
+            "error",
+            _GRANT.format("database"),
         )
-    return Finding("this user may make, fill and rename tables")
+    return Finding("this user can create, fill and rename tables")
 
 
 def _missing(rights: set[str]) -> list[str]:
@@ -141,7 +148,7 @@ def _missing(rights: set[str]) -> list[str]:
 
 
 def check_rights(run: Run, database: str) -> None:
-    """Raise `StoreError` unless this user may make, fill and rename tables of a database.
+    """Raise `StoreError` unless this user can create, fill and rename tables of a database.
 
     A server may not list what a role allows; then only the statements themselves tell.
     """
@@ -149,7 +156,8 @@ def check_rights(run: Run, database: str) -> None:
     missing = _missing(rights)
     if missing and not any("` TO " in one for one in rights):
         raise StoreError(
-            f"cannot write tables of {database}: this user has no right to {', '.join(missing)}",
+            f"cannot write tables of {database}: this user has no privilege for "
+            f"{', '.join(missing)}",
             hint=_GRANT.format(database),
             code="HG516",
         )

@@ -134,7 +134,7 @@ class Zeros:
             raise _not_finite(name, table)
         if not self._keeps_sign and name not in self._told and _has_negative_zero(column):
             self._told.add(name)
-            log.warning("column '%s' of %s has -0.0, which MariaDB holds as 0", name, table)
+            log.warning("column '%s' of %s has -0.0, which MariaDB stores as 0", name, table)
 
 
 def _has_negative_zero(column: pa.Array) -> bool:
@@ -148,8 +148,8 @@ def _has_negative_zero(column: pa.Array) -> bool:
 
 def _not_finite(column: str, table: str) -> StoreError:
     return StoreError(
-        f"column '{column}' holds NaN or infinity, which {table} cannot hold",
-        hint=f"make them null in a query of the home, or text with  columns: {{{column}: "
-        "{type: string}}",
+        f"column '{column}' contains NaN or infinity, which {table} cannot store",
+        hint="replace them by null in a query of the home, or cast the column to text with  "
+        f"columns: {{{column}: {{type: string}}}}",
         code="HG535",
     )

@@ -58,19 +58,20 @@ _UNSTAGED = "_hygge_stg_"
 _GONE = 1146
 _NO_CONNECTIONS = (
     "the server has no free connections: lower max_connections here, or raise it there (a move "
-    "takes a connection of its home and 2 of its store)"
+    "needs one connection to its home and two to its store)"
 )
 _ACCESS = {
-    1045: "check user and password, and that the server lets this user in from this machine",
-    1049: "check the name of the database, or make it:  CREATE DATABASE …",
-    1130: "the server lets nobody in from this machine: CREATE USER 'name'@'this machine' there",
-    1251: "the server asks for a way to log in that this driver does not know",
-    1698: "this user comes in by the operating system only: give it a password on the server",
-    2002: "check that the server runs and that host names its socket",
-    2003: "check host and port, that the server runs, and that no firewall is in between",
+    1045: "check user and password, and that this user may log in from this machine",
+    1049: "check the name of the database, or create it:  CREATE DATABASE …",
+    1130: "the server allows no logins from this machine: run there  CREATE USER 'name'@'this "
+    "machine'",
+    1251: "the server requires an authentication method that this driver does not support",
+    1698: "this user can log in only by the operating system: set a password on the server",
+    2002: "check that the server runs and that `host` is its socket",
+    2003: "check host and port, that the server runs, and that no firewall blocks it",
     2005: "check host; a password in a url needs @ : / # written as %40 %3A %2F %23",
-    2026: "name the file that vouches for the server in ssl_ca; ssl: require does without, and "
-    "then anybody on the way could pass for the server",
+    2026: "set ssl_ca to the file of the certificate authority; ssl: require skips the check, "
+    "which makes man-in-the-middle attacks possible",
     1040: _NO_CONNECTIONS,
     1203: _NO_CONNECTIONS,
     1129: "the server blocks this machine after failed logins: run  mariadb-admin flush-hosts  (or "
@@ -79,19 +80,19 @@ _ACCESS = {
 _READ = "grant this user SELECT on the table, or on its database"
 _WRITE = (
     "grant this user CREATE, ALTER, DROP, INSERT, DELETE, UPDATE and SELECT on the database: rows "
-    "are staged in a table beside the one they are for"
+    "are staged in a table next to the target"
 )
 _HINTS = {
     1153: "raise max_allowed_packet on the server: a row is larger than it",
     1205: "end the session that holds the lock, or wait for it, then run again",
     3572: "end the session that holds the lock, or wait for it, then run again",
-    1226: "the server allows this user no more of what it names: lower max_connections here, or "
+    1226: "this user has reached a resource limit of the server: lower max_connections here, or "
     "raise the limit there (ALTER USER … WITH …)",
-    1290: "the server only reads for now, as a replica does: write to the primary server",
-    1836: "the server only reads for now, as a replica does: write to the primary server",
+    1290: "the server is read-only, as a replica is: write to the primary server",
+    1836: "the server is read-only, as a replica is: write to the primary server",
     1213: "another session changed the same rows: run again",
-    1060: "names that differ only in upper and lower case are one column here: give one another "
-    "name with  columns: {…: {rename: …}}",
+    1060: "names that differ only in case are the same column here: rename one with  columns: {…: "
+    "{rename: …}}",
     1062: "rows of one key came twice, or are there already: bring newer ones in with  "
     "mode: merge, or take duplicates out with a query; to a key's collation upper and lower case, "
     "accents or blanks at the end may be the same",
@@ -100,8 +101,8 @@ _HINTS = {
     3: "free some space on the server's disk, then run again",
     1969: "the statement took too long: raise statement_timeout",
     3024: "the statement took too long: raise statement_timeout",
-    1118: "a row has too many wide columns for InnoDB: leave some out with select",
-    1117: "InnoDB tables have at most 1017 columns: leave some out with select",
+    1118: "a row has too many wide columns for InnoDB: exclude some with select",
+    1117: "InnoDB tables have at most 1017 columns: exclude some with select",
 }
 _CONNECTING = frozenset({0, 2, 2003, 2026})
 _DENIED = frozenset({1044, 1142, 1143, 1227, 1370})
@@ -112,8 +113,8 @@ class SessionError(Exception):
 
 
 _SESSION_MODE = (
-    "a proxy between hygge and the server has dropped or changed it: connect to the server itself, "
-    "or let the proxy keep a session for each client"
+    "a proxy in front of the server has dropped or changed it: connect to the server directly, or "
+    "configure the proxy to keep one session for each client"
 )
 
 

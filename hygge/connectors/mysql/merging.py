@@ -152,9 +152,10 @@ class MysqlMerging(MergingTarget):
         longer = f"{self.staged_rows()} WHERE octet_length({self.quote(name)}) > {most}"
         if self.first("1", longer):
             raise StoreError(
-                f"column '{name}' of {self.place.shown()} decides between rows of one key, and the "
-                f"server sorts texts by their first {most:,} bytes only, which some exceed",
-                hint="name other columns with  dedupe_by, or raise max_sort_length on the server",
+                f"column '{name}' of {self.place.shown()} decides between rows with the same key, "
+                f"but the server sorts text only by its first {most:,} bytes, and some values are "
+                "longer",
+                hint="use other columns in  dedupe_by, or raise max_sort_length on the server",
                 code="HG547",
             )
 

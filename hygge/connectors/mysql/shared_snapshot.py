@@ -37,12 +37,12 @@ _BRIEFLY = (
 """Without autocommit InnoDB locks the table too. Transactions that were prepared before a restart
 hold InnoDB locks only.
 """
-_NO_RIGHT = "this user has no right to LOCK TABLES"
-_FULL = "the server has no more connections"
+_NO_RIGHT = "this user has no LOCK TABLES privilege"
+_FULL = "the server refuses more connections"
 _REASONS = {
     1044: _NO_RIGHT,
     1142: _NO_RIGHT,
-    1205: f"somebody has written to it, or changes it, for more than {_WAIT_SECONDS} s",
+    1205: f"other sessions have been writing to it for more than {_WAIT_SECONDS} s",
     1040: _FULL,
     1203: _FULL,
     1226: _FULL,
@@ -121,7 +121,7 @@ class Readers:
         """Return a connection for one reader, which must give it back or close it."""
         with self._lock:
             if not self._free:
-                raise HomeError(f"{self._entity} was left unread, and its snapshot is gone")
+                raise HomeError(f"{self._entity} was not read, and its snapshot no longer exists")
             return self._free.pop()
 
     def give_back(self, run: Rows) -> None:

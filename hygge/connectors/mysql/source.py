@@ -64,7 +64,7 @@ class MysqlSource(Source):
     def over_query(self, query: str) -> MysqlSource:
         """Return a source that reads a query."""
         self._from = f"(\n{query.strip().rstrip(';')}\n) AS q"
-        what = f"the query of {self._request.entity} is refused"
+        what = f"the query of {self._request.entity} is rejected"
         asking = Rows(self._run.connection, self._run.settings, HomeError, what)
         return self._with(catalog.query_columns(asking, self._from + where(self._request.where)))
 
@@ -72,7 +72,7 @@ class MysqlSource(Source):
         names = [column.name for column in columns]
         twice = repeated(names)
         if twice or not names:
-            what = f"two columns called '{twice[0]}'" if twice else "no columns"
+            what = f"two columns with the name '{twice[0]}'" if twice else "no columns"
             raise HomeError(f"{self._request.entity} has {what}", hint="name columns with AS")
         self._columns = {column.name: column for column in columns}
         wanted = self._request.types
@@ -166,7 +166,7 @@ class MysqlSource(Source):
         guess = estimate_of(self._run, self._from, key, self._within)
         firsts = edges(guess, (int(low), int(high)), number)
         if not firsts:
-            raise SingleConnectionError("its rows have one and the same key", logging.DEBUG)
+            raise SingleConnectionError("all its rows have the same key", logging.DEBUG)
         self._check_columns()
         number = self._readers.share(self._from, len(firsts) + 1)
         if number <= len(firsts):
@@ -192,7 +192,7 @@ class MysqlSource(Source):
         plan = query_plan(self._run, self._select(Split(0, self._request.entity)), table.name.name)
         if plan.index is not None:
             raise SingleConnectionError(
-                f"its rows are found by the index '{plan.index}'", logging.DEBUG
+                f"its rows are read by the index '{plan.index}'", logging.DEBUG
             )
         return int(table.bytes * min(plan.rows / (table.rows or 1), 1))
 
@@ -204,7 +204,7 @@ class MysqlSource(Source):
         assert self._table is not None
         name = self._table.name
         if catalog.columns(self._run, name).get(name, []) != [*self._columns.values()]:
-            raise SingleConnectionError("its columns were changed just now")
+            raise SingleConnectionError("its columns have just changed")
 
     def close(self) -> None:
         """Close the connections that `splits` opened."""

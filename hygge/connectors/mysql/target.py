@@ -145,7 +145,7 @@ class MysqlTarget(MysqlMerging):
                 if error.__cause__ is None or code_of(error.__cause__) not in LOCKED:
                     raise
                 log.warning(
-                    "%s of a run that has ended cannot be dropped yet, since a session holds it "
+                    "%s of a run that has ended cannot be dropped yet, because a session uses it "
                     "(%s); a later run drops it",
                     self.name(table),
                     open_ones(self._settings) or "SHOW PROCESSLIST",
@@ -270,8 +270,8 @@ class MysqlTarget(MysqlMerging):
             )
         if not table.is_transactional:
             raise StoreError(
-                f"{self.place.shown()} is a table of the engine {table.engine}, which knows no "
-                "transactions: a failure would leave half of the rows",
+                f"{self.place.shown()} uses the engine {table.engine}, which has no transactions: "
+                "a failure would leave half of the rows",
                 hint=f"ALTER TABLE {self.table} ENGINE=InnoDB",
             )
         found = catalog.columns(self.run, self.place).get(self.place, [])
@@ -409,10 +409,10 @@ class MysqlTarget(MysqlMerging):
         if warnings:
             texts = [str(text) for _, _, text in self.run("SHOW WARNINGS LIMIT 3")]
             raise StoreError(
-                f"the server would have changed values on the way into {self.place.shown()}: "
+                f"the server would have changed values for {self.place.shown()}: "
                 + "; ".join(texts),
-                hint="cast the column to a type that the table holds, with  "
-                "columns: {…: {type: …}}",
+                hint="cast the column to a type that the table can store with  columns: {…: {type: "
+                "…}}",
                 code="HG535",
             )
         return rows

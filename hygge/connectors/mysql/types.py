@@ -216,7 +216,7 @@ def _fit_decimal(kind: pa.DataType) -> pa.DataType:
     if scale < 0:
         precision, scale = precision - scale, 0
     if precision > 65 or scale > 30:
-        raise UnfitError("a decimal has at most 65 digits, 30 of them after the point")
+        raise UnfitError("a decimal has a precision of at most 65 and a scale of at most 30")
     return _decimal(precision, scale)
 
 
@@ -233,8 +233,8 @@ def _fit_bytes(kind: pa.DataType) -> pa.DataType:
     if is_.is_binary(kind) or is_.is_large_binary(kind):
         return pa.binary()
     if is_.is_duration(kind):
-        raise UnfitError("TIME ends at 838 hours; as int64 the number of units is held exactly")
-    raise UnfitError("MySQL and MariaDB have no such type")
+        raise UnfitError("TIME ends at 838 hours; cast to int64, the number of units is exact")
+    raise UnfitError("MySQL and MariaDB do not have this type")
 
 
 def key_share(keys: Sequence[pa.Field]) -> int:

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 _SETTLE = 0.15
 """Seconds: InnoDB refreshes its list of transactions ten times a second."""
 _NO_PROCESS = 1227
-_END = "end them, or move again later; or read back a while with  incremental: {lookback: …}"
+_END = "end them, or move again later; or read earlier rows again with  incremental: {lookback: …}"
 _STEPS = {"s": 10**6, "ms": 10**3, "us": 1}
 
 _NOW = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"
@@ -102,7 +102,7 @@ def upper_of(
     except OpenTransactionsError as error:
         if not reads_back:
             raise
-        log.warning("%s; the next move reads back to where this one began", error.message)
+        log.warning("%s; the next move reads again from the start of this one", error.message)
         return lowest(column.kind)
     except HomeError as error:
         cause = error.__cause__
@@ -126,7 +126,7 @@ def _before_open_ones(run: Rows, column: Column, zone: str | None) -> pa.Scalar:
         seconds = (asked - since) / 10**6
         log.log(
             logging.WARNING if seconds > LONG_SECONDS else logging.INFO,
-            "%s: %s has been open for %.1f s: rows since then are for the next move",
+            "%s: %s has been open for %.1f s: rows added since then are left for the next move",
             column.entity,
             _oldest(run),
             seconds,
@@ -140,9 +140,9 @@ def _before_open_ones(run: Rows, column: Column, zone: str | None) -> pa.Scalar:
         since += behind * 10**6
         if behind:
             log.warning(
-                "%s: nothing tells which clock writes the watermark, and the server's own is %.1f "
-                "h behind UTC: newer rows wait so long; say it with  time_zone: UTC  (or another "
-                "zone) in the home",
+                "%s: the time zone of the watermark is unknown, and that of the server is %.1f h "
+                "behind UTC, so newer rows are moved that much later; set  time_zone: UTC  (or "
+                "another zone) in the home",
                 column.entity,
                 -behind / 3600,
             )

@@ -72,7 +72,7 @@ def decimal(column: Column, quoted: str) -> ColumnReading:
     precision, scale = column.size, column.digits
     if not (1 <= precision <= _MOST_DIGITS and 0 <= scale <= precision):
         raise UnsafeError(
-            f"the driver does not say how many digits its {column.type_name or 'numbers'} have"
+            f"the driver does not report the precision of {column.type_name or 'numbers'}"
         )
     make = pa.decimal128 if precision <= 38 else pa.decimal256
     return ColumnReading(quoted, pa.string(), field(column, make(precision, scale)))
@@ -84,7 +84,7 @@ def moment(column: Column, quoted: str) -> ColumnReading:
 
     name = column.type_name
     if any(word in name for word in _ZONED) and _UNZONED not in name:
-        raise UnsafeError(f"drivers lose the zone of {name}")
+        raise UnsafeError(f"drivers lose the time zone of {name}")
     unit = "us" if column.digits <= 6 else "ns"
     kind = pa.time64(unit) if column.code == TIME else pa.timestamp(unit)
     is_plain = column.code == STAMP and unit == "us"

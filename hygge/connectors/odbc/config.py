@@ -70,13 +70,13 @@ class OdbcSettings(ConnectorConfig):
         if text is not None:
             rest = _PART.sub("", text.get_secret_value())
             if rest.strip(" ;") or not _parts(text.get_secret_value()):
-                raise ValueError("a connection string is  Name=value;Name=value;…")
+                raise ValueError("write a connection string as  Name=value;Name=value;…")
         return text
 
     @model_validator(mode="after")
     def _says_where(self) -> Self:
         if (self.connection is None) == (self.dsn is None):
-            raise ValueError("say where the data is: give `connection`, or a `dsn`")
+            raise ValueError("set `connection` or `dsn`")
         return self
 
     def parts(self) -> dict[str, str]:

@@ -64,9 +64,7 @@ def _psqlodbc(column: Column, quoted: str) -> ColumnReading:
         return ColumnReading(f"CAST({quoted} AS int)", pa.int64(), kind)
     if name == "numeric":
         if (column.size, column.digits) == (28, 6):
-            raise UnsafeError(
-                "the driver calls every numeric without a stated precision numeric(28,6)"
-            )
+            raise UnsafeError("the driver reports every numeric without precision as numeric(28,6)")
         return column_rules.decimal(column, text)
     kinds = {
         "date": pa.date32(),

@@ -228,7 +228,7 @@ def _library() -> Any:  # noqa: ANN401
             getattr(library, function).restype = ctypes.c_short
         return library
     raise HomeError(
-        "the system's ODBC manager, unixODBC, is not installed",
+        "the ODBC driver manager, unixODBC, is not installed",
         hint="on Debian and Ubuntu:  apt install unixodbc  and a driver, such as odbc-postgresql, "
         "odbc-mariadb or tdsodbc",
     )
@@ -256,7 +256,7 @@ def _diagnosis(library: Any, kind: int, handle: _Handle) -> DriverError:  # noqa
         _ref(length),
     )
     if code not in _FINE:
-        return DriverError("", "the driver does not say why")
+        return DriverError("", "the driver gives no reason")
     return DriverError(_until_zero(state), _until_zero(text))
 
 

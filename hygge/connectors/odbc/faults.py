@@ -71,16 +71,18 @@ def _hint(state: str, text: str) -> str | None:
 
 _WAYS = (
     ("statement timeout", "the statement took too long: raise statement_timeout"),
-    (_TOO_LONG, "raise max_text_size, or max_binary_size, in the home; a column that the driver "
-     "thinks shorter than it is can be read whole with  types: {…: string}"),
-    ("can't open lib", "install the driver, or name one of those that  odbcinst -q -d  lists"),
-    ("im002", "name a driver, as  Driver={PostgreSQL Unicode};… , or a DSN of odbc.ini:  "
-     "odbcinst -q -s  lists them"),
-    ("no password supplied", "give a password:  password: ${DB_PASSWORD}"),
-    ("28000", "check user and password, and that the server lets this user in"),
-    ("authentication failed", "check user and password, and that the server lets this user in"),
+    (_TOO_LONG, 
+        "raise max_text_size or max_binary_size in the home; a column whose length the driver "
+        "reports too short can be read with  types: {…: string}"),
+    ("can't open lib", "install the driver, or use one of those that  odbcinst -q -d  lists"),
+    ("im002", 
+        "set a driver, as in  Driver={PostgreSQL Unicode};… , or a DSN of odbc.ini:  odbcinst -q "
+        "-s  lists them"),
+    ("no password supplied", "set a password:  password: ${DB_PASSWORD}"),
+    ("28000", "check user and password, and that this user may log in"),
+    ("authentication failed", "check user and password, and that this user may log in"),
     ("does not exist", "check the name"),
-    ("refused", "check server and port, that the server runs, and that no firewall is in between"),
+    ("refused", "check server and port, that the server runs, and that no firewall blocks it"),
     ("could not translate", "check the name of the server"),
     ("unknown server host", "check the name of the server"),
     ("hyt00", "the server did not answer in time: raise connect_timeout or statement_timeout"),

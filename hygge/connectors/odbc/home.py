@@ -63,12 +63,12 @@ class OdbcHome(Home):
                 failed = failed or error
         others = self._entities(asked, dialect, "*") + self._entities(asked, dialect, "*.*")
         if failed is None or request.entity in others:
-            raise failed or DriverError("", "it cannot be read")
+            raise failed or DriverError("", "not readable")
         raise HomeError(
             f"{self.config.shown()} has no table '{request.entity}'"
             f"{nearest(request.entity, sorted(set(others)))}",
-            hint="list what is there with  hygge discover HOME; tables of a schema that this user "
-            "may not use are not seen",
+            hint="to list the tables:  hygge discover HOME; tables of a schema without USAGE for "
+            "this user are not shown",
             code="HG506",
         ) from failed
 
@@ -84,8 +84,8 @@ class OdbcHome(Home):
         sign = self.config.quote or asked.quote
         if not sign:
             raise HomeError(
-                "the driver does not say by which sign names are quoted",
-                hint="say it in the home:  quote: '\"'",
+                "the driver does not report the quote character for names",
+                hint="set it in the home:  quote: '\"'",
             )
         return sign
 

@@ -23,7 +23,7 @@ from hygge.values.model import Span, Split
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_HINT = "say what it is, in the home:  types: {{{}: string}}  or another type"
+_HINT = "set its type in the home:  types: {{{}: string}}  or another type"
 _WIDTHS = {"string": 4, "binary": 1}
 """Buffer bytes for each character of a text and each byte of a binary value."""
 _FIXED_WIDTH = 24
@@ -49,7 +49,7 @@ class OdbcSource(Source):
         names = [column.name for column in columns]
         twice = repeated(names)
         if twice or not names:
-            what = f"two columns called '{twice[0]}'" if twice else "no columns"
+            what = f"two columns with the name '{twice[0]}'" if twice else "no columns"
             raise HomeError(f"{self._request.entity} has {what}", hint="name columns with AS")
         self._from = from_
         self._columns = list(columns)
@@ -67,8 +67,8 @@ class OdbcSource(Source):
             why = "; ".join(f"column '{name}': {reason}" for name, reason in unsafe.items())
             raise HomeError(
                 f"{self._request.entity} cannot be read exactly through this driver: {why}",
-                hint=f"say what it is, in the home:  types: {{{next(iter(unsafe))}: …}}  with a "
-                "type such as decimal(38,10) or string; or leave it out with a query",
+                hint=f"set its type in the home:  types: {{{next(iter(unsafe))}: …}}  with a type "
+                "such as decimal(38,10) or string; or exclude it with a query",
                 code="HG508",
             )
         return found
@@ -185,5 +185,5 @@ class OdbcSource(Source):
         if any(one.is_odd for one in self._readings):
             kinds.append(pa.int64())
         if len(schema) != len(kinds):
-            raise HomeError(f"{self._request.entity} has changed its columns; run again")
+            raise HomeError(f"the columns of {self._request.entity} have changed; run again")
         return pa.schema([f.with_type(kind) for f, kind in zip(schema, kinds, strict=True)])

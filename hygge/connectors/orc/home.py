@@ -58,7 +58,7 @@ class OrcSource(ColumnarSource):
             yield batch
         if seen != expected:
             raise HomeError(
-                f"{file} holds {plural(seen, 'row')}, its footer says {expected:,}",
+                f"{file} has {plural(seen, 'row')}, but its footer has {expected:,}",
                 hint="the file is damaged; write it again",
             )
 

@@ -97,5 +97,5 @@ def _fit_rare(kind: pa.DataType) -> pa.DataType:
         return pa.binary()
     refused = (pa.types.is_time, pa.types.is_duration, pa.types.is_interval, pa.types.is_decimal)
     if any(check(kind) for check in refused) or pa.types.is_union(kind):
-        raise UnfitError("the format has no such type")
+        raise UnfitError("the format does not have this type")
     return kind

@@ -74,7 +74,7 @@ class ParquetSource(ColumnarSource):
     def notes(self) -> Sequence[str]:
         """Return notes on columns that are moved as encoded bytes."""
         return [
-            f"column '{name}' is of type {kind}, which is moved as {_ENCODINGS[kind]}"
+            f"column '{name}' has type {kind}, which is moved as {_ENCODINGS[kind]}"
             for name, kind in self._encoded.items()
             if name.partition(".")[0] in self.schema.names
         ]
@@ -114,8 +114,8 @@ class ParquetSource(ColumnarSource):
             yield batch.select(columns)
         if seen != expected:
             raise HomeError(
-                f"{file}: row group {number} holds {plural(seen, 'row')}, its footer "
-                f"says {expected:,}",
+                f"{file}: row group {number} has {plural(seen, 'row')}, but its footer has "
+                f"{expected:,}",
                 hint="the file is damaged; write it again",
             )
 
@@ -213,7 +213,7 @@ def _check_count(said: int, held: int, file: DataFile) -> None:
     """Raise `HomeError` where a footer's row counts are inconsistent."""
     if said != held:
         raise HomeError(
-            f"{file}: its footer says {plural(said, 'row')}, its row groups hold {held:,}",
+            f"{file}: its footer has {plural(said, 'row')}, but its row groups have {held:,}",
             hint="the file is damaged; write it again",
         )
 

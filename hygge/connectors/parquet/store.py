@@ -110,7 +110,7 @@ def _fit_leaf(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_run_end_encoded(kind):
         return kind.value_type
     if pa.types.is_struct(kind):
-        raise UnfitError("the format has no objects without fields")
+        raise UnfitError("the format does not support structs without fields")
     if pa.types.is_interval(kind) or pa.types.is_union(kind):
-        raise UnfitError("the format has no such type")
+        raise UnfitError("the format does not have this type")
     return kind

@@ -188,7 +188,7 @@ _LOSSES = (
         "AND NOT indisprimary",
     ),
     (
-        "others have rights on it: {}",
+        "others have privileges on it: {}",
         "SELECT DISTINCT coalesce(r.rolname, 'public') FROM pg_class c, aclexplode(c.relacl) a "
         "LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE c.oid = $1::regclass "
         "AND a.grantee <> c.relowner",
@@ -207,7 +207,7 @@ _LOSSES = (
         "SELECT rulename FROM pg_rewrite WHERE ev_class = $1::regclass",
     ),
     (
-        "others have rights on its columns: {}",
+        "others have privileges on its columns: {}",
         "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attacl IS NOT NULL",
     ),
     (
@@ -219,7 +219,7 @@ _LOSSES = (
         "SELECT polname FROM pg_policy WHERE polrelid = $1::regclass",
     ),
     (
-        "publications send it: {}",
+        "publications contain it: {}",
         "SELECT pubname FROM pg_publication_rel JOIN pg_publication p ON p.oid = prpubid "
         "WHERE prrelid = $1::regclass",
     ),
@@ -229,13 +229,13 @@ _LOSSES = (
         "FROM pg_class WHERE oid = $1::regclass AND relreplident <> 'd'",
     ),
     (
-        "it is part of others: {}",
+        "it is a child of other tables: {}",
         "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = $1::regclass "
         "UNION ALL SELECT inhparent::regclass::text FROM pg_inherits "
         "WHERE inhrelid = $1::regclass",
     ),
     (
-        "columns fill themselves: {}",
+        "columns are generated: {}",
         "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 "
         "AND NOT attisdropped AND (atthasdef OR attidentity <> '' OR attgenerated <> '')",
     ),

@@ -33,10 +33,10 @@ _READ_BACK = """
 SELECT name, current_setting(name, true), pg_backend_pid() FROM unnest({names}::text[]) AS q(name)
 """
 _SESSION_MODE = (
-    "connect to the server itself, or to a pooler that keeps a session for each client "
+    "connect to the server directly, or to a pooler that keeps one session for each client "
     "(pgbouncer: pool_mode = session)"
 )
-_DIFFERENCE = "a pooler between hygge and the server has dropped or changed it"
+_DIFFERENCE = "a pooler in front of the server has dropped or changed it"
 _PROBE_SECONDS = 3.0
 _WORKS = """
 SELECT state = 'active' AND coalesce(wait_event, '') NOT IN ('ClientRead', 'ClientWrite')
@@ -90,8 +90,8 @@ class Bulk:
                 self._log_in("-c quote_all_identifiers=off")
             except _UnknownTypesError as error:
                 raise SessionError(
-                    "quote_all_identifiers is on for this role, and the option that sets it off is "
-                    "dropped on the way to the server",
+                    "quote_all_identifiers is on for this role, and a pooler drops the option "
+                    "that turns it off",
                     "ALTER ROLE … SET quote_all_identifiers = off",
                 ) from error
 
@@ -191,7 +191,7 @@ def _prepare(ask: Ask, settings: PostgresSettings) -> int:
         pid = int(number)
         if found != known[name]:
             raise SessionError(
-                f"the session's {name} is {found}, not {known[name]}: {_DIFFERENCE}", _SESSION_MODE
+                f"{name} of the session is {found}, not {known[name]}: {_DIFFERENCE}", _SESSION_MODE
             )
     return pid
 
@@ -210,8 +210,8 @@ def _check_pooler(settings: PostgresSettings, pid: int) -> None:
             rows = other.execute("SELECT pg_backend_pid()").fetchall()
         if rows == [(pid,)]:
             raise SessionError(
-                "a pooler gives the server's sessions to several clients in turn, so settings, "
-                "locks and snapshots of a session do not last",
+                "a pooler shares sessions of the server between clients, so settings, locks and "
+                "snapshots of a session are lost",
                 _SESSION_MODE,
             )
     _proved.add(settings)
@@ -359,7 +359,7 @@ class Rows:
 class PostgresServer(Server[PostgresSettings, Rows]):
     """A PostgreSQL server."""
 
-    unseen = "tables of a schema that this user may not use"
+    unseen = "tables of a schema without USAGE for this user"
 
     @contextmanager
     def connected(self, side: type[HyggeError], what: str) -> Iterator[Rows]:

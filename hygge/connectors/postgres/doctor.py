@@ -29,20 +29,20 @@ def examine_server(run: Run) -> Iterator[Finding]:
         "SELECT current_setting('server_version'), current_setting('server_version_num')::int, "
         "current_setting('server_encoding'), current_user, current_database()"
     )[0]
-    yield Finding(f"PostgreSQL {version} answers {user} in database {database}")
+    yield Finding(f"PostgreSQL {version}, user {user}, database {database}")
     if number < _OLDEST:
         yield Finding(
-            f"version {version} is older than what hygge is tested with",
+            f"version {version} is older than hygge is tested with",
             "warning",
             "update the server to version 12 or newer",
         )
     if encoding != "UTF8":
         yield Finding(
-            f"the database's encoding is {encoding}, not UTF8: some texts cannot be stored in it",
+            f"the encoding of the database is {encoding}, not UTF8: it cannot store all text",
             "warning",
-            "make a database with  ENCODING 'UTF8'",
+            "create a database with  ENCODING 'UTF8'",
         )
-    yield Finding("sessions run in UTC, whatever the server's own time zone")
+    yield Finding("sessions use UTC, whatever the time zone of the server")
     yield _clock(run)
     yield _encryption(run)
 
@@ -53,11 +53,14 @@ def _clock(run: Run) -> Finding:
     difference = abs((told - asked).total_seconds())
     if difference > _CLOCK_SECONDS:
         return Finding(
-            f"its clock differs from this machine's by {difference:,.0f} s",
+            f"the clock of the server differs from that of this machine by {difference:,.0f} s",
             "warning",
             "set both by NTP; times that hygge writes are this machine's",
         )
-    return Finding(f"its clock agrees with this machine's to {max(difference, 0.1):.1f} s")
+    return Finding(
+        "the clock of the server agrees with that of this machine within "
+        f"{max(difference, 0.1):.1f} s"
+    )
 
 
 def _encryption(run: Run) -> Finding:
@@ -70,9 +73,9 @@ def _encryption(run: Run) -> Finding:
     if is_secured:
         return Finding(f"the connection is encrypted ({version})")
     if is_local:
-        return Finding("the connection is not encrypted, and does not leave this machine")
+        return Finding("the connection is not encrypted, but does not leave this machine")
     return Finding(
-        "the connection is not encrypted: passwords and rows can be read on the way",
+        "the connection is not encrypted: traffic can be intercepted",
         "warning",
         "set sslmode: verify-full",
     )
@@ -104,12 +107,12 @@ def examine_writing(run: Run, schema: str) -> Iterator[Finding]:
     if not rows:
         may = run("SELECT has_database_privilege(current_database(), 'CREATE')")[0][0]
         level, hint = ("ok", None) if may else ("error", f'CREATE SCHEMA "{schema}"')
-        yield Finding(f"there is no schema {schema} yet; the first move makes it", level, hint)  # type: ignore[arg-type]
+        yield Finding(f"there is no schema {schema} yet; the first move creates it", level, hint)  # type: ignore[arg-type]
     elif all(rows[0]):
-        yield Finding(f"this user may make tables in schema {schema}")
+        yield Finding(f"this user can create tables in schema {schema}")
     else:
         yield Finding(
-            f"this user may not make tables in schema {schema}",
+            f"this user cannot create tables in schema {schema}",
             "error",
             f'GRANT USAGE, CREATE ON SCHEMA "{schema}" TO …',
         )

@@ -119,7 +119,7 @@ class PostgresHome(ServerHome[PostgresSettings, Rows, catalog.Table]):
     def snapshot(self, requests: Sequence[ReadRequest] = ()) -> Iterator[object]:
         """Hold a transaction open and export its snapshot to other connections."""
         # Beyond the pool's limit, because moves that wait for slots need this snapshot to proceed.
-        with self.session("cannot hold a snapshot", slots=0) as run:
+        with self.session("cannot open a snapshot", slots=0) as run:
             uppers = dict(self._uppers(run, requests))
             exported = _begin(run, None)
             if exported is None:

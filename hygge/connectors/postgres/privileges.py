@@ -34,8 +34,9 @@ def check_writable(run: Run, place: TableName) -> None:
     """Raise `StoreError` where the server only reads, perhaps for now."""
     if run("SELECT current_setting('transaction_read_only')")[0][0] == "on":
         raise StoreError(
-            f"cannot write {place.shown()}: the server takes no writes from this user",
-            hint="connect to the primary server, and see that default_transaction_read_only is off",
+            f"cannot write {place.shown()}: the server is read-only for this user",
+            hint="connect to the primary server, and make sure that default_transaction_read_only "
+            "is off",
         )
 
 

@@ -82,7 +82,7 @@ def holders_of(run: Run, tables: Sequence[str]) -> str:
 
 def _in_words(row: Sequence[Any]) -> str:
     pid, name, user, state, seconds = row
-    since = "" if seconds is None else f", in a transaction for {seconds} s"
+    since = "" if seconds is None else f", in a transaction since {seconds} s"
     program = f" of {name}" if name else ""
     return f"session {pid}{program} (user {user}, {state}{since})"
 
@@ -102,7 +102,7 @@ def reporting_blocks(settings: PostgresSettings, rows: Rows) -> Iterator[None]:
             words = "; ".join(_in_words(row) for row in run(_BLOCKING, (rows.pid,))[:_MOST])
         if words and words not in told:
             told.add(words)
-            log.warning("waiting up to %d s for a lock that is held by %s", LOCK_SECONDS, words)
+            log.warning("waiting up to %d s for a lock held by %s", LOCK_SECONDS, words)
 
     with pulse(bound(look), _SOON_SECONDS):
         yield

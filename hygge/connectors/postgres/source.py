@@ -88,7 +88,7 @@ class PostgresSource(Source):
             with self._run.answering():
                 result = self._run.connection.execute(sql.encode()).pgresult
         except (psycopg.Error, OSError) as error:
-            what = f"the query of {self._request.entity} is refused"
+            what = f"the query of {self._request.entity} is rejected"
             raise fault(error, HomeError, what) from error
         assert result is not None
         names = [(result.fname(n) or b"").decode() for n in range(result.nfields)]
@@ -97,7 +97,7 @@ class PostgresSource(Source):
     def _with(self, columns: Sequence[catalog.Column]) -> PostgresSource:
         twice = sorted({c.name for c in columns if [d.name for d in columns].count(c.name) > 1})
         if twice or not columns:
-            what = f"two columns called '{twice[0]}'" if twice else "no columns"
+            what = f"two columns with the name '{twice[0]}'" if twice else "no columns"
             raise HomeError(f"{self._request.entity} has {what}", hint="name columns with AS")
         wanted = self._request.types
         self._types = {column.name: column.type for column in columns}
@@ -498,7 +498,7 @@ def _check_time(array: pa.Array, field: pa.Field) -> None:
         return
     ends = pc.min_max(array.view(whole)).as_py()
     if ends["min"] is not None and (ends["min"] < low or ends["max"] >= high):
-        raise _unreadable(field, "24:00:00" if is_.is_time(array.type) else "infinity, or a like")
+        raise _unreadable(field, "24:00:00" if is_.is_time(array.type) else "infinity or similar")
 
 
 def _no_text(field: pa.Field, place: str, value: bytes) -> HomeError:
@@ -506,16 +506,15 @@ def _no_text(field: pa.Field, place: str, value: bytes) -> HomeError:
     import pyarrow as pa
 
     name = field.name
-    hint = f'leave it out with  select: ["-{name}"], or write it again in UTF-8'
+    hint = f'exclude it with  select: ["-{name}"], or fix its encoding in the home'
     if pa.types.is_string(field.type):
         hint = (
-            f"move its bytes as they are with  columns: {{{name}: {{type: binary}}}}, or read it "
-            "in the encoding that it has with  query: SELECT "
-            f"convert_from(convert(convert_to({quote(name)}, 'SQL_ASCII'), 'WIN1252', 'UTF8'), "
-            f"'SQL_ASCII') AS {quote(name)}"
+            f"move it as bytes with  columns: {{{name}: {{type: binary}}}}, or decode it with  "
+            f"query: SELECT convert_from(convert(convert_to({quote(name)}, 'SQL_ASCII'), "
+            f"'WIN1252', 'UTF8'), 'SQL_ASCII') AS {quote(name)}"
         )
     return HomeError(
-        f"{place}: column '{name}' holds bytes that are no UTF-8, '{_shown(value)}', which a "
+        f"{place}: column '{name}' holds bytes that are not UTF-8, '{_shown(value)}', which a "
         "database of the encoding SQL_ASCII lets in",
         hint=hint,
         code="HG508",
@@ -524,8 +523,8 @@ def _no_text(field: pa.Field, place: str, value: bytes) -> HomeError:
 
 def _unreadable(field: pa.Field, shown: str) -> HomeError:
     return HomeError(
-        f"column '{field.name}' holds {shown}, which {field.type} cannot hold",
+        f"column '{field.name}' contains {shown}, which {field.type} cannot represent",
         hint=f"read it as text with  columns: {{{field.name}: {{type: string}}}} ; a PostgreSQL "
-        "store makes times of it again",
+        "store converts it back to times",
         code="HG508",
     )

@@ -341,11 +341,11 @@ class PostgresTarget(PostgresMerging):
             except StoreError as error:
                 if not is_passing(error) or time.monotonic() > deadline:
                     raise CommitUnknownError(
-                        f"the answer to commit {seq} of {self.place.shown()} was lost, and the "
-                        f"server cannot be asked: {error.message}",
-                        hint="run again: the next run finds out; or ask the server:  SELECT run_id "
-                        f"FROM {self.chain.table} WHERE target = '{self.chain.target}' "
-                        f"AND seq = {seq}",
+                        f"the confirmation of commit {seq} of {self.place.shown()} was lost, and "
+                        f"the server cannot be reached: {error.message}",
+                        hint="run again: the next run determines the outcome; or ask the server:  "
+                        f"SELECT run_id FROM {self.chain.table} WHERE target = "
+                        f"'{self.chain.target}' AND seq = {seq}",
                     ) from error
                 time.sleep(_POLL_SECONDS)
 

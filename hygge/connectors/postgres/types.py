@@ -306,7 +306,7 @@ def _fit_time_or_bytes(kind: pa.DataType) -> pa.DataType:
         return pa.string()
     if is_.is_binary_view(kind) or is_.is_fixed_size_binary(kind):
         return pa.binary()
-    raise UnfitError("PostgreSQL has no such type")
+    raise UnfitError("PostgreSQL does not have this type")
 
 
 def sql_type(field: pa.Field) -> str:

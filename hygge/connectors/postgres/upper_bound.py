@@ -37,8 +37,8 @@ SAYS_READ_ONLY = "SELECT pg_advisory_xact_lock_shared(1752786791, 1)"
 """Advisory lock that marks a transaction as read-only for other runs of hygge."""
 _SETTLE = 0.05
 """Seconds until a transaction that has begun is surely listed in pg_stat_activity."""
-_GRANT = "let this user see when transactions began:  GRANT pg_read_all_stats TO …"
-_END = "end them, or move again later; or read back a while with  incremental: {lookback: …}"
+_GRANT = "allow this user to see when transactions began:  GRANT pg_read_all_stats TO …"
+_END = "end them, or move again later; or read earlier rows again with  incremental: {lookback: …}"
 
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8"
 _OPEN = """
@@ -172,7 +172,7 @@ class Bounds:
         """
         if self._run("SELECT pg_is_in_recovery()")[0][0]:
             if not column.reads_back:
-                why = "a standby server does not tell of open transactions (read the primary)"
+                why = "a standby server does not show open transactions (read from the primary)"
                 doubt(column.entity, why, exact=column.exact)
             return None
         is_time = column.type.startswith(("timestamp", "date"))
@@ -185,7 +185,7 @@ class Bounds:
         except OpenTransactionsError as error:
             if not column.reads_back:
                 raise
-            log.warning("%s; the next move reads back to where this one began", error.message)
+            log.warning("%s; the next move reads again from the start of this one", error.message)
             return lowest(column.kind)
 
     def _check_sequences(self, column: Column) -> None:
@@ -194,8 +194,8 @@ class Bounds:
             return
         for name, cache in self._run(_AHEAD, (column.table, column.name)):
             why = (
-                f"each session takes {cache} numbers of the sequence {name} ahead "
-                f"(ALTER SEQUENCE {name} CACHE 1)"
+                f"each session caches {cache} numbers of the sequence {name} (fix:  ALTER "
+                f"SEQUENCE {name} CACHE 1)"
             )
             doubt(column.entity, why, exact=column.exact)
 
@@ -220,8 +220,8 @@ class Bounds:
             seconds = (found.asked - found.since) / 10**6
             log.log(
                 logging.WARNING if seconds > LONG_SECONDS else logging.INFO,
-                "%s: a transaction has been open for %.1f s (%s): rows since then are for the next "
-                "move",
+                "%s: a transaction has been open for %.1f s (%s): rows added since then are left "
+                "for the next move",
                 column.entity,
                 seconds,
                 found.oldest,
@@ -238,7 +238,7 @@ class Bounds:
 
     def _wait_for_hidden(self, column: Column, hidden: tuple[str, ...]) -> None:
         log.warning(
-            "%s: waiting for transactions whose begin this user may not see; %s",
+            "%s: waiting for transactions whose start this user may not see; %s",
             column.entity,
             _GRANT,
         )

@@ -77,9 +77,9 @@ class Chain:
         """Return the error for a commit whose number is not the next one."""
         after = "" if newest is None else f", whose newest is {newest}"
         return StoreError(
-            f"commit {seq} cannot follow in the chain of {self.target}{after}",
-            hint="another run has moved into it: start this run again; it begins from the newest "
-            "commit",
+            f"commit {seq} cannot follow in the history of {self.target}{after}",
+            hint="another run has written to it: start this run again; it continues from the "
+            "newest commit",
             code="HG514",
         )
 
@@ -113,16 +113,17 @@ class Chain:
             data = json.loads(state)
             if data["format"] > FORMAT:
                 raise StoreError(
-                    f"the newest commit of {self.target} was written by a newer hygge, in a format "
-                    f"that {__version__} does not know",
+                    f"the newest commit of {self.target} was written by a newer hygge, in a "
+                    f"format that {__version__} does not support",
                     hint="update hygge",
                 )
             return load_commit(data)
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(
                 f"the newest commit of {self.target} in {self.table} cannot be read: {error}",
-                hint="put the row back from a backup; or delete the rows of this target and run "
-                "again with --adopt, which takes the table as it is and starts a new chain",
+                hint="restore the row from a backup; or delete the rows of this target and run "
+                "again with --adopt, which takes over the existing table and starts a new "
+                "history",
             ) from error
 
 

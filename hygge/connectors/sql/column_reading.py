@@ -75,7 +75,7 @@ def convert(
     def unreadable(reading: ColumnReading, what: str) -> HomeError:
         name, kind = reading.field.name, reading.field.type
         return HomeError(
-            f"column '{name}' of {entity} is {kind}, and holds {what}",
+            f"column '{name}' of {entity} is {kind}, and contains {what}",
             hint=hint.format(name),
             code="HG508",
         )
@@ -90,7 +90,7 @@ def convert(
             arrays.append(reading.converted(array))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             what = " ".join(str(error).split())[:120]
-            raise unreadable(reading, f"a value that is none: {what}") from error
+            raise unreadable(reading, f"an invalid value: {what}") from error
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema([one.field for one in readings]))
 
 

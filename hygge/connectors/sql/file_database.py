@@ -40,13 +40,15 @@ class FileSettings(ConnectorConfig):
     def _is_a_file(cls, path: str) -> str:
         if path.startswith(":memory:") or "mode=memory" in path:
             raise ValueError(
-                "a database in memory is empty at first and gone at the end of the run: "
-                "name a file, e.g. data/app.db"
+                "a database in memory exists only during the run: write the path of a file, such "
+                "as data/app.db"
             )
         if path.startswith("file:"):
             raise ValueError("write the path of the file itself, without  file:")
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", path):
-            raise ValueError("it names another system: write the path of a file on this machine")
+            raise ValueError(
+                "it is a URL of another system: write the path of a file on this machine"
+            )
         return path
 
     def file(self, context: ProjectContext) -> Path:
@@ -66,13 +68,13 @@ def check_file(file: Path, side: type[HyggeError], *, makes: bool) -> None:
     """
     try:
         if file.is_dir():
-            problem, hint = f"{file} is a folder", "path names the file of a database"
+            problem, hint = f"{file} is a folder", "path must be the file of a database"
         elif not makes and not file.exists():
-            problem, hint = f"there is no file {file}", "check path"
+            problem, hint = f"there is no file {file}", "check `path`"
         else:
             return
     except OSError as error:
-        problem, hint = f"cannot look at {file}: {error.strerror}", "check path"
+        problem, hint = f"cannot inspect {file}: {error.strerror}", "check `path`"
     raise side(problem, hint=hint, code="HG507" if issubclass(side, HomeError) else "HG516")
 
 
@@ -82,8 +84,8 @@ def make_folder(file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"cannot make the folder {file.parent}: {error.strerror}",
-            hint="check path, and that this user may make it",
+            f"cannot create the folder {file.parent}: {error.strerror}",
+            hint="check `path`, and that this user has permission to create it",
             code="HG516",
         ) from error
 
@@ -179,8 +181,8 @@ def check_writable(file: Path) -> None:
         raise _unwritable(file, PermissionError(errno.EACCES, "Permission denied"))
     if file.exists() and not os.access(file, os.W_OK):
         raise StoreError(
-            f"{file} cannot be written by this user",
-            hint="give this user the right to write the file, or choose another path",
+            f"this user has no permission to write to {file}",
+            hint="grant this user write permission for the file, or choose another path",
             code="HG516",
         )
 
@@ -199,9 +201,9 @@ def _written(table: str, note: bytes) -> StoreError:
 
 def _unwritable(file: Path, error: OSError) -> StoreError:
     return StoreError(
-        f"cannot write beside {file}: {error.strerror or error}",
-        hint="the folder of the database must be one that this user may write: the "
-        "database keeps its journal there, too",
+        f"cannot write next to {file}: {error.strerror or error}",
+        hint="this user needs write permission for the folder of the database, which also contains "
+        "its journal",
         code="HG516",
     )
 

@@ -172,9 +172,9 @@ class MergingTarget(SqlTarget):
                 return self._found(f"(\n{query}\n) AS asked", most)
         except StoreError as error:
             raise StoreError(
-                f"a check by sql cannot be made: {error.message}; nothing was published\n  {sql}",
-                hint="write one query (SELECT …) that only reads, and finds the rows that are "
-                "against it",
+                f"a check by sql failed to run: {error.message}; nothing was published\n  {sql}",
+                hint="write one query (SELECT …) that only reads and finds the rows that fail the "
+                "check",
                 code="HG528",
             ) from error
 
@@ -208,7 +208,7 @@ class MergingTarget(SqlTarget):
             where, values = self.keeping.cleared
             rows = self.count(f"{self.table} AS t WHERE {where}", values)
             gone = self.change(self.deleting(where), values)
-            check_gone(gone, rows, self.place.shown(), "taken away")
+            check_gone(gone, rows, self.place.shown(), "deleted")
         self.insert_staged(commit, schema)
         return self.count(self.table)
 
@@ -233,9 +233,9 @@ class MergingTarget(SqlTarget):
         for name in self.request.primary_key:
             if self.first("1", f"{staged} WHERE {self.quote(name)} IS NULL"):
                 raise StoreError(
-                    f"column '{name}' is part of the key of {self.place.shown()}, and a row has no "
-                    "value in it",
-                    hint="leave such rows out, or choose another primary_key",
+                    f"column '{name}' is part of the key of {self.place.shown()}, but is null in "
+                    "a row",
+                    hint="exclude such rows, or choose another primary_key",
                     code="HG527",
                 )
 
@@ -271,11 +271,11 @@ class MergingTarget(SqlTarget):
             return
         *values, rows = found[0]
         by = self.request.dedupe_by
-        apart = f"{', '.join(by)} does not tell apart" if by else "nothing tells apart"
+        apart = f"{', '.join(by)} does not distinguish" if by else "nothing distinguishes"
         raise StoreError(
-            f"{rows:,} rows with the key {self._shown(values)} came for {self.place.shown()}, "
-            f"which {apart}; nothing was published",
-            hint="name columns in which the row that is right is the highest, with  dedupe_by",
+            f"{rows:,} rows for {self.place.shown()} have the key {self._shown(values)}, and "
+            f"{apart} them; nothing was published",
+            hint="set  dedupe_by  to columns in which the row to keep has the highest value",
             code="HG547",
         )
 
@@ -304,9 +304,9 @@ class MergingTarget(SqlTarget):
         if found:
             *values, rows = found[0]
             raise StoreError(
-                f"{self.place.shown()} has {rows:,} rows with the key {self._shown(values)}, and "
-                "one row came for them; nothing was published",
-                hint="leave one row of each key in the table, or replace it all with  hygge go "
+                f"{self.place.shown()} already has {rows:,} rows with the key "
+                f"{self._shown(values)}; nothing was published",
+                hint="remove the duplicates in the table, or replace all rows with  hygge go "
                 f"{self.request.flow} --full-refresh",
                 code="HG547",
             )
@@ -314,8 +314,8 @@ class MergingTarget(SqlTarget):
             f"rows of {plural(self._keys_staged or 0, 'key')} were staged for "
             f"{self.place.shown()}, but {updated:,} were updated and {added:,} added; "
             "nothing was published",
-            hint="a trigger or rule of the table may keep rows out, or its collation may take two "
-            "keys for one",
+            hint="a trigger or rule of the table may reject rows, or its collation may treat two "
+            "keys as equal",
             code="HG531",
         )
 
@@ -336,7 +336,7 @@ class MergingTarget(SqlTarget):
         self._check_shrink(gone, self.count(f"{table} WHERE {lives}"))
         shown = self.place.shown()
         if not is_soft:
-            check_gone(self.change(self.deleting(missing, join)), gone, shown, "taken away")
+            check_gone(self.change(self.deleting(missing, join)), gone, shown, "deleted")
             return gone
         kind = pa.timestamp("us", tz="UTC")
         field = (
@@ -370,7 +370,7 @@ class MergingTarget(SqlTarget):
         raise StoreError(
             f"{gone:,} of the {plural(rows, 'row')} of {self.place.shown()} are no longer in the "
             f"home, more than {said}; nothing was published",
-            hint="look at the home; if this is right, raise max_shrink for one run",
+            hint="check the home; if this is right, raise max_shrink for one run",
             code="HG533",
         )
 

@@ -31,8 +31,8 @@ def doubt(entity: str, why: str, *, exact: bool) -> None:
     way = "read them again with  incremental: {lookback: …}"
     if exact:
         raise HomeError(
-            f"{told}; the flow asks for guarantee: exactly-once",
-            hint=f"{way}  and ask for  guarantee: effectively-once  with  mode: merge",
+            f"{told}; the flow requires guarantee: exactly-once",
+            hint=f"{way}  and set  guarantee: effectively-once  with  mode: merge",
             code="HG515",
         )
     log.warning("%s; %s", told, way)

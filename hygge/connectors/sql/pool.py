@@ -113,8 +113,8 @@ class Pool:
             fewer = max(min(self._used, self._limit) - 1, _FEWEST)
             if fewer < self._limit:
                 log.warning(
-                    "the server, or a pooler before it, gives no more connections: from here on at "
-                    "most %d are used, though max_connections is %d",
+                    "the server, or its pooler, refuses more connections: from now on at most %d "
+                    "are used, although max_connections is %d",
                     fewer,
                     self._limit,
                 )

@@ -107,9 +107,8 @@ def text(value: pa.Scalar) -> str | None:
 def collation_error(column: str, value: str, way: str) -> HomeError:
     """Return the error for a text watermark that the database orders by a collation."""
     return HomeError(
-        f"'{column}' cannot be the column of incremental: the database orders it by a collation, "
-        f"and by its bytes, as hygge does, the new row with '{value}' would be taken for an old "
-        "one",
-        hint=f"order the column by its bytes ({way}), or choose a number or a time",
+        f"'{column}' cannot be a watermark column: the database orders it by a collation, but "
+        f"hygge by bytes, so the new row with '{value}' would look like an old one",
+        hint=f"use a collation that orders by bytes ({way}), or a column of numbers or times",
         code="HG539",
     )

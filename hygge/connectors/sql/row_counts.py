@@ -12,7 +12,7 @@ def check_counted(rows: int, counted: int, place: str) -> None:
         raise StoreError(
             f"{plural(rows, 'row was', 'rows were')} staged for {place}, but the database counts "
             f"{counted:,} in the staging table; nothing was published",
-            hint="somebody changed the staging table, or rows were lost in the database: run again",
+            hint="another session changed the staging table, or the database lost rows: run again",
             code="HG531",
         )
 
@@ -21,7 +21,7 @@ def check_went_in(rows: int, staged: int, place: str) -> None:
     """Raise `StoreError` unless all staged rows went into a table."""
     if rows != staged:
         came = plural(staged, "row was", "rows were")
-        raise _kept_back(f"{came} staged for {place} but {rows:,} went in")
+        raise _kept_back(f"{came} staged for {place} but {rows:,} were inserted")
 
 
 def check_gone(rows: int, wanted: int, place: str, what: str) -> None:
@@ -34,9 +34,9 @@ def check_gone(rows: int, wanted: int, place: str, what: str) -> None:
 def check_replaced(has_rows: bool, place: str) -> None:
     """Raise `StoreError` when a table that was emptied still has rows."""
     if has_rows:
-        raise _kept_back(f"the rows of {place} were to be replaced, but stay")
+        raise _kept_back(f"the rows of {place} should have been replaced, but are unchanged")
 
 
 def _kept_back(what: str) -> StoreError:
-    hint = "a trigger or rule of the table may keep rows out, or in"
+    hint = "a trigger or rule of the table may reject rows, or prevent their deletion"
     return StoreError(f"{what}; nothing was published", hint=hint, code="HG531")

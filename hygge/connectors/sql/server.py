@@ -84,7 +84,7 @@ class ServerHome(Home, Generic[S, R, F]):
 
     def examine(self) -> Iterator[Finding]:
         """Yield findings on the server and on what this user may read."""
-        with self.session("cannot look around") as run:
+        with self.session("cannot list tables") as run:
             yield from self.findings(run)
 
     def entities(self, pattern: str = "*") -> list[str]:
@@ -102,7 +102,7 @@ class ServerHome(Home, Generic[S, R, F]):
         others = [name.shown(default) for name in self.names(run)]
         raise HomeError(
             f"{self.settings.endpoint()} has no table '{entity}'{nearest(entity, others)}",
-            hint=f"list what is there with  hygge discover HOME; {self.server.unseen} are not seen",
+            hint=f"to list the tables:  hygge discover HOME; {self.server.unseen} are not shown",
             code="HG506",
         )
 
@@ -152,12 +152,12 @@ class ServerStore(Store, Generic[S, R]):
 
     def examine(self) -> Iterator[Finding]:
         """Yield findings on the server and on what this user may write."""
-        with self.session("cannot look around") as run:
+        with self.session("cannot list tables") as run:
             yield from self.findings(run)
 
     def last_commit(self, into: str) -> Commit | None:
         """Return the newest commit of a table; see `Store.last_commit`."""
-        with self.session(f"cannot look at {into}") as run:
+        with self.session(f"cannot inspect {into}") as run:
             return self.newest(run, self.place(run, into))
 
     @contextmanager
@@ -172,7 +172,7 @@ class ServerStore(Store, Generic[S, R]):
     @contextmanager
     def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
         """Inspect the table; see `Store.inspect`."""
-        with self.session(f"cannot look at {request.into}", slots=2) as run:
+        with self.session(f"cannot inspect {request.into}", slots=2) as run:
             place = self.place(run, request.into)
             target = self.target(run, request, place)
             target.inspect(self.newest(run, place))

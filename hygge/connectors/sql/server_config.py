@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hygge.connectors.sql.pool import Pool
 
 _ENCODE = (
-    "write @ as %40, : as %3A, / as %2F, # as %23 and % as %25 in names and passwords of a url"
+    "in a user or password of a url, write @ as %40, : as %3A, / as %2F, # as %23 and % as %25"
 )
 
 
@@ -92,7 +92,7 @@ class ServerSettings(ConnectorConfig):
     @model_validator(mode="after")
     def _says_where(self) -> Self:
         if self.url is None and self.database is None:
-            raise ValueError("say which database: give `database`, or a `url`")
+            raise ValueError("set `database` or `url`")
         return self
 
     def endpoint(self) -> Endpoint:
@@ -152,15 +152,13 @@ def _check_url(url: str, schemes: tuple[str, ...]) -> None:
     """Raise `ValueError` when a url is none of the type; the message does not quote the url."""
     scheme, mark, rest = url.partition("://")
     if not mark or scheme.lower() not in schemes:
-        raise ValueError(
-            f"a url begins with {schemes[0]}://, then comes user:password@host:port/database"
-        )
+        raise ValueError(f"write a url as {schemes[0]}://user:password@host:port/database")
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise ValueError(f"the url cannot be read; {_ENCODE}") from None
+        raise ValueError(f"invalid url; {_ENCODE}") from None
     if rest.count("@") > 1 or parts.fragment or "#" in url:
-        raise ValueError(f"the url holds signs that end a part of it early; {_ENCODE}")
+        raise ValueError(f"the url has an unescaped @ : / or # in user or password; {_ENCODE}")
     if "@" in parts.path or (parts.password or "").count(":"):
-        raise ValueError(f"the url holds signs that end a part of it early; {_ENCODE}")
+        raise ValueError(f"the url has an unescaped @ : / or # in user or password; {_ENCODE}")

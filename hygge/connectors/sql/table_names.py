@@ -36,7 +36,7 @@ OWN = "_hygge_"
 def refuse_table(name: str) -> str | None:
     """Return why no moved table can have this name in any database; None when it can."""
     if name.casefold().startswith(OWN):
-        return f"names that begin with '{OWN}' are those of hygge's own tables"
+        return f"names that begin with '{OWN}' are reserved for hygge's own tables"
     return None
 
 
@@ -44,8 +44,8 @@ def check_name(name: str, refuse: Callable[[str], str | None]) -> None:
     """Raise `StoreError` where `refuse` returns a reason against the name of a table or column."""
     if reason := refuse(name):
         raise StoreError(
-            f"'{name}' cannot be a name here: {reason}",
-            hint="give it another one with into: for a table, columns: {…: {rename: …}} for a "
+            f"invalid name '{name}': {reason}",
+            hint="choose another name with into: for a table, or columns: {…: {rename: …}} for a "
             "column",
         )
 
@@ -56,7 +56,7 @@ def quote(name: str, sign: str = '"') -> str:
     Raises `ValueError` for a name that no database can hold.
     """
     if not name or "\0" in name:
-        raise ValueError(f"{name!r} cannot be the name of anything in a database")
+        raise ValueError(f"{name!r} cannot be a name in a database")
     return sign + name.replace(sign, sign * 2) + sign
 
 
@@ -115,7 +115,7 @@ def nearest(entity: str, tables: Sequence[str]) -> str:
         tails = {name.rpartition(".")[2]: name for name in others}
         near = [tails[tail] for tail in get_close_matches(entity.rpartition(".")[2], tails, n=1)]
     if near and _looks(near[0]) == _looks(entity):
-        return f"; did you mean {near[0]!a}, which only looks like {entity!a}?"
+        return f"; did you mean {near[0]!a}, which only looks the same as {entity!a}?"
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

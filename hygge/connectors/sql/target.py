@@ -189,8 +189,8 @@ class SqlTarget(Target):
             other = names.setdefault(self.folded(name), name)
             if other != name:
                 raise StoreError(
-                    f"two columns are called '{other}' and '{name}', which is one name here",
-                    hint="give one of them another name with  columns: {…: {rename: …}}",
+                    f"the columns '{other}' and '{name}' would have the same name in this database",
+                    hint="rename one of them with  columns: {…: {rename: …}}",
                 )
         return fitted
 
@@ -212,8 +212,8 @@ class SqlTarget(Target):
         rows = sum(part.rows for part in parts)
         if not parts or rows != commit.rows:
             raise StoreError(
-                f"commit {commit.seq} of {self.place.shown()} speaks of "
-                f"{plural(commit.rows, 'row')}, but {plural(len(parts), 'part')} with {rows:,} came"
+                f"commit {commit.seq} of {self.place.shown()} has {plural(commit.rows, 'row')}, "
+                f"but {plural(len(parts), 'part')} with {rows:,} arrived"
             )
         return self.begin_staging(commit.schema)
 
@@ -281,10 +281,10 @@ class SqlTarget(Target):
             return False
         reason = self.reason_to_keep()
         if self.last is None:
-            reason = reason or "it was not made by hygge"
+            reason = reason or "it was not created by hygge"
         if reason and self.replacing == "swap":
             raise StoreError(
-                f"{self.place.shown()} cannot be swapped for a new table: {reason}",
+                f"{self.place.shown()} cannot be replaced by a new table: {reason}",
                 hint="set replace: keep in the store, which puts rows into the table as it is",
                 code="HG536",
             )
@@ -411,15 +411,15 @@ class SqlTarget(Target):
         if self.last is not None and self.last.flow != request.flow:
             raise StoreError(
                 f"{shown} was written by flow '{self.last.flow}', not by '{request.flow}'",
-                hint="choose another name with  into: <name>, or, when the flow was renamed, take "
-                f"it over with  hygge go {request.flow} --adopt",
+                hint="choose another name with  into: <name>, or, if the flow was renamed, take it "
+                f"over with  hygge go {request.flow} --adopt",
                 code="HG534",
             )
         is_foreign = self.last is None and self.live is not None
         if is_foreign and request.mode is Mode.REPLACE and self.first("1", self.table):
             raise StoreError(
-                f"{shown} is there already, with rows that hygge did not write",
-                hint=f"replace them with  hygge go {request.flow} --adopt, add to them with  "
+                f"{shown} already exists, with rows that hygge did not write",
+                hint=f"replace them with  hygge go {request.flow} --adopt, append to them with  "
                 "mode: append, or choose another name with  into: <name>",
                 code="HG534",
             )
@@ -429,10 +429,10 @@ class SqlTarget(Target):
         if self.last is None or self.request.mode is Mode.REPLACE:
             return
         raise StoreError(
-            f"{self.place.shown()} is gone, but its history goes up to commit {self.last.seq}, "
-            f"with {plural(self.last.total_rows, 'row')}",
-            hint="put the table back, or move everything again with  "
-            f"hygge go {self.request.flow} --full-refresh",
+            f"{self.place.shown()} no longer exists, but its last commit, {self.last.seq}, had "
+            f"{plural(self.last.total_rows, 'row')}",
+            hint=f"restore the table, or move everything again with  hygge go {self.request.flow} "
+            "--full-refresh",
             code="HG537",
         )
 

@@ -236,9 +236,10 @@ class UndoTables(ABC):
             if undone.mode is not Mode.APPEND or undone.primary_key:
                 return None
             raise StoreError(
-                f"nothing tells which rows of {target.place.shown()} commit {undone.seq} appended",
-                hint="of the next appends it is told by  primary_key: [...]  or  "
-                "metadata_columns: [run_id]  in the flow",
+                f"nothing records which rows commit {undone.seq} appended to "
+                f"{target.place.shown()}",
+                hint="for later appends, set  primary_key: [...]  or  metadata_columns: [run_id]  "
+                "in the flow",
                 code="HG529",
             )
         self._check_untouched(undone)
@@ -252,19 +253,20 @@ class UndoTables(ABC):
         target, rows = self.target, self.count()
         if target.last is not None and rows != target.last.total_rows:
             raise StoreError(
-                f"{target.place.shown()} has {plural(rows, 'row')}, and "
-                f"{target.last.total_rows:,} after the newest commit: somebody changed it since, "
-                "and undo would mix the two",
-                hint="put the rows back, or move everything again with  "
-                f"hygge go {target.request.flow} --full-refresh",
+                f"{target.place.shown()} has {plural(rows, 'row')}, but had "
+                f"{target.last.total_rows:,} after the newest commit: others changed it since, so "
+                "undo is not possible",
+                hint="restore the rows, or move everything again with  hygge go "
+                f"{target.request.flow} --full-refresh",
                 code="HG529",
             )
         if changed := self.changed_rows(undone):
             raise StoreError(
-                f"{changed:,} of the rows that commit {undone.seq} wrote to {target.place.shown()} "
-                "were changed by others since, which undo would lose",
-                hint="mend the rows by hand, or move everything again with  "
-                f"hygge go {target.request.flow} --full-refresh",
+                f"{changed:,} of the rows that commit {undone.seq} wrote to "
+                f"{target.place.shown()} were changed by others since; undo would lose these "
+                "changes",
+                hint="fix the rows by hand, or move everything again with  hygge go "
+                f"{target.request.flow} --full-refresh",
                 code="HG529",
             )
 
@@ -303,7 +305,9 @@ class UndoTables(ABC):
         undone = self.undone()
         kinds = "" if undone is None else self.kept(undone)
         if undone is None or undone.seq != commit.undoes or not (kinds or _is_told_by_run(undone)):
-            raise StoreError(f"what commit {commit.undoes} kept is gone", code="HG529")
+            raise StoreError(
+                f"the rows that commit {commit.undoes} kept no longer exist", code="HG529"
+            )
         return undone, kinds
 
     def check_swap(self) -> None:
@@ -311,9 +315,9 @@ class UndoTables(ABC):
         reason = self.target.reason_to_keep()
         if reason is not None:
             raise StoreError(
-                f"the table that {self.target.place.shown()} was before cannot take its place "
-                f"again: {reason}",
-                hint="take that away first",
+                f"the previous table of {self.target.place.shown()} cannot replace the current "
+                f"one: {reason}",
+                hint="remove that first",
                 code="HG529",
             )
 
@@ -345,9 +349,9 @@ class UndoTables(ABC):
         rows, target = self.count(table), self.target
         if rows != commit.total_rows:
             raise StoreError(
-                f"{target.place.shown()} would have {plural(rows, 'row')}, and had "
+                f"{target.place.shown()} would have {plural(rows, 'row')}, but had "
                 f"{commit.total_rows:,} before commit {commit.undoes}; nothing was undone",
-                hint="that commit, or somebody since, also took away rows that were there: move "
+                hint="that commit, or another program since, also removed earlier rows: move "
                 f"everything again with  hygge go {target.request.flow} --full-refresh",
                 code="HG529",
             )

@@ -16,7 +16,7 @@ def _known(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise ValueError("write a time zone's name, such as Europe/Oslo or UTC") from error
+        raise ValueError("write the name of a time zone, such as Europe/Oslo or UTC") from error
     return name
 
 

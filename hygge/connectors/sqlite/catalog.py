@@ -129,7 +129,7 @@ def reason_to_keep(run: Run, table: str) -> str | None:
             return f"{reason}: {', '.join(names[:3])}"
     sql = run("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", (table,))[0][0]
     words = sorted({word.upper() for word in _EXTRAS.findall(_QUOTED.sub(" ", sql))})
-    return f"its definition says {', '.join(words)}" if words else None
+    return f"its definition has {', '.join(words)}" if words else None
 
 
 def relatives(run: Run, table: str) -> list[str]:

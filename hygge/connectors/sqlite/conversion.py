@@ -73,7 +73,7 @@ def _check_floats(array: pa.Array, field: pa.Field) -> None:
     ):
         if pc.any(found).as_py():
             raise StoreError(
-                f"column '{field.name}' holds {shown}, of which SQLite makes {becomes}",
+                f"SQLite would store {shown} in column '{field.name}' as {becomes}",
                 hint=f"write it as text with  columns: {{{field.name}: {{type: string}}}}",
                 code="HG535",
             )
@@ -90,8 +90,8 @@ def _check_years(array: pa.Array, field: pa.Field) -> None:
         return
     if ends["min"] < _FIRST_DAY * per_day or ends["max"] >= (_LAST_DAY + 1) * per_day:
         raise StoreError(
-            f"column '{field.name}' holds a day outside of the years 1 to 9999, which SQLite's "
-            "functions cannot read",
+            f"column '{field.name}' contains a date outside of the years 1 to 9999, which the "
+            "functions of SQLite cannot read",
             hint=f"write it as text with  columns: {{{field.name}: {{type: string}}}}",
             code="HG535",
         )

@@ -25,7 +25,7 @@ def examine_reading(run: Run, file: Path) -> Iterator[Finding]:
     kind = _disk(file)
     if kind in _NETWORK:
         yield Finding(
-            f"the file lies on a network disk ({kind}), where locks of SQLite may not hold",
+            f"the file is on a network disk ({kind}), where locks of SQLite may not work",
             "warning",
             "move it to a disk of the machine that writes it",
         )
@@ -33,12 +33,12 @@ def examine_reading(run: Run, file: Path) -> Iterator[Finding]:
         return
     damage = _damage(run)
     if damage == ["ok"]:
-        yield Finding("its pages are whole")
+        yield Finding("its pages are intact")
     else:
         yield Finding(
-            f"it is damaged: {'; '.join(damage)}",
+            f"the file is damaged: {'; '.join(damage)}",
             "error",
-            "put it back from a backup, or save what can be read with  sqlite3 FILE .recover",
+            "restore it from a backup, or recover what is readable with  sqlite3 FILE .recover",
         )
 
 
@@ -53,12 +53,13 @@ def examine_writing(run: Run, file: Path) -> Iterator[Finding]:
     """Yield findings for a store: also whether the journal can be written."""
     yield from examine_reading(run, file)
     if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
-        yield Finding("the file and its folder can be written")
+        yield Finding("the file and its folder are writable")
     else:
         yield Finding(
-            "the file or its folder cannot be written by this user",
+            "this user has no write permission for the file or its folder",
             "error",
-            f"give this user the right to write {file} and {file.parent}, where the journal lies",
+            f"grant this user write permission for {file} and for {file.parent}, which contains "
+            "the journal",
         )
 
 

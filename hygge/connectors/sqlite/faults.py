@@ -7,7 +7,7 @@ import re
 from hygge.errors import HomeError, HyggeError
 
 _TWICE = (
-    "rows of one key came twice, or are there already: bring newer ones in with  mode: merge, or "
+    "rows have the same key, or their keys already exist: use  mode: merge  to update rows, or "
     "append without primary_key"
 )
 _NOISE = re.compile(
@@ -57,36 +57,35 @@ def fault(error: BaseException, side: type[HyggeError], what: str) -> HyggeError
 
 
 _WAYS = (
-    ("file is not a database", "it is no SQLite file, or an encrypted one: check path", True),
+    ("file is not a database", "it is not a SQLite file, or it is encrypted: check `path`", True),
     (
         "malformed",
-        "the file is damaged: put it back from a backup, or save what can be read with  "
-        "sqlite3 FILE .recover",
+        "the file is damaged: restore it from a backup, or recover what is readable with  sqlite3 "
+        "FILE .recover",
         False,
     ),
     (
         "database is locked",
-        "another program is writing it, or reads it for long: raise busy_timeout, end the other "
-        "one, or let readers and writers pass with  PRAGMA journal_mode=WAL",
+        "another program is writing to the file, or has a long read open: raise busy_timeout, end "
+        "that program, or allow concurrent reads with  PRAGMA journal_mode=WAL",
         False,
     ),
     (
         "readonly database",
-        "this user must be allowed to write the file and its folder; a file whose writer died "
-        "must be opened once by a user who may",
+        "this user needs write permission for the file and its folder; after a crash of its "
+        "writer, a user with permission must open the file once",
         True,
     ),
     (
         "unable to open database file",
-        "check that this user may read the file and its folder; one in WAL mode on a disk that "
-        "cannot be written must be copied elsewhere, or turned back where it can be written with  "
-        "PRAGMA journal_mode=DELETE",
+        "check that this user may read the file and its folder; copy a file in WAL mode from a "
+        "read-only disk to another, or convert it there with  PRAGMA journal_mode=DELETE",
         True,
     ),
     ("disk is full", "free some space on the disk, then run again", False),
     (
         "NOT NULL constraint",
-        "leave such rows out, or let the column have no value",
+        "exclude such rows, or allow nulls in the column",
         False,
     ),
     ("UNIQUE constraint", _TWICE, False),

@@ -76,7 +76,7 @@ class SqliteHome(Home):
         if table is None:
             raise HomeError(
                 f"{self.file} has no table '{entity}'{nearest(entity, _matching(tables, '*'))}",
-                hint="list what is there with  hygge discover HOME",
+                hint="to list the tables:  hygge discover HOME",
                 code="HG506",
             )
         return table

@@ -86,9 +86,9 @@ class SqliteMerging(MergingTarget):
 
         if pa.types.is_decimal(field.type):
             raise StoreError(
-                f"a range of column '{field.name}' cannot be cleared in {self.place.shown()}: "
-                "decimals are kept as texts there",
-                hint="take a column of whole numbers, days or times",
+                f"a range of column '{field.name}' cannot be deleted in {self.place.shown()}: "
+                "decimals are stored as text there",
+                hint="use a column of integers, dates or timestamps",
             )
         array = pa.repeat(value.cast(field.type), 1)
         stored = to_stored(pa.RecordBatch.from_arrays([array], schema=pa.schema([field])))

@@ -86,7 +86,7 @@ class Snapshot:
         if self._look() == self._version:
             return run
         raise HomeError(
-            f"cannot read {self.file}: another program wrote it meanwhile",
+            f"cannot read {self.file}: another program wrote to it meanwhile",
             hint="run again",
             code="HG504",
         ) from ChangedError()

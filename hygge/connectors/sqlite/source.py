@@ -101,7 +101,7 @@ class SqliteSource(Source):
             found = catalog.columns(self._run, name, "temp")
             self._run(f"DROP VIEW temp.{name}")
         except HomeError as error:
-            what = f"the query of {self._request.entity} is refused"
+            what = f"the query of {self._request.entity} is rejected"
             raise HomeError(f"{what}: {error.message.partition(': ')[2]}") from error.__cause__
         self._from = f"(\n{self._query}\n)"
         return self._with(found)
@@ -362,7 +362,7 @@ class _Stream:
         shown = f"row {where}" if rowid else f"row {nth + 1:,}"
         if reading.is_guess and not self._source.is_thorough:
             return LateTypeError(
-                f"column '{reading.name}' of {self._source.entity} holds {held} in {shown}"
+                f"column '{reading.name}' of {self._source.entity} contains {held} in {shown}"
             )
         said = f"is declared {reading.declared}" if reading.declared else "has other values before"
         way, kind = "text", "string"
@@ -370,7 +370,8 @@ class _Stream:
             way, kind = "bytes", "binary"
             said += "" if held.startswith("the blob") else ", and is not valid UTF-8"
         return HomeError(
-            f"column '{reading.name}' of {self._source.entity} holds {held} in {shown}, but {said}",
+            f"column '{reading.name}' of {self._source.entity} contains {held} in {shown}, but "
+            f"{said}",
             hint=f"read it as {way} with  columns: {{{reading.name}: {{type: {kind}}}}}",
             code="HG508",
         )

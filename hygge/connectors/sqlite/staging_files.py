@@ -77,7 +77,7 @@ class StagingFiles:
         except OSError as error:
             raise StoreError(
                 f"{self._what}: cannot make {path}: {error.strerror}",
-                hint="this user must be allowed to write the folder of the database",
+                hint="this user needs write permission for the folder of the database",
                 code="HG516",
             ) from error
         connection = connect(path, "rw", StoreError, _SECONDS)

@@ -45,7 +45,7 @@ class SqliteStore(Store):
     def examine(self) -> Iterator[Finding]:
         """Yield findings on the file and on whether it can be written."""
         if not self.file.exists():
-            yield Finding(f"there is no file {self.file} yet; the first move makes it")
+            yield Finding(f"there is no file {self.file} yet; the first move creates it")
             return
         with self._connected("rw", f"cannot write {self.file}") as run:
             yield from examine_writing(run, self.file)
@@ -54,7 +54,7 @@ class SqliteStore(Store):
         """Return the newest commit of a table; see `Store.last_commit`."""
         if not self.file.exists():
             return None
-        with self._connected("ro", f"cannot look at {into}") as run:
+        with self._connected("ro", f"cannot inspect {into}") as run:
             if not run("SELECT 1 FROM sqlite_schema WHERE name = ?", (chain.TABLE,)):
                 return None
             return chain.Chain(quote(chain.TABLE), _place(run, into), "?").last(run)
@@ -64,7 +64,7 @@ class SqliteStore(Store):
         """Inspect the table; see `Store.inspect`. A missing file counts as empty."""
         check_writable(self.file)
         last = self.last_commit(request.into)
-        with self._looked_at(f"cannot look at {request.into}") as run:
+        with self._looked_at(f"cannot inspect {request.into}") as run:
             place = _place(run, request.into)
             refuse_written(self.file, place)
             target = self._target(request, run, place)

@@ -189,9 +189,8 @@ class SqliteTarget(SqliteMerging):
             is_key = name in self.request.primary_key if self.live is None else False
             if is_key or (name in live and live[name].fills_itself and self._is_number(name)):
                 raise StoreError(
-                    f"column '{name}' is the key of {self.place.shown()}, and a row has no value "
-                    "in it",
-                    hint="leave such rows out, or choose another primary_key",
+                    f"column '{name}' is the key of {self.place.shown()}, but is null in a row",
+                    hint="exclude such rows, or choose another primary_key",
                     code="HG527",
                 )
 
@@ -226,8 +225,8 @@ class SqliteTarget(SqliteMerging):
         if catalog.dangling(self.run, relatives) > before:
             raise StoreError(
                 f"rows of {', '.join(relatives)} would refer to rows of {self.place.shown()} that "
-                "are no longer there; nothing was published",
-                hint="move what they need first, or take the foreign key away",
+                "no longer exist; nothing was published",
+                hint="move the referenced rows first, or drop the foreign key",
                 code="HG536",
             )
         return total
@@ -273,9 +272,9 @@ class SqliteTarget(SqliteMerging):
         if reason is not None:
             what = ", ".join(f"'{name}'" for name in [*changed, *sorted(freed)])
             raise StoreError(
-                f"{self.place.shown()} must be made anew for column {what} to hold what comes, "
-                f"which it would not survive whole: {reason}",
-                hint="change the table yourself, or move into another one with  into: <name>",
+                f"{self.place.shown()} would have to be recreated to change column {what}, which "
+                f"would lose something: {reason}",
+                hint="alter the table yourself, or write to another one with  into: <name>",
                 code="HG536",
             )
         columns = []

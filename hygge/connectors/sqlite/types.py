@@ -208,7 +208,7 @@ def _fit_other(kind: pa.DataType) -> pa.DataType:
         return pa.binary()
     if is_.is_large_binary(kind):
         return kind
-    raise UnfitError("SQLite has no such type")
+    raise UnfitError("SQLite does not have this type")
 
 
 def sql_type(kind: pa.DataType) -> str:

@@ -143,7 +143,7 @@ class Live(Renderer):
             case MoveRetried(flow=flow, entity=entity):
                 reason = clean_lines(redact(event.reason))
                 if active := self._active.get((flow, entity)):
-                    active.note = f"trying again in {duration(event.wait)}"
+                    active.note = f"retrying in {duration(event.wait)}"
                 return (
                     f"{move_name(flow, entity)}: attempt {event.attempt} failed, "
                     f"{waiting(event.wait, event.left)}: {reason}"

@@ -108,7 +108,7 @@ class Plain(Renderer):
             case MoveRetried(flow=flow, entity=entity, attempt=attempt):
                 reason = clean_lines(redact(event.reason))
                 if active := self._active.get((flow, entity)):
-                    active.doing = "waiting to try again, "
+                    active.doing = "waiting to retry, "
                 return (
                     f"{move_name(flow, entity)}: attempt {attempt} failed, "
                     f"{waiting(event.wait, event.left)}: {reason}"

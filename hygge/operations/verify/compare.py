@@ -63,7 +63,7 @@ class Verifying:
             verdict = comparison.judge(verdict)
             if self._last_commit(move) != commit:
                 raise FlowError(
-                    "another move was published while it was compared",
+                    "another move was published during the comparison",
                     hint="run it again",
                     code="HG552",
                 )
@@ -72,27 +72,27 @@ class Verifying:
         return verdict
 
     def _last_commit(self, move: Move) -> Commit | None:
-        with blaming(StoreError, f"cannot look at {move.into}"):
+        with blaming(StoreError, f"cannot inspect {move.into}"):
             return move.store.store(self.context).last_commit(move.into)
 
     def _published(self, move: Move) -> tuple[Commit, HomeConfig]:
         commit = self._last_commit(move)
         if commit is None:
             raise FlowError(
-                f"nothing was ever moved to {move.into}, so there is nothing to compare",
+                f"nothing has been moved to {move.into} yet, so there is nothing to compare",
                 hint=f"hygge go {move.flow}",
                 code="HG552",
             )
         if commit.flow != move.flow:
             raise FlowError(
                 f"{move.into} was written by flow '{commit.flow}', not by '{move.flow}'",
-                hint=f"compare that one:  hygge verify {commit.flow}",
+                hint=f"compare that flow:  hygge verify {commit.flow}",
                 code="HG534",
             )
         reader = move.store.as_home(commit.schema)
         if reader is None:
             raise FlowError(
-                f"no home can read a store of type {move.store.type}, so it cannot be compared",
+                f"stores of type {move.store.type} cannot be read, so they cannot be compared",
                 code="HG552",
             )
         return commit, reader
@@ -214,18 +214,24 @@ class _Comparison:
             n for n in home.sieve.shape.schema.names if n not in compared and not n.startswith(OWN)
         ]
         if new:
-            yield f"not compared, for they were never moved: {', '.join(new)}"
+            yield f"not compared, because they were never moved: {', '.join(new)}"
         known = self.commit.schema.names
         others = [n for n in known if n not in compared and not n.startswith(OWN)]
         if others:
-            yield f"not compared, for the home has no such columns: {', '.join(others)}"
+            yield f"not compared, because the home does not have these columns: {', '.join(others)}"
         own = [f for f in home.schema if order_of(f) and not has_own_type(self.move.store, f)]
         if own:
             told = ", ".join(f"{field.name} ({type_of(field)})" for field in own)
-            yield f"compared as texts, for that is what the store holds of them: {told}"
+            yield f"compared as text, because the store has them as text: {told}"
         if settings.incremental == FILES:
-            yield "rows of files that came after the last move count as missing"
+            yield "rows of files added after the last move are reported as missing"
         elif settings.mode is Mode.APPEND and settings.incremental is not None:
-            yield "the flow appends: rows that changed after they were moved are found to differ"
+            yield (
+                "the flow appends: rows that changed after they were moved are reported as "
+                "different"
+            )
         elif settings.mode is Mode.APPEND:
-            yield "the flow appends everything with each move: rows of earlier moves are extra"
+            yield (
+                "the flow appends all rows with each move: rows of earlier moves are reported as "
+                "extra"
+            )

@@ -110,7 +110,8 @@ class StoreSide:
         missing = [name for name in wanted if name not in self.source.schema.names]
         if missing:
             raise FlowError(
-                f"the store has no column '{missing[0]}' any more, which its newest commit wrote",
+                f"the column '{missing[0]}', which the newest commit wrote, no longer exists in "
+                "the store",
                 hint="move everything again with  hygge go FLOW --full-refresh",
                 code="HG552",
             )
@@ -152,10 +153,10 @@ def _plain_as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
             arrays.append(as_plain(array, kind))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise FlowError(
-                f"column '{wanted.name}' holds {array.type} in the store, where {wanted.type} was "
-                f"moved: {error}",
-                hint='leave it out of the flow with  select: ["-name"], or move everything again '
-                "with  hygge go FLOW --full-refresh",
+                f"column '{wanted.name}' has type {array.type} in the store, but was moved as "
+                f"{wanted.type}: {error}",
+                hint='exclude it with  select: ["-name"], or move everything again with  hygge go '
+                "FLOW --full-refresh",
                 code="HG552",
             ) from error
     return pa.RecordBatch.from_arrays(arrays, names=schema.names)
@@ -176,7 +177,7 @@ class Moved:
             initial = wanted.initial
             self._least = None if initial is None else self._key(str(initial))
         except ValueError as error:
-            raise FlowError(f"the watermark does not fit: {error}", code="HG552") from error
+            raise FlowError(f"invalid watermark: {error}", code="HG552") from error
         self._columns = [name for name in last.ties_of if name in offered.names]
         places = [n for n, name in enumerate(last.ties_of) if name in offered.names]
         self._known = Counter(

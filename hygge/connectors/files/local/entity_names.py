@@ -12,11 +12,11 @@ def refuse_name(into: str) -> str | None:
     if not into or into[0] in "._":
         return "it is empty or begins with '.' or '_', which readers of data directories skip"
     if "/" in into or "\\" in into:
-        return "it holds a path separator"
+        return "it contains a path separator"
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in into):
-        return "it holds a control character"
+        return "it contains a control character"
     if unicodedata.normalize("NFC", into) != into:
-        return "its accents are written in a way that some systems change (not Unicode NFC)"
+        return "its accents are not in Unicode normal form NFC, which some systems change"
     if len(into.encode()) > _LONGEST_NAME:
         return f"it is longer than {_LONGEST_NAME} bytes"
     return None

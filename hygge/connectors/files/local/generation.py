@@ -223,9 +223,9 @@ class LocalGeneration:
 
     def _unknown(self, error: OSError) -> CommitUnknownError:
         return CommitUnknownError(
-            f"commit {self.seq} of {self.place.live} was made, but the disk did not confirm it: "
-            f"{error}",
-            hint="check the disk; the next run finds out what it holds",
+            f"commit {self.seq} of {self.place.live} was written, but the disk did not confirm "
+            f"it: {error}",
+            hint="check the disk; the next run determines whether the commit exists",
         )
 
     def _tidy(self, replaced: Path | None, claim: Path) -> None:
@@ -240,7 +240,7 @@ class LocalGeneration:
             sweep(self.place)
             self._hide_soon()
         except (OSError, StoreError) as error:
-            logger.warning("the next run will tidy %s: %s", self.place.state, error)
+            logger.warning("the next run will clean up %s: %s", self.place.state, error)
 
     def _hide_soon(self) -> None:
         """Hide older generations when no reader can be listing them; the process waits for it."""
@@ -257,7 +257,7 @@ class LocalGeneration:
         except FileNotFoundError:
             pass  # The place was removed, or another run has hidden them.
         except OSError as error:
-            logger.info("the next run will tidy %s: %s", self.place.state, error)
+            logger.info("the next run will clean up %s: %s", self.place.state, error)
 
     def committer(self, seq: int) -> str | None:
         """Return the run that published commit `seq`, while its generation is kept."""
@@ -310,9 +310,9 @@ def check_kept(link: Path, part: PartFile, source: Path) -> None:
     """Raise `StoreError` unless a file, which has a link now, is as its commit record says."""
     if found := _difference(link, part):
         raise StoreError(
-            f"{source} is not as its commit record says ({plural(part.rows, 'row')} in "
+            f"{source} does not match its commit record ({plural(part.rows, 'row')}, "
             f"{plural(part.bytes, 'byte')}): {found}",
-            hint="put the file back, or write the entity anew with  mode: replace",
+            hint="restore the file, or write the entity again with  mode: replace",
         )
 
 
@@ -320,9 +320,10 @@ def check_whole(path: Path, part: PartFile) -> None:
     """Raise `StoreError` unless a staged file is unchanged since its rows were counted."""
     if found := _difference(path, part):
         raise StoreError(
-            f"{path} was staged with {plural(part.rows, 'row')} in {plural(part.bytes, 'byte')}, "
+            f"{path} was staged with {plural(part.rows, 'row')} and {plural(part.bytes, 'byte')}, "
             f"but {found}; nothing was published",
-            hint="somebody changed what was staged, or the disk lost it: check the disk, run again",
+            hint="another program changed the staged files, or the disk lost them: check the disk, "
+            "then run again",
             code="HG531",
         )
 
@@ -338,6 +339,6 @@ def _difference(path: Path, part: PartFile) -> str | None:
 def _lost(place: Place, seq: int, holder: str) -> StoreError:
     return StoreError(
         f"commit {seq} of {place.live} belongs to {holder}; nothing was published here",
-        hint="start this run again; it begins from the newest commit",
+        hint="start this run again; it continues from the newest commit",
         code="HG514",
     )

@@ -51,8 +51,8 @@ class LocalGenerations:
             )
         if not os.access(place, os.W_OK | os.X_OK):
             raise StoreError(
-                f"{place} cannot be written by this user",
-                hint=f"grant the right to write there, or choose another path than {self.root}",
+                f"this user has no permission to write to {place}",
+                hint=f"grant write permission, or choose another path than {self.root}",
             )
 
     def _nearest(self) -> Path:
@@ -68,11 +68,11 @@ class LocalGenerations:
         place = self._nearest()
         with store_errors(f"write to {place}"), TemporaryFile(dir=place):
             free = disk_usage(place).free
-        state = "it can be written" if place == self.root else "it can be made"
+        state = "writable" if place == self.root else "can be created"
         yield Finding(f"{state}; {free / 10**9:,.1f} GB are free")
         if free < _LITTLE_SPACE:
             hint = f"a replace needs room for the old rows and the new ones:  df -h {place}"
-            yield Finding(f"{free // 10**6:,} MB are little", "warning", hint)
+            yield Finding(f"only {free // 10**6:,} MB are free", "warning", hint)
 
     def last(self, into: str) -> Record | None:
         """Return the record of the live directory."""
@@ -86,9 +86,7 @@ class LocalGenerations:
         """
         check_name(request.into)
         if not RUN_ID.fullmatch(request.run_id):
-            raise StoreError(
-                f"{request.run_id!r} cannot be a run's id: letters, digits, '-' and '_'"
-            )
+            raise StoreError(f"invalid run id {request.run_id!r}: use letters, digits, '-' and '_'")
         place = Place(self.root, request.into)
         prepare(place)
         with locked(place, request) as owner:
@@ -123,6 +121,6 @@ def _check_room(place: Place) -> None:
     for folder in (place.root / STATE, place.state, place.claims):
         if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
             raise StoreError(
-                f"{folder} cannot be written by this user, and hygge stages rows there",
+                f"this user has no permission to write to {folder}, where hygge stages rows",
                 hint=f"give it to the user who runs hygge:  chown -R $USER {folder}",
             )

@@ -76,8 +76,8 @@ def check_name(into: str) -> None:
     reason = refuse_name(into)
     if reason is not None:
         raise StoreError(
-            f"{into!r} cannot be the name of a directory in a store of files: {reason}",
-            hint="give the entity another name there with  into: <name>",
+            f"{into!r} cannot be the name of a directory in a file store: {reason}",
+            hint="choose another name with  into: <name>",
         )
 
 
@@ -99,15 +99,15 @@ def check_place(place: Place) -> None:
     """Raise `StoreError` where no entity can be written; creates nothing."""
     if (place.root / "hygge.yml").exists():
         raise StoreError(
-            f"the store's path {place.root} is the folder of the project itself",
-            hint="give the store a folder of its own, such as  path: data/lake",
+            f"the path of the store, {place.root}, is the folder of the project itself",
+            hint="use a separate folder for the store, such as  path: data/lake",
         )
     for folder in _private(place):
         if folder.is_symlink() or folder.exists():
             _check_private(folder)
     if place.live.is_symlink() or (place.live.exists() and not place.live.is_dir()):
         raise StoreError(
-            f"{place.live} is a link or a file; the store needs a directory of its own there",
+            f"{place.live} is a link or a file; the store needs a directory there",
             hint="move it away, or choose another name with  into: <name>",
         )
 
@@ -119,7 +119,7 @@ def _check_private(folder: Path) -> None:
         raise StoreError(
             f"{folder} is a link, or a directory that another user owns or can write to; "
             "hygge keeps unpublished data there",
-            hint=f"look at it, then remove it:  rm -r {folder}",
+            hint=f"check it, then remove it:  rm -r {folder}",
         )
 
 
@@ -174,7 +174,7 @@ def _explain_by_rival(
         if rival is not None and rival != owner:
             reason = error.message if isinstance(error, StoreError) else explain(error)
             late = (
-                "; nothing was published here. The file system lets several runs hold one lock, "
-                f"so this was noticed late ({reason})"
+                "; nothing was published here. The file system does not enforce locks between "
+                f"runs, so this was noticed late ({reason})"
             )
             raise _in_use(place, note, late) from error

@@ -77,8 +77,8 @@ def _check_claim(place: Place, claim: Path, lock: int) -> None:
     owner = Owner.load(claim.read_bytes())
     if owner is None or not owner.is_gone(lock):
         raise StoreError(
-            f"commit {claim.name} of {place.live} is claimed by {owner or 'an unknown run'}, "
-            "and nobody here can tell whether it still runs",
+            f"commit {claim.name} of {place.live} is claimed by {owner or 'an unknown run'}, and "
+            "this machine cannot determine whether it is still running",
             hint=f"make sure that it has ended, then remove the claim:  rm {claim}",
             code="HG513",
         )
@@ -221,7 +221,7 @@ def _clear_staging(staging: Path, lock: int) -> None:
     sidecar = Place.sidecar(staging)
     owner = Owner.load(sidecar.read_bytes()) if sidecar.is_file() else None
     if owner is None or owner.is_gone(lock):
-        logger.info("removing what a dead run left in %s", staging)
+        logger.info("removing the files of an interrupted run in %s", staging)
         throw_away(staging)
 
 

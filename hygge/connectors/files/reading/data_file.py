@@ -60,11 +60,11 @@ class DataFile:
         try:
             now = self.system.stat(self.path)
         except FileNotFoundError as error:
-            raise FileChangedError(f"{self} vanished while it was read") from error
+            raise FileChangedError(f"{self} was removed while it was read") from error
         except OSError as error:
             raise disk_error(str(self), error) from error
         if (now.size, now.stamp) != (self.size, self.stamp):
             raise FileChangedError(
                 f"{self} changed while it was read",
-                hint="let the program that writes it finish first, then run  hygge go FLOW",
+                hint="wait until the program that writes it has finished, then run  hygge go FLOW",
             )

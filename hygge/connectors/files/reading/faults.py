@@ -33,11 +33,12 @@ def disk_error(shown: str, error: OSError) -> HomeError:
     if isinstance(error, PermissionError):
         return HomeError(
             f"{shown}: permission denied",
-            hint=f"let the user who runs hygge read it: chmod u+r '{shown}' (and +x on folders)",
+            hint=f"give the user who runs hygge read permission: chmod u+r '{shown}' (and +x on "
+            "folders)",
         )
     if error.errno in _PASSING:
         return BusyDiskError(f"{shown}: {reason}")
-    return HomeError(f"{shown}: {reason}", hint=f"look at it with: ls -l '{shown}'")
+    return HomeError(f"{shown}: {reason}", hint=f"to see details:  ls -l '{shown}'")
 
 
 @contextmanager

@@ -59,7 +59,7 @@ class Fitting:
             return batch
         unknown = set(batch.schema.names) - set(self.schema.names)
         if unknown:
-            raise HomeError(f"{self.file} has columns that were not listed: {sorted(unknown)}")
+            raise HomeError(f"{self.file} has unexpected columns: {sorted(unknown)}")
         columns = [self._column(batch, field) for field in self.schema]
         if not columns:
             return batch.replace_schema_metadata(self.schema.metadata)
@@ -101,9 +101,9 @@ class Fitting:
             if not pc.all(same).as_py():
                 odd = column[pc.index(same, value=False).as_py()]
                 raise HomeError(
-                    f"{self.file}: column '{name}' holds {odd.as_py()!r}, but the folder says "
-                    f"{self.partitions[name]!r}",
-                    hint="move the file to the folder of its rows, or name the folders without '='",
+                    f"{self.file}: column '{name}' contains {odd.as_py()!r}, but the name of its "
+                    f"folder has {self.partitions[name]!r}",
+                    hint="move the file to the right folder, or rename the folders without '='",
                     code="HG577",
                 )
 
@@ -120,10 +120,10 @@ class Fitting:
             return exact_cast(column, field.type)
         except pa.ArrowException as error:
             raise HomeError(
-                f"{self.file}: column '{field.name}' is {column.type} here and {field.type} "
-                f"in the entity: {error}",
-                hint=f"say which type it has with  columns: {{{field.name}: {{type: …}}}}, or "
-                "give the column one type in every file",
+                f"{self.file}: column '{field.name}' is {column.type} in this file, but "
+                f"{field.type} in the entity: {error}",
+                hint=f"set its type with  columns: {{{field.name}: {{type: …}}}}, or use the same "
+                "type in every file",
             ) from error
 
 

@@ -93,14 +93,14 @@ class FileHome(Home, ABC):
         names = self.entities()
         if not names:
             endings = ", ".join(self.layout.extensions)
-            text = f"{self.layout} holds no entity"
-            yield Finding(text, "warning", f"expected are files that end in {endings}")
+            text = f"{self.layout} matches no entity"
+            yield Finding(text, "warning", f"expected files that end in {endings}")
             return
-        yield Finding(f"it can be read; entities: {len(names):,}")
+        yield Finding(f"readable; entities: {len(names):,}")
         files = (file for name in names for file in self._find(name, names))
         closed = (file for file in files if not file.system.can_read(file.path))
         for file in islice(closed, _MOST_CLOSED):
-            yield Finding(f"{file} cannot be read by this user", "error", f"ls -l {file}")
+            yield Finding(f"this user has no permission to read {file}", "error", f"ls -l {file}")
 
     def entities(self, pattern: str = "*") -> list[str]:
         """Return the names of files, without extension, and of directories with such files."""
@@ -158,7 +158,7 @@ class FileHome(Home, ABC):
         if not files:
             raise HomeError(
                 f"entity '{entity}' has no files: its directory is empty",
-                hint=f"expected are files that end in {', '.join(self.layout.extensions)}",
+                hint=f"expected files that end in {', '.join(self.layout.extensions)}",
             )
         return files
 

@@ -108,14 +108,14 @@ class Layout:
         bad = not entity or "\0" in entity or "\n" in entity or "\\" in entity
         if bad or any(part in {"", ".", ".."} for part in parts):
             raise HomeError(
-                f"{entity!r} is no entity of {self}: a name stays inside the path",
+                f"{entity!r} is not an entity of {self}: a name cannot leave the path",
                 hint="set the home's `path` to the directory and name the entity by its file",
             )
 
     def _check_inside(self, path: str) -> None:
         if not self._is_inside(path):
             raise HomeError(
-                f"{self.system.shown(path)} is a link that leads out of {self._fixed}",
+                f"{self.system.shown(path)} is a link to a place outside of {self._fixed}",
                 hint="set the home's `path` to the directory that holds the data itself",
             )
 
@@ -141,8 +141,8 @@ class Layout:
         if len(found) > 1:
             first, second, *_ = map(self.system.shown, sorted(found))
             raise HomeError(
-                f"entity '{entity}' is there twice: {first} and {second}",
-                hint="move one away, or say which is meant with {entity} in the home's `path`",
+                f"entity '{entity}' exists twice: {first} and {second}",
+                hint="move one away, or select one with {entity} in `path` of the home",
             )
         return found
 
@@ -165,10 +165,10 @@ class Layout:
         other = rival(entity, readings)
         if known == entity and other is not None:
             raise HomeError(
-                f"{self.system.shown(path)} may be a file of '{entity}' or of '{other}': "
-                f"{self} fits both",
-                hint="say in the home's `path` how names go on, e.g. {entity}_[0-9]*, or name "
-                f"'{other}' in a flow of this home, too",
+                f"{self.system.shown(path)} may belong to '{entity}' or to '{other}': {self} "
+                "matches both",
+                hint="use a narrower `path` in the home, such as {entity}_[0-9]*, or add "
+                f"'{other}' to a flow of this home",
                 code="HG579",
             )
         return known == entity
@@ -268,15 +268,14 @@ class Layout:
         fixed = self.pattern.fixed
         if self.system.is_file(fixed):
             return HomeError(
-                f"the home's path {self._fixed} is a file that does not end in "
+                f"the path of the home, {self._fixed}, is a file that does not end in "
                 f"{listed(self.extensions, _SHOWN_NAMES)}",
-                hint="write a file of that format and name it in `path`, or the directory of such "
-                "files",
+                hint="set `path` to a file of that format, or to a directory of such files",
             )
         near = _near_sibling(self.system, fixed)
         return HomeError(
-            f"the home's path {self._fixed} does not exist",
-            hint=f"did you mean {near}?" if near else "correct `path` in the home's file",
+            f"the path of the home, {self._fixed}, does not exist",
+            hint=f"did you mean {near}?" if near else "fix `path` in the home",
         )
 
     def _unknown(self, entity: str) -> HomeError:
@@ -286,9 +285,9 @@ class Layout:
         extensions = ", ".join(self.extensions)
         return HomeError(
             f"no entity '{entity}' in {self}{guess}",
-            hint=f"there is: {listed(names, _SHOWN_NAMES)}"
+            hint=f"entities: {listed(names, _SHOWN_NAMES)}"
             if names
-            else f"no {extensions} file is there",
+            else f"there is no {extensions} file",
         )
 
 
@@ -300,8 +299,9 @@ def _check_packed(files: Sequence[DataFile]) -> None:
         other = seen.setdefault(bare, file)
         if other is not file:
             raise HomeError(
-                f"{other} and {file} are one file, packed and unpacked: its rows would come twice",
-                hint="remove one of them",
+                f"{other} and {file} are the same file, compressed and uncompressed: its rows "
+                "would be read twice",
+                hint="remove one of the two",
                 code="HG577",
             )
 
@@ -335,7 +335,7 @@ def read_partitions(folders: str, shown: str) -> tuple[tuple[str, str | None], .
             continue
         name, value = unquote(match[1]), unquote(match[2])
         if name in found:
-            raise HomeError(f"{shown}: its folders name the column '{name}' twice")
+            raise HomeError(f"{shown}: the names of its folders contain the column '{name}' twice")
         found[name] = None if value == NULL_PARTITION else value
     return tuple(found.items())
 

@@ -49,8 +49,8 @@ def unpacked(raw: IO[bytes], file: DataFile) -> ByteStream:
         return _zip_stream(buffered, file)
     if file.compression and start and b"\0" in start:
         raise HomeError(
-            f"{file} is damaged: its name says {file.compression}, its first bytes do not",
-            hint="fetch or pack the file again",
+            f"{file} is damaged: it is not a {file.compression} file, though its name says so",
+            hint="fetch or compress the file again",
         )
     return buffered
 
@@ -81,7 +81,7 @@ class _Bz2Stream:
             return b""
         data, self._rest = self._rest or self._raw.read(2**16), b""
         if not data and self._unpacker is not None:
-            raise EOFError("the packed data ends early")
+            raise EOFError("the compressed data is truncated")
         return data or None
 
 
@@ -135,21 +135,21 @@ def _zip_stream(raw: IO[bytes], file: DataFile) -> ByteStream:
         archive = zipfile.ZipFile(raw)
     except zipfile.BadZipFile as error:
         raise HomeError(
-            f"{file} is damaged or cut off: {error}", hint="fetch or pack the file again"
+            f"{file} is damaged or truncated: {error}", hint="fetch or compress the file again"
         ) from error
     names = zip_members(archive)
     _refuse_document(archive, names, file)
     if len(names) != 1:
         held = listed(names) if names else "no file"
         raise HomeError(
-            f"{file} is a zip archive of {len(names)} files: {held}",
-            hint=f"unpack it where the home reads: unzip '{file}'",
+            f"{file} is a zip archive with {len(names)} files: {held}",
+            hint=f"extract it in the folder of the home:  unzip '{file}'",
         )
     try:
         return archive.open(names[0])
     except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
         raise HomeError(
-            f"{file} cannot be unpacked: {error}", hint=f"unpack it first: unzip '{file}'"
+            f"{file} cannot be extracted: {error}", hint=f"extract it first:  unzip '{file}'"
         ) from error
 
 

@@ -26,12 +26,12 @@ def check_partitions(schema: pa.Schema, columns: Sequence[str]) -> None:
     for column in columns:
         if column not in schema.names:
             raise StoreError(
-                f"partition_by names the column '{column}', which the rows do not have",
-                hint=f"columns are: {', '.join(schema.names)}",
+                f"partition_by has the column '{column}', which does not exist",
+                hint=f"columns: {', '.join(schema.names)}",
             )
         _check_type(column, schema.field(column).type)
     if columns and set(columns) == set(schema.names):
-        raise StoreError("partition_by names every column, so that nothing is left for the files")
+        raise StoreError("partition_by has all columns, so that no column is left for the files")
 
 
 def _check_type(column: str, kind: pa.DataType) -> None:
@@ -41,8 +41,8 @@ def _check_type(column: str, kind: pa.DataType) -> None:
     is_plain = pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_date32(kind)
     if not (is_text or is_plain):
         raise StoreError(
-            f"rows cannot be partitioned by column '{column}': as the name of a directory, a "
-            f"{kind} would not be exact",
+            f"rows cannot be partitioned by column '{column}': the name of a directory cannot "
+            f"represent a {kind} exactly",
             hint="partition by a column of text, whole numbers, booleans or dates",
         )
 
@@ -78,15 +78,15 @@ def _folders(column: str, values: pa.Array) -> pa.Array:
 def _folder(column: str, value: str | None) -> str:
     if value in (NULL_VALUE, ""):
         raise StoreError(
-            f"column '{column}' holds {value!r}, which as the name of a directory means null",
-            hint="leave the column out of partition_by",
+            f"column '{column}' contains {value!r}, which means null in the name of a directory",
+            hint="remove the column from partition_by",
         )
     name = f"{_escape(column)}={NULL_VALUE if value is None else _escape(value)}"
     if len(name) > _LONGEST_NAME:
         raise StoreError(
-            f"column '{column}' holds a value too long for the name of a directory: "
+            f"column '{column}' contains a value that is too long for the name of a directory: "
             f"{(value or '')[:60]}…",
-            hint="leave the column out of partition_by",
+            hint="remove the column from partition_by",
         )
     return name + "/"
 

@@ -64,7 +64,7 @@ def reading(file: DataFile, step: Callable[[], T]) -> T:
             raise disk_error(str(file), error) from error
         raise HomeError(
             ": ".join([str(file), *getattr(error, "__notes__", ()), _first_line(error)]),
-            hint="the file is damaged, cut off or of another format; write it again",
+            hint="the file is damaged, truncated or of another format; write it again",
         ) from error
 
 

@@ -90,8 +90,8 @@ def _merge(
         if both is None:
             raise HomeError(
                 f"column '{field.name}' is {known.type} in {where} but {field.type} in {path}",
-                hint=f"say which type it has with  columns: {{{field.name}: {{type: …}}}}, or move "
-                "the files as two entities",
+                hint=f"set its type with  columns: {{{field.name}: {{type: …}}}}, or move the "
+                "files as two entities",
             )
         nullable = known.nullable or field.nullable
         agreed = dict((known.metadata or {}).items() & (field.metadata or {}).items())
@@ -105,7 +105,7 @@ def _check_names(path: str, schema: pa.Schema) -> None:
     if twice:
         raise HomeError(
             f"{path} has more than one column '{twice[0]}'",
-            hint="rename the columns in the file, so that each name stands once",
+            hint="rename the columns in the file, so that names are unique",
         )
 
 
@@ -117,8 +117,8 @@ def _check_cases(
         other = by_case.setdefault(name.casefold(), name)
         if other != name and not any({other, name} <= set(s.names) for _, s in schemas):
             raise HomeError(
-                f"column '{other}' of {fields[other][1]} is '{name}' in {path}",
-                hint="spell it the same way in every file",
+                f"column '{other}' of {fields[other][1]} has another spelling in {path}: '{name}'",
+                hint="use the same spelling in every file",
             )
 
 
@@ -151,8 +151,8 @@ def check_related(schemas: Sequence[tuple[str, pa.Schema]]) -> None:
             first = path, frozenset(schema.names)
         elif first[1].isdisjoint(schema.names):
             raise HomeError(
-                f"{path} has no column of {first[0]}, so they are not one table: it has "
-                f"{listed(schema.names)}, the other {listed(sorted(first[1]))}",
-                hint="give the file its header, or move it as an entity of its own",
+                f"{path} has no column in common with {first[0]}, so they are not one table: it "
+                f"has {listed(schema.names)}, the other has {listed(sorted(first[1]))}",
+                hint="add the header to the file, or move it as a separate entity",
                 code="HG577",
             )

@@ -23,10 +23,10 @@ class Signature:
     hint: str
 
 
-_OWN_TYPE = "make a home of its own type for it; see  hygge types"
-_UNPACK = "unpack it first: {}"
+_OWN_TYPE = "use a home of its type; see  hygge types"
+_UNPACK = "extract it first:  {}"
 _SAVE = "save the sheet as CSV (UTF-8) in the program that wrote it"
-_OTHER = "give the home's `path` files of text"
+_OTHER = "set `path` of the home to text files"
 _BY_START: tuple[tuple[bytes, Signature], ...] = (
     (b"PAR1", Signature("a Parquet file", _OWN_TYPE)),
     (b"PARE", Signature("an encrypted Parquet file", "decrypt it first")),
@@ -40,17 +40,17 @@ _BY_START: tuple[tuple[bytes, Signature], ...] = (
     (b"Rar!\x1a", Signature("a RAR archive", _UNPACK.format("unrar x"))),
     (b"7z\xbc\xaf\x27\x1c", Signature("a 7z archive", _UNPACK.format("7z x"))),
     (b"PK\x03\x04", Signature("a zip archive", _UNPACK.format("unzip"))),
-    (b"\x1f\x8b", Signature("packed with gzip a second time", _UNPACK.format("gunzip"))),
-    (b"\x28\xb5\x2f\xfd", Signature("packed with zstd a second time", _UNPACK.format("unzstd"))),
-    (b"BZh", Signature("packed with bzip2 a second time", _UNPACK.format("bunzip2"))),
-    (b"\xfd7zXZ\0", Signature("packed with xz", _UNPACK.format("unxz"))),
-    (b"\x04\x22\x4d\x18", Signature("packed with lz4", _UNPACK.format("unlz4"))),
-    (b"\xff\x06\0\0sNaPpY", Signature("packed with snappy", "unpack it first")),
-    (b"\x1f\x9d", Signature("packed with compress (.Z)", _UNPACK.format("uncompress"))),
+    (b"\x1f\x8b", Signature("compressed with gzip twice", _UNPACK.format("gunzip"))),
+    (b"\x28\xb5\x2f\xfd", Signature("compressed with zstd twice", _UNPACK.format("unzstd"))),
+    (b"BZh", Signature("compressed with bzip2 twice", _UNPACK.format("bunzip2"))),
+    (b"\xfd7zXZ\0", Signature("compressed with xz", _UNPACK.format("unxz"))),
+    (b"\x04\x22\x4d\x18", Signature("compressed with lz4", _UNPACK.format("unlz4"))),
+    (b"\xff\x06\0\0sNaPpY", Signature("compressed with snappy", "decompress it first")),
+    (b"\x1f\x9d", Signature("compressed with compress (.Z)", _UNPACK.format("uncompress"))),
     (b"-----BEGIN PGP", Signature("encrypted with PGP", "decrypt it first: gpg -d")),
-    (b"\x89PNG", Signature("a PNG picture", _OTHER)),
-    (b"\xff\xd8\xff", Signature("a JPEG picture", _OTHER)),
-    (b"GIF8", Signature("a GIF picture", _OTHER)),
+    (b"\x89PNG", Signature("a PNG image", _OTHER)),
+    (b"\xff\xd8\xff", Signature("a JPEG image", _OTHER)),
+    (b"GIF8", Signature("a GIF image", _OTHER)),
     (b"\x7fELF", Signature("a program", _OTHER)),
     (b"\x89HDF\r\n", Signature("an HDF5 file", "convert it to Parquet first")),
     (b"version https://git-lfs", Signature("a pointer of Git LFS", "fetch the file: git lfs pull")),
@@ -78,7 +78,7 @@ def signature(start: bytes) -> Signature | None:
     if start[257:262] == b"ustar":
         return Signature("a tar archive", _UNPACK.format("tar -xf"))
     if not start.strip(b"\0") and len(start) > 8:
-        return Signature("nothing but zero bytes", "the file was not written whole: fetch it again")
+        return Signature("only zero bytes", "the file was not written completely: fetch it again")
     text = start.removeprefix(codecs.BOM_UTF8)
     return _markup(text) if _MARKUP.match(text) else None
 
@@ -90,7 +90,9 @@ def _markup(start: bytes) -> Signature:
         rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype html|html|head|body|script)", start, re.I
     )
     what = f"a web page (HTML){shown}" if is_page else "an XML document"
-    return Signature(what, "the answer of a failed download or login? fetch the file again")
+    return Signature(
+        what, "this may be the response of a failed download or login: fetch the file again"
+    )
 
 
 def marked_encoding(start: bytes) -> str | None:

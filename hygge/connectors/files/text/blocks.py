@@ -152,10 +152,10 @@ class BlockReader:
 
     def _too_long(self) -> HomeError:
         return HomeError(
-            f"{self.where(self._line, self._byte)}: a record of more than "
-            f"{plural(self._largest, 'byte')} begins here, which is what max_value_bytes allows",
-            hint="a quote that is never closed? look at this line of the file; when it is right, "
-            "set a larger  max_value_bytes  in the flow",
+            f"{self.where(self._line, self._byte)}: the record that begins here is larger than "
+            f"max_value_bytes ({plural(self._largest, 'byte')})",
+            hint="check whether a quote is not closed in this line; if the record is right, raise  "
+            "max_value_bytes  in the flow",
             code="HG576",
         )
 

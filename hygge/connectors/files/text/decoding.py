@@ -37,7 +37,7 @@ def check_encoding(name: str) -> str:
         "".encode(name)
     except (LookupError, TypeError) as error:
         raise ValueError(
-            f"no such encoding '{name}'; usual ones: utf-8, utf-16, latin-1, cp1252"
+            f"unknown encoding '{name}'; common ones: utf-8, utf-16, latin-1, cp1252"
         ) from error
     return info.name
 
@@ -104,9 +104,9 @@ class TextStream:
 
     def _damaged(self, error: Exception) -> HomeError:
         return HomeError(
-            f"{self.path} is damaged or cut off after line {self._lines}, byte {self._read} "
-            f"of its text: {error}",
-            hint="fetch or pack the file again",
+            f"{self.path} is damaged or truncated after line {self._lines}, byte {self._read} of "
+            f"its text: {error}",
+            hint="fetch or compress the file again",
         )
 
     def _check_start(self, start: bytes) -> None:
@@ -117,7 +117,8 @@ class TextStream:
         marked = marked_encoding(start)
         if marked is not None and not self._encoding.startswith(marked):
             raise HomeError(
-                f"{self.path} is not {self._encoding.upper()}: it begins with the mark of {marked}",
+                f"{self.path} is not {self._encoding.upper()}: it begins with the byte order mark "
+                f"of {marked}",
                 hint=f"set in the home's file  encoding: {marked}",
             )
         wide = wide_encoding(start) if self._encoding == UTF8 else None
@@ -135,9 +136,9 @@ class TextStream:
         except UnicodeError as error:
             place = error.start if isinstance(error, UnicodeDecodeError) else 0
             raise HomeError(
-                f"{self.path}, byte {start - pending + place}: no {self._encoding}: "
+                f"{self.path}, byte {start - pending + place}: not valid {self._encoding}: "
                 f"{getattr(error, 'reason', error)}",
-                hint="correct `encoding` in the home's file",
+                hint="fix `encoding` in the home",
             ) from error
         if self._remarks is not None and self._encoding.startswith(_SINGLE_BYTES):
             self._remark_misread(data, self._remarks, is_first=start == 0)
@@ -149,8 +150,7 @@ class TextStream:
         if misread is not None:
             remarks.say(
                 "utf-8",
-                f"{self.path} is UTF-8, but `encoding` says {self._encoding}: text that is "
-                f"{misread}",
+                f"{self.path} is UTF-8, but `encoding` is {self._encoding}: text that is {misread}",
             )
             return
         found = first_control(data) if self._encoding.startswith(_WITH_CONTROLS) else None

@@ -82,9 +82,9 @@ class DelimitedReader:
         found = match[1].decode(errors="replace").replace("\\t", "\t")
         if declared not in (None, found):
             raise HomeError(
-                f"{self.blocks.where(1)}: the file says that its delimiter is {found!r}, "
-                f"the home says {declared!r}",
-                hint="remove `delimiter` from the home's file, or correct it",
+                f"{self.blocks.where(1)}: the file declares the delimiter {found!r}, but the home "
+                f"has {declared!r}",
+                hint="remove `delimiter` from the home, or fix it",
             )
         self.blocks.skip_lines(1)
         self.dialect = replace(self.dialect, delimiter=found)
@@ -140,7 +140,7 @@ class DelimitedReader:
                 raise HomeError(
                     f"{self.blocks.path} has {plural(found, 'column')}, "
                     f"but `names` has {len(given)}",
-                    hint="correct `names` or `delimiter` in the home's file",
+                    hint="fix `names` or `delimiter` in the home",
                 )
         rest = first[len(named) :]
         if self.rules.trailing_delimiters == AUTO and not any(rest):
@@ -149,8 +149,8 @@ class DelimitedReader:
             self._check_names(named, block)
         if len(header) > len(named) or self.trailing:
             self.remarks.add(
-                "file has delimiters after its last column, which were left out",
-                "files have delimiters after their last column, which were left out",
+                "file has delimiters after its last column, which were ignored",
+                "files have delimiters after their last column, which were ignored",
                 self.blocks.where(block.line),
             )
         self.names = named
@@ -161,10 +161,10 @@ class DelimitedReader:
             if name and name not in seen:
                 seen.add(name)
                 continue
-            what = f"two columns are called '{name}'" if name else f"column {place} has no name"
+            what = f"two columns have the name '{name}'" if name else f"column {place} has no name"
             raise HomeError(
                 f"{self.blocks.where(block.line)}: {what}",
-                hint="name the columns in the home's file: header: true, names: [a, b, …]",
+                hint="name the columns in the home:  header: true, names: [a, b, …]",
             )
 
     def _first_records(self, block: Block, *, guards: bool) -> list[Record]:
@@ -195,9 +195,9 @@ class DelimitedReader:
         if better is None:
             return
         raise HomeError(
-            f"{self._where(block, start)}: the delimiter {self.dialect.delimiter!r} makes "
-            f"{plural(own, 'column')} of this file, but {better!r} would split all its lines "
-            f"alike: {shown(block.data[start : records[0].end])}",
+            f"{self._where(block, start)}: the delimiter {self.dialect.delimiter!r} gives "
+            f"{plural(own, 'column')}, but {better!r} splits all lines into the same number of "
+            f"columns: {shown(block.data[start : records[0].end])}",
             hint=f"set in the home's file  {delimiter_option(better)}  (or, where the lines are "
             "meant as they are, check_delimiter: false)",
         )
@@ -208,7 +208,8 @@ class DelimitedReader:
             raise HomeError(
                 f"{self._where(block, header.start)}: this is JSON, not delimited text: "
                 f"{shown(line)}",
-                hint="the answer of a failed download? fetch the file again; else type: jsonl",
+                hint="this may be the response of a failed download: fetch the file again; if it "
+                "is right, use  type: jsonl",
             )
 
     def _read_first(self) -> Block | None:
@@ -240,7 +241,7 @@ class DelimitedReader:
         """Yield the rows block by block.
 
         Raises `HomeError` with line and byte for a record with too few or too many fields, a
-        quote that is not closed or followed by text, bytes that are no UTF-8, and a value that is
+        quote that is not closed or followed by text, bytes that are not UTF-8, and a value that is
         not of its type.
         """
         while (block := self.blocks.read()) is not None:
@@ -329,14 +330,14 @@ class DelimitedReader:
             where = self._where(block, record.start)
             footer = shown(block.data[record.start : record.end])
             self.remarks.add(
-                "last line was taken for a footer and left out",
-                "last lines were taken for footers and left out",
+                "last line was ignored as a footer",
+                "last lines were ignored as footers",
                 f"{where}: {footer}",
             )
         if tidied.spaced:
             self.remarks.add(
-                "row has spaces around a quoted value, which were left out",
-                "rows have spaces around quoted values, which were left out",
+                "row has spaces around a quoted value, which were ignored",
+                "rows have spaces around quoted values, which were ignored",
                 self._where(block, tidied.spaced[0].start),
                 len(tidied.spaced),
             )
@@ -348,8 +349,8 @@ class DelimitedReader:
     def _remark_comments(self, block: Block, comments: Sequence[Record]) -> None:
         if comments:
             self.remarks.add(
-                "comment line was left out",
-                "comment lines were left out",
+                "comment line was ignored",
+                "comment lines were ignored",
                 self._where(block, comments[0].start),
                 len(comments),
             )
@@ -405,10 +406,10 @@ class DelimitedReader:
             if row is not None:
                 where = self._where(block, tidied.records[row].start)
                 raise HomeError(
-                    f"{where}: {table.column(place)[row].as_py()!r} stands in column {place + 1}, "
-                    "which has no name and was empty so far",
-                    hint="correct the file, or name the columns in the home's file: "
-                    "header: true, names: [a, b, …]",
+                    f"{where}: {table.column(place)[row].as_py()!r} in column {place + 1}, which "
+                    "has no name and was empty in all earlier rows",
+                    hint="correct the file, or name the columns in the home:  header: true, names: "
+                    "[a, b, …]",
                 )
 
     def _first_value(self, texts: pa.ChunkedArray) -> int | None:
@@ -479,8 +480,8 @@ class DelimitedReader:
             return self.numbers.hint(text)
         words = ", ".join(self.dialect.true_values[:4]), ", ".join(self.dialect.false_values[:4])
         return (
-            f"true is {words[0]} …, false is {words[1]} …; set other words in the home's file  "
-            "true_values  and  false_values"
+            f"true is {words[0]} …, false is {words[1]} …; to change them, set  true_values  and  "
+            "false_values  in the home"
             if str(kind) == "bool"
             else None
         )
@@ -578,8 +579,8 @@ class DelimitedReader:
 
     def _never_closed(self, block: Block, record: Record) -> HomeError:
         return HomeError(
-            f"{self._where(block, record.start)}: a quote opens in this record and is never closed",
-            hint="close it in the file, or turn quoting off in the home's file: quote: none",
+            f"{self._where(block, record.start)}: a quote in this record is not closed",
+            hint="close it in the file, or disable quoting in the home:  quote: none",
         )
 
     def _not_utf8(self, block: Block, place: int, what: str, column: str = "") -> HomeError:
@@ -590,7 +591,7 @@ class DelimitedReader:
         """Return the error for a value that Arrow rejects, with column, line and byte."""
         match = _PLACE.match(str(problem))
         if match is None or match[2] is None:
-            what = problem or "the quotes of this block cannot be told apart"
+            what = problem or "the quotes of this block are ambiguous"
             return HomeError(f"{self._where(block, 0)}, or after it: {what}")
         record = tidied.records[int(match[2]) - 1]
         line = block.data[record.start : record.end]
@@ -599,7 +600,7 @@ class DelimitedReader:
             return self._not_utf8(block, record.start + bad, match[3], f", column '{name}'")
         shown_value, hint = (
             "",
-            "correct the value, or the column's type under `types` in the home's file",
+            "fix the value, or the type of the column under `types` in the home",
         )
         if bad is None:
             value = self._texts(block, record)[int(match[1])]
@@ -612,7 +613,7 @@ class DelimitedReader:
         )
 
 
-_STRAY = "text follows a closing quote"
+_STRAY = "text after a closing quote"
 
 
 def _has_no_text(kind: pa.DataType) -> bool:

@@ -23,13 +23,13 @@ def encoding_hint(data: bytes, place: int) -> str:
     near = data[max(place - _SAMPLED_BYTES // 2, 0) : place + _SAMPLED_BYTES // 2]
     if len(_UTF8.findall(near)) > 1 and _is_mostly_utf8(near):
         return (
-            "the rest of the file is UTF-8: correct this line, or, for such lines to be put "
-            "aside, set  on_bad_row: quarantine  in the flow"
+            "the rest of the file is UTF-8: fix this line, or quarantine such lines with  "
+            "on_bad_row: quarantine  in the flow"
         )
     word = _word(data, place)
     readings = [(name, word.decode(name)) for name in _likely(near) if _reads(word, name)]
     if not readings:
-        return "correct the bytes, or set `encoding` in the home's file"
+        return "fix the bytes, or set `encoding` in the home"
     shown = ", ".join(f"{name} {text!r}" for name, text in readings[:_MAX_SHOWN])
     return (
         f"set in the home's file the encoding that reads the text well, such as  "

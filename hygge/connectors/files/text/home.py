@@ -85,7 +85,7 @@ class TextHome(FileHome, ABC):
         for glob in self._single:
             if names and not any(fnmatchcase(name, glob) for name in names):
                 yield Finding(
-                    f"`entities` has settings for '{glob}', and no entity is called so",
+                    f"`entities` has settings for '{glob}', which matches no entity",
                     "warning",
-                    f"correct the name in the home's file; there is: {', '.join(names[:10])}",
+                    f"fix the name in the home; entities: {', '.join(names[:10])}",
                 )

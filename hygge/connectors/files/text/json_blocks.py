@@ -192,9 +192,9 @@ class JsonReader:
             what = str(getattr(error, "msg", error)) + (
                 f", not '{found[0].decode()}'" if found else ""
             )
-            raise self._error(block, start + len(before), f"no JSON: {what}") from error
+            raise self._error(block, start + len(before), f"invalid JSON: {what}") from error
         if not isinstance(value, dict):
-            raise self._error(block, start, "no JSON object, but each line is to hold one")
+            raise self._error(block, start, "not a JSON object; each line must be one")
         return value
 
     def _learn_lines(self, block: Block) -> None:
@@ -214,8 +214,8 @@ class JsonReader:
             raise self._error(
                 block,
                 start,
-                f"an object of {len(value):,} keys, and a row can have {_MOST_KEYS:,}",
-                "are its keys those of rows? write one object for each row, e.g. with  "
+                f"an object of {len(value):,} keys; the maximum for a row is {_MOST_KEYS:,}",
+                "if its keys are keys of rows, write one object for each row, for example with  "
                 "jq -c 'to_entries[]'",
             )
         for name, inner in value.items():
@@ -225,9 +225,9 @@ class JsonReader:
                 raise self._error(
                     block,
                     start,
-                    f"column '{name}' holds an object of {len(inner):,} keys, and can have "
+                    f"column '{name}' contains an object of {len(inner):,} keys; the maximum is "
                     f"{_MOST_KEYS:,}",
-                    f"move it as text: declare  types: {{{name}: string}}  in the home's file",
+                    f"move it as text: set  types: {{{name}: string}}  in the home",
                 )
 
     def _fitted(self, block: Block) -> bytes:
@@ -274,13 +274,14 @@ class JsonReader:
         return self._error(
             block,
             start,
-            f"column '{name}' is declared {kind}, so a JSON {wanted}, but has a JSON {is_} here",
-            f"correct the line, or declare the column in the home's `types` as string, and cast it "
-            f"in the flow with  columns: {{{name}: {{type: …}}}}",
+            f"column '{name}' is declared {kind}, which needs a JSON {wanted}, but this is a JSON "
+            f"{is_}",
+            "fix the line, or declare the column as string in `types` of the home and cast it in "
+            f"the flow with  columns: {{{name}: {{type: …}}}}",
         )
 
     def _error(
-        self, block: Block, start: int, what: str, hint: str = "correct the line in the file"
+        self, block: Block, start: int, what: str, hint: str = "fix the line in the file"
     ) -> HomeError:
         where = self.blocks.where(block.line_at(start), block.byte + start)
         return HomeError(f"{where}: {what}", hint=hint)

@@ -47,7 +47,7 @@ class JsonDocuments:
         if self._is_opened and not self._is_closed:
             raise HomeError(
                 f"{self._blocks.path}: the array is not closed at the end of the file",
-                hint="is the file cut off? it must end with  ]",
+                hint="check whether the file is truncated; it must end with  ]",
             )
 
     def skip_to(self, byte: int) -> None:
@@ -93,7 +93,7 @@ class JsonDocuments:
         else:
             expected = ("", "]") if end == len(text) else (",",)
         if mark not in expected:
-            what = f"'{mark}' is not expected here" if mark else "a comma is missing"
+            what = f"unexpected '{mark}'" if mark else "missing comma"
             raise self._error(block, text, end - len(between.lstrip()), what)
         self._is_opened = self._is_opened or mark.startswith("[")
         self._is_closed = self._is_closed or mark.endswith("]")
@@ -101,7 +101,7 @@ class JsonDocuments:
     def _error(self, block: Block, text: str, place: int, what: str) -> HomeError:
         before = text[:place].encode("utf-8", "surrogateescape")
         where = self.where(block.line + count_lines(before), block.byte + len(before))
-        return HomeError(f"{where}: no JSON: {what}", hint="correct the file at this place")
+        return HomeError(f"{where}: invalid JSON: {what}", hint="fix the file at this place")
 
 
 def _form(data: bytes) -> _Form | None:

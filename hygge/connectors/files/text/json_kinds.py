@@ -80,7 +80,7 @@ def _check_surrogates(value: Any) -> None:  # noqa: ANN401
     try:
         text_of(value).encode()
     except UnicodeEncodeError as error:
-        raise NoJsonError("half of a surrogate pair is no character") from error
+        raise NoJsonError("half of a surrogate pair is not a character") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = next(name for name, count in counts.items() if count > 1)
-        raise NoJsonError(f"the key '{twice}' stands twice in one object")
+        raise NoJsonError(f"duplicate key '{twice}' in an object")
     return found
 
 

@@ -72,8 +72,8 @@ class JsonSource(FileSource):
         found = {name: kind.data_type() for name, kind in self.kind.fields.items()} | self.types
         if not found:
             raise NoColumnsError(
-                f"{self.files[0]} has no columns: no line of it holds a value",
-                hint="declare `types` in the home's file to read empty files as no rows",
+                f"{self.files[0]} has no columns: no line contains a value",
+                hint="set `types` in the home to read empty files as tables without rows",
             )
         return pa.schema(list(found.items()))
 
@@ -98,14 +98,14 @@ class JsonSource(FileSource):
         if missing and self.kind.fields:
             raise HomeError(
                 f"{self.files[0]} has no column '{min(missing)}', whose type is declared",
-                hint=f"correct `types` in the home's file; columns: {', '.join(self.kind.fields)}",
+                hint=f"fix `types` in the home; columns: {', '.join(self.kind.fields)}",
             )
 
     def _next(self, tables: Iterator[pa.Table], file: DataFile) -> pa.Table | None:
         try:
             return next(tables, None)
         except ContradictionError as error:
-            what = f"{file}: a value of another kind than before: {error}"
+            what = f"{file}: a value of another type than before: {error}"
             if self.thorough:
                 raise HomeError(f"{what}: the file changed while it was read") from error
             raise LateTypeError(what) from error

@@ -28,7 +28,7 @@ def _fit_leaf(kind: pa.DataType) -> pa.DataType:
         return kind
     is_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
     if is_bytes or pa.types.is_fixed_size_binary(kind) or pa.types.is_binary_view(kind):
-        raise UnfitError("JSON has no bytes")
+        raise UnfitError("JSON does not support bytes")
     return fit_text(kind)
 
 
@@ -138,7 +138,7 @@ def _refuse_nan(column: str, values: pa.Array) -> None:
     wrong = values.filter(pc.invert(pc.is_finite(values)))
     if len(wrong.drop_null()):
         raise StoreError(
-            f"column '{column}' holds {wrong.drop_null()[0]}, which JSON has no number for",
+            f"column '{column}' contains {wrong.drop_null()[0]}, which is not a JSON number",
             hint=f"write the column as text with  columns: {{{column}: {{type: string}}}}, or "
-            f'leave it out with  select: ["-{column}"]',
+            f'exclude it with  select: ["-{column}"]',
         )

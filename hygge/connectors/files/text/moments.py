@@ -244,7 +244,7 @@ class _Parts:
             return _joined(pc.if_else(pc.greater_equal(short, _FIRST_YEAR), "19", "20"), short)
         year = self.texts["Y"]
         if pc.any(pc.equal(year, "0000")).as_py():
-            raise pa.ArrowInvalid("there is no year 0")
+            raise pa.ArrowInvalid("the year 0 does not exist")
         return year
 
     def _month(self) -> pa.Array | str:
@@ -270,7 +270,7 @@ class _Parts:
 
         hour = self.texts["I"].cast(pa.int32())
         if pc.all(pc.and_(pc.greater(hour, 0), pc.less(hour, 13))).as_py() is False:
-            raise pa.ArrowInvalid("there is no such hour before or after noon")
+            raise pa.ArrowInvalid("the hour does not exist in 12-hour time")
         is_late = pc.equal(pc.utf8_upper(self.texts["p"]), "PM")
         whole = pc.add(pc.if_else(pc.equal(hour, 12), 0, hour), pc.if_else(is_late, 12, 0))
         return pc.utf8_lpad(whole.cast(pa.string()), 2, "0")
@@ -284,7 +284,7 @@ class _Parts:
             return
         days = _joined(*self._date()).cast(pa.date32())
         if pc.all(pc.equal(_place_of(name, _DAYS), pc.day_of_week(days))).as_py() is False:
-            raise pa.ArrowInvalid("the date is another day of the week")
+            raise pa.ArrowInvalid("the weekday does not match the date")
 
 
 def _joined(*parts: pa.Array | str) -> pa.Array:
@@ -305,7 +305,7 @@ def _common_years(values: pa.TimestampArray) -> pa.TimestampArray:
     import pyarrow as pa
 
     if not are_common_years(values):
-        raise pa.ArrowInvalid("a year that four digits cannot write")
+        raise pa.ArrowInvalid("a year with more than four digits")
     return values
 
 
@@ -329,16 +329,16 @@ def moment_format(text: str) -> MomentFormat:
     pieces = tuple(_pieces(text))
     letters = [piece for piece, is_directive in pieces if is_directive]
     if not letters:
-        raise ValueError(f"'{text}' has no directive such as %d; write it like %d/%m/%Y %H:%M:%S")
+        raise ValueError(f"'{text}' has no directive such as %d; write it as in %d/%m/%Y %H:%M:%S")
     for letter in letters:
         if letters.count(letter) > 1:
-            raise ValueError(f"'{text}': %{letter} stands twice")
+            raise ValueError(f"'{text}': duplicate %{letter}")
         if letter in _NEEDS and _NEEDS[letter] not in letters:
-            raise ValueError(f"'{text}': %{letter} says nothing without %{_NEEDS[letter]}")
+            raise ValueError(f"'{text}': %{letter} requires %{_NEEDS[letter]}")
     for twins in _TWINS:
         both = [f"%{letter}" for letter in letters if letter in twins]
         if len(both) > 1:
-            raise ValueError(f"'{text}': {' and '.join(both)} say the same thing; write one")
+            raise ValueError(f"'{text}': {' and '.join(both)} have the same meaning; write one")
     return MomentFormat(pieces, _kind(text, frozenset(letters)))
 
 
@@ -357,7 +357,7 @@ def _pieces(text: str) -> Iterator[tuple[str, bool]]:
             between = ""
             yield letter, True
         else:
-            raise ValueError(f"'{text}': there is no directive {piece}; known are {_known()}")
+            raise ValueError(f"'{text}': unknown directive {piece}; known ones: {_known()}")
     if between:
         yield between, False
 
@@ -370,20 +370,20 @@ def _kind(text: str, letters: frozenset[str]) -> Kind:
     zoned, clock = bool(letters & set("zZ")), bool(letters & set("HIMSfp"))
     if "s" in letters:
         if len(letters) > 1:
-            raise ValueError(f"'{text}': %s is a whole timestamp, so it stands alone")
+            raise ValueError(f"'{text}': %s is a complete timestamp and cannot be combined")
         return "timestamp"
     if clock and not letters & set("HI"):
-        raise ValueError(f"'{text}': minutes and seconds say nothing without %H or %I")
+        raise ValueError(f"'{text}': minutes and seconds require %H or %I")
     if not letters & set("Yy"):
         if letters - set("HIMSfp"):
-            raise ValueError(f"'{text}': a date says nothing without %Y or %y")
+            raise ValueError(f"'{text}': a date requires %Y or %y")
         return "time"
     if letters & set("daA") and not letters & set("mbB"):
-        raise ValueError(f"'{text}': a day says nothing without %m or %b")
+        raise ValueError(f"'{text}': a day requires %m or %b")
     if clock and not letters & set("dj"):
-        raise ValueError(f"'{text}': a time says nothing without %d")
+        raise ValueError(f"'{text}': a time requires %d")
     if zoned and not clock:
-        raise ValueError(f"'{text}': a zone says nothing without %H")
+        raise ValueError(f"'{text}': a zone requires %H")
     return "timestamp(us,UTC)" if zoned else "timestamp" if clock else "date"
 
 
@@ -417,7 +417,7 @@ def moments(texts: pa.Array, kind: pa.DataType, formats: Sequence[str]) -> pa.Ar
         if pc.any(alike).as_py():
             values = one.read(texts.filter(alike))
             if values is None:
-                raise pa.ArrowInvalid(f"no moment that exists, in the format {text}")
+                raise pa.ArrowInvalid(f"not a valid time in the format {text}")
             found = pc.replace_with_mask(found, alike, exact_cast(values, kind))
             left = pc.and_not(left, alike)
     if pc.any(left).as_py():

@@ -21,7 +21,7 @@ class Remarks:
         return Remarks, ()
 
     def add(self, one: str, many: str, where: str, count: int = 1) -> None:
-        """Count an event, in the words `one` or `many` (`comment line was left out`)."""
+        """Count an event, in the words `one` or `many` (`comment line was ignored`)."""
         with self._lock:
             known, first = self._found.get((one, many), (0, where))
             self._found[one, many] = (known + count, first)

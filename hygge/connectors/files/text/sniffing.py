@@ -72,11 +72,10 @@ def quote_hint(dialect: Dialect, line: bytes, sample: bytes) -> str:
     if better is not None:
         return _delimiter_hint(better)
     if dialect.escape is None and dialect.quote and b"\\" + dialect.quote.encode() in line:
-        return 'quotes are escaped by a backslash? set in the home\'s file  escape: "\\\\"'
+        return 'if quotes are escaped by a backslash, set in the home  escape: "\\\\"'
     return (
-        "double the quotes inside of the value, or say in the home's file how it is to be read: "
-        "stray_quotes: keep  (to the letter, its quotes included),  quote: none  (quotes mean "
-        "nothing),  escape  or  delimiter"
+        "double the quotes inside the value, or set in the home  stray_quotes: keep  (literal, "
+        "including quotes),  quote: none  (quotes have no meaning),  escape  or  delimiter"
     )
 
 
@@ -96,27 +95,25 @@ def ragged_hint(
         return _delimiter_hint(better)
     if width == 1:
         return (
-            f"are the lines before it no header? set in the home's file  skip_rows: {lines_before}"
-            "  or correct `delimiter`"
+            f"if the lines before it are not a header, set  skip_rows: {lines_before}  in the "
+            "home, or fix `delimiter`"
         )
     if record.fields < width:
         footer = "skip_footer: 1  for a footer,  " if is_at_end else ""
         return (
-            "correct the line, or fetch the file again if it is cut off; or set in the home's file "
-            f" {footer}short_rows: pad  to fill rows with nulls, or in the flow  "
-            "on_bad_row: quarantine"
+            "fix the line, or fetch the file again if it is truncated; or set in the home   "
+            f"{footer}short_rows: pad  to fill rows with nulls, or in the flow  on_bad_row: "
+            "quarantine"
         )
     for other in ("'", "`"):
         read = next(replace(dialect, quote=other).records(line), None)
         if dialect.quote != other and read is not None and read.fields == width:
-            return f'values are quoted by {other}? set in the home\'s file  quote: "{other}"'
+            return f'if values are quoted by {other}, set in the home  quote: "{other}"'
     return (
-        "a delimiter inside of a value? quote the value, or correct `delimiter`; where only empty "
+        "if a value contains the delimiter, quote the value or fix `delimiter`; if only empty "
         "values follow the last column, set  trailing_delimiters: drop"
     )
 
 
 def _delimiter_hint(mark: str) -> str:
-    return (
-        f"the lines look as if split by {mark!r}: set in the home's file  {delimiter_option(mark)}"
-    )
+    return f"the lines seem to be delimited by {mark!r}: set in the home  {delimiter_option(mark)}"

@@ -166,7 +166,7 @@ class Tidier:
 
     def _fault(self, data: bytes, record: Record) -> Bad | None:
         if record.stray is not None and not self.dialect.keeps_stray_quotes:
-            return Bad(record, record.stray, "text follows a closing quote")
+            return Bad(record, record.stray, "text after a closing quote")
         if record.fields < self.columns and self.rules.short_rows != "pad":
             return self._ragged(record)
         if record.fields > self.columns and not self._has_empty_end(data, record):
@@ -175,7 +175,7 @@ class Tidier:
             try:
                 data[record.start : record.end].decode()
             except UnicodeDecodeError as error:
-                return Bad(record, record.start + error.start, "bytes that are no UTF-8")
+                return Bad(record, record.start + error.start, "bytes that are not UTF-8")
         return None
 
     def _has_empty_end(self, data: bytes, record: Record) -> bool:
@@ -210,8 +210,10 @@ class Tidier:
         if counted is not None and _COUNT_WORD.search(text):
             said = re.sub(r"\D", "", counted[1])
             if int(said) != rows:
-                reason = f"a footer says {text!r}, but {plural(rows, 'row')} came before it"
-                return Bad(record, record.start, reason, "is the file whole? fetch it again")
+                reason = f"the footer is {text!r}, but there are {plural(rows, 'row')} before it"
+                return Bad(
+                    record, record.start, reason, "the file may be incomplete: fetch it again"
+                )
             return None
         is_known = _FOOTER.fullmatch(text) is not None
         if is_known and record.is_ended:

@@ -110,9 +110,9 @@ def _check_clock(column: str, values: pa.Array, text: pa.Array) -> None:
     if pc.any(wrong).as_py():
         number = values.view(pa.int32() if values.type.bit_width == 32 else pa.int64())
         raise StoreError(
-            f"column '{column}' holds a time of day that does not exist: "
-            f"{number.filter(wrong)[0]} {values.type.unit} after midnight",
-            hint=f'correct it at home, or leave it out with  select: ["-{column}"]',
+            f"column '{column}' contains an invalid time of day: {number.filter(wrong)[0]} "
+            f"{values.type.unit} after midnight",
+            hint=f'fix it in the home, or exclude it with  select: ["-{column}"]',
         )
 
 
@@ -154,9 +154,9 @@ def _checked(column: str, text: pa.Array) -> pa.Array:
     if pc.all(pc.match_substring_regex(text, _IS_ISO)).as_py() is False:
         wrong = text.filter(pc.invert(pc.match_substring_regex(text, _IS_ISO)))
         raise StoreError(
-            f"column '{column}' holds a date outside the years 0 to 9999, which text cannot say so "
-            f"that every reader understands: {wrong[0]}",
-            hint=f'correct it at home, or leave it out with  select: ["-{column}"]',
+            f"column '{column}' contains a date outside of the years 0 to 9999, which not every "
+            f"reader of text understands: {wrong[0]}",
+            hint=f'fix it in the home, or exclude it with  select: ["-{column}"]',
         )
     return text
 
@@ -181,7 +181,7 @@ def fit_text(kind: pa.DataType) -> pa.DataType:
     is_text = is_text or pa.types.is_string_view(kind) or pa.types.is_null(kind)
     if is_number or is_moment or is_text or pa.types.is_boolean(kind) or pa.types.is_decimal(kind):
         return kind
-    raise UnfitError("it has no text that every reader understands")
+    raise UnfitError("it has no text form that every reader understands")
 
 
 def count_outside_quotes(blocks: Iterable[bytes], quote: str, line_end: str) -> int:

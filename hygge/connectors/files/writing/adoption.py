@@ -22,7 +22,7 @@ def check_adoption(generation: Generation, request: WriteRequest) -> None:
     names = list(generation.foreign())
     if names:
         raise StoreError(
-            f"{generation} holds data that hygge did not write: {listed(names, 3)}",
+            f"{generation} contains data that hygge did not write: {listed(names, 3)}",
             hint=f"take it over with  hygge go {request.flow} --adopt  (append keeps it, replace "
             "moves it aside), or choose another name with  into: <name>",
             code="HG534",
@@ -30,7 +30,7 @@ def check_adoption(generation: Generation, request: WriteRequest) -> None:
     if record is not None and record.commit.flow != request.flow:
         raise StoreError(
             f"{generation} was written by flow '{record.commit.flow}', not by '{request.flow}'",
-            hint=f"choose another name with  into: <name>, or, when the flow was renamed, take it "
+            hint="choose another name with  into: <name>, or, if the flow was renamed, take it "
             f"over with  hygge go {request.flow} --adopt",
             code="HG534",
         )
@@ -53,6 +53,6 @@ def _adopted(
         raise StoreError(
             f"{generation.shown(name)} cannot be taken over: it is not a plain "
             f"*{file_format.suffix} file",
-            hint="move it away, or give the store the settings that fit it",
+            hint="move it away, or change the settings of the store to match it",
         )
     return PartFile(name, file_format.count(file), file.size, checksum(file))

@@ -203,7 +203,7 @@ class CopyOnWrite:
             raise StoreError(
                 f"{missing:,} of the {plural(total, 'row')} of {self._request.into} are missing "
                 f"from the home, more than max_shrink: {most:.0%} allows; nothing was published",
-                hint="look at the home; if this is right, raise max_shrink for one run",
+                hint="check the home; if this is right, raise max_shrink for one run",
                 code="HG533",
             )
 

@@ -256,7 +256,7 @@ class Merge:
         key = rows.column(KEY)[place]
         count = pc.sum(pc.equal(rows.column(KEY), key)).as_py()
         names = self._told(rows.column("row")[place].as_py())
-        raise _several(names, count, "were read", "say which is right with  dedupe_by: <column>")
+        raise _several(names, count, "were read", "decide with  dedupe_by: <column>")
 
     def _told(self, row: int) -> dict[str, str]:
         for part in self._staged:
@@ -295,8 +295,8 @@ class Merge:
                 row = pc.index(keys_of(batch, self._key), key).as_py()
                 if row >= 0:
                     hint = (
-                        "replace what the store holds by the rows of the home, one for each key:  "
-                        f"hygge go {self._request.flow} --full-refresh"
+                        "replace all rows in the store, one row for each key:  hygge go "
+                        f"{self._request.flow} --full-refresh"
                     )
                     raise _several(shown(batch, self._key, row), count, "are in the store", hint)
 
@@ -388,8 +388,8 @@ def _place(ordered: pa.Array, number: int) -> int:
 def _several(key: dict[str, str], count: int, where: str, hint: str) -> StoreError:
     shown_key = ", ".join(f"{name} = {value}" for name, value in key.items())
     return StoreError(
-        f"{count:,} rows with the key {shown_key} {where}, and nothing tells which is right; "
-        "nothing was published",
+        f"{count:,} rows with the key {shown_key} {where}, and it is not defined which one to "
+        "keep; nothing was published",
         hint=hint,
         code="HG547",
     )

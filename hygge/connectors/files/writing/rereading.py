@@ -57,12 +57,12 @@ class PartReader:
                 self._go_on()
                 yield self._fitted(batch, names)
         except HomeError as error:
-            raise StoreError(f"cannot read what was written: {error.message}") from error
+            raise StoreError(f"cannot read the written file: {error.message}") from error
         if rows != part.rows:
             raise StoreError(
-                f"{file} holds {plural(rows, 'row')}, its record says {part.rows:,}",
-                hint="put the file back, or write the entity anew with  "
-                "hygge go FLOW --full-refresh",
+                f"{file} has {plural(rows, 'row')}, but its record has {part.rows:,}",
+                hint="restore the file, or write the entity again with  hygge go FLOW "
+                "--full-refresh",
             )
 
     def _file(self, part: PartFile) -> DataFile:
@@ -83,7 +83,7 @@ class PartReader:
                 yield batch
             return
         except LateTypeError as error:
-            log.info("%s; reading %s again with types taken from all of it", error.message, file)
+            log.info("%s; reading %s again with types inferred from all of it", error.message, file)
         for batch in self._rows(file, names, thorough=True):
             known = min(done, batch.num_rows)
             done -= known

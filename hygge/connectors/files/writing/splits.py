@@ -93,8 +93,8 @@ def _check_held(file: DataFile, what: str, written: int, held: int) -> None:
     """Raise `StoreError` unless a file holds as much as was written to it."""
     if held != written:
         raise StoreError(
-            f"{plural(written, f'{what} was', f'{what}s were')} written to {file}, but {held:,} "
-            "are in it; nothing was published",
+            f"{plural(written, f'{what} was', f'{what}s were')} written to {file}, but it has "
+            f"{held:,}; nothing was published",
             hint="run again; if it happens again, please report it",
             code="HG531",
         )

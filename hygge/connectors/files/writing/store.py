@@ -59,11 +59,11 @@ class FileStoreConfig(StoreConfig):
     def _is_directory(cls, path: str) -> str:
         if path.lower().rstrip("/").endswith(cls.suffixes):
             raise ValueError(
-                f"'{path}' looks like one file, but a store is a directory: name the directory; "
+                f"'{path}' looks like a file, but a store is a directory: write the directory; "
                 "each entity becomes a directory of data files in it"
             )
         if "\0" in path:
-            raise ValueError("a path cannot hold a NUL")
+            raise ValueError("a path cannot contain a NUL character")
         return path
 
     @abstractmethod
@@ -145,7 +145,7 @@ class FileStore(Store):
     @contextmanager
     def inspect(self, request: WriteRequest) -> Iterator[Inspection]:
         """Show the entity's place as it is; see `Store.inspect`."""
-        with store_errors(f"look at {self._place(request.into)}"):
+        with store_errors(f"inspect {self._place(request.into)}"):
             generation = self._generations.inspect(request)
             check_adoption(generation, request)
         yield self._target(generation, request)

@@ -179,7 +179,7 @@ class FileTarget(Target):
         if commit.seq != generation.seq:
             raise StoreError(
                 f"commit {commit.seq} cannot follow commit {generation.seq - 1} of {generation}",
-                hint="start this run again; it begins from the newest commit",
+                hint="start this run again; it continues from the newest commit",
                 code="HG514",
             )
 
@@ -189,8 +189,8 @@ class FileTarget(Target):
         rows = sum(part.rows for part in parts)
         if not parts or rows != commit.rows:
             raise StoreError(
-                f"commit {commit.seq} of {generation} speaks of "
-                f"{plural(commit.rows, 'row')}, but {plural(len(parts), 'part')} with {rows:,} came"
+                f"commit {commit.seq} of {generation} has {plural(commit.rows, 'row')}, but "
+                f"{plural(len(parts), 'part')} with {rows:,} arrived"
             )
 
     def _kept(self) -> list[PartFile]:
@@ -216,10 +216,10 @@ class FileTarget(Target):
         changed = self._generation.changed()
         if changed is not None:
             raise StoreError(
-                f"{changed} was changed or removed since the last commit, so to undo that "
-                "would lose more than the commit",
-                hint="put the file back, or move everything again with  "
-                f"hygge go {self._request.flow} --full-refresh",
+                f"{changed} was changed or removed since the last commit, so undo would lose more "
+                "than the commit",
+                hint="restore the file, or move everything again with  hygge go "
+                f"{self._request.flow} --full-refresh",
                 code="HG529",
             )
 
@@ -230,7 +230,9 @@ class FileTarget(Target):
         with store_errors(f"publish {generation}"):
             record = generation.previous
             if record is None or record.commit.seq + 1 != commit.undoes:
-                raise StoreError(f"the files before commit {commit.undoes} are gone", code="HG529")
+                raise StoreError(
+                    f"the files before commit {commit.undoes} no longer exist", code="HG529"
+                )
             generation.restore()
             total = sum(part.rows for part in record.parts)
             commit = replace(commit, total_rows=total, schema=record.commit.schema)
