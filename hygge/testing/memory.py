@@ -368,7 +368,7 @@ class MemoryGeneration:
         for part in parts:
             path = self._place.find(part.name)
             if path is None or self._place.system.stat(path).size != part.bytes:
-                raise StoreError(f"{self.shown(part.name)} is not as its commit record says")
+                raise StoreError(f"{self.shown(part.name)} does not match its commit record")
 
     def publish(self, record: Record) -> None:
         """Put the record, then the files where readers look."""

@@ -33,7 +33,7 @@ class ArrowStoreConfig(FileStoreConfig, type="arrow"):
     suffixes = (".arrow", ".feather", ".ipc")
 
     compression: Literal["none", "lz4", "zstd"] = "none"
-    """How buffers are compressed; uncompressed files can be mapped into memory."""
+    """Compression of buffers. Uncompressed files can be memory-mapped."""
 
     def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
         """Return the home that reads these files."""

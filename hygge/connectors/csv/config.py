@@ -44,75 +44,72 @@ class CsvHomeConfig(TextHomeConfig, type="csv"):
     extensions: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
 
     delimiter: _Marks | None = None
-    """What stands between two values, one character or several.
-
-    By default a comma, a tab in files that end in `.tsv`, or what a first line `sep=;` says.
+    """The delimiter, one or more characters. The default is a comma, a tab in `.tsv` files, or the
+    delimiter of a first line such as `sep=;`.
     """
     check_delimiter: bool = True
-    """Refuse a file whose lines would all be split alike, into more values, at another delimiter.
-
-    With a declared `delimiter` only a file of one column whose header another one would split.
+    """Fail if another delimiter would split all lines into the same, larger number of values. With
+    a declared `delimiter`, only if the file has one column and another delimiter would split its
+    header.
     """
     quote: str | None = '"'
-    """What stands around values that hold delimiters or line ends; `none` when nothing does."""
+    """The quote character around values that contain delimiters or line breaks; `none` disables
+    quoting."""
     escape: str | None = None
-    """What stands before a character that is to be taken literally; nothing by default."""
+    """Character that makes the next character literal; by default there is none."""
     double_quote: bool = True
-    """Whether two quotes inside of a quoted value stand for one."""
+    """Whether two quotes inside a quoted value mean one quote."""
     stray_quotes: Literal["fail", "keep"] = "fail"
-    """A value with text after its closing quote: fail, or keep it to the letter, with quotes."""
+    """A value with text after its closing quote: `fail`, or `keep` it literally, including
+    quotes."""
     spaces_around_quotes: Literal["skip", "keep"] = "skip"
-    """Whether spaces between a delimiter and a quoted value are left out, or part of the value."""
+    """Whether spaces between a delimiter and a quoted value are ignored or part of the value."""
     header: bool | None = None
-    """Whether the first line holds the names; by default it does, unless `names` are given."""
+    """Whether the first line has the column names. The default is true, or false with `names`."""
     names: Names = ()
-    """The columns' names, in order; they replace those of a header."""
+    """Column names, in order; they replace those of a header."""
     skip_rows: int = Field(default=0, ge=0)
-    """How many lines to pass over at the beginning of each file, before the header."""
+    """Number of lines to skip at the beginning of each file, before the header."""
     skip_footer: Annotated[int, Field(ge=0)] | Literal["auto"] = AUTO
-    """How many lines to leave out at the end of each file.
-
-    By default (`auto`) last lines such as `Total: 2 rows`, where they hold no delimiter, the file
-    has several columns and the line cannot be a row that is cut off.
+    """Number of lines to skip at the end of each file. `auto` skips last lines such as `Total: 2
+    rows` if they contain no delimiter, the file has several columns and the line cannot be a
+    truncated row.
     """
     comment: _Marks | None = AUTO
-    """What lines begin with that are left out, such as `#`; `none` when no line is a comment.
-
-    By default (`auto`) `#`, where the line holds no delimiter and the file has several columns.
+    """Prefix of comment lines, which are skipped, such as `#`; `none` if there are no comments.
+    `auto` is `#`, if the line contains no delimiter and the file has several columns.
     """
     short_rows: Literal["fail", "pad"] = "fail"
-    """Rows that lack their last values: fail, or fill them with nulls."""
+    """Rows without their last values: `fail`, or fill them with nulls (`pad`)."""
     trailing_delimiters: Literal["auto", "drop", "fail"] = AUTO
-    """Empty values after the last column: leave them out if each row has them (`auto`), leave them
-    out wherever they are (`drop`), or fail."""
+    """Empty values after the last column: ignore them if all rows have them (`auto`), always ignore
+    them (`drop`), or `fail`."""
     encoding: Encoding = "utf-8"
-    """The files' encoding, e.g. utf-16, latin-1, cp1252."""
+    """Encoding of the files, such as utf-16, latin-1 or cp1252."""
     null_values: tuple[str, ...] = ("",)
-    """Texts that mean null where they stand unquoted; a quoted value is never null.
-
-    Quotes around nothing are null in columns that are declared as another type than text.
+    """Unquoted texts that mean null. A quoted value is never null, except an empty one in a column
+    declared with a type other than text.
     """
     true_values: tuple[str, ...] = ()
-    """Words that mean true, in place of true, yes, y, t, on and 1 in columns declared as bool."""
+    """Words for true in bool columns, instead of true, yes, y, t, on and 1."""
     false_values: tuple[str, ...] = ()
-    """Words that mean false, in place of false, no, n, f, off and 0."""
+    """Words for false in bool columns, instead of false, no, n, f, off and 0."""
     types: dict[str, TypeName] = Field(default_factory=dict)
-    """Types of columns, by name; a value that does not fit fails the move, naming its line."""
+    """Types of columns, by name. A value that does not fit fails the move with its line."""
     decimal_point: Literal[".", ","] = "."
-    """What separates the whole part of a number from its decimals."""
+    """The decimal separator of numbers."""
     thousands: Literal[",", ".", " ", "'", "_"] | None = None
-    """What groups the digits of numbers, such as the commas of `1,234,567.50`."""
+    """The thousands separator of numbers, such as the comma in `1,234,567.50`."""
     number_affixes: tuple[Annotated[str, Field(pattern=r"^[^-+0-9.,()]+$")], ...] = ()
-    """What stands before or after numbers and is left out, such as `$` or `%` (`45%` is 45)."""
+    """Prefixes and suffixes of numbers to ignore, such as `$` or `%` (`45%` is 45)."""
     timestamp_formats: Formats | dict[str, Formats] = ()
-    """Ways to write dates, times and timestamps besides ISO 8601, e.g. `%d/%m/%Y %H:%M`.
-
-    A list is for every column whose texts look so. `{column: format}` is for these columns only,
-    and a value of them that does not fit fails the move, naming its line. A day that does not
-    exist, such as 31/02/2024, never fits.
+    """Formats of dates, times and timestamps other than ISO 8601, such as `%d/%m/%Y %H:%M`. A list
+    applies to every column whose values match. `{column: format}` applies to these columns, and a
+    value that does not match fails the move with its line. Invalid dates such as 31/02/2024 never
+    match.
     """
     infer: bool = True
-    """Whether columns without a declared type get one from their values; else they are text."""
+    """Whether to infer the types of columns that have no declared type; otherwise they are text."""
 
     @field_validator("delimiter", mode="before", json_schema_input_type=_Marks | None)
     @classmethod
@@ -234,26 +231,27 @@ class CsvHomeConfig(TextHomeConfig, type="csv"):
 
 
 class CsvStoreConfig(FileStoreConfig, type="csv"):
-    """Writes CSV in UTF-8. Null is nothing between delimiters, an empty text is two quotes.
+    """Writes CSV in UTF-8. Null is an empty value, an empty text is two quotes.
 
-    Floats have the shortest text that reads back as the same number, decimals all their digits,
-    dates and times ISO 8601; a time with a zone is written as that instant in UTC.
+    Floats are written as the shortest text for the same number, decimals with all digits, dates and
+    times in ISO 8601, and timestamps with a time zone in UTC.
     """
 
     suffixes = (".csv", ".tsv", ".csv.gz", ".csv.zst", ".tsv.gz", ".tsv.zst")
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """What stands between two values: one character, such as `;` or a tab."""
+    """The delimiter: one character, such as `;` or a tab."""
     quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
-    """What encloses values that hold a delimiter, a quote or a line end; doubled inside."""
+    """The quote character around values with a delimiter, a quote or a line break; doubled
+    inside."""
     header: bool = True
-    """Begin every file with the names of the columns."""
+    """Whether every file begins with the column names."""
     null_text: str = ""
-    """What stands for null, never in quotes; a text that equals it is written in quotes."""
+    """The unquoted text for null; an equal text value is written in quotes."""
     line_end: Literal["lf", "crlf"] = "lf"
-    """How lines end."""
+    """The line break."""
     compression: Compression = "none"
-    """How files are compressed: none, gzip (`.csv.gz`) or zstd (`.csv.zst`)."""
+    """Compression of files: none, gzip (`.csv.gz`) or zstd (`.csv.zst`)."""
 
     @model_validator(mode="after")
     def _are_distinct(self) -> Self:

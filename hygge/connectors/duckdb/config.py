@@ -26,7 +26,8 @@ class DuckdbSettings(FileSettings):
     aliases: ClassVar = ("duck", "duck_db", "motherduck")
 
     memory_limit: Bytes = 256 * 10**6
-    """How much memory DuckDB may use for this file, over all moves; it uses the disk for more."""
+    """Maximum memory of DuckDB for this file, for all moves together; beyond it DuckDB uses the
+    disk."""
 
     @contextmanager
     def connected(
@@ -80,8 +81,8 @@ class DuckdbStoreConfig(DuckdbSettings, StoreConfig, type="duckdb"):
     drivers: ClassVar = ("duckdb",)
 
     replace: ReplaceMethod = "auto"
-    """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
-    that indexes, defaults and keys stay; `auto` swaps where nothing would be lost."""
+    """How a replace writes: `swap` creates a new table, `keep` replaces only the rows and keeps
+    indexes, defaults and keys; `auto` swaps if nothing would be lost."""
 
     @classmethod
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:

@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 class JsonlHomeConfig(TextHomeConfig, type="jsonl"):
     """Reads files of JSON objects: one in each line, all in an array, or pretty-printed.
 
-    Numbers that neither a 64-bit integer nor a double holds exactly, and columns whose values are
-    of several kinds, arrive as text; objects and lists as nested columns. NaN, Infinity and
-    -Infinity, which Python writes, are numbers.
+    Numbers that neither a 64-bit integer nor a double can represent exactly, and columns with
+    values of several types, are read as text; objects and lists as nested columns. NaN, Infinity
+    and -Infinity are numbers.
     """
 
     extensions: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson", ".json")
 
     encoding: Encoding = "utf-8"
-    """The files' encoding, e.g. utf-16."""
+    """Encoding of the files, such as utf-16."""
     types: dict[str, TypeName] = Field(default_factory=dict)
-    """Types of columns, by name; a value that does not fit fails the move, naming its line."""
+    """Types of columns, by name. A value that does not fit fails the move with its line."""
 
     @field_validator("types")
     @classmethod
@@ -58,16 +58,16 @@ class JsonlHomeConfig(TextHomeConfig, type="jsonl"):
 class JsonlStoreConfig(FileStoreConfig, type="jsonl"):
     """Writes JSON lines in UTF-8: one object a row, with every column, null as `null`.
 
-    Whole numbers keep all their digits. Decimals are strings, because most readers take a JSON
-    number for a float. Dates and times are ISO 8601 strings; a time with a zone is written as that
-    instant in UTC. A map is a list of objects with `key` and `value`. JSON has no text for NaN,
-    infinity and bytes: they are refused.
+    Integers keep all digits. Decimals are strings, because most readers read a JSON number as a
+    float. Dates and times are ISO 8601 strings, timestamps with a time zone in UTC. A map is a list
+    of objects with `key` and `value`. JSON does not support NaN, infinity and bytes: they are
+    errors.
     """
 
     suffixes = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".jsonl.zst", ".json.gz", ".ndjson.gz")
 
     compression: Compression = "none"
-    """How files are compressed: none, gzip (`.jsonl.gz`) or zstd (`.jsonl.zst`)."""
+    """Compression of files: none, gzip (`.jsonl.gz`) or zstd (`.jsonl.zst`)."""
 
     def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
         """Return the home that reads these files."""

@@ -42,15 +42,15 @@ class MssqlSettings(ServerSettings):
     drivers: ClassVar = ("mssql_python",)
 
     encrypt: bool | None = None
-    """Whether the connection is encrypted; it is by default, for this machine only at the login."""
+    """Whether the connection is encrypted. The default is true, for this machine only at login."""
     trust_server_certificate: bool | None = None
-    """Whether to believe the server without a check of its certificate: then anybody on the way
-    could pass for it. Only for this machine by default."""
+    """Whether to trust the server without checking its certificate, which makes man-in-the-middle
+    attacks possible. The default is true only for this machine."""
     authentication: Annotated[str, Field(min_length=1)] | None = None
-    """How to come in without a password, e.g. `ActiveDirectoryDefault` or
+    """Login without a password, such as `ActiveDirectoryDefault` or
     `ActiveDirectoryManagedIdentity`."""
     schema_: Annotated[str | None, Field(alias="schema", min_length=1)] = None
-    """The schema of tables whose name has none; the user's own by default, mostly `dbo`."""
+    """Schema of tables without one in their name; by default that of the user, usually `dbo`."""
 
     def connection(self) -> str:
         """Return the connection string, with the password. Never for people's eyes."""
@@ -99,8 +99,8 @@ class MssqlHomeConfig(MssqlSettings, ServerHomeConfig, type="mssql"):
     The driver needs libraries of the system: on Debian and Ubuntu `apt install libltdl7 libkrb5-3
     libgssapi-krb5-2`, on Red Hat and Fedora `dnf install libtool-ltdl krb5-libs`.
 
-    Where the database has `ALLOW_SNAPSHOT_ISOLATION` on, an entity is read as of one instant; else
-    under READ COMMITTED, and rows that others change meanwhile may be met twice or not at all.
+    With `ALLOW_SNAPSHOT_ISOLATION` an entity is read from a consistent snapshot. Otherwise, under
+    READ COMMITTED, rows that others change meanwhile may be read twice or not at all.
     Sessions cannot share a snapshot, so an entity is read as one split. Times with a seventh digit
     of a second are refused, because the driver cuts it; `geography`, `geometry` and `sql_variant`
     are read as text where the flow says `type: string`. `idle_timeout` has no effect: connections
@@ -134,21 +134,21 @@ class MssqlStoreConfig(MssqlSettings, ServerStoreConfig, type="mssql"):
     The driver needs libraries of the system: on Debian and Ubuntu `apt install libltdl7 libkrb5-3
     libgssapi-krb5-2`, on Red Hat and Fedora `dnf install libtool-ltdl krb5-libs`.
 
-    Each table is published in one short transaction. Readers wait for it, unless the database has
-    `READ_COMMITTED_SNAPSHOT` on; other writers do, but not for an append. NaN, infinity and times
-    finer than 100 nanoseconds are refused, and what a column of the table would cut or round.
-    A merge tells keys apart sign by sign, whatever the collation. In tables that hygge makes a key
-    of text has no index: for large merges make the table first, with `nvarchar(n)`. What a check by
-    SQL changes is taken back.
-    `idle_timeout` has no effect: connections end with their move.
+    Each table is published in one short transaction. Readers wait for it, except if
+    `READ_COMMITTED_SNAPSHOT` of the database is on; other writers wait, except for an append. NaN,
+    infinity, times finer than 100 nanoseconds and values that a column would truncate or round are
+    errors. A merge compares keys character by character, whatever the collation. In tables that
+    hygge creates, a text key has no index: for large merges create the table first, with
+    `nvarchar(n)`. Changes made by an SQL check are rolled back. `idle_timeout` has no effect:
+    connections end with their move.
     """
 
     extra: ClassVar = "mssql"
     schemes: ClassVar = ("mssql", "sqlserver")
 
     replace: ReplaceMethod = "auto"
-    """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
-    that grants, views and indexes stay; `auto` swaps where nothing would be lost."""
+    """How a replace writes: `swap` creates a new table, `keep` replaces only the rows and keeps
+    grants, views and indexes; `auto` swaps if nothing would be lost."""
 
     @classmethod
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:

@@ -93,14 +93,14 @@ class MysqlSettings(ServerSettings):
     drivers: ClassVar = ("pymysql", "numpy")
 
     ssl: SslMode | None = None
-    """How far the connection is secured. `verify-full` by default, `prefer` for this machine."""
+    """TLS mode of the connection. The default is `verify-full`, for this machine `prefer`."""
     ssl_ca: str | None = None
-    """File with the certificates of those who may vouch for the server; the system's by default."""
+    """File of the trusted certificate authorities; by default those of the system."""
 
     read_timeout: Seconds = 60.0
-    """How long the server may be silent while it owes an answer. Then it is asked, over another
-    connection, whether it still works on it. If it does, hygge waits on; otherwise the connection
-    is cut, and the move is tried again."""
+    """Maximum time without data while a response is expected. hygge then asks the server over
+    another connection whether the statement is running. If it is, hygge keeps waiting; otherwise it
+    closes the connection and retries the move."""
 
     @model_validator(mode="after")
     def _knows_options(self) -> Self:
@@ -178,10 +178,11 @@ def difference(found: Iterable[tuple[str, str]]) -> str | None:
 class MysqlHomeConfig(MysqlSettings, ServerHomeConfig, type="mysql"):
     """Reads tables, views and queries of MySQL and MariaDB, each under one snapshot.
 
-    A large InnoDB table whose primary key begins with a whole number is read over several
-    connections, with `parallel: 1` over one. They see the same rows because the table is locked for
-    the few milliseconds in which they begin; the lock is waited for one second at most. That needs
-    the right to LOCK TABLES; where it cannot be had, the log says why there is one connection.
+    A large InnoDB table whose primary key begins with an integer is read over several connections,
+    with `parallel: 1` over one. They see the same rows, because the table is locked for a few
+    milliseconds while they start; hygge waits for the lock for at most one second. This needs the
+    LOCK TABLES privilege. If the lock is not available, the log says why only one connection is
+    used.
     """
 
     can: ClassVar = frozenset({Ability.QUERY, Ability.WHERE})
@@ -189,8 +190,8 @@ class MysqlHomeConfig(MysqlSettings, ServerHomeConfig, type="mysql"):
     schemes: ClassVar = ("mysql", "mariadb")
 
     time_zone: Zone | None = None
-    """The zone of the clocks that write times without one. Rows that are new by such a column then
-    move at once; unless given, they wait for UTC or the server's zone, whichever is behind."""
+    """Time zone of timestamps without one. With it, new rows by such a watermark column are moved
+    at once; without it, they wait for UTC or the time zone of the server, whichever is later."""
 
     def home(self, context: ProjectContext) -> Home:
         """Return the home; connects to nothing."""
@@ -200,27 +201,28 @@ class MysqlHomeConfig(MysqlSettings, ServerHomeConfig, type="mysql"):
 
 
 class MysqlStoreConfig(MysqlSettings, ServerStoreConfig, type="mysql"):
-    """Writes InnoDB tables of MySQL and MariaDB, each published by one act of the server.
+    """Writes InnoDB tables of MySQL and MariaDB, each published atomically.
 
-    Tables that hygge makes have the collation `utf8mb4_nopad_bin` (MariaDB) or `utf8mb4_0900_bin`
-    (MySQL 8.0.17 and newer), to which every byte counts: `'abc'` and `'abc '` are two keys. Texts
-    become `longtext`, since a home does not report how long they may become; texts of a key become
-    `varchar` as long as an index takes, at most 768 characters. For other types, create the table
-    yourself: hygge keeps them, and refuses a value that is too long instead of cutting it.
+    Tables that hygge creates have the collation `utf8mb4_nopad_bin` (MariaDB) or `utf8mb4_0900_bin`
+    (MySQL 8.0.17 and newer), which compares every byte: `'abc'` and `'abc '` are different keys.
+    Text becomes `longtext`, because a home does not report its maximum length; text of a key
+    becomes `varchar` of the maximum length of an index, at most 768 characters. For other types,
+    create the table yourself: hygge keeps them, and a value that is too long is an error.
 
-    A merge compares texts of the key byte by byte, whatever the collation. A unique key that takes
-    two of them for one stops the merge. A merge is fast where the key has an index in the table.
+    A merge compares texts of the key byte by byte, whatever the collation. A unique key that treats
+    two of them as equal fails the merge. A merge is fast where the key has an index in the
+    table.
     """
 
     extra: ClassVar = "mysql"
     schemes: ClassVar = ("mysql", "mariadb")
 
     replace: ReplaceMethod = "auto"
-    """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
-    that triggers, keys and indexes stay; `auto` swaps where nothing would be lost."""
+    """How a replace writes: `swap` creates a new table, `keep` replaces only the rows and keeps
+    triggers, keys and indexes; `auto` swaps if nothing would be lost."""
     bulk: Literal["auto", "insert"] = "auto"
-    """How rows get in: by LOAD DATA LOCAL where the server lets it, or always by INSERT, for what
-    stands between and does not know LOAD DATA, such as some proxies."""
+    """How rows are loaded: by LOAD DATA LOCAL if the server allows it, or always by INSERT, for
+    proxies that do not support LOAD DATA."""
 
     @classmethod
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:

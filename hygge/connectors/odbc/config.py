@@ -39,30 +39,30 @@ class OdbcSettings(ConnectorConfig):
     libraries: ClassVar = {"libodbc.so.2": "unixodbc"}
 
     connection: SecretStr | None = None
-    """The whole connection string: `Driver={PostgreSQL Unicode};Server=…;Database=…`."""
+    """The connection string: `Driver={PostgreSQL Unicode};Server=…;Database=…`."""
     dsn: Annotated[str, Field(min_length=1)] | None = None
-    """Name of a data source of the system's `odbc.ini`, in place of `connection`."""
+    """Name of a data source in the `odbc.ini` of the system, instead of `connection`."""
     user: Annotated[str, Field(min_length=1)] | None = None
-    """Who comes in; added to the connection string as UID."""
+    """User name; added to the connection string as UID."""
     password: SecretStr | None = None
-    """The user's password: `${DB_PASSWORD}`; added to the connection string as PWD."""
+    """Password: `${DB_PASSWORD}`; added to the connection string as PWD."""
     schema_: Annotated[str | None, Field(alias="schema", min_length=1)] = None
-    """The schema of tables whose name has none; the connection's own by default."""
+    """Schema of tables without one in their name; by default that of the connection."""
     types: dict[str, TypeName] = Field(default_factory=dict)
-    """What columns really are, where the driver is wrong or does not say; by their names, in all
-    tables. They are read as text and cast, and a value that does not fit fails the move."""
+    """Types of columns that the driver reports wrongly or not at all, by column name, in all
+    tables. They are read as text and cast; a value that does not fit fails the move."""
     quote: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    """The sign around names; the driver is asked by default."""
+    """Quote character for names; by default the one that the driver reports."""
     max_text_size: Annotated[Bytes, Field(le=2**30)] = 2**16
-    """Bytes that the longest text may have; a longer one fails the move. Memory is taken for it."""
+    """Maximum bytes of a text value; a longer one fails the move. This much memory is reserved."""
     max_binary_size: Annotated[Bytes, Field(le=2**30)] = 2**16
-    """Bytes that the longest binary value may have; as for `max_text_size`."""
+    """Maximum bytes of a binary value; as for `max_text_size`."""
     batch_rows: Annotated[int, Field(ge=1, le=65535)] = 65535
-    """Rows that are fetched at once, at most: fewer where they are wide."""
+    """Maximum number of rows fetched at once; fewer if rows are wide."""
     connect_timeout: Seconds = 10.0
-    """How long to wait for the server to answer at first; not all drivers heed it."""
+    """Maximum time to connect; not all drivers support it."""
     statement_timeout: Seconds | None = None
-    """How long until the first row must come; as long as it takes by default. Not all heed it."""
+    """Maximum time until the first row; unlimited by default. Not all drivers support it."""
 
     @field_validator("connection")
     @classmethod

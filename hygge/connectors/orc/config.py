@@ -30,15 +30,15 @@ class OrcHomeConfig(FileHomeConfig, type="orc"):
 class OrcStoreConfig(FileStoreConfig, type="orc"):
     """Writes ORC files.
 
-    ORC knows fewer types than Arrow: unsigned and short numbers are written as the next type that
-    holds them all, timestamps in nanoseconds (years 1678 to 2261), those with a zone as instants
-    in UTC, dictionaries as their values. Times of day and durations are refused.
+    ORC has fewer types than Arrow: unsigned and short integers are written as the next larger type,
+    timestamps in nanoseconds (years 1678 to 2261), those with a time zone in UTC, dictionaries as
+    their values. Times of day and durations are errors.
     """
 
     suffixes = (".orc",)
 
     compression: Literal["zstd", "snappy", "zlib", "lz4", "none"] = "zstd"
-    """How stripes are compressed."""
+    """Compression of stripes."""
 
     def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
         """Return the home that reads these files."""

@@ -35,11 +35,12 @@ class ParquetStoreConfig(FileStoreConfig, type="parquet"):
     suffixes = (".parquet", ".pq", ".parq")
 
     compression: Literal["zstd", "snappy", "gzip", "brotli", "lz4", "none"] = "zstd"
-    """How pages are compressed."""
+    """Compression of pages."""
     compression_level: Annotated[int, Field(ge=1, le=22)] | None = None
-    """How hard to compress, for zstd (1-22), gzip (1-9) and brotli (1-11); the codec's own else."""
+    """Compression level of zstd (1-22), gzip (1-9) or brotli (1-11); by default that of the
+    codec."""
     row_group_size: Annotated[int, Field(ge=1, le=2**30)] = 131072
-    """Rows of a row group at most; fewer where rows are so wide that memory would grow."""
+    """Maximum rows of a row group; fewer if rows are wide, to limit memory."""
 
     def as_home(self, held: pa.Schema | None = None) -> HomeConfig:
         """Return the home that reads these files."""

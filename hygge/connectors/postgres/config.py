@@ -80,19 +80,19 @@ class PostgresSettings(ServerSettings):
     sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = (
         None
     )
-    """How far the connection is secured. `verify-full` by default, `prefer` for this machine."""
+    """TLS mode of the connection. The default is `verify-full`, for this machine `prefer`."""
     sslrootcert: str | None = None
-    """File with the certificates of those who may vouch for the server; the system's by default."""
+    """File of the trusted certificate authorities; by default those of the system."""
 
     schema_: Annotated[str | None, Field(alias="schema", min_length=1)] = None
-    """The schema of tables whose name has none, also in queries; the user's own by default."""
+    """Schema of tables without one in their name, also in queries; by default that of the user."""
     read_timeout: Seconds = 60.0
-    """How long the server may be silent while it owes an answer. Then it is asked, over another
-    connection, whether it still works on it. If it does, hygge waits on; otherwise the connection
-    is cut, and the move is tried again."""
+    """Maximum time without data while a response is expected. hygge then asks the server over
+    another connection whether the statement is running. If it is, hygge keeps waiting; otherwise it
+    closes the connection and retries the move."""
     row_security: Literal["refuse", "apply"] = "refuse"
-    """What to do where row-level security hides rows from this user: fail, or `apply` it and move
-    the visible rows only."""
+    """If row-level security hides rows from this user: `fail`, or `apply` it and move only the
+    visible rows."""
 
     def conninfo(self, mark: int = UNACKNOWLEDGED * 1000, *, said: str = "") -> str:
         """Return the connection string of libpq, with the password. Never for people's eyes.
@@ -169,8 +169,8 @@ class PostgresHomeConfig(PostgresSettings, ServerHomeConfig, type="postgres"):
     schemes: ClassVar = ("postgresql", "postgres")
 
     time_zone: Zone | None = None
-    """The zone of the clocks that write times without one. Rows that are new by such a column then
-    move at once; unless given, they wait for UTC or the server's zone, whichever is behind."""
+    """Time zone of timestamps without one. With it, new rows by such a watermark column are moved
+    at once; without it, they wait for UTC or the time zone of the server, whichever is later."""
 
     @classmethod
     def type_samples(cls) -> Mapping[str, pa.Field]:
@@ -193,8 +193,8 @@ class PostgresStoreConfig(PostgresSettings, ServerStoreConfig, type="postgres"):
     schemes: ClassVar = ("postgresql", "postgres")
 
     replace: ReplaceMethod = "auto"
-    """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
-    that grants, views and indexes stay; `auto` swaps where nothing would be lost."""
+    """How a replace writes: `swap` creates a new table, `keep` replaces only the rows and keeps
+    grants, views and indexes; `auto` swaps if nothing would be lost."""
 
     @classmethod
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:

@@ -31,9 +31,10 @@ class FileSettings(ConnectorConfig):
     """What every connector of a database in one file says in YAML."""
 
     path: LocalPath
-    """The file of the database, relative to the project's root."""
+    """File of the database, relative to the project."""
     busy_timeout: Seconds = 60.0
-    """How long a run waits while another process has the file locked, over all its attempts."""
+    """Maximum time that a run waits while another process locks the file, for all attempts
+    together."""
 
     @field_validator("path")
     @classmethod

@@ -62,25 +62,25 @@ class ServerSettings(ConnectorConfig):
     default_port: ClassVar[int]
 
     host: Annotated[str, Field(min_length=1)] | None = None
-    """Name or address of the server, or the directory of its socket; this machine by default."""
+    """Host name or address of the server, or directory of its socket; by default this machine."""
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    """Port of the server; the usual one of the type by default."""
+    """Port of the server; by default the standard port."""
     database: Annotated[str, Field(min_length=1)] | None = None
     """Name of the database."""
     user: Annotated[str, Field(min_length=1)] | None = None
-    """Who comes in."""
+    """User name."""
     password: SecretStr | None = None
-    """The user's password: `${DB_PASSWORD}` from the environment, or `${file:/run/secrets/x}`."""
+    """Password: `${DB_PASSWORD}` from the environment, or `${file:/run/secrets/x}`."""
     url: SecretStr | None = None
-    """All of this in one line; fields that are given beside it win."""
+    """URL with all of this; other options override its parts."""
     connect_timeout: Seconds = 10.0
-    """How long to wait for the server to answer at first."""
+    """Maximum time to connect."""
     statement_timeout: Seconds | None = None
-    """How long one statement may take; as long as it needs by default."""
+    """Maximum duration of a statement; unlimited by default."""
     idle_timeout: Seconds = 300.0
-    """How long a connection rests open between moves before it is closed."""
+    """Maximum time that an unused connection stays open between moves."""
     max_connections: Annotated[int, Field(ge=2, le=1000)] = 8
-    """Connections that all moves of a run may hold open at once."""
+    """Maximum number of connections of a run."""
 
     @field_validator("url")
     @classmethod

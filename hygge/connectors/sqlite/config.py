@@ -56,8 +56,8 @@ class SqliteStoreConfig(FileSettings, StoreConfig, type="sqlite"):
     drivers: ClassVar = ("adbc_driver_sqlite",)
 
     replace: ReplaceMethod = "auto"
-    """How a replace meets a table: `swap` puts a new one in its place, `keep` only its rows, so
-    that indexes, triggers and rules stay; `auto` swaps where nothing would be lost."""
+    """How a replace writes: `swap` creates a new table, `keep` replaces only the rows and keeps
+    indexes, triggers and rules; `auto` swaps if nothing would be lost."""
 
     @classmethod
     def held_as(cls, field: pa.Field) -> tuple[pa.Field, str] | None:

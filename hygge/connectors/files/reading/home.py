@@ -46,14 +46,12 @@ class FileHomeConfig(HomeConfig, ABC):
     reads_elsewhere: ClassVar = True
 
     path: FileLocation
-    """Directory that holds the entities, relative to the project's root.
-
-    Entity `users` is the file `users` with the type's extension, or all such files below the
-    directory `users`. The path may instead say where an entity lies, with the placeholder
-    `{entity}` and the globs `*`, `?`, `[…]` and `**`. A glob without `{entity}` is one entity.
-    `{entity}_*.csv` fits `order_items_2024.csv` for `order` and for `order_items`: the longest
-    name that a flow of this home names has the file. Where no flow names the longer one, the file
-    is refused by name; `{entity}_[0-9]*.csv` fits it for one entity only.
+    """Directory of the entities, relative to the project. Entity `users` is the file `users` with
+    the extension of the type, or all such files below the directory `users`. The path may also be a
+    pattern with the placeholder `{entity}` and the globs `*`, `?`, `[…]` and `**`. A glob without
+    `{entity}` is a single entity. `{entity}_*.csv` matches `order_items_2024.csv` for `order` and
+    for `order_items`: the file belongs to the longest name in a flow of this home. If no flow has
+    the longer name, the file is an error; `{entity}_[0-9]*.csv` matches it for one entity only.
     """
 
     extensions: ClassVar[tuple[str, ...]]

@@ -30,9 +30,8 @@ class TextHomeConfig(FileHomeConfig, ABC):
     compressions: ClassVar[tuple[str, ...]] = COMPRESSIONS
 
     entities: dict[str, _Settings] = Field(default_factory=dict)
-    """Settings of single entities, by name or glob, in place of those of the home.
-
-    `{orders: {encoding: cp1252}}`; of several globs that match, the first counts.
+    """Settings of single entities, by name or glob, that override those of the home. Example:
+    `{orders: {encoding: cp1252}}`. The first matching glob applies.
     """
 
     @field_validator("entities")

@@ -41,13 +41,13 @@ class FileStoreConfig(StoreConfig):
     """What every store of files says in YAML; a format adds its own settings."""
 
     path: FileLocation
-    """The store's directory, relative to the project; each entity is a directory in it."""
+    """Directory of the store, relative to the project; each entity is a directory in it."""
     file_max_rows: Annotated[int, Field(ge=1)] | None = None
-    """Begin a new file after this many rows."""
+    """Maximum number of rows of a file."""
     file_max_bytes: Bytes | None = None
-    """Begin a new file once one has reached about this size, such as `256MB`."""
+    """Approximate maximum size of a file, such as `256MB`."""
     partition_by: Names = ()
-    """Columns whose values become directories, `country=NO/`, instead of columns in the files."""
+    """Columns that become directories, such as `country=NO/`, instead of columns in the files."""
 
     modes: ClassVar[frozenset[Mode]] = frozenset(Mode)
     stages_elsewhere: ClassVar = True
