@@ -9,13 +9,13 @@ from hygge.connectors.sql.table_names import TableName
 from hygge.connectors.sql.undo_tables import UndoTables
 
 if TYPE_CHECKING:
-    from hygge.connectors.sql.target import SqlTarget
+    from hygge.connectors.sql.merging import MergingTarget
 
 
 class DuckdbUndoTables(UndoTables):
     """Undo tables in a DuckDB file."""
 
-    def __init__(self, target: SqlTarget) -> None:
+    def __init__(self, target: MergingTarget) -> None:
         super().__init__(target)
         self._own: set[str] | None = None
 

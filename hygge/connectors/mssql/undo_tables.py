@@ -19,6 +19,7 @@ class MssqlUndoTables(UndoTables):
     """Undo tables in SQL Server."""
 
     target: MssqlTarget
+    updates = False
 
     def own_tables(self) -> list[str]:
         """Return the names of the undo tables."""

@@ -71,14 +71,19 @@ class MysqlUndoTables(UndoTables):
             f"DELETE t FROM {self.target.table} AS t JOIN {self.name(kept)} AS k ON {on}"
         )
 
+    def keep_known(self, new: TableName, kept: str, keys: Sequence[str]) -> None:
+        """Leave in a table of keys those of which no row is kept; joined, as in `delete_rows`."""
+        on = " AND ".join(self.target.equal(name, "k") for name in keys)
+        self.target.run(f"DELETE t FROM {self.name(new)} AS t JOIN {kept} AS k ON {on}")
+
     def undo_rows(self, undone: Commit, commit: Commit, kinds: str) -> None:
         """Restore rows in one transaction; columns are added before it and dropped after it.
 
         A column that was widened since stays wide.
         """
         target = self.target
-        if "k" in kinds:
-            target.index(self.table(undone.seq, "k"), undone.primary_key)
+        for kind in set(kinds) & {"k", "r"} if undone.primary_key else ():
+            target.index(self.table(undone.seq, kind), undone.primary_key)
         columns, gone = ColumnChanges(target.table, target.live or []), []
         if kinds == "c":
             gone = columns.gone(commit.schema, target.wrote)

@@ -26,7 +26,7 @@ from hygge.values.plurals import plural
 from hygge.values.requests import DELETED_AT
 
 if TYPE_CHECKING:
-    from hygge.connectors.sql.target import SqlTarget
+    from hygge.connectors.sql.merging import MergingTarget
 
 _RUN_ID = "_hygge_run_id"
 
@@ -37,7 +37,10 @@ class UndoTables(ABC):
     sees_changes: ClassVar[bool] = False
     """Whether `changed_rows` is supported."""
 
-    def __init__(self, target: SqlTarget) -> None:
+    updates: ClassVar[bool] = True
+    """Whether undo of a merge updates rows in place."""
+
+    def __init__(self, target: MergingTarget) -> None:
         self.target = target
         place = hashlib.sha256(target.place.name.encode()).hexdigest()[:12]
         self.prefix = f"_hygge_undo_{place}_"
@@ -324,6 +327,9 @@ class UndoTables(ABC):
     def change_rows(self, undone: Commit, commit: Commit, kinds: str) -> None:
         """Delete the rows that the commit added, and insert those that it removed."""
         target = self.target
+        if {"k", "r"} <= set(kinds) and undone.mode is Mode.MERGE and self.updates:
+            self._undo_merge(undone, commit)
+            return
         if "k" in kinds:
             self.delete_rows(self.table(undone.seq, "k"), undone.primary_key)
         elif "c" not in kinds:
@@ -335,6 +341,33 @@ class UndoTables(ABC):
         for kind in set(kinds) & {"c", "r"}:
             kept = f"SELECT {back} FROM {self.name(self.table(undone.seq, kind))} AS k"
             target.run(f"{self.insert(names)} {kept}")
+
+    def _undo_merge(self, undone: Commit, commit: Commit) -> None:
+        """Give rows that a merge updated what they held, and put back what it took away.
+
+        Rows are not deleted to be inserted again: keys of other tables and triggers would feel it.
+        """
+        target, keys = self.target, undone.primary_key
+        new, kept = self.table(undone.seq, "k"), self.name(self.table(undone.seq, "r"))
+        on = " AND ".join(target.same(undone.schema.field(name)) for name in keys)
+        names = self.columns_back(undone, commit)
+        written = {target.folded(name) for name in undone.schema.names}
+        sets = [name for name in names if target.folded(name) in written and name not in keys]
+        self.keep_known(new, kept, keys)
+        self.delete_rows(new, keys)
+        if sets:
+            target.update(sets, kept, on)
+        known = {target.folded(name) for name in commit.schema.names}
+        if came := [name for name in undone.schema.names if target.folded(name) not in known]:
+            nulls = ", ".join(f"{target.quote(name)} = NULL" for name in came)
+            target.run(f"UPDATE {target.table} SET {nulls} WHERE {self.among(kept, keys)}")
+        back = ", ".join(f"s.{target.quote(name)}" for name in names)
+        there = f"EXISTS (SELECT 1 FROM {target.table} AS t WHERE {on})"
+        target.run(f"{self.insert(names)} SELECT {back} FROM {kept} AS s WHERE NOT {there}")
+
+    def keep_known(self, new: TableName, kept: str, keys: Sequence[str]) -> None:
+        """Leave in a table of keys those that were new: of which no row is kept."""
+        self.target.run(f"DELETE FROM {self.name(new)} WHERE {self.among(kept, keys)}")
 
     def columns_back(self, undone: Commit, commit: Commit) -> Sequence[str]:
         """Return the columns of rows that are put back."""
