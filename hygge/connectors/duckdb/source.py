@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,12 +17,15 @@ from hygge.connectors.sql.range_condition import where
 from hygge.connectors.sql.table_names import quote
 from hygge.errors import HomeError, HyggeError
 from hygge.types.ordering import Order
+from hygge.types.value_checks import too_large
 from hygge.values.model import Span, Split
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _SAMPLE_ROWS = 2048
+_LARGE = "hygge: too large: "
+_LARGE_ONE = re.compile(rf"{_LARGE}(\d+):(\d+):([^\n]*)")
 _MOST_ROWS = 122_880
 """Rows of a DuckDB row group."""
 
@@ -136,15 +140,50 @@ class DuckdbSource(Source):
         columns = ", ".join(f"{one.sql} AS {quote(one.name)}" for one in self._readings)
         return f"SELECT {columns} FROM {self._from}{where(self._request.where, *more)}"
 
+    def _sizes(self) -> dict[str, str]:
+        """Return the expressions for the bytes of texts and blobs, by the names of columns."""
+        import pyarrow as pa
+
+        sizes = {}
+        for one, field in zip(self._readings, self.schema, strict=True):
+            if one.sql == quote(one.name) and pa.types.is_string(field.type):
+                sizes[one.name] = f"strlen({one.sql})"
+            elif one.sql == quote(one.name) and pa.types.is_binary(field.type):
+                sizes[one.name] = f"octet_length({one.sql})"
+        return sizes
+
+    def _guarded(self) -> str:
+        """Return the columns of the SELECT list: a value that is too large ends the query.
+
+        The error names the column, the size and the key before DuckDB hands over the value.
+        """
+        most, sizes = self._request.max_value_bytes, self._sizes()
+        keys = [f"coalesce(CAST({quote(key)} AS VARCHAR), '')" for key in self.primary_key]
+        key = f" || {' || chr(31) || '.join(keys)}" if keys else ""
+        columns = []
+        for number, one in enumerate(self._readings):
+            sql, size = one.sql, sizes.get(one.name)
+            if size is not None:
+                told = f"error('{_LARGE}{number}:' || {size} || ':'{key})"
+                sql = f"CASE WHEN {size} > {most} THEN {told} ELSE {sql} END"
+            columns.append(f"{sql} AS {quote(one.name)}")
+        return ", ".join(columns)
+
     def _batch_rows(self) -> int:
         """Return the rows of a batch of the requested bytes, estimated from the first rows."""
         import duckdb
 
+        sizes = self._sizes()
+        others = [one for one in self._readings if one.name not in sizes]
+        columns = ", ".join(f"{one.sql} AS {quote(one.name)}" for one in others) or "1"
+        rows = f"{self._from}{where(self._request.where)} LIMIT {_SAMPLE_ROWS}"
+        lengths = " + ".join(f"coalesce({size}, 0)" for size in sizes.values()) or "0"
         try:
-            sample = self._run.cursor.sql(f"{self._select()} LIMIT {_SAMPLE_ROWS}").to_arrow_table()
+            sample = self._run.cursor.sql(f"SELECT {columns} FROM {rows}").to_arrow_table()
+            long = self._run(f"SELECT avg(w) FROM (SELECT {lengths} AS w FROM {rows})")[0][0]
         except duckdb.Error as error:
             raise self._blame(error) from error
-        width = max(sample.nbytes // max(sample.num_rows, 1), 1)
+        width = max(sample.nbytes // max(sample.num_rows, 1) + int(long or 0), 1)
         return int(min(max(self._request.batch_bytes // width, 1), _MOST_ROWS))
 
     def _batches(self, rows: int) -> Generator[pa.RecordBatch]:
@@ -152,7 +191,9 @@ class DuckdbSource(Source):
         import pyarrow as pa
 
         try:
-            with self._run.cursor.sql(self._select(self._within)).to_arrow_reader(rows) as reader:
+            sql = f"SELECT {self._guarded()} FROM {self._from}"
+            sql += where(self._request.where, self._within)
+            with self._run.cursor.sql(sql).to_arrow_reader(rows) as reader:
                 for batch in reader:
                     yield from self._sliced(self._convert(batch))
         except (duckdb.Error, OSError, pa.ArrowException) as error:
@@ -161,10 +202,20 @@ class DuckdbSource(Source):
     def _blame(self, error: BaseException) -> HyggeError:
         """Return the `HomeError` for DuckDB's error while rows were read."""
         what = f"cannot read {self._request.entity}"
+        if large := _LARGE_ONE.search(str(error)):
+            return self._too_large(int(large[1]), int(large[2]), large[3])
         for one in self._readings:
             if f"column '{one.name}' {TOO_LONG}" in str(error):
                 return unreadable(one.name, TOO_LONG)
         return fault(error, HomeError, what)
+
+    def _too_large(self, column: int, size: int, key: str) -> HomeError:
+        pairs = zip(self.primary_key, key.split("\x1f"), strict=False)
+        shown = ", ".join(f"{name} = {value}" for name, value in pairs)
+        found = too_large(self._readings[column].name, 0, size, self._request.max_value_bytes)
+        return found.error(
+            f"{f'the row with {shown}' if shown else 'a row'} of {self._request.entity}"
+        )
 
     def _sliced(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Yield a batch in slices where its rows are wider than the estimate."""

@@ -8,7 +8,7 @@ https://mariadb.com/kb/en/resultset-row/
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +28,22 @@ _NULL, _END, _ERROR = 251, 0xFE, 0xFF
 _SHORT_END = 9
 _LENGTH_BYTES = {252: 2, 253: 3, 254: 8}
 _CHUNK = 2**18
+_SHOWN = 80
+"""Bytes of a value that tell which row it is of."""
 
 
 class ProtocolError(Exception):
     """The packets violate the protocol; the rows read cannot be trusted."""
+
+
+class TooLargeError(Exception):
+    """A value is larger than allowed, by the length that the server sends before it."""
+
+    def __init__(self, before: Sequence[bytes | None], size: int) -> None:
+        super().__init__(f"a value of {size} bytes")
+        self.before = before
+        """The beginnings of the values of its row that come before it."""
+        self.size = size
 
 
 @dataclass(slots=True)
@@ -97,7 +109,12 @@ class Stream:
     """The result of one query as a stream; nothing else may run on the connection meanwhile."""
 
     def __init__(
-        self, connection: Link, settings: MysqlSettings, sql: str, block_bytes: int
+        self,
+        connection: Link,
+        settings: MysqlSettings,
+        sql: str,
+        block_bytes: int,
+        max_value_bytes: int = 2**62,
     ) -> None:
         self.is_at_end = False
         self.width = 0
@@ -106,6 +123,7 @@ class Stream:
         self._longest: float | None = None
         self._sql = sql
         self._block_bytes = block_bytes
+        self._max_value_bytes = max_value_bytes
 
     def blocks(self) -> Iterator[Block]:
         """Yield all rows in blocks of about `size` bytes."""
@@ -142,6 +160,8 @@ class Stream:
         while position + 4 <= end:
             size = unpack(data, position)[0] & _LARGEST
             if position + 4 + size > end:
+                if size > self._max_value_bytes:
+                    _check_values(data, position, self._max_value_bytes)
                 break
             if size < _SHORT_END and size and data[position + 4] == _END:
                 self.is_at_end = True
@@ -149,6 +169,7 @@ class Stream:
             if size and data[position + 4] == _ERROR:
                 self._raise(bytes(data[position + 4 : position + 4 + size]))
             if size == _LARGEST:
+                _check_values(data, position, self._max_value_bytes)
                 size = _join(data, position)
                 end = len(data)
                 if size < 0:
@@ -162,6 +183,30 @@ class Stream:
 
         self.is_at_end = True
         MysqlPacket(packet, "utf-8").raise_for_error()
+
+
+def _check_values(data: bytearray, position: int, most: int) -> None:
+    """Raise `TooLargeError` for a value of a row that has not come whole, by its length alone.
+
+    The row's packets are not joined yet: a header lies before every 2^24 - 1 bytes of it.
+    """
+
+    def part(offset: int, size: int) -> bytes:
+        places = (position + 4 + n + 4 * (n // _LARGEST) for n in range(offset, offset + size))
+        return bytes(data[place] for place in places if place < len(data))
+
+    offset, before = 0, list[bytes | None]()
+    while first := part(offset, 1):
+        width = _LENGTH_BYTES.get(first[0], 0)
+        length = part(offset + 1, width)
+        if len(length) < width:
+            return
+        size = int.from_bytes(length, "little") if width else first[0] % _NULL
+        if size > most:
+            raise TooLargeError(before, size)
+        offset += 1 + width
+        before.append(None if first[0] == _NULL else part(offset, min(size, _SHOWN)))
+        offset += size
 
 
 def _join(data: bytearray, position: int) -> int:

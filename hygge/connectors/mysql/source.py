@@ -15,7 +15,7 @@ from hygge.connectors.mysql.connections import Rows
 from hygge.connectors.mysql.decoding import decoded
 from hygge.connectors.mysql.faults import fault
 from hygge.connectors.mysql.key_ranges import edges, estimate_of, query_plan
-from hygge.connectors.mysql.packets import Block, ProtocolError, Stream
+from hygge.connectors.mysql.packets import Block, ProtocolError, Stream, TooLargeError
 from hygge.connectors.mysql.range_condition import condition, in_order, overlooked
 from hygge.connectors.mysql.shared_snapshot import Readers, SingleConnectionError
 from hygge.connectors.mysql.types import Column, ColumnReading, reading_of, shape
@@ -23,6 +23,7 @@ from hygge.connectors.sql.range_condition import collation_error, where
 from hygge.connectors.sql.table_names import TableName, quote
 from hygge.errors import HomeError
 from hygge.types.unfit import repeated
+from hygge.types.value_checks import too_large
 from hygge.values.model import Purpose, Span, Split
 
 if TYPE_CHECKING:
@@ -230,7 +231,13 @@ class MysqlSource(Source):
         self._firsts = self._firsts or []
         run = self._readers.take()
         size = max(self._request.batch_bytes // 2, 1)
-        stream = Stream(run.connection, run.settings, self._select(split), size)
+        stream = Stream(
+            run.connection,
+            run.settings,
+            self._select(split),
+            size,
+            self._request.max_value_bytes,
+        )
         batches = self._batches(stream)
         try:
             yield pa.RecordBatchReader.from_batches(self.schema, batches)
@@ -245,11 +252,29 @@ class MysqlSource(Source):
     def _batches(self, stream: Stream) -> Generator[pa.RecordBatch]:
         import pymysql
 
+        rows = 0
         try:
             for block in stream.blocks():
                 yield self._batch(block)
+                rows += len(block.starts)
+        except TooLargeError as error:
+            raise self._too_large(error, rows) from None
         except (pymysql.MySQLError, OSError, ProtocolError) as error:
             raise fault(error, HomeError, f"cannot read {self._request.entity}") from error
+
+    def _too_large(self, error: TooLargeError, rows: int) -> HomeError:
+        """Return the error for a value that follows so many rows, its row named by its key."""
+        names = self.schema.names
+        limit, shown = self._request.max_value_bytes, dict(zip(names, error.before, strict=False))
+        place = f"a row after row {rows:,}"
+        if self.primary_key and set(self.primary_key) <= shown.keys():
+            keys = (
+                f"{one} = {(shown[one] or b'').decode(errors='replace')}"
+                for one in self.primary_key
+            )
+            place = f"the row with {', '.join(keys)}"
+        found = too_large(names[len(error.before)], 0, error.size, limit)
+        return found.error(f"{place} of {self._request.entity}")
 
     def _batch(self, block: Block) -> pa.RecordBatch:
         import pyarrow as pa

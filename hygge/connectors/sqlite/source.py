@@ -28,6 +28,7 @@ from hygge.connectors.sqlite.types import (
 )
 from hygge.errors import HomeError, LateTypeError
 from hygge.types.ordering import Order, marks
+from hygge.types.value_checks import too_large
 from hygge.values.model import Span, Split
 
 if TYPE_CHECKING:
@@ -59,9 +60,15 @@ class ColumnReading:
         return self.kind.fits.format(quote(self.name), self.kind.stored)
 
     @property
-    def sql(self) -> str:
-        """SQL expression for the value, null where `fits` is false."""
-        return f"CASE WHEN {self.fits} THEN {self.kind.sql.format(quote(self.name))} END"
+    def size(self) -> str | None:
+        """The expression for the bytes of a value, which reads none of them; None for numbers."""
+        is_long = self.kind.stored in ("text", "blob")
+        return f"octet_length({quote(self.name)})" if is_long else None
+
+    def sql(self, most: int) -> str:
+        """Return the expression for the value; null where it does not fit or has more bytes."""
+        fits = self.fits if self.size is None else f"{self.fits} AND {self.size} <= {most}"
+        return f"CASE WHEN {fits} THEN {self.kind.sql.format(quote(self.name))} END"
 
 
 class SqliteSource(Source):
@@ -260,17 +267,31 @@ class SqliteSource(Source):
         return self._request.entity
 
     @property
+    def max_value_bytes(self) -> int:
+        """How large a value may be."""
+        return self._request.max_value_bytes
+
+    @property
     def is_thorough(self) -> bool:
         """Whether types are inferred from all values."""
         return self._request.thorough
 
     def select(self, split: Split) -> str:
-        """Return the query of a split; its first column is the number of the unreadable column."""
+        """Return the query of a split: the number of the column that cannot be read goes first.
+
+        It is negative for a value that is too large, of which not a byte is read.
+        """
+        most = self._request.max_value_bytes
         bad = " ".join(
             f"WHEN NOT ({one.fits}) AND {quote(one.name)} IS NOT NULL THEN {n}"
             for n, one in enumerate(self._readings, 1)
         )
-        values = ", ".join(one.sql for one in self._readings)
+        bad += "".join(
+            f" WHEN {one.size} > {most} THEN {-n}"
+            for n, one in enumerate(self._readings, 1)
+            if one.size is not None
+        )
+        values = ", ".join(one.sql(most) for one in self._readings)
         first = ", ".join(_FIRST[one.kind.stored] for one in self._readings)
         return (
             f"SELECT -1, {first} UNION ALL SELECT CASE {bad} ELSE 0 END, {values} "
@@ -339,9 +360,10 @@ class _Stream:
         import pyarrow.compute as pc
 
         flags, *values = batch.columns
-        if pc.max(flags).as_py() != 0:
+        if pc.min_max(flags).as_py() != {"min": 0, "max": 0}:
             at = pc.index(pc.not_equal(flags, 0), True).as_py()
-            raise self._contradiction(flags[at].as_py() - 1, at)
+            number = flags[at].as_py()
+            raise (self._contradiction if number > 0 else self._too_large)(abs(number) - 1, at)
         arrays = []
         for number, (array, reading) in enumerate(zip(values, self._source.readings, strict=True)):
             try:
@@ -350,6 +372,17 @@ class _Stream:
                 at = first_unreadable(array, reading.kind.type)
                 raise self._contradiction(number, at) from None
         return pa.RecordBatch.from_arrays(arrays, schema=self._source.schema)
+
+    def _too_large(self, column: int, at: int) -> HomeError:
+        """Return the error for a value that is larger than allowed, naming its row."""
+        name, rowid, nth = self._source.readings[column].name, self._source.rowid, self._rows + at
+        row, size = self._run(
+            f"SELECT {rowid or 0}, octet_length({quote(name)}) "
+            f"FROM {self._source.rows_of(self._split)} LIMIT 1 OFFSET {nth}"
+        )[0]
+        found = too_large(name, 0, int(size), self._source.max_value_bytes)
+        shown = str(row) if rowid else f"{nth + 1:,}"
+        return found.error(f"row {shown} of {self._source.entity}")
 
     def _contradiction(self, column: int, at: int) -> HomeError:
         """Return the error for a value that its column's type cannot have, naming its row."""
