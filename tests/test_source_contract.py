@@ -72,6 +72,16 @@ def test_a_source_learns_which_commit_covers_its_rows(tmp_path: Path, told: Told
     assert (commit.seq, commit.rows, commits) == (1, 1, [1])
 
 
+@pytest.mark.parametrize("words", [("--limit", "1"), ("--into-scratch",)])
+def test_what_lands_in_part_or_for_a_try_consumes_nothing(
+    tmp_path: Path, told: Told, words: tuple[str, ...]
+) -> None:
+    write_project(tmp_path, {"flows/users.yml": "mode: replace\n"})
+    hygge(tmp_path, "go", *words)
+    assert {request.purpose.value for request in told.requests} == {"look"}
+    assert told.settled == []
+
+
 def test_a_source_learns_that_nothing_was_published(tmp_path: Path, told: Told) -> None:
     write_project(tmp_path, {"flows/users.yml": "checks: [{row_count: {min: 2}}]\n"})
     assert go(tmp_path).exit_code == 1

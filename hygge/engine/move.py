@@ -53,6 +53,7 @@ from hygge.values.model import (
     MoveStarted,
     Outcome,
     Part,
+    Purpose,
     Receipt,
     Result,
     Span,
@@ -290,11 +291,21 @@ class _Moving:
                     published = self._move_rows(source, resume, target, request)
                 except BaseException as error:
                     landed = None if self._published is None else self._published.commit
-                    for note in _settle(source, landed):
+                    for note in self._settle(source, landed):
                         error.add_note(note)
                     raise
-                lost = (f"{WARNING}{note}" for note in _settle(source, published.commit))
+                lost = (f"{WARNING}{note}" for note in self._settle(source, published.commit))
                 return replace(published, notes=(*published.notes, *lost))
+
+    def _settle(self, source: Source, commit: Commit | None) -> Iterator[str]:
+        """Tell a source how its move ended; yield what a person should know when that failed."""
+        if self._asked.purpose is not Purpose.MOVE:
+            return
+        try:
+            source.settle(commit)
+        except Exception as error:
+            how = "was not published" if commit is None else f"was published by commit {commit.seq}"
+            yield f"the home could not be informed that its data {how}: {error}"
 
     def _move_rows(
         self, source: Source, resume: ResumePoint, target: Target, request: WriteRequest
@@ -310,8 +321,11 @@ class _Moving:
             return self._fill(target, request, prepared)
 
     def _request(self, target: Target, resume: ResumePoint, *, thorough: bool) -> ReadRequest:
+        is_whole = self._scope.limit is None and not self._move.is_scratch
         return replace(
             self._move.bounded_request(target.schema),
+            # What lands in part, or for a try, must come again.
+            purpose=Purpose.MOVE if is_whole else Purpose.LOOK,
             batch_bytes=self._scope.batch_bytes,
             max_value_bytes=self._max_value_bytes,
             thorough=thorough,
@@ -492,15 +506,6 @@ class _Moving:
         self._scope.emit(
             MoveRetried(self._scope.run_id, move.flow, move.entity, attempt, str(error), wait, left)
         )
-
-
-def _settle(source: Source, commit: Commit | None) -> Iterator[str]:
-    """Pass the outcome of the move to the source; yield a note when that failed."""
-    try:
-        source.settle(commit)
-    except Exception as error:
-        how = "was not published" if commit is None else f"was published by commit {commit.seq}"
-        yield f"the home could not be informed that its data {how}: {error}"
 
 
 def _is_of_another(last: Commit | None, move: Move) -> bool:

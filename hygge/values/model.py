@@ -43,7 +43,8 @@ class Purpose(StrEnum):
     MOVE = "move"
     """To publish the rows: `hygge go`. `Source.settle` then receives the outcome."""
     LOOK = "look"
-    """To look at schema or rows: every command except `go`. The home is not changed.
+    """To look at schema or rows: every command except `go`, and `go` with `--limit` or
+    `--into-scratch`, whose rows must come again. The home is not changed.
 
     Nothing is consumed, reserved, acknowledged or advanced, so that a later move gets every row.
     """
