@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 from boxes import SOUND, Write
+from hypothesis import HealthCheck, settings
 from servers import Mysql, Postgres, schema_name
 from warm import FIRST_WAIT, LONGEST_WAIT
 
 from hygge.console import suggested_commands
+
+settings.register_profile(
+    "no wall time", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("no wall time")
 
 
 def pytest_collection_finish() -> None:
