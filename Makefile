@@ -15,7 +15,7 @@ demo: .venv/.installed ## Make a project in a temporary folder, check it, move i
 	@sh .ci/demo
 
 # Hundreds of tests start a Python: what it imports is compiled once.
-test: .venv/.installed-dev ## Run all tests (about 12 minutes on 2 cores)
+test: .venv/.installed-dev ## Run all tests (about 15 minutes on 2 cores)
 	PYTHONDONTWRITEBYTECODE= $(IN_VENV) tests/in_memory.py \
 		$(IN_VENV) -m pytest -n auto --dist loadgroup -o tmp_path_retention_policy=failed $(ONLY)
 
