@@ -72,7 +72,7 @@ def shelf(name: str) -> dict[str, Place]:
     return SHELVES.setdefault(name, {})
 
 
-class MemoryHomeConfig(HomeConfig, type="memory"):
+class MemoryHomeConfig(HomeConfig, type="shelf"):
     """Reads entities of a shelf."""
 
     can: ClassVar = frozenset({Ability.SNAPSHOT, Ability.FILES, Ability.WHERE, Ability.QUERY})
@@ -194,7 +194,7 @@ class MemorySource(Source):
             yield batch
 
 
-class MemoryStoreConfig(StoreConfig, type="memory"):
+class MemoryStoreConfig(StoreConfig, type="shelf"):
     """Writes entities of a shelf."""
 
     modes: ClassVar = frozenset(Mode)

@@ -18,7 +18,7 @@ class TestMemoryHome(HomeSuite):
     def configure(self, place: Path, tables: Mapping[str, pa.Table]) -> HomeConfig:
         for name, table in tables.items():
             shelf(str(place))[name] = Place([table])
-        return MemoryHomeConfig(type="memory", shelf=str(place))
+        return MemoryHomeConfig(type="shelf", shelf=str(place))
 
     def spoil(self, place: Path, entity: str) -> None:
         shelf(str(place))[entity].is_broken = True
@@ -37,7 +37,7 @@ class TestMemoryStore(StoreSuite):
     exemptions: ClassVar = {"map": "never: maps are refused, to have something that is"}
 
     def configure(self, place: Path) -> StoreConfig:
-        return MemoryStoreConfig(type="memory", shelf=str(place))
+        return MemoryStoreConfig(type="shelf", shelf=str(place))
 
     def read(self, place: Path, name: str, schema: pa.Schema) -> pa.Table:
         pieces = shelf(str(place))[name].pieces
