@@ -40,8 +40,14 @@ def child(script: str, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("how", ["exchange", "swap"])
-@pytest.mark.parametrize("mode", [Mode.REPLACE, Mode.APPEND, Mode.MERGE])
+@pytest.mark.parametrize(
+    ("mode", "how"),
+    [
+        *((mode, how) for mode in Mode for how in ("exchange", "swap")),
+        (Mode.APPEND, "links"),
+        (Mode.REPLACE, "copies"),
+    ],
+)
 def test_a_kill_at_any_call_leaves_one_whole_generation(
     fast_place: Path, mode: Mode, how: str
 ) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, BinaryIO, ClassVar, Protocol, Self
 
 from pydantic import AfterValidator, Field
 
@@ -146,6 +146,16 @@ class FileSystem(ABC):
     @abstractmethod
     def generations(self, root: str) -> Generations:
         """Return the `Generations` below a folder; touches nothing."""
+
+    has_single_files: ClassVar[bool] = False
+    """Whether an entity of a store can be one file of a name that stays; see `single_files`."""
+
+    def single_files(self, folder: str, name: str) -> Generations:
+        """Return what commits entities as one file each in a folder; touches nothing.
+
+        `name` is the files' name, with `{entity}` for the entity's.
+        """
+        raise NotImplementedError
 
     @classmethod
     @abstractmethod

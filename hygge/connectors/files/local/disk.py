@@ -49,6 +49,8 @@ class _Entry:
 class LocalFiles(FileSystem, scheme="file"):
     """Files on the disks of this machine."""
 
+    has_single_files = True
+
     @classmethod
     def at(cls, location: str) -> tuple[Self, str]:
         """Return the file system and the absolute path; see `FileSystem`."""
@@ -115,6 +117,12 @@ class LocalFiles(FileSystem, scheme="file"):
         from hygge.connectors.files.local.generations import LocalGenerations
 
         return LocalGenerations(Path(root))
+
+    def single_files(self, folder: str, name: str) -> Generations:
+        """Return what swaps single files in `folder`."""
+        from hygge.connectors.files.local.single import SingleFiles
+
+        return SingleFiles(Path(folder), name)
 
     @classmethod
     def refuse_name(cls, into: str) -> str | None:

@@ -128,7 +128,10 @@ def write_exclusive(path: Path, data: bytes, mode: int = 0o600) -> None:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            write_new(path, data, mode)
+            try:
+                _rename(draft, path, _RENAME_NOREPLACE)
+            except RenameUnsupportedError:
+                write_new(path, data, mode)
     finally:
         draft.unlink(missing_ok=True)
     sync_directory(path.parent)

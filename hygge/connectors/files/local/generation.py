@@ -50,12 +50,12 @@ class LocalGeneration:
         self._keep = keep
         self.path = place.staging(owner.run_id, owner.attempt)
         self.staging = LocalStaging(self.path)
-        self.live = load_record(place.live)
+        self.live = place.newest()
         self.seq = 1 if self.live is None else self.live.commit.seq + 1
         self.is_published = False
 
     def __str__(self) -> str:
-        return str(self.place.live)
+        return str(self.place.shown)
 
     @property
     def stem(self) -> str:
@@ -68,7 +68,7 @@ class LocalGeneration:
         if self.live is not None and self._is_own(self.live):
             raise StoreError(
                 f"run {self.owner.run_id} has already published commit {self.live.commit.seq} of "
-                f"{self.place.live}",
+                f"{self.place.shown}",
                 hint="start a new run",
             )
         durable.write_new(Place.sidecar(self.path), self.owner.dump(), 0o600)
@@ -132,7 +132,7 @@ class LocalGeneration:
         The run that made a newer generation may put the file aside just now: then it is found by
         its other name.
         """
-        target = self.path / part.name
+        target = self._target(part)
         target.parent.mkdir(parents=True, exist_ok=True)
         for path in (located(source), aside(source)):
             with suppress(FileNotFoundError):
@@ -140,12 +140,17 @@ class LocalGeneration:
                 break
         check_kept(target, part, source)
 
+    def _target(self, part: PartFile) -> Path:
+        """Return where a file that is taken from another generation lies."""
+        return self.path / part.name
+
     def publish(self, record: Record) -> None:
         """Swap this generation in as commit `record.commit.seq`; durable when it returns.
 
         Raises `StoreError` when a file changed after its rows were counted.
         """
         self._reveal(record.parts)
+        self._prepare(record)
         durable.write_whole(self.path / RECORD_NAME, record.dump())
         if durable.is_directory(self.place.live):
             durable.copy_access(self.place.live, self.path)
@@ -175,6 +180,9 @@ class LocalGeneration:
             for left in (Path(folder, name) for name in names if name.endswith(ASIDE)):
                 left.unlink()
 
+    def _prepare(self, record: Record) -> None:
+        """Make ready what the swap needs, before the record says that all is there."""
+
     def _claim(self, seq: int) -> Path:
         claim = self.place.claims / str(seq)
         try:
@@ -185,7 +193,7 @@ class LocalGeneration:
         return claim
 
     def _check_seq(self, seq: int) -> None:
-        live = load_record(self.place.live)
+        live = self.place.newest()
         found = 0 if live is None else live.commit.seq
         if found != seq - 1:
             holder = "another run" if live is None else f"run {live.commit.run_id}"
@@ -223,7 +231,7 @@ class LocalGeneration:
 
     def _unknown(self, error: OSError) -> CommitUnknownError:
         return CommitUnknownError(
-            f"commit {self.seq} of {self.place.live} was written, but the disk did not confirm "
+            f"commit {self.seq} of {self.place.shown} was written, but the disk did not confirm "
             f"it: {error}",
             hint="check the disk; the next run determines whether the commit exists",
         )
@@ -338,7 +346,7 @@ def _difference(path: Path, part: PartFile) -> str | None:
 
 def _lost(place: Place, seq: int, holder: str) -> StoreError:
     return StoreError(
-        f"commit {seq} of {place.live} belongs to {holder}; nothing was published here",
+        f"commit {seq} of {place.shown} belongs to {holder}; nothing was published here",
         hint="start this run again; it continues from the newest commit",
         code="HG514",
     )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import disk_usage
 from tempfile import TemporaryFile
+from typing import ClassVar
 
 from hygge.connector import WriteRequest
 from hygge.connectors.files.formats import store_errors
@@ -23,7 +24,6 @@ from hygge.connectors.files.local.place import (
     prepare,
     refuse_written,
 )
-from hygge.connectors.files.local.record import load_record
 from hygge.connectors.files.local.recovery import check_claims, recover
 from hygge.connectors.files.records import Record
 from hygge.errors import StoreError
@@ -35,8 +35,14 @@ _LITTLE_SPACE = 10**9
 class LocalGenerations:
     """Directories of data files below one directory; see `Generations`."""
 
+    generation: ClassVar[type[LocalGeneration]] = LocalGeneration
+
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    def place(self, into: str) -> Place:
+        """Return the place of an entity."""
+        return Place(self.root, into)
 
     def __str__(self) -> str:
         return str(self.root)
@@ -76,7 +82,7 @@ class LocalGenerations:
 
     def last(self, into: str) -> Record | None:
         """Return the record of the live directory."""
-        return load_record(Place(self.root, into).live)
+        return self.place(into).newest()
 
     @contextmanager
     def open(self, request: WriteRequest) -> Iterator[LocalGeneration]:
@@ -87,11 +93,11 @@ class LocalGenerations:
         check_name(request.into)
         if not RUN_ID.fullmatch(request.run_id):
             raise StoreError(f"invalid run id {request.run_id!r}: use letters, digits, '-' and '_'")
-        place = Place(self.root, request.into)
+        place = self.place(request.into)
         prepare(place)
         with locked(place, request) as owner:
             recover(place, owner.lock)
-            generation = LocalGeneration(place, owner, request.keep_generations)
+            generation = self.generation(place, owner, request.keep_generations)
             generation.begin()
             try:
                 yield generation
@@ -105,7 +111,7 @@ class LocalGenerations:
         its directories.
         """
         check_name(request.into)
-        place = Place(self.root, request.into)
+        place = self.place(request.into)
         check_place(place)
         refuse_written(place)
         lock = place.lock.stat().st_ino if place.lock.exists() else 0
@@ -114,7 +120,7 @@ class LocalGenerations:
         self.check()
         _check_room(place)
         owner = Owner.here(request.run_id, request.attempt, lock)
-        return LocalGeneration(place, owner, request.keep_generations)
+        return self.generation(place, owner, request.keep_generations)
 
 
 def _check_room(place: Place) -> None:

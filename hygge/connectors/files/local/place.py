@@ -14,6 +14,8 @@ from hygge.connector import WriteRequest
 from hygge.connectors.files.local.durable import make_directory
 from hygge.connectors.files.local.entity_names import refuse_name
 from hygge.connectors.files.local.owner import Owner
+from hygge.connectors.files.local.record import load_record
+from hygge.connectors.files.records import Record
 from hygge.errors import StoreError
 from hygge.runtime.locks import LockHeldError, holder_of, lock_file, write_note
 from hygge.runtime.system import explain
@@ -65,6 +67,27 @@ class Place:
         """The next generation while an attempt builds it."""
         return self.state / f"{run_id}.{attempt}"
 
+    @property
+    def shown(self) -> Path:
+        """What messages call the place: what readers see."""
+        return self.live
+
+    def check_shown(self) -> None:
+        """Raise `StoreError` where what readers see could not be what the store makes."""
+        if self.live.is_symlink() or (self.live.exists() and not self.live.is_dir()):
+            raise StoreError(
+                f"{self.live} is a link or a file; the store needs a directory there",
+                hint="move it away, or choose another name with  into: <name>",
+            )
+
+    def published(self) -> Path | None:
+        """Return a next generation that readers already see and that is not yet `live`."""
+        return None
+
+    def newest(self) -> Record | None:
+        """Return the record of the newest commit."""
+        return load_record(self.live)
+
     @staticmethod
     def sidecar(staging: Path) -> Path:
         """The file beside a next generation that says which process builds it."""
@@ -105,11 +128,7 @@ def check_place(place: Place) -> None:
     for folder in _private(place):
         if folder.is_symlink() or folder.exists():
             _check_private(folder)
-    if place.live.is_symlink() or (place.live.exists() and not place.live.is_dir()):
-        raise StoreError(
-            f"{place.live} is a link or a file; the store needs a directory there",
-            hint="move it away, or choose another name with  into: <name>",
-        )
+    place.check_shown()
 
 
 def _check_private(folder: Path) -> None:
@@ -152,7 +171,7 @@ def refuse_written(place: Place) -> None:
 
 def _in_use(place: Place, note: bytes, late: str = "") -> StoreError:
     return StoreError(
-        f"{place.live} is already being written by {Owner.load(note) or 'another run'}{late}",
+        f"{place.shown} is already being written by {Owner.load(note) or 'another run'}{late}",
         hint="wait until that run ends, then start this one again",
         code="HG512",
     )

@@ -77,7 +77,7 @@ def _check_claim(place: Place, claim: Path, lock: int) -> None:
     owner = Owner.load(claim.read_bytes())
     if owner is None or not owner.is_gone(lock):
         raise StoreError(
-            f"commit {claim.name} of {place.live} is claimed by {owner or 'an unknown run'}, and "
+            f"commit {claim.name} of {place.shown} is claimed by {owner or 'an unknown run'}, and "
             "this machine cannot determine whether it is still running",
             hint=f"make sure that it has ended, then remove the claim:  rm {claim}",
             code="HG513",
@@ -103,7 +103,11 @@ def finish_swap(place: Place) -> None:
     try:
         name = json.loads(place.intent.read_bytes())["next"]
     except FileNotFoundError:
-        return
+        published = place.published()
+        if published is None:
+            return
+        write_intent(place, published)
+        name = published.name
     if not STAGING.fullmatch(name):
         raise StoreError(f"{place.intent} names {name!r}, which hygge never wrote")
     staging = place.state / name

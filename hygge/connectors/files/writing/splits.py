@@ -36,6 +36,8 @@ class Layout:
     partition_by: tuple[str, ...] = ()
     held_bytes: int = BUFFER_BYTES
     """Arrow bytes that all open files of a split may buffer."""
+    is_single: bool = False
+    """Whether a commit is one file."""
 
     @property
     def buffer_bytes(self) -> int:

@@ -7,9 +7,9 @@ import posixpath
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Annotated, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self, cast
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from hygge.connector import (
     HomeConfig,
@@ -26,22 +26,32 @@ from hygge.connectors.files.reading.home import FileHome
 from hygge.connectors.files.reading.patterns import PLACEHOLDER
 from hygge.connectors.files.systems import FileLocation, FileSystem, class_of, file_system
 from hygge.connectors.files.writing.adoption import check_adoption
+from hygge.connectors.files.writing.single import check_packing, check_single
 from hygge.connectors.files.writing.splits import Layout
 from hygge.connectors.files.writing.target import FileTarget
 from hygge.errors import StoreError
 from hygge.settings.move import Bytes, Names
 from hygge.types.unfit import UnfitError
 from hygge.values.model import Commit, Finding, Mode
+from hygge.values.plurals import listed
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_OF_MANY = ("file_max_rows", "file_max_bytes", "partition_by")
+"""Settings that lay an entity out in several files."""
 
 
 class FileStoreConfig(StoreConfig):
     """What every store of files says in YAML; a format adds its own settings."""
 
     path: FileLocation
-    """Directory of the store, relative to the project; each entity is a directory in it."""
+    """Directory of the store, relative to the project; each entity is a directory in it.
+
+    With `{entity}` in the last step, such as `out/{entity}.csv`, each entity is that one file: a
+    commit replaces it at once, and an append or a merge writes all of it again.
+    """
     file_max_rows: Annotated[int, Field(ge=1)] | None = None
     """Maximum number of rows of a file."""
     file_max_bytes: Bytes | None = None
@@ -56,15 +66,37 @@ class FileStoreConfig(StoreConfig):
 
     @field_validator("path")
     @classmethod
-    def _is_directory(cls, path: str) -> str:
-        if path.lower().rstrip("/").endswith(cls.suffixes):
-            raise ValueError(
-                f"'{path}' looks like a file, but a store is a directory: write the directory; "
-                "each entity becomes a directory of data files in it"
-            )
+    def _check_path(cls, path: str) -> str:
         if "\0" in path:
             raise ValueError("a path cannot contain a NUL character")
+        if PLACEHOLDER in path:
+            check_single(cls.suffixes, path)
+        elif path.lower().rstrip("/").endswith(cls.suffixes):
+            folder, _, name = path.rpartition("/")
+            ending = next(one for one in cls.suffixes if name.lower().endswith(one))
+            one_file = posixpath.join(folder, PLACEHOLDER + ending)
+            raise ValueError(
+                f"'{path}' looks like one file, but a store holds many entities: name the "
+                f"directory, or one file for each entity with  path: {one_file}"
+            )
         return path
+
+    @model_validator(mode="after")
+    def _check_files(self) -> Self:
+        if self.is_single:
+            more = [name for name in _OF_MANY if getattr(self, name)]
+            if more:
+                raise ValueError(
+                    f"{listed(more)} would make several files, and path '{self.path}' is one file "
+                    "for each entity: remove one of them"
+                )
+            check_packing(self.suffixes, self.path, getattr(self, "compression", "none"))
+        return self
+
+    @property
+    def is_single(self) -> bool:
+        """Whether each entity is one file."""
+        return PLACEHOLDER in self.path
 
     @abstractmethod
     def format(self) -> FileFormat:
@@ -83,7 +115,7 @@ class FileStoreConfig(StoreConfig):
         """Return the home of a class that reads these files; see `StoreConfig.read_by`."""
         path = (
             self.path
-            if glob.escape(self.path) == self.path
+            if self.is_single or glob.escape(self.path) == self.path
             else f"{glob.escape(self.path)}/{PLACEHOLDER}"
         )
         return self.read_by(home, path=path, **more)
@@ -91,6 +123,8 @@ class FileStoreConfig(StoreConfig):
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the directory of entity `name`."""
         system, root = self._root(context)
+        if self.is_single:
+            return [system.shown(root.replace(PLACEHOLDER, name))]
         return [system.shown(posixpath.join(root, name))]
 
     def refuse_name(self, into: str) -> str | None:
@@ -100,6 +134,8 @@ class FileStoreConfig(StoreConfig):
     def generations(self, context: ProjectContext) -> Generations:
         """Return what commits the entities; touches nothing."""
         system, root = self._root(context)
+        if self.is_single:
+            return system.single_files(*posixpath.split(root))
         return system.generations(root)
 
     def _root(self, context: ProjectContext) -> tuple[FileSystem, str]:
@@ -161,6 +197,7 @@ class FileStore(Store):
             config.file_max_bytes,
             config.partition_by,
             min(request.buffer_bytes, BUFFER_BYTES),
+            config.is_single,
         )
         return FileTarget(generation, request, layout, self._home)
 

@@ -18,6 +18,7 @@ from hygge.connectors.files.writing.adoption import adopted_parts
 from hygge.connectors.files.writing.copy_on_write import CopyOnWrite
 from hygge.connectors.files.writing.merging import first_double
 from hygge.connectors.files.writing.rereading import PartReader
+from hygge.connectors.files.writing.single import as_one
 from hygge.connectors.files.writing.splits import FileWriter, Layout
 from hygge.errors import HomeError, StoreError
 from hygge.types.unfit import fit_schema
@@ -152,6 +153,8 @@ class FileTarget(Target):
                 kept, new = settling.settle(kept, new, self._gone)
                 self.changes = settling.changes
             files = [file for file in (*kept, *new) if file.rows] or [*kept, *new][:1]
+            if self._layout.is_single and len(files) > 1:
+                files, kept = [self._as_one(files, kept, commit.schema)], []
             names = {file.name for file in kept}
             self._generation.keep([file for file in files if file.name in names])
             total = sum(file.rows for file in files)
@@ -199,6 +202,19 @@ class FileTarget(Target):
         generation = self._generation
         own = () if generation.live is None else generation.live.parts
         return [*own, *adopted_parts(generation, self._layout.format)]
+
+    def _as_one(
+        self, files: Sequence[PartFile], kept: Sequence[PartFile], schema: pa.Schema
+    ) -> PartFile:
+        """Return one file with the rows of live and of staged ones."""
+        generation, go_on = self._generation, self._request.go_on
+        live = generation.live
+        held = schema if live is None else live.commit.schema
+        old = PartReader(self._home(held), generation.file, schema, go_on)
+        new = PartReader(self._home(schema), generation.staging.file, schema, go_on)
+        names = {file.name for file in kept}
+        sources = [(file, old if file.name in names else new) for file in files]
+        return as_one(generation, self._layout, schema, sources)
 
     def previous(self) -> Commit | None:
         """Return the commit of the newest previous generation; see `Target.previous`.
