@@ -181,10 +181,10 @@ def _updates(move: Move, increment: Increment) -> str:
         return f"; a row with the same {key} that changes later is not moved again"
     if move.settings.primary_key and move.store.answers_sql:
         return (
-            f"; a row changed later comes again when its {column} grows, and then stops the "
-            "append, for its key is there: mode: merge updates it"
+            f"; a row that changes later is read again if its {column} increases, and then stops "
+            "the append because its key exists: mode: merge updates it"
         )
-    return f"; a row changed later is appended again when its {column} grows"
+    return f"; a row that changes later is appended again if its {column} increases"
 
 
 def _fit(move: Move, field: pa.Field) -> pa.Field:

@@ -93,9 +93,9 @@ class Ordering:
         kind, order = field.type, order_of(field)
         if order is Order.FOLDED:
             raise ValueError(
-                "its collation in the home takes different texts for equal, and by their "
-                f"characters they are in another order ({{{field.name}: {{type: string}}}} in "
-                "columns accepts that order)"
+                "its collation in the home treats different texts as equal, and orders them "
+                f"otherwise than by their characters (columns: {{{field.name}: {{type: string}}}} "
+                "accepts the order of characters)"
             )
         if order in (Order.EQUAL, Order.UNKNOWN):
             raise ValueError(

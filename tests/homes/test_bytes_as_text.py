@@ -81,7 +81,7 @@ def test_text_of_sqlite_that_is_no_utf8_is_named_and_moved_as_bytes(tmp_path: Pa
     run("CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT)")
     run("INSERT INTO t VALUES (1, 'a'), (7, CAST(x'6aff' AS TEXT))")
     refused = " ".join(hygge(tmp_path, "go").stdout.split())
-    assert "column 'x' of t holds the text 'j\\xff' in row 7, but is declared TEXT" in refused
+    assert "column 'x' of t contains the text 'j\\xff' in row 7, but is declared TEXT" in refused
     assert "and is not valid UTF-8" in refused
     assert "columns: {x: {type: binary}}" in refused
     (tmp_path / "flows/t.yml").write_text(flow + "columns: {x: {type: binary}}\n")

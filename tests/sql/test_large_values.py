@@ -69,7 +69,7 @@ def test_a_value_that_is_too_large_is_named_by_its_row(
 ) -> None:
     home = home_of(kind, tmp_path, declared)
     where = "row 2 of t" if kind == "sqlite" else "the row with id = 7 of t"
-    said = f"{where}: column 'x' holds a value of at least {BYTES:,} bytes"
+    said = f"{where}: column 'x' has a value of at least {BYTES:,} bytes"
     before = pa.total_allocated_bytes()
     with pytest.raises(HomeError, match=said) as raised:
         read(home, 4 * MIB)

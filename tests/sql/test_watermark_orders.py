@@ -391,7 +391,7 @@ def test_a_collation_that_takes_texts_for_equal_is_no_key_and_no_order(
             refused = moved(root)
             assert refused.returncode == 1, refused.stdout
             assert f"[{code}]" in refused.stdout
-            assert "different texts for equal" in " ".join(refused.stdout.split())
+            assert "different texts" in " ".join(refused.stdout.split())
         project(root, home, BY_KEY + "columns: {id: {type: string}}\n")
         assert moved(root).returncode == 0
 
