@@ -121,7 +121,7 @@ def test_what_is_missing_is_told_first_with_the_command_that_helps(tmp_path: Pat
     assert result.exit_code == 1
     shown = lines(result.stdout)
     assert shown[0] == "home server (testdriverless)"
-    assert "needs no_such_driver, which is not installed" in shown[1]
+    assert "requires no_such_driver, which is not installed" in shown[1]
     assert shown[2] == "help: pip install 'hygge-data[nosuch]'"
     assert shown[3] == "store other (parquet)"
     assert "variable HYGGE_T_NOWHERE is not set" in shown[4]
