@@ -153,7 +153,7 @@ def test_the_process_ends_although_a_thread_hangs(tmp_path: Path) -> None:
     write_project(tmp_path, FILES)
     code = (
         "import sys, time, hygge.connectors.files.writing.store as s\n"
-        "s.FileStore.check = lambda self: time.sleep(600)\n"
+        "s.FileStore.examine = lambda self: time.sleep(600)\n"
         "sys.argv[1:] = ['-C', sys.argv[1], 'doctor', '--timeout', '0.5']\n"
         "from hygge.__main__ import main; main()\n"
     )
