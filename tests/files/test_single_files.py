@@ -105,7 +105,7 @@ def test_a_file_that_is_there_is_refused_or_taken_over(tmp_path: Path) -> None:
         path.write_text("row,seq\n7,0\n")
         path.chmod(0o640)
         with pytest.raises(
-            StoreError, match=r"users\.csv holds data that hygge did not write"
+            StoreError, match=r"users\.csv contains data that hygge did not write"
         ) as no:
             move(store, a_request(mode))
         assert no.value.code == "HG534"
@@ -126,7 +126,9 @@ def test_what_somebody_did_to_the_file_is_not_lost_by_an_append(tmp_path: Path) 
         path.unlink()
         if changed is not None:
             path.write_text(changed)
-        with pytest.raises(StoreError, match=r"lake/users\.csv (was changed|is not as its commit)"):
+        with pytest.raises(
+            StoreError, match=r"lake/users\.csv (was changed|does not match its commit)"
+        ):
             move(store, a_request(Mode.APPEND))
         assert (path.read_text() if path.exists() else None) == changed
     path.write_text(written)  # a copy of it is as good
