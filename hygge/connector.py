@@ -519,7 +519,7 @@ class Target(Inspection, Writer):
         """
         raise StoreError("this store does not support SQL", code="HG528")
 
-    def keep(self, columns: Sequence[str]) -> None:
+    def keep_columns(self, columns: Sequence[str]) -> None:
         """Receive, before `commit`, the columns that a merge leaves unchanged in updated rows.
 
         They are staged as null, because the home no longer has them and the flow keeps their

@@ -337,7 +337,7 @@ class _Moving:
         settings, root = self._move.settings, self._scope.context.root
         agreement = settle(target, prepared, self._terms, request)
         schema = agreement.schema
-        target.keep(agreement.kept)
+        target.keep_columns(agreement.kept)
         log.debug("%s has the columns in the store: %s", self._move.into, _columns(schema))
         with Sieve(settings, prepared.shape, schema, root=root, request=request) as sieve:
             prepared.source.put_aside = sieve.put_line_aside

@@ -211,7 +211,7 @@ class MergeCases(StoreCases, is_base=True):
         write(merger, [things((1, "a", 1), (2, "b", 1))], merging())
         request, table = merging(), things((2, "B"), (3, "c"))
         with merger.open(request) as target:
-            target.keep(["at"])
+            target.keep_columns(["at"])
             part = target.stage(table.to_reader(), Split(0, "all"))
             target.commit([part], next_commit(target, request, [part], table.schema))
         assert self.held(tmp_path) == [(1, "a", 1), (2, "B", 1), (3, "c", None)]

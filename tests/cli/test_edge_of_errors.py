@@ -66,7 +66,9 @@ def test_without_a_project_every_command_says_so(tmp_path: Path) -> None:
 def test_a_bug_outside_a_run_exits_70_with_a_report(tmp_path: Path) -> None:
     breaking = tmp_path / "site" / "sitecustomize.py"
     breaking.parent.mkdir()
-    breaking.write_text("from hygge.operations import connector_types\nconnector_types.connector_types = 3\n")
+    breaking.write_text(
+        "from hygge.operations import connector_types\nconnector_types.connector_types = 3\n"
+    )
     write_project(tmp_path / "project", {})
     run = hygge(
         tmp_path / "project", "types", PYTHONPATH=str(breaking.parent), TMPDIR=str(tmp_path)

@@ -226,7 +226,7 @@ def test_a_column_that_is_kept_may_be_one_that_must_have_a_value(mysql: Mysql) -
     def go(*rows: Row) -> None:
         request, table = merging(), things(*rows)
         with store_of(mysql).open(request) as target:
-            target.keep(["at"])
+            target.keep_columns(["at"])
             part = target.stage(table.to_reader(), Split(0, "all"))
             target.commit([part], next_commit(target, request, [part], table.schema))
 

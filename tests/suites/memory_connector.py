@@ -321,7 +321,7 @@ class MemoryTarget(Target):
                 raise StoreError(f"a check by sql cannot be made: {error}", code="HG528") from None
         return len(rows), rows[:most]
 
-    def keep(self, columns: Sequence[str]) -> None:
+    def keep_columns(self, columns: Sequence[str]) -> None:
         self.kept = tuple(columns)
 
     def previous(self) -> Commit | None:

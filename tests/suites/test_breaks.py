@@ -575,7 +575,7 @@ STORE = [
           "test_the_highest_row_of_a_key_wins"),
     Break("rows that nothing tells apart are merged", MemoryTarget, "winners",
           lambda _: first_wins, "test_rows_that_nothing_tells_apart_are_refused"),
-    Break("a column that is gone is emptied", MemoryTarget, "keep", always(None),
+    Break("a column that is gone is emptied", MemoryTarget, "keep_columns", always(None),
           "test_a_column_that_is_gone_keeps_its_values"),
     Break("missing rows stay", MemoryTarget, "merged", requesting("delete_missing", None),
           "test_missing_rows_are_taken_away"),

@@ -152,8 +152,8 @@ class MergingTarget(SqlTarget):
             self.chain.add(self.run, self.keeping.bring_back(commit), self.request.attempt)
         self.is_published = True
 
-    def keep(self, columns: Sequence[str]) -> None:
-        """Note the columns that an update leaves unchanged; see `Target.keep`."""
+    def keep_columns(self, columns: Sequence[str]) -> None:
+        """Note the columns that an update leaves unchanged; see `Target.keep_columns`."""
         self.kept = frozenset(columns)
 
     def duplicate(self, columns: Sequence[str]) -> dict[str, Any] | None:

@@ -95,7 +95,7 @@ class StagingFiles:
             self._number += 1
             return f"part_{self._number}"
 
-    def keep(self, split: int, staging_file: StagingFile, table: str) -> None:
+    def set_part(self, split: int, staging_file: StagingFile, table: str) -> None:
         """Record a table as the rows of a split; it replaces an earlier staging of the split."""
         with self._lock:
             self._parts[split] = (staging_file, table)

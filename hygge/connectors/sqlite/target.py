@@ -172,7 +172,7 @@ class SqliteTarget(SqliteMerging):
                 # Outside of the `except`, so that the home's error keeps its cause.
                 raise meter.error
             rows = int(staging_file.run(f"SELECT count(*) FROM {table}")[0][0])
-            self.staging_files.keep(split.number, staging_file, table)
+            self.staging_files.set_part(split.number, staging_file, table)
         return Part(split.number, rows, meter.bytes)
 
     def _stored(self, batch: pa.RecordBatch) -> pa.RecordBatch:

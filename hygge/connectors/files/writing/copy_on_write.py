@@ -15,7 +15,7 @@ from hygge.connectors.files.records import PartFile
 from hygge.connectors.files.writing.keys import keys_of
 from hygge.connectors.files.writing.merging import Dropped, Merge, grouped
 from hygge.connectors.files.writing.rereading import PartReader
-from hygge.connectors.files.writing.splits import Layout, SplitWriter
+from hygge.connectors.files.writing.splits import FileOptions, SplitWriter
 from hygge.errors import StoreError
 from hygge.values.model import Changes, Commit, Mode, Span
 from hygge.values.plurals import plural
@@ -33,14 +33,14 @@ class CopyOnWrite:
     def __init__(
         self,
         generation: Generation,
-        layout: Layout,
+        options: FileOptions,
         *,
         home: FileHome,
         request: WriteRequest,
         commit: Commit,
     ) -> None:
         self._generation = generation
-        self._layout = layout
+        self._layout = options
         self._request = request
         self._commit = commit
         self._new = PartReader(home, generation.staging.file, commit.schema, request.go_on)

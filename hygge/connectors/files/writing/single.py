@@ -10,7 +10,7 @@ from hygge.connectors.files.generations import Generation
 from hygge.connectors.files.reading.patterns import PLACEHOLDER
 from hygge.connectors.files.records import PartFile
 from hygge.connectors.files.systems import class_of
-from hygge.connectors.files.writing.splits import Layout, SplitWriter
+from hygge.connectors.files.writing.splits import FileOptions, SplitWriter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,12 +47,12 @@ def check_packing(suffixes: Sequence[str], path: str, compression: str) -> None:
 
 def as_one(
     generation: Generation,
-    layout: Layout,
+    options: FileOptions,
     schema: pa.Schema,
     parts: Sequence[tuple[PartFile, PartReader]],
 ) -> PartFile:
     """Write the rows of several files into one staged file, in order, and return that."""
-    writer = SplitWriter(generation.staging, f"{generation.stem}-one", layout, schema)
+    writer = SplitWriter(generation.staging, f"{generation.stem}-one", options, schema)
     try:
         for part, reader in parts:
             for batch in reader.batches(part):

@@ -27,7 +27,7 @@ MAX_OPEN = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class FileOptions:
     """Limits and partitioning of a split's files."""
 
     format: FileFormat
@@ -49,14 +49,16 @@ class Layout:
 class _OpenFile:
     """One data file while it is written."""
 
-    def __init__(self, staging: Staging, name: str, layout: Layout, schema: pa.Schema) -> None:
+    def __init__(
+        self, staging: Staging, name: str, options: FileOptions, schema: pa.Schema
+    ) -> None:
         self.name = name
         self.rows = 0
-        self._layout = layout
+        self._layout = options
         self._file = staging.create(name)
         try:
             self._sink = Sink(self._file)
-            self._writer = layout.format.open(self._sink, schema, layout.buffer_bytes)
+            self._writer = options.format.open(self._sink, schema, options.buffer_bytes)
         except BaseException:
             self._file.abandon()
             raise
@@ -108,14 +110,16 @@ class SplitWriter:
     `stem` is the prefix of every file name, unique to this split.
     """
 
-    def __init__(self, staging: Staging, stem: str, layout: Layout, schema: pa.Schema) -> None:
+    def __init__(
+        self, staging: Staging, stem: str, options: FileOptions, schema: pa.Schema
+    ) -> None:
         self._staging = staging
         self._begun: list[str] = []
-        self._layout = layout
+        self._layout = options
         self._schema = schema
-        held = [field for field in schema if field.name not in layout.partition_by]
+        held = [field for field in schema if field.name not in options.partition_by]
         self._file_schema = schema if len(held) == len(schema) else _schema(held, schema)
-        self._names = (f"{stem}-{n:04d}{layout.format.suffix}" for n in itertools.count())
+        self._names = (f"{stem}-{n:04d}{options.format.suffix}" for n in itertools.count())
         self._open: dict[str, _OpenFile] = {}
         self._done: list[PartFile] = []
 
@@ -187,12 +191,12 @@ class FileWriter(Writer):
 
     staging: Staging
     stem: str
-    layout: Layout
+    options: FileOptions
     schema: pa.Schema
     is_elsewhere: bool = False
 
     def __reduce__(self) -> tuple[type[FileWriter], tuple[object, ...]]:
-        return FileWriter, (self.staging, self.stem, self.layout, self.schema, True)
+        return FileWriter, (self.staging, self.stem, self.options, self.schema, True)
 
     def stage(self, batches: pa.RecordBatchReader, split: Split) -> Part:
         """Write a split into files; see `Writer.stage`."""
@@ -203,7 +207,7 @@ class FileWriter(Writer):
             )
         stem = f"{self.stem}-{split.number:05d}"
         stem = f"{stem}-{token_hex(4)}" if self.is_elsewhere else stem
-        writer = SplitWriter(self.staging, stem, self.layout, batches.schema)
+        writer = SplitWriter(self.staging, stem, self.options, batches.schema)
         try:
             for batch in batches:
                 writer.write(batch)

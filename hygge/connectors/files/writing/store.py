@@ -27,7 +27,7 @@ from hygge.connectors.files.reading.patterns import PLACEHOLDER
 from hygge.connectors.files.systems import FileLocation, FileSystem, class_of, file_system
 from hygge.connectors.files.writing.adoption import check_adoption
 from hygge.connectors.files.writing.single import check_packing, check_single
-from hygge.connectors.files.writing.splits import Layout
+from hygge.connectors.files.writing.splits import FileOptions
 from hygge.connectors.files.writing.target import FileTarget
 from hygge.errors import StoreError
 from hygge.settings.move import Bytes, Names
@@ -191,7 +191,7 @@ class FileStore(Store):
 
     def _target(self, generation: Generation, request: WriteRequest) -> FileTarget:
         config = self.config
-        layout = Layout(
+        options = FileOptions(
             config.format(),
             config.file_max_rows,
             config.file_max_bytes,
@@ -199,7 +199,7 @@ class FileStore(Store):
             min(request.buffer_bytes, BUFFER_BYTES),
             config.is_single,
         )
-        return FileTarget(generation, request, layout, self._home)
+        return FileTarget(generation, request, options, self._home)
 
     def _home(self, schema: pa.Schema) -> FileHome:
         """Return the home that reads these files, whose columns have the types of `schema`."""

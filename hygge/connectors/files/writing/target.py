@@ -19,7 +19,7 @@ from hygge.connectors.files.writing.copy_on_write import CopyOnWrite
 from hygge.connectors.files.writing.merging import first_double
 from hygge.connectors.files.writing.rereading import PartReader
 from hygge.connectors.files.writing.single import as_one
-from hygge.connectors.files.writing.splits import FileWriter, Layout
+from hygge.connectors.files.writing.splits import FileOptions, FileWriter
 from hygge.errors import HomeError, StoreError
 from hygge.types.unfit import fit_schema
 from hygge.types.widening import MAX_WHOLE_DOUBLE
@@ -39,14 +39,14 @@ class FileTarget(Target):
         self,
         generation: Generation,
         request: WriteRequest,
-        layout: Layout,
+        options: FileOptions,
         home: Callable[[pa.Schema], FileHome],
     ) -> None:
         self._home = home
         self._gone: tuple[str, ...] = ()
         self._generation = generation
         self._request = request
-        self._layout = layout
+        self._layout = options
         self._lock = Lock()
         self._staged: dict[int, tuple[PartFile, ...]] = {}
         self._schema: pa.Schema | None = None
@@ -161,8 +161,8 @@ class FileTarget(Target):
             record = Record(replace(commit, total_rows=total), self._request.attempt, tuple(files))
             self._generation.publish(record)
 
-    def keep(self, columns: Sequence[str]) -> None:
-        """Receive the columns that a merge leaves unchanged; see `Target.keep`."""
+    def keep_columns(self, columns: Sequence[str]) -> None:
+        """Receive the columns that a merge leaves unchanged; see `Target.keep_columns`."""
         self._gone = tuple(columns)
 
     def duplicate(self, columns: Sequence[str]) -> Mapping[str, Any] | None:
