@@ -629,7 +629,7 @@ def test_a_sequence_taken_ahead_is_no_source_of_exactly_once(
     home = HomeConfig.create(postgres.settings()).home(ProjectContext(Path()))
     with home.open(ReadRequest("t", watermark="id")):
         pass
-    assert "takes 20 numbers of the sequence" in caplog.text
+    assert "each session caches 20 numbers of the sequence" in caplog.text
     with (
         pytest.raises(HomeError, match=r"ahead.*exactly-once") as raised,
         home.open(ReadRequest("t", watermark="id", exact=True)),

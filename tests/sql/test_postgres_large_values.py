@@ -46,7 +46,9 @@ def test_a_value_that_is_too_large_is_named_by_its_key_and_column(
 ) -> None:
     postgres.run(f"CREATE TABLE t (id int PRIMARY KEY, small text, x {declared})")
     postgres.run(f"INSERT INTO t VALUES (1, 'a', NULL), (7, 'b', {LARGE[declared]})")
-    with pytest.raises(HomeError, match="the row with id = 7 of t: column 'x' holds") as raised:
+    with pytest.raises(
+        HomeError, match="the row with id = 7 of t: column 'x' has a value"
+    ) as raised:
         read(postgres)
     assert raised.value.code == "HG576"
     assert read(postgres, "id", "small")["id"].to_pylist() == [1, 7]

@@ -249,7 +249,7 @@ def test_what_is_not_wanted_is_not_read(file: Path) -> None:
     query = "SELECT sum(a) AS s, 'Ä' AS \"two words\" FROM t -- all;\n"
     assert read(file, "any", query=query).to_pylist() == [{"s": 6, "two words": "Ä"}]
     assert read(file, "any", query=query, where="s > 6").num_rows == 0
-    with pytest.raises(HomeError, match=r"query of any is refused: .*no such column: zz"):
+    with pytest.raises(HomeError, match=r"query of any is rejected: .*no such column: zz"):
         read(file, "any", query="SELECT zz FROM t")
     for evil in ("DROP TABLE t", "SELECT 1; DROP TABLE t", "ATTACH 'x.db' AS x"):
         with pytest.raises(HomeError):
