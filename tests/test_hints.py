@@ -162,20 +162,37 @@ def a_run_to_undo(world: World) -> None:
 PUT_ASIDE = "on_bad_row: quarantine\nchecks: [{accepted_values: {column: name, values: [bob]}}]\n"
 
 
-@leads_out(
-    ("console/quarantine.py", "hygge quarantine retry {}"),
-    ("operations/quarantine.py", "hygge go {} --full-refresh"),
-)
+@leads_out(("console/quarantine.py", "hygge quarantine retry {}"))
 def rows_put_aside(world: World) -> None:
     world.at_home("update users set name = 'bob' where id > 0")
     world.flow(MERGE + PUT_ASIDE)
     world.run("go")
     world.at_home("update users set name = 'bob'")
     world.follow(world.run("quarantine", "show"), "hygge quarantine retry {}")
-    world.at_home("update users set name = 'ann' where id = 0")
-    world.flow(f"into: others\n{INCREMENTAL}{PUT_ASIDE}")
-    world.run("go", "--adopt")
-    world.follow(world.run("quarantine", "retry", "users", code=2), "hygge go {} --full-refresh")
+
+
+@leads_out(
+    ("operations/quarantine.py", "hygge go {}"),
+    ("operations/quarantine.py", "hygge quarantine retry {}"),
+)
+def rows_put_aside_by_an_append(world: World) -> None:
+    corrections = {
+        "hygge go {}": "update users set name = 'bob', day = timestamp '2026-03-01' where id = 0",
+        "hygge quarantine retry {}": "update users set name = 'bob'",
+        "hygge go {} --full-refresh": "update users set name = 'bob'",
+    }
+    for number, (way, correction) in enumerate(corrections.items()):
+        world.at_home("update users set name = if(id = 0, 'ann', 'bob')")
+        append = f"into: place{number}\n{INCREMENTAL}{PUT_ASIDE}"
+        world.flow(append)
+        world.run("go", "--adopt")
+        said = world.run("quarantine", "retry", "users", code=2)
+        world.at_home(correction)
+        if "retry" in way:
+            world.flow(append.replace(INCREMENTAL, MERGE))
+        world.follow(said, way)
+        stored = f"from '{world.root}/lake/place{number}/*.parquet' select id order by id"
+        assert world.sql("app.db", stored) == [(0,), (1,), (2,)]
 
 
 @leads_out(("operations/quarantine.py", "hygge quarantine retry {} --entity {}"))
@@ -598,6 +615,17 @@ def a_run_that_failed(world: World) -> None:
     said = world.run("go", code=1)
     world.at_home("alter table people rename to users")
     assert "1 ok" in world.follow(said, "hygge go --retry-failed").stdout
+
+
+@leads_out(
+    ("console/status.py", "hygge history {}"), ("console/status.py", "hygge history --failed")
+)
+def a_status_of_failures(world: World) -> None:
+    world.flow("entities: [a, b, c, d, e, f]\n")
+    world.run("go", code=1)
+    said = world.run("status", code=1)
+    for way in ("hygge history --failed", "hygge history {}"):
+        assert "no table 'f'" in world.follow(said, way).stdout
 
 
 @leads_out(("journal/reports.py", "hygge go"))

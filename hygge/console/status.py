@@ -57,7 +57,10 @@ def _details(status: FlowStatus, output: Output) -> Iterator[str]:
     for trouble in status.troubles[:_SHOWN_TROUBLES]:
         yield from _failure(status, trouble, output)
     if (more := len(status.troubles) - _SHOWN_TROUBLES) > 0:
-        yield f"  and {plural(more, 'more entity', 'more entities')}: hygge history --failed"
+        yield (
+            f"  and {plural(more, 'more entity', 'more entities')}:  "
+            f"{with_options('hygge history --failed')}"
+        )
     if status.stale:
         names = listed([move_name(status.flow, one) for one in status.stale])
         was = "never succeeded" if status.age is None else f"last success {_age(status.age)} ago"
