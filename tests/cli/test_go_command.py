@@ -217,7 +217,7 @@ def test_an_answer_that_cannot_be_written_is_told(project: Path) -> None:
             timeout=600,
             check=False,
         )
-    assert b"the answer could not be written" in run.stderr
+    assert b"the output could not be written" in run.stderr
     assert b"Traceback" not in run.stderr
     assert ids(project, "users") == [0, 1, 2]
 

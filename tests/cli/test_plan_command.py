@@ -93,7 +93,10 @@ def test_a_replace_tells_the_rows_and_columns_that_would_be_gone(root: Path) -> 
     before = contents(root)
     move = planned(root)
     assert contents(root) == before
-    assert move["destroys"] == ["the 2 rows of users are replaced", "column 'price' leaves users"]
+    assert move["destroys"] == [
+        "2 rows of users are replaced",
+        "column 'price' is dropped from users",
+    ]
     assert [(c["kind"], c["column"]) for c in move["changes"]] == [
         ("new", "mail"),
         ("gone", "price"),
@@ -104,16 +107,16 @@ def test_a_replace_tells_the_rows_and_columns_that_would_be_gone(root: Path) -> 
 def test_an_increment_tells_from_where_it_goes_on(root: Path) -> None:
     flow(root, "mode: append", "incremental: changed")
     later = "; a row that changes later is appended again if its changed increases"
-    assert planned(root)["window"] == f"all values of changed, to now{later}"
+    assert planned(root)["window"] == f"all values of changed up to now{later}"
     assert hygge(root, "go").returncode == 0
     move = planned(root)
     assert move["window"].startswith("changed from 2026-01-02")
-    assert move["window"].endswith(f"included, to now{later}")
+    assert move["window"].endswith(f" (inclusive) up to now{later}")
     assert move["promise"]["level"] == "exactly-once"
     assert move["destroys"] == []
     refreshed = planned(root, "--full-refresh")
-    assert refreshed["destroys"] == ["the 2 rows of users are replaced (--full-refresh)"]
-    assert refreshed["window"] == "all values of changed, to now"
+    assert refreshed["destroys"] == ["2 rows of users are replaced (--full-refresh)"]
+    assert refreshed["window"] == "all values of changed up to now"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +170,7 @@ def test_files_tell_how_many_are_new(root: Path) -> None:
     (folder / "1.csv").write_text("id\n1\n")
     assert planned(root)["window"] == "1 new of 1 known file"
     assert hygge(root, "go").returncode == 0
-    assert "nothing new" in planned(root)["window"]
+    assert planned(root)["window"] == "no new files"
     (folder / "2.csv").write_text("id\n2\n")
     assert planned(root)["window"] == "1 new of 2 known files"
 
@@ -229,8 +232,10 @@ def test_a_plan_from_postgres_to_mysql_is_what_go_does(
     assert {name: kind.replace("bigint(20)", "bigint") for name, kind in made} == kinds
     postgres.run("ALTER TABLE users DROP span, ADD extra int")
     said = hygge(tmp_path, "plan").stdout
-    assert "the 1 row of users is replaced" in said
-    assert re.search(r"gone +span +string \(postgresql:interval\) +- +leaves the store", said)
+    assert "1 row of users is replaced" in said
+    assert re.search(
+        r"gone +span +string \(postgresql:interval\) +- +is dropped from the store", said
+    )
     assert re.search(r"new +extra +- +int32 +is added", said)
 
 
@@ -254,4 +259,4 @@ def test_a_plan_waits_for_nobody_and_tells_how_far_it_reads_back(
         assert planned(tmp_path)["window"] == "id from 15 (inclusive) (read back from 20) up to now"
         flow = tmp_path / "flows/users.yml"
         flow.write_text(flow.read_text().replace(", lookback: 5", ""))
-        assert planned(tmp_path)["window"] == "id from 20, included, to now"
+        assert planned(tmp_path)["window"] == "id from 20 (inclusive) up to now"

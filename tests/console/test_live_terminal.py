@@ -68,7 +68,7 @@ def test_moves_are_drawn_within_the_terminal_and_gone_before_the_summary(
     assert text.count(ANIMATION) == text.count("\x1b[?25h") == 1
     live, summary = text.split("\x1b[?25h")
     assert "a log line [bold]with brackets[/bold]" in live
-    assert r"attempt 1 failed, trying again in 2.0 s" in live
+    assert r"attempt 1 failed, retrying in 2.0 s" in live
     assert r": reset \x1b]0;owned\x07" in live
     assert "500 rows" in live
     assert ("rows/s" in live) == (columns >= 72)
