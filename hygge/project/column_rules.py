@@ -68,11 +68,14 @@ def _wrong(
         if hidden:
             message = f"'{name}' is computed from '{hidden[0]}', which is masked"
             yield "compute", message, "compute it from other columns"
-    if wanted.mask is not None and name in _telling(settings):
+    if wanted.mask is not None and _is_watermark(name, settings):
         message = (
             f"'{name}' is masked, so it cannot be the watermark column: its order would be lost"
         )
         yield "mask", message, "exclude it with select, or use another watermark column"
+    elif wanted.mask is not None and name in settings.dedupe_by:
+        message = f"'{name}' is masked, so it cannot be in 'dedupe_by': its order would be lost"
+        yield "mask", message, "remove the mask, or use another column in dedupe_by"
 
 
 def _is_masked(name: str, settings: MoveSettings) -> bool:
@@ -80,9 +83,9 @@ def _is_masked(name: str, settings: MoveSettings) -> bool:
     return wanted is not None and wanted.mask is not None
 
 
-def _telling(settings: MoveSettings) -> set[str]:
+def _is_watermark(name: str, settings: MoveSettings) -> bool:
     wanted = settings.incremental
-    return {*settings.dedupe_by, *([wanted.column] if isinstance(wanted, Incremental) else [])}
+    return isinstance(wanted, Incremental) and wanted.column == name
 
 
 def _asked(

@@ -68,7 +68,7 @@ NEW_ROWS = [
     Guard(
         "limit of a replace",
         "HG580",
-        "--limit 1 would replace the 3 rows of users by 1",
+        "--limit 1 would replace the 3 rows of users by at most 1",
         [Step("", ABC)],
         Step("", [*ABC, D], {"limit": 1}),
         out(preparation, "check_limit"),
@@ -78,7 +78,7 @@ NEW_ROWS = [
     Guard(
         "limit of a refresh",
         "HG580",
-        "--limit 2 would replace the 3 rows of users by 2",
+        "--limit 2 would replace the 3 rows of users by at most 2",
         [Step(APPEND, ABC)],
         Step(APPEND, [*ABC, D], {"limit": 2, "full_refresh": True}),
         out(preparation, "check_limit"),
@@ -171,7 +171,7 @@ NEW_ROWS = [
     Guard(
         "append that looks back, as it is written",
         "HG222",
-        "an append would duplicate them",
+        "'lookback' cannot be combined with mode: append, which would duplicate the rows",
         [Step(SINCE, ABC)],
         Step("mode: append\nincremental: {column: at, lookback: 1}\n", ABC),
         out(mode_rules, "_clashes", lambda _: ()),

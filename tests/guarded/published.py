@@ -21,10 +21,9 @@ from guards import (
     out,
 )
 
-from hygge.connectors.files.writing import copy_on_write
+from hygge.connectors.files.writing import copy_on_write, splits
 from hygge.connectors.files.writing import merging as files_merging
 from hygge.connectors.files.writing import store as storing
-from hygge.connectors.files.writing import target as files_target
 from hygge.connectors.sql import merging, target
 from hygge.connectors.sqlite import catalog as lite_catalog
 from hygge.engine import staging
@@ -41,13 +40,13 @@ TIES = both(
 
 def _loses_staged(patch: pytest.MonkeyPatch) -> None:
     """Have the store lose the last batch of rows that it stages."""
-    whole = files_target.FileTarget.stage
+    whole = splits.FileWriter.stage
 
     def stage(self: Any, batches: pa.RecordBatchReader, split: Any) -> Any:  # noqa: ANN401
         rows = batches.read_all().slice(0, 1)
         return whole(self, rows.to_reader(), split)
 
-    patch.setattr(files_target.FileTarget, "stage", stage)
+    patch.setattr(splits.FileWriter, "stage", stage)
 
 
 def _loses_read(patch: pytest.MonkeyPatch) -> None:
@@ -74,7 +73,7 @@ COUNTED = [
     Guard(
         "rows promised",
         "HG504",
-        "should have 3 rows but 2 arrived",
+        "expected 3 rows of users but read 2",
         [Step("mode: replace\n", ABC[:1])],
         Step("mode: replace\n", ABC),
         out(staging.Staging, "_check_promised"),
@@ -108,16 +107,22 @@ def keeping_back(name: str, when: str, says: str, **more: Any) -> list[Guard]:  
 
 
 MERGED = [
-    Guard(
-        "rows that nothing distinguishes",
-        "HG547",
-        "2 rows with the key id = 4",
-        [Step(MERGE, ABC)],
-        Step(MERGE, [(4, "x", 5), (4, "y", 5)]),
-        TIES,
-        columns="count(*)",
-        wrong=[(4,)],
-        kinds=EVERYWHERE,
+    *(
+        Guard(
+            "rows that nothing distinguishes",
+            "HG547",
+            said,
+            [Step(MERGE, ABC)],
+            Step(MERGE, [(4, "x", 5), (4, "y", 5)]),
+            TIES,
+            columns="count(*)",
+            wrong=[(4,)],
+            kinds=kinds,
+        )
+        for said, kinds in (
+            ("2 rows with the key id = 4 were read", ["parquet"]),
+            ("users have the key id = 4, and nothing distinguishes them", SQL),
+        )
     ),
     Guard(
         "key that files have twice",

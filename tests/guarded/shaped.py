@@ -375,7 +375,7 @@ TOGETHER = [
     Guard(
         "mask of what tells rows apart",
         "HG222",
-        "tells which rows are new",
+        "'at' is masked, so it cannot be in 'dedupe_by': its order would be lost",
         [Step(MERGE, ABC)],
         Step(
             f"{MERGE}dedupe_by: [at]\ncolumns: {{at: {{mask: 'null'}}}}\n",

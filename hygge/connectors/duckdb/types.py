@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 VENDOR = "duckdb:"
 
-TOO_LONG = "holds more than 38 digits"
+TOO_LONG = "contains more than 38 digits"
 _AS_TEXT = frozenset(
     ("interval", "enum", "bit", "time with time zone", "union", "variant", "bignum", "geometry")
 )

@@ -42,7 +42,7 @@ _FIRST_MICROSECOND = _FIRST_DAY * 86_400_000_000
 _DAY = 86_400_000_000
 _LOOKED_AT, _SHOWN_BYTES = 200, 40
 """Rows of which the texts are looked at at once, and bytes of a text that an error shows."""
-_ARRAY = re.compile(r"malformed array literal: \"(column '(.*)' holds an array (\[.*?\]))\"")
+_ARRAY = re.compile(r"malformed array literal: \"(column '(.*)' contains an array (\[.*?\]))\"")
 """The server's error for the cast of `types._one_dimensional`."""
 
 
@@ -514,7 +514,7 @@ def _no_text(field: pa.Field, place: str, value: bytes) -> HomeError:
             f"'WIN1252', 'UTF8'), 'SQL_ASCII') AS {quote(name)}"
         )
     return HomeError(
-        f"{place}: column '{name}' holds bytes that are not UTF-8, '{_shown(value)}', which a "
+        f"{place}: column '{name}' contains bytes that are not UTF-8, '{_shown(value)}', which a "
         "database of the encoding SQL_ASCII lets in",
         hint=hint,
         code="HG508",

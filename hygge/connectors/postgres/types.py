@@ -123,7 +123,7 @@ def _one_dimensional(name: str, quoted: str, type_name: str) -> str:
     column = name.replace("'", "''")
     return (
         f"CASE WHEN array_ndims({quoted}) > 1 OR array_lower({quoted}, 1) <> 1 THEN "
-        f"('column ''{column}'' holds an array ' || array_dims({quoted}))::{type_name} "
+        f"('column ''{column}'' contains an array ' || array_dims({quoted}))::{type_name} "
         f"ELSE {quoted} END"
     )
 
