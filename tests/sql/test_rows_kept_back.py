@@ -72,7 +72,12 @@ def refused(store: Store, how: str, *rows: tuple[Any, ...]) -> StoreError:
             "HG531",
             "should have been replaced, but are unchanged",
         ),
-        ("replace", ["CREATE RULE r AS ON DELETE TO things DO INSTEAD NOTHING"], "HG531", "stay"),
+        (
+            "replace",
+            ["CREATE RULE r AS ON DELETE TO things DO INSTEAD NOTHING"],
+            "HG531",
+            "should have been replaced, but are unchanged",
+        ),
         ("merge", ["CREATE RULE r AS ON UPDATE TO things DO INSTEAD NOTHING"], "HG511", "UPDATE"),
         ("merge", ["CREATE RULE r AS ON INSERT TO things DO INSTEAD NOTHING"], "HG511", "INSERT"),
         ("hard", ["CREATE RULE r AS ON DELETE TO things DO INSTEAD NOTHING"], "HG511", "DELETE"),
