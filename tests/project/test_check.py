@@ -513,4 +513,4 @@ def test_what_pydantic_refuses_is_said_in_words_of_ours(write: Write) -> None:
     assert "'mask_salt': must have at least 8 characters" in found
     said, helps = next((m, h) for m, h in found.items() if "timestamp_formats" in m)
     assert "or a mapping" not in said
-    assert helps[-1].endswith("e.g. `%d/%m/%Y %H:%M`")
+    assert helps[-1].endswith("such as `%d/%m/%Y %H:%M`")

@@ -35,7 +35,7 @@ def test_each_name_is_told_where_it_is_written(
     root = write({"stores/lake.yml": FILES, "flows/users.yml": flow})
     ((code, place, message),) = told(root)
     assert (code, place) == ("HG225", f"flows/users.yml:{where}")
-    assert message.startswith(f"'{name}' cannot be a name in store lake (parquet): it ")
+    assert message.startswith(f"'{name}' is not a valid name in store lake (parquet): it ")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_an_environment_that_chooses_another_store_is_told(write: Write) -> None
 
 DATABASES = {
     "postgres": ("database", [("x" * 64, "63 bytes"), ("s." + "é" * 32, "63 bytes")]),
-    "mysql": ("database", [("x" * 65, "64"), ("users ", "blank"), ("a😀", "U+FFFF")]),
+    "mysql": ("database", [("x" * 65, "64"), ("users ", "trailing spaces"), ("a😀", "U+FFFF")]),
     "mssql": ("database", [("x" * 129, "128"), ("😀" * 65, "128")]),
     "sqlite": ("path", [("sqlite_stat1", "SQLite's own"), ("SQLITE_x", "SQLite's own")]),
     "duckdb": ("path", []),

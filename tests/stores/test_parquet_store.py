@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -76,10 +77,23 @@ class TestParquetStore(FileStoreSuite):
         (path,) = self.files(tmp_path)
         assert pq.read_table(path)["value"].to_pylist() == [f"v{n}" for n in range(5)]
 
-    @pytest.mark.parametrize("path", ["out/users.parquet", "users.PARQUET/", "x.pq"])
-    def test_a_path_that_looks_like_a_file_is_refused(self, path: str) -> None:
-        with pytest.raises(ValueError, match="a store is a directory"):
+    @pytest.mark.parametrize(
+        ("path", "meant"),
+        [
+            ("out/users.parquet", "out/{entity}.parquet"),
+            ("/out/users.pq", "/out/{entity}.pq"),
+            ("users.PARQUET/", "{entity}.parquet"),
+            ("x.pq", "{entity}.pq"),
+        ],
+    )
+    def test_a_path_that_looks_like_a_file_is_refused(self, path: str, meant: str) -> None:
+        said = (
+            f"'{path}' looks like one file, but a store holds many entities: name the directory, "
+            f"or one file for each entity with  path: {meant} ["
+        )
+        with pytest.raises(ValueError, match=re.escape(said)):
             StoreConfig.create({"type": "parquet", "path": path})
+        StoreConfig.create({"type": "parquet", "path": meant})
 
     @pytest.mark.parametrize("key", ["number", "text", "both"])
     def test_keys_beyond_the_memory_are_merged_as_others(

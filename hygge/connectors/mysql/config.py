@@ -79,7 +79,7 @@ def refuse_name(name: str) -> str | None:
     """Return what is wrong with the name of a table or column; None when nothing is."""
     if len(name) > _LONGEST_NAME or name.endswith(" ") or any(ord(c) > 0xFFFF for c in name):
         return (
-            f"a name may have at most {_LONGEST_NAME} characters, without trailing spaces and "
+            f"a name may have at most {_LONGEST_NAME} characters, and no trailing spaces or "
             "characters beyond U+FFFF"
         )
     return None

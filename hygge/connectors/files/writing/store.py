@@ -72,7 +72,7 @@ class FileStoreConfig(StoreConfig):
         if PLACEHOLDER in path:
             check_single(cls.suffixes, path)
         elif path.lower().rstrip("/").endswith(cls.suffixes):
-            folder, _, name = path.rpartition("/")
+            folder, name = posixpath.split(path.rstrip("/"))
             ending = next(one for one in cls.suffixes if name.lower().endswith(one))
             one_file = posixpath.join(folder, PLACEHOLDER + ending)
             raise ValueError(
