@@ -68,7 +68,7 @@ def test_an_unknown_name_gets_the_nearest_and_the_list(tmp_path: Path) -> None:
         layout(tmp_path).find("user")
     assert (
         raised.value.hint
-        == "there is: " + ", ".join([f"table_{n}" for n in range(10)]) + " and 3 more"
+        == "entities: " + ", ".join([f"table_{n}" for n in range(10)]) + " and 3 more"
     )
     with pytest.raises(HomeError, match="did you mean 'users'"):
         layout(tmp_path).find("users.dat")

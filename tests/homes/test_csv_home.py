@@ -274,7 +274,7 @@ def test_damaged_packed_files_are_refused(tmp_path: Path, ending: str, damage: s
     if (ending, damage) == (".zst", "flipped bit"):
         pytest.skip("frames of this writer carry no checksum")
     message = refusal(tmp_path, bad[damage], f"t.csv{ending}").message
-    assert re.search(r"damaged or cut off after line \d+, byte \d+ of its text", message)
+    assert re.search(r"damaged or truncated after line \d+, byte \d+ of its text", message)
 
 
 def test_a_declared_type_refuses_with_line_column_and_value(tmp_path: Path) -> None:
