@@ -91,7 +91,7 @@ class PostgresSettings(ServerSettings):
     another connection whether the statement is running. If it is, hygge keeps waiting; otherwise it
     closes the connection and retries the move."""
     row_security: Literal["refuse", "apply"] = "refuse"
-    """If row-level security hides rows from this user: `fail`, or `apply` it and move only the
+    """If row-level security hides rows from this user: `refuse`, or `apply` it and move only the
     visible rows."""
 
     def conninfo(self, mark: int = UNACKNOWLEDGED * 1000, *, said: str = "") -> str:
