@@ -93,9 +93,9 @@ _HINTS = {
     1213: "another session changed the same rows: run again",
     1060: "names that differ only in case are the same column here: rename one with  columns: {…: "
     "{rename: …}}",
-    1062: "rows of one key came twice, or are there already: bring newer ones in with  "
-    "mode: merge, or take duplicates out with a query; to a key's collation upper and lower case, "
-    "accents or blanks at the end may be the same",
+    1062: "several rows have the same key, or the table already has the key: use  mode: merge, or "
+    "remove the duplicates with a query; the collation of a key may ignore case, accents or "
+    "trailing spaces",
     1114: "free some space on the server's disk, then run again",
     1021: "free some space on the server's disk, then run again",
     3: "free some space on the server's disk, then run again",
