@@ -121,7 +121,11 @@ def test_a_refused_nanosecond_is_shown_in_full() -> None:
     batch = pa.record_batch({"at": at})
     move = MoveSettings.model_validate({"columns": {"at": {"type": "timestamp(us)"}}})
     shape = Shape(move, batch.schema, run_id="r", loaded_at=datetime(2026, 1, 1, tzinfo=UTC))
-    with pytest.raises(FlowError, match=r"row 2: 2020-01-01 00:00:00\.000000001 is not exact"):
+    with pytest.raises(
+        FlowError,
+        match=r"row 2: 2020-01-01 00:00:00\.000000001 cannot be "
+        r"represented exactly as timestamp\[us\]",
+    ):
         shape.apply(batch, shape.schema, 0)
 
 

@@ -145,7 +145,7 @@ def test_a_format_that_counts_other_rows_than_were_written_stops_the_move(
     monkeypatch.setattr(pq, "read_metadata", lambda _: Damaged())
     with (
         store.open(request_of("first")) as target,
-        pytest.raises(StoreError, match=r"100 rows were written to .*, but 99 are in it"),
+        pytest.raises(StoreError, match=r"100 rows were written to .*, but it has 99; nothing"),
     ):
         target.stage(accepted(target, NEW).to_reader(), Split(0, "all"))
     monkeypatch.undo()

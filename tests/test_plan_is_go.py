@@ -294,7 +294,7 @@ RIGHTS: list[tuple[str, str, str, tuple[str, ...], str]] = [
         STORE,
         "",
         ("GRANT ALL ON users TO {me}", "ALTER ROLE {me} SET default_transaction_read_only = on"),
-        "takes no writes from this user|read-only",
+        "the server is read-only for this user|read-only transaction",
     ),
     ("mysql", HOME, "", (), "Access denied"),
     ("mysql", HOME, "", ("GRANT INSERT ON {at}.users TO {me}",), "SELECT command denied"),
