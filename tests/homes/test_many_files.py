@@ -63,7 +63,7 @@ def test_a_file_without_its_header_is_refused(tmp_path: Path) -> None:
     code, message = refused(tmp_path, "csv")
     assert code == "HG577"
     assert "2.csv has no column in common with" in message
-    assert "it has 3, z, the other id, name" in message
+    assert "it has 3, z, the other has id, name" in message
 
 
 def test_files_that_share_a_column_are_one_table(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_whole_number_that_no_float_holds_is_refused(tmp_path: Path) -> None:
     tables(tmp_path, pa.table({"v": [2**53 + 1]}), pa.table({"v": [1.5]}))
     code, message = refused(tmp_path, "parquet")
     assert code == "HG501"
-    assert "column 'v' is int64 here and double in the entity" in message
+    assert "column 'v' is int64 in this file, but double in the entity" in message
 
 
 def test_a_declared_type_unites_files_that_have_no_common_one(tmp_path: Path) -> None:
