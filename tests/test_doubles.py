@@ -64,7 +64,7 @@ def test_whole_numbers_become_doubles_where_all_stay_exact(
     assert hygge(root, "plan").returncode == 0
     done = hygge(root, "go")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "column 'v' was int64 and is double from now on" in done.stdout
+    assert "type of column 'v' changed from int64 to double" in done.stdout
     monkeypatch.chdir(root)
     found = read(store)
     assert found == [(1, 2.0**53), (2, 7.5)]
