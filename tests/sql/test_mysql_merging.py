@@ -131,7 +131,7 @@ def test_texts_that_the_server_sorts_by_their_beginning_do_not_decide(mysql: Mys
 
 def test_rows_of_one_key_that_differ_in_a_blank_are_not_the_same(mysql: Mysql) -> None:
     table = pa.table({"key": ["x", "x"], "what": ["a", "a "]})
-    with pytest.raises(StoreError, match="2 rows with the key key = x") as raised:
+    with pytest.raises(StoreError, match=r"2 rows for .*things have the key key = x,") as raised:
         write(store_of(mysql), [table], by_key())
     assert raised.value.code == "HG547"
 

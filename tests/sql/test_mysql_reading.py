@@ -128,7 +128,7 @@ def test_a_value_that_arrow_lacks_is_refused_by_name_and_comes_as_text(
 def test_a_truth_that_is_none_is_refused_and_comes_as_a_number(mysql: Mysql) -> None:
     mysql.run("CREATE TABLE t (x tinyint(1) COMMENT 'hygge: bool')")
     mysql.run("INSERT INTO t VALUES (1), (0), (2)")
-    with pytest.raises(HomeError, match="'x' holds '2'") as raised:
+    with pytest.raises(HomeError, match="'x' contains '2'") as raised:
         read(home_of(mysql))
     assert "type: int8" in (raised.value.hint or "")
     assert read(home_of(mysql), types={"x": "int8"})["x"].to_pylist() == [1, 0, 2]

@@ -78,7 +78,7 @@ def test_a_session_that_is_changed_on_the_way_moves_nothing(
     # As behind a proxy that answers for the server and drops the statement.
     monkeypatch.setitem(maria_settings._SESSION, "time_zone", "'+05:00'")
     home = home_of(mysql, read_timeout=59)
-    with pytest.raises(HomeError, match=r"time_zone is \+05:00") as raised:
+    with pytest.raises(HomeError, match=r"time_zone of the session is \+05:00") as raised:
         home.check()
     assert "proxy" in (raised.value.hint or "")
     assert home.retry_after(raised.value) is None
