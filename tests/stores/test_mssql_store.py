@@ -29,14 +29,14 @@ from hygge.values.model import Part
 NOWHERE = {"type": "mssql", "host": "127.0.0.1", "port": 1, "database": "app"}
 PLACE = TableName("d]bo", "we]ird")
 REFUSED = {
-    "decimal(76,30)": "38 digits",
-    "duration(us)": "no such type",
-    "list": "no such type",
-    "large list": "no such type",
-    "fixed size list": "no such type",
-    "struct": "no such type",
-    "list of struct": "no such type",
-    "map": "no such type",
+    "decimal(76,30)": "decimals of SQL Server have a precision of at most 38$",
+    "duration(us)": "SQL Server does not have this type$",
+    "list": "SQL Server does not have this type$",
+    "large list": "SQL Server does not have this type$",
+    "fixed size list": "SQL Server does not have this type$",
+    "struct": "SQL Server does not have this type$",
+    "list of struct": "SQL Server does not have this type$",
+    "map": "SQL Server does not have this type$",
 }
 NAMED = {
     "null": "nvarchar(max)",
