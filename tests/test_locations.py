@@ -34,7 +34,7 @@ def test_a_path_is_local(text: str, path: str) -> None:
         ("abfss://c@account.dfs.core.windows.net/x", "abfss://"),
         ("nonsense+x://y", "nonsense+x://"),
         (" gs://bucket", "gs://"),
-        ("file://elsewhere/data", "the machine 'elsewhere'"),
+        ("file://elsewhere/data", "the host 'elsewhere'"),
         ("C:\\data", "drive of Windows"),
         ("d:/data", "drive of Windows"),
     ],
