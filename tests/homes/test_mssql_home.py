@@ -212,7 +212,7 @@ def test_types_are_written_with_their_lengths(
 
 def test_names_are_quoted_in_brackets() -> None:
     assert bracketed("a]b[c") == "[a]]b[c]"
-    with pytest.raises(ValueError, match="cannot be the name"):
+    with pytest.raises(ValueError, match="cannot be a name in a database"):
         bracketed("")
 
 
@@ -313,7 +313,7 @@ def test_what_a_person_is_told_of_the_isolation(monkeypatch: pytest.MonkeyPatch)
     def findings(state: int) -> list[Finding]:
         version = ("SQL Server\nmore", 3, 16, "sa", "a]b")
         notebook = Notebook({"@@VERSION": [version], "snapshot": [(state, 0)]})
-        monkeypatch.setattr(MssqlHome, "asked", lambda *_: nullcontext(notebook))
+        monkeypatch.setattr(MssqlHome, "session", lambda *_, **__: nullcontext(notebook))
         home = HomeConfig.create(NOWHERE).home(ProjectContext(Path("/")))
         return list(home.examine())
 
