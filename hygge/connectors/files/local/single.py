@@ -119,7 +119,7 @@ class SingleFile(LocalGeneration):
         if was_changed(public, part, self.place.state / "none"):
             raise StoreError(
                 f"{public} was changed since the last commit, and this one would lose that",
-                hint="put the file back, or write the entity anew with  mode: replace",
+                hint="restore the file, or write the entity again with  mode: replace",
             )
 
     def foreign(self) -> Mapping[str, DataFile | None]:
