@@ -62,7 +62,7 @@ def one_more(root: Path) -> None:
 
 CHANGES = [
     ("columns: {status: {rename: state}}", "state", "is new, from 'status'"),
-    ("columns: {mail: {mask: hash}}", "mail", "is masked by hash and was plain"),
+    ("columns: {mail: {mask: hash}}", "mail", "is masked by hash, before plain"),
     ("columns: {price: {type: 'decimal(9,2)'}}", "price", "was double and is decimal128(9, 2)"),
     ("columns: {total: {compute: price * 2}}", "total", "is new"),
     ("columns: {origin: {value: app}}", "origin", "is new"),
@@ -196,7 +196,7 @@ def test_another_salt_is_another_hash_and_is_not_in_the_record(root: Path) -> No
     (root / "hygge.yml").write_text("name: test\nmask_salt: fedcba9876543210\n")
     result = hygge(root, "go")
     assert result.returncode == 1
-    assert "is masked by hash and was masked by hash" in result.stdout
+    assert "is masked by hash, before masked by hash" in result.stdout
     assert b"0123456789abcdef" not in (root / "lake.db").read_bytes()
 
 
