@@ -6,7 +6,6 @@ import gc
 import io
 import os
 import sys
-from typing import Any, cast
 
 
 def main() -> None:
@@ -25,9 +24,6 @@ def main() -> None:
     os.environ.setdefault("MIMALLOC_PURGE_DELAY", "0")
     # No plugin of pydantic sees what files hold, and none is looked for among all packages.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
-    # pyarrow imports numpy where it is installed, for a third of its own time; a connector that
-    # needs numpy lifts this again before pyarrow is imported (`hygge.registry`).
-    sys.modules.setdefault("numpy", cast("Any", None))
     # What is imported lives as long as the process; the command line looks for garbage again.
     gc.disable()
     from hygge.cli.main import leave, run
