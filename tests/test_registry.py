@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from projects import write_project
 
 from hygge.connector import ConnectorConfig, HomeConfig, StoreConfig
 from hygge.errors import ConfigError, UsageError
@@ -76,28 +74,6 @@ print([name for name, can in found.items() if "later" in can])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-@pytest.mark.parametrize(("home", "is_loaded"), [("csv", False), ("mysql", True)])
-def test_numpy_is_imported_only_where_a_connector_needs_it(
-    tmp_path: Path, home: str, is_loaded: bool
-) -> None:
-    settings = {"csv": "path: in\n", "mysql": "host: 127.0.0.1\nport: 1\ndatabase: d\nuser: u\n"}
-    files = {
-        "hygge.yml": "name: p\n",
-        "homes/src.yml": f"type: {home}\n{settings[home]}",
-        "stores/out.yml": "type: parquet\npath: out\n",
-        "flows/t.yml": "home: src\nstore: out\nretries: 0\n",
-    }
-    root = write_project(tmp_path, files)
-    (root / "in").mkdir()
-    (root / "in" / "t.csv").write_text("id\n1\n")
-    command = [sys.executable, "-X", "importtime", "-m", "hygge", "go"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    assert "pyarrow.lib" in done.stderr, done.stdout
-    assert ("numpy._core" in done.stderr) is is_loaded
-    if home == "csv":
-        assert done.returncode == 0, done.stderr
 
 
 def test_a_connector_of_another_package_finds_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
