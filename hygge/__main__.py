@@ -27,7 +27,9 @@ def main() -> None:
     # What is imported lives as long as the process; the command line looks for garbage again.
     gc.disable()
     from hygge.cli.main import leave, run
+    from hygge.registry import hide_numpy
 
+    hide_numpy()
     leave(run())
 
 

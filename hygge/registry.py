@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from difflib import get_close_matches
+from importlib.abc import MetaPathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -50,7 +51,7 @@ class Registry(Generic[T]):
             raise self._clashes[type_name]
         self._classes[type_name] = config
         if "numpy" in getattr(config, "drivers", ()):
-            _allow_numpy()
+            _show_numpy()
 
     def names(self) -> list[str]:
         """Every type that can be named in YAML, sorted; nothing is imported."""
@@ -101,7 +102,7 @@ class Registry(Generic[T]):
                 code="HG104",
             )
         point = next(e for e in self._entry_points() if e.name == type_name)
-        _allow_numpy()
+        _show_numpy()
         try:
             point.load()
         except ImportError as error:
@@ -130,7 +131,23 @@ def built_in_types(kind: str) -> set[str]:
     return {path.parent.name for path in _CONNECTORS.glob(f"*/{kind}.py")} - _SHARED
 
 
-def _allow_numpy() -> None:
-    """Allow importing numpy, which the command line hides because pyarrow imports it if it can."""
-    if sys.modules.get("numpy", sys) is None:
-        del sys.modules["numpy"]
+class _WithoutNumpy(MetaPathFinder):
+    """Makes numpy look as if it were not installed."""
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "numpy":
+            raise ModuleNotFoundError("numpy is hidden (see hygge.registry)", name="numpy")
+
+
+def hide_numpy() -> None:
+    """Hide numpy from pyarrow, which imports it if it can, for a third of its own import time.
+
+    A connector that needs numpy, and any of another package, makes it visible again: configs are
+    loaded before pyarrow is imported.
+    """
+    if "numpy" not in sys.modules:
+        sys.meta_path.insert(0, _WithoutNumpy())
+
+
+def _show_numpy() -> None:
+    sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, _WithoutNumpy)]
