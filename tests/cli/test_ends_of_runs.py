@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -54,7 +55,7 @@ def test_a_signal_while_the_summary_is_printed_does_not_cut_it_off(root: Path) -
 def test_a_directory_that_was_deleted_is_an_error_in_words(tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
-    script = f"rmdir {folder}; exec {' '.join(HYGGE)} go"
+    script = f"rmdir {shlex.quote(str(folder))}; exec {shlex.join(HYGGE)} go"
     run = subprocess.run(
         ["sh", "-c", script],
         cwd=folder,
