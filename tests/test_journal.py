@@ -224,6 +224,7 @@ def test_a_journal_from_before_receipts_is_read_and_goes_on(tmp_path: Path) -> N
         db.execute("ALTER TABLE moves DROP COLUMN receipt")
         db.execute("ALTER TABLE runs DROP COLUMN env")
         db.execute("ALTER TABLE runs DROP COLUMN options")
+        db.execute("ALTER TABLE runs DROP COLUMN command")
         db.execute("PRAGMA user_version = 1")
     db.close()
     assert runs(tmp_path)[0].moves[0].receipt is None
@@ -240,6 +241,7 @@ def test_a_journal_whose_change_was_broken_off_is_as_it_was(
         db.execute("ALTER TABLE moves DROP COLUMN receipt")
         db.execute("ALTER TABLE runs DROP COLUMN env")
         db.execute("ALTER TABLE runs DROP COLUMN options")
+        db.execute("ALTER TABLE runs DROP COLUMN command")
         db.execute("PRAGMA user_version = 1")
     db.close()
     with monkeypatch.context() as patch:
@@ -263,6 +265,7 @@ def test_a_journal_is_changed_once_by_those_who_open_it_at_once(tmp_path: Path) 
             db.execute("ALTER TABLE moves DROP COLUMN receipt")
             db.execute("ALTER TABLE runs DROP COLUMN env")
             db.execute("ALTER TABLE runs DROP COLUMN options")
+            db.execute("ALTER TABLE runs DROP COLUMN command")
             db.execute("PRAGMA user_version = 1")
         db.close()
         with ThreadPoolExecutor(4) as pool:

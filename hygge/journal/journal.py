@@ -44,7 +44,7 @@ _BUSY_SECONDS = 5.0
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS runs (
         run_id TEXT PRIMARY KEY, state TEXT NOT NULL, started_at TEXT NOT NULL,
-        finished_at TEXT, seconds REAL, process TEXT, env TEXT, options TEXT)""",
+        finished_at TEXT, seconds REAL, process TEXT, env TEXT, options TEXT, command TEXT)""",
     """CREATE TABLE IF NOT EXISTS moves (
         run_id TEXT NOT NULL, flow TEXT NOT NULL, entity TEXT NOT NULL, into_name TEXT,
         home TEXT, store TEXT, mode TEXT, state TEXT NOT NULL, rows INTEGER, bytes INTEGER,
@@ -58,6 +58,7 @@ _TABLES = (
 _SINCE = {
     1: ("ALTER TABLE moves ADD COLUMN receipt TEXT",),
     2: ("ALTER TABLE runs ADD COLUMN env TEXT", "ALTER TABLE runs ADD COLUMN options TEXT"),
+    3: ("ALTER TABLE runs ADD COLUMN command TEXT",),
 }
 """Statements that migrate from each older version."""
 WELL = frozenset({"committed", "kept"})
@@ -228,6 +229,8 @@ class PastMove:
     ended_at: str | None
     options: tuple[str, ...]
     """Of its run, as `RunRow.options`."""
+    command: str | None
+    """Of its run, as `RunStarted.command`; None where only the stores know the run."""
     entity: str
     state: str
     mode: str | None
@@ -239,7 +242,7 @@ class PastMove:
 
 
 _PAST_MOVES = """
-    SELECT moves.run_id, started_at, ended_at, options, entity, moves.state, mode, rows,
+    SELECT moves.run_id, started_at, ended_at, options, command, entity, moves.state, mode, rows,
         moves.seconds, code, message, hint
     FROM moves JOIN runs USING (run_id) WHERE flow = ? AND env IS ?"""
 
@@ -272,9 +275,12 @@ def _past_move(row: sqlite3.Row) -> PastMove:
 def insert_run(db: sqlite3.Connection, event: RunStarted) -> None:
     """Insert a run that this process began."""
     db.execute(
-        "INSERT OR REPLACE INTO runs (run_id, state, started_at, process, env, options)"
-        " VALUES (?, 'running', ?, ?, ?, ?)",
-        (event.run_id, event.started_at, identity(), event.env, _options(event.manner)),
+        "INSERT OR REPLACE INTO runs (run_id, state, started_at, process, env, options, command)"
+        " VALUES (?, 'running', ?, ?, ?, ?, ?)",
+        (
+            *(event.run_id, event.started_at, identity()),
+            *(event.env, _options(event.manner), event.command),
+        ),
     )
 
 

@@ -190,7 +190,8 @@ def publish(
     """Write the commit of each position; `listen` receives the events of a run."""
     started, run_id = time.monotonic(), secrets.token_hex(8)
     names = tuple((one.move.flow, one.move.entity) for one in positions)
-    listen(RunStarted(run_id, names, datetime.now(UTC).isoformat(), env=plan.env))
+    now = datetime.now(UTC).isoformat()
+    listen(RunStarted(run_id, names, now, env=plan.env, command="state"))
     outcomes = []
     for one in positions:
         listen(MoveStarted(run_id, one.move.flow, one.move.entity, 1))

@@ -126,6 +126,7 @@ def status_of(
 def _is_judged(move: PastMove) -> bool:
     return (
         move.mode not in _OTHER_COMMITS
+        and move.command in ("go", None)
         and move.state != "running"
         and not _PARTIAL.intersection(move.options)
     )

@@ -105,7 +105,8 @@ def undo(
     """
     started, run_id = time.monotonic(), secrets.token_hex(8)
     names = tuple((move.flow, move.entity) for move in plan.moves)
-    listen(RunStarted(run_id, names, datetime.now(UTC).isoformat(), env=plan.env))
+    now = datetime.now(UTC).isoformat()
+    listen(RunStarted(run_id, names, now, env=plan.env, command="undo"))
     outcomes = []
     for outcome in _outcomes(plan, run_id, stop, listen, made):
         listen(MoveFinished(run_id, outcome))

@@ -344,6 +344,8 @@ class RunStarted(Event):
     manner: Manner = PLAIN
     is_partial: bool = False
     """Whether entities of its flows were left out on purpose."""
+    command: str = "go"
+    """The command that made it: `go`, `undo` or `state`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ def moved(hours: float, state: str = "committed", **more: object) -> PastMove:
         started_at=(ended - timedelta(seconds=60)).isoformat(),
         ended_at=ended.isoformat(),
         options=(),
+        command="go",
         entity="users",
         state=state,
         mode="replace",
@@ -58,6 +59,7 @@ DAILY = {"users": 86400.0}
         (DAILY, [moved(1, "skipped")], "failed", None),
         (DAILY, [moved(1, options=("--limit", "10")), moved(30)], "stale", 30),
         (DAILY, [moved(1, mode="undo"), moved(2, mode="state"), moved(30)], "stale", 30),
+        ({}, [moved(1, "failed", command="undo"), moved(2)], "ok", 2),
         (DAILY, [moved(0, "running"), moved(3)], "running", 3),
         (DAILY, [moved(0, "running"), moved(30)], "stale", 30),
     ],
@@ -127,6 +129,7 @@ def test_a_person_sees_what_is_stale_and_failed(tmp_path: Path) -> None:
     for name in ("users", "orders"):
         pl.DataFrame({"id": range(3)}).write_parquet(tmp_path / f"in/{name}.parquet")
     assert hygge(tmp_path, "go").returncode == 0
+    assert hygge(tmp_path, "undo", "orders", "--yes").returncode == 1  # it has one commit only
     (tmp_path / "in/users.parquet").write_text("no parquet at all")
     assert hygge(tmp_path, "go", "users").returncode == 1
 
