@@ -220,10 +220,11 @@ def _destroyed(preview: Preview, last: Commit, *, full_refresh: bool) -> Iterato
     if settings.mode is Mode.REPLACE and last.total_rows:
         why = " (--full-refresh)" if full_refresh else ""
         rows = plural(last.total_rows, f"row of {into} is", f"rows of {into} are")
-        yield f"{rows} replaced{why}"
+        yield f"{'all ' if last.total_rows > 1 else ''}{rows} replaced{why}"
     if settings.mode is Mode.MERGE and settings.delete_missing:
         what = "marked as deleted" if settings.delete_missing == "soft" else "deleted"
         yield f"rows of {into} that are no longer in the home are {what}"
+    drops = settings.mode is Mode.REPLACE and settings.schema_contract.drop == "evolve"
     for one in preview.changes:
-        if one.kind == "gone" and "is dropped" in one.deed and not one.refusal:
+        if drops and one.kind == "gone" and not one.refusal:
             yield f"column '{one.column}' is dropped from {into}"

@@ -94,7 +94,7 @@ def test_a_replace_tells_the_rows_and_columns_that_would_be_gone(root: Path) -> 
     move = planned(root)
     assert contents(root) == before
     assert move["destroys"] == [
-        "2 rows of users are replaced",
+        "all 2 rows of users are replaced",
         "column 'price' is dropped from users",
     ]
     assert [(c["kind"], c["column"]) for c in move["changes"]] == [
@@ -115,7 +115,7 @@ def test_an_increment_tells_from_where_it_goes_on(root: Path) -> None:
     assert move["promise"]["level"] == "exactly-once"
     assert move["destroys"] == []
     refreshed = planned(root, "--full-refresh")
-    assert refreshed["destroys"] == ["2 rows of users are replaced (--full-refresh)"]
+    assert refreshed["destroys"] == ["all 2 rows of users are replaced (--full-refresh)"]
     assert refreshed["window"] == "all values of changed up to now"
 
 
