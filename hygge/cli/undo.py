@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from hygge.cli.global_options import Globals
     from hygge.console.output import Output
     from hygge.engine.plan import Plan, Selection
-    from hygge.journal.reports import Report
     from hygge.operations.undo import Made, Outlook
     from hygge.project import Project
     from hygge.values.model import RunFinished
@@ -49,7 +48,7 @@ def undo(
     from hygge.console.output import standard_error, standard_output
     from hygge.console.undo import show_outlooks, show_undone, write_outlooks, write_undone
     from hygge.errors import UsageError
-    from hygge.operations.undo import look
+    from hygge.operations.undo import look, only_made
     from hygge.values.stop import Stop
 
     settings: Globals = ctx.obj
@@ -63,7 +62,7 @@ def undo(
     plan, made = _last_run(settings) if last_run else (_plan(settings, names, entities), None)
     outlooks = look(plan, made)
     if made is not None:
-        plan, made = _only(plan, made, outlooks)
+        plan, made = only_made(plan, made, outlooks)
     is_possible = all(one.failure is None for one in outlooks)
     if dry_run or not is_possible:
         (write_outlooks if as_json else show_outlooks)(outlooks, answer)
@@ -105,63 +104,13 @@ def _last_run(settings: Globals) -> tuple[Plan, Made]:
     """Return the plan of the newest run, and its commits."""
     from hygge.cli.projects import load_project
     from hygge.engine.plan import Selection
-    from hygge.errors import UsageError
-    from hygge.operations.undo import Made
+    from hygge.operations.undo import Made, newest_run
 
     project = load_project(settings)
-    report = _newest(project, settings)
-    gone = sorted({flow for flow, _ in report.planned if flow not in project.flows})
-    if gone:
-        raise UsageError(
-            f"flow '{gone[0]}', which run {report.run_id} moved, no longer exists",
-            hint="name the flows to undo:  hygge undo FLOW",
-            code="HG233",
-        )
-    reached = {(o.flow, o.entity): o.seq for o in report.outcomes if o.seq is not None}
-    scratch = report.manner.into_scratch
+    report = newest_run(project, is_env_given=settings.is_env_given)
     selection = Selection(pairs=frozenset(report.planned))
-    plan = _planned(project, selection, settings, into_scratch=scratch)
-    return plan, Made(report.run_id, reached)
-
-
-def _newest(project: Project, settings: Globals) -> Report:
-    """Return the report of the newest run, which must be one of this environment."""
-    from hygge.errors import UsageError
-    from hygge.journal.reports import recent_reports
-
-    reports = recent_reports(project.root)
-    if settings.is_env_given:
-        reports = [one for one in reports if one.env == project.env]
-    if not reports:
-        raise UsageError(
-            f"there is no record of a run in environment '{project.env}'", code="HG233"
-        )
-    if reports[0].env != project.env:
-        raise UsageError(
-            f"the newest run, {reports[0].run_id}, used "
-            + (f"environment '{reports[0].env}'" if reports[0].env else "no environment"),
-            hint=f"hygge undo --last-run --env {reports[0].env or repr('')}",
-            code="HG233",
-        )
-    return reports[0]
-
-
-def _only(plan: Plan, made: Made, outlooks: Sequence[Outlook]) -> tuple[Plan, Made]:
-    """Return the plan of what a run has committed; raises `UsageError` where that is nothing."""
-    from dataclasses import replace
-
-    from hygge.errors import UsageError
-
-    if not outlooks:
-        raise UsageError(
-            f"run {made.run_id} committed nothing, so there is nothing to undo",
-            hint=f"hygge history {made.run_id}",
-            code="HG233",
-        )
-    moves = tuple(one.move for one in outlooks)
-    # Later commits are not the run's.
-    reached = {(move.flow, move.entity): 0 for move in moves}
-    return replace(plan, moves=moves), replace(made, reached=reached)
+    plan = _planned(project, selection, settings, into_scratch=report.manner.into_scratch)
+    return plan, Made.of(report)
 
 
 def _agreed(

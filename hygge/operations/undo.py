@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from hygge.connector import Target, WriteRequest
 from hygge.engine.move import failure_of
 from hygge.engine.plan import Move, Plan
 from hygge.engine.staging import blaming
-from hygge.errors import CommitUnknownError, HyggeError, StoreError
+from hygge.errors import CommitUnknownError, HyggeError, StoreError, UsageError
+from hygge.journal.reports import Report, recent_reports
 from hygge.transform.shape import stored_key
 from hygge.values.model import (
     Commit,
@@ -31,6 +33,9 @@ from hygge.values.model import (
     RunStarted,
 )
 from hygge.values.stop import Stop
+
+if TYPE_CHECKING:
+    from hygge.project import Project
 
 _IMPOSSIBLE = "HG529"
 
@@ -63,6 +68,12 @@ class Made:
     reached: Mapping[tuple[str, str], int]
     """By flow and entity: number of the newest commit of each place after the run's move."""
 
+    @classmethod
+    def of(cls, report: Report) -> Made:
+        """Return the commits that a run reports."""
+        reached = {(o.flow, o.entity): o.seq for o in report.outcomes if o.seq is not None}
+        return cls(report.run_id, reached)
+
     def among(self, outlooks: list[Outlook]) -> list[Outlook]:
         """Return the places that the run committed, according to the stores.
 
@@ -84,6 +95,50 @@ class Made:
         what = f"{how} committed to {one.move.into} after run {self.run_id}"
         hint = f"to see it:  hygge history --flow {one.move.flow}"
         return Failure(_IMPOSSIBLE, what, hint, one.move.where)
+
+
+def newest_run(project: Project, *, is_env_given: bool) -> Report:
+    """Return the report of the newest run, which must be one of the project's environment.
+
+    With `is_env_given` runs of other environments are left out. Raises `UsageError` when there is
+    no such run, or when it moved a flow that no longer exists.
+    """
+    reports = recent_reports(project.root)
+    if is_env_given:
+        reports = [one for one in reports if one.env == project.env]
+    if not reports:
+        raise _no_run(f"there is no record of a run in environment '{project.env}'", None)
+    newest = reports[0]
+    if newest.env != project.env:
+        used = f"environment '{newest.env}'" if newest.env else "no environment"
+        raise _no_run(
+            f"the newest run, {newest.run_id}, used {used}",
+            f"hygge undo --last-run --env {newest.env or repr('')}",
+        )
+    gone = sorted({flow for flow, _ in newest.planned if flow not in project.flows})
+    if gone:
+        raise _no_run(
+            f"flow '{gone[0]}', which run {newest.run_id} moved, no longer exists",
+            "name the flows to undo:  hygge undo FLOW",
+        )
+    return newest
+
+
+def only_made(plan: Plan, made: Made, outlooks: Sequence[Outlook]) -> tuple[Plan, Made]:
+    """Return the plan of what a run has committed; raises `UsageError` where that is nothing."""
+    if not outlooks:
+        raise _no_run(
+            f"run {made.run_id} committed nothing, so there is nothing to undo",
+            f"hygge history {made.run_id}",
+        )
+    moves = tuple(one.move for one in outlooks)
+    # Later commits are not the run's.
+    reached = {(move.flow, move.entity): 0 for move in moves}
+    return replace(plan, moves=moves), replace(made, reached=reached)
+
+
+def _no_run(what: str, hint: str | None) -> UsageError:
+    return UsageError(what, hint=hint, code="HG233")
 
 
 def look(plan: Plan, made: Made | None = None, run_id: str | None = None) -> list[Outlook]:
