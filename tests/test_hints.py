@@ -125,9 +125,9 @@ def leads_out(*hinted: tuple[str, str]) -> Callable[[Scenario], Scenario]:
 
 @leads_out(
     ("cli/undo.py", "hygge undo --last-run --dry-run"),
-    ("cli/undo.py", "hygge undo --last-run --env {}"),
-    ("cli/undo.py", "hygge undo FLOW"),
-    ("cli/undo.py", "hygge history {}"),
+    ("operations/undo.py", "hygge undo --last-run --env {}"),
+    ("operations/undo.py", "hygge undo FLOW"),
+    ("operations/undo.py", "hygge history {}"),
     ("operations/undo.py", "hygge history --flow {}"),
 )
 def a_run_to_undo(world: World) -> None:
