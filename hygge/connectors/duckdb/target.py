@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from hygge.connectors.duckdb.faults import Rows, fault
 from hygge.connectors.duckdb.source import DuckdbSource
 from hygge.connectors.duckdb.undo_tables import DuckdbUndoTables
 from hygge.connectors.sql import chain
-from hygge.connectors.sql.file_database import turn_of
+from hygge.connectors.sql.file_database import transaction
 from hygge.connectors.sql.merging import MergingTarget
 from hygge.connectors.sql.outgoing import OutgoingBatches
 from hygge.connectors.sql.store_options import ReplaceMethod
@@ -53,7 +53,7 @@ class DuckdbTarget(MergingTarget):
         self.replacing = replacing
         self.keeping: DuckdbUndoTables = DuckdbUndoTables(self)
         self._rows = rows
-        self._turn = turn_of(file)
+        self._file = file
         self._stem = self.staging.name
         self._number = 0
         self._parts: dict[int, TableName] = {}
@@ -63,18 +63,9 @@ class DuckdbTarget(MergingTarget):
         """Run one statement on the cursor of this target and return all its rows."""
         return self._rows(sql, values)
 
-    @contextmanager
-    def transaction(self) -> Iterator[object]:
+    def transaction(self) -> AbstractContextManager[object]:
         """Run the block as one transaction, serialized among the moves of this process."""
-        with self._turn:
-            self.run("BEGIN TRANSACTION")
-            try:
-                yield None
-                self.run("COMMIT")
-            except BaseException:
-                with suppress(StoreError):
-                    self.run("ROLLBACK")
-                raise
+        return transaction(self._file, self.run, "BEGIN TRANSACTION")
 
     @contextmanager
     def reading(self, query: str) -> Iterator[object]:

@@ -131,6 +131,23 @@ def turn_of(file: Path) -> threading.Lock:
         return _turns.setdefault(file.resolve(), threading.Lock())
 
 
+@contextmanager
+def transaction(file: Path, run: Callable[[str], object], begin: str) -> Iterator[None]:
+    """Run the block as one transaction, serialized among the moves of this process.
+
+    `run` runs a statement on the connection; `begin` is the one that begins a transaction.
+    """
+    with turn_of(file):
+        run(begin)
+        try:
+            yield
+            run("COMMIT")
+        except BaseException:
+            with suppress(StoreError):
+                run("ROLLBACK")
+            raise
+
+
 def beside(file: Path, table: str) -> Path:
     """Return the name prefix of hygge's own files beside a database.
 

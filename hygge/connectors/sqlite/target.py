@@ -6,15 +6,15 @@ rows are then copied by one INSERT … SELECT inside the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hygge.connector import WriteRequest
 from hygge.connectors.sql import chain
-from hygge.connectors.sql.file_database import beside, turn_of
+from hygge.connectors.sql.file_database import beside, transaction
 from hygge.connectors.sql.outgoing import OutgoingBatches
 from hygge.connectors.sql.store_options import ReplaceMethod
 from hygge.connectors.sql.table_names import TableName, check_name, quote
@@ -48,7 +48,6 @@ class SqliteTarget(SqliteMerging):
         self.keeping = SqliteUndoTables(self)
         self._rows = rows
         self._file = file
-        self._turn = turn_of(file)
         self._prefix = beside(file, place)
         run = self.staging.name.rpartition("_")[2]
         self.staging_files = StagingFiles(Path(f"{self._prefix}-{run}"), f"cannot write {place}")
@@ -64,18 +63,9 @@ class SqliteTarget(SqliteMerging):
         """Run one statement on the connection of this target and return all its rows."""
         return self._rows(sql, values)
 
-    @contextmanager
-    def transaction(self) -> Iterator[object]:
+    def transaction(self) -> AbstractContextManager[object]:
         """Run the block as one transaction, serialized among the moves of this process."""
-        with self._turn:
-            self.run("BEGIN IMMEDIATE")
-            try:
-                yield None
-                self.run("COMMIT")
-            except BaseException:
-                with suppress(StoreError):
-                    self.run("ROLLBACK")
-                raise
+        return transaction(self._file, self.run, "BEGIN IMMEDIATE")
 
     def take(self) -> None:
         """Create hygge's tables in the file, remove dead staging files, read the table."""
