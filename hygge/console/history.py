@@ -86,16 +86,16 @@ def _show_receipt(move: MoveRow, output: Output) -> None:
 
 
 def _figures(receipt: Receipt) -> list[Column]:
-    def told(texts: Iterable[str | None]) -> list[str]:
+    def shown(texts: Iterable[str | None]) -> list[str]:
         return ["–" if text is None else clean(text) for text in texts]
 
     columns = receipt.columns
     return [
         Column("column", [clean(one.name) for one in columns], shrinks=True),
         Column("nulls", [count(one.nulls) for one in columns], right=True),
-        Column("min", told(one.min for one in columns), right=True, shrinks=True),
-        Column("max", told(one.max for one in columns), right=True, shrinks=True),
-        Column("sum", told(one.sum for one in columns), right=True, shrinks=True, drop=1),
+        Column("min", shown(one.min for one in columns), right=True, shrinks=True),
+        Column("max", shown(one.max for one in columns), right=True, shrinks=True),
+        Column("sum", shown(one.sum for one in columns), right=True, shrinks=True, drop=1),
     ]
 
 
@@ -130,6 +130,6 @@ def write_runs(runs: Sequence[RunRow], output: Output) -> None:
 
 def _values(run: RunRow) -> dict[str, Any]:
     values = asdict(run)
-    for move, told in zip(run.moves, values["moves"], strict=True):
-        told["receipt"] = None if move.receipt is None else dump_receipt(move.receipt)
+    for move, shown in zip(run.moves, values["moves"], strict=True):
+        shown["receipt"] = None if move.receipt is None else dump_receipt(move.receipt)
     return values

@@ -78,7 +78,7 @@ def show_changes(
     for number, one in enumerate(positions):
         outcome = outcomes[number] if outcomes else None
         name = move_name(one.move.flow, one.move.entity)
-        output.line(f"{name}: {clean(one.told)}{_became(outcome)}")
+        output.line(f"{name}: {clean(one.summary)}{_became(outcome)}")
         failure = outcome and outcome.failure
         if failure:
             output.line(f"  [{failure.code}] {clean_lines(redact(failure.message), ' ' * 4)}")

@@ -97,7 +97,7 @@ def percent(share: float) -> str:
 def time_left(share: float, seconds: float) -> float | None:
     """Return how long the rest takes where `share` took so many seconds; None where none is known.
 
-    Nobody can tell from the first hundredth.
+    The first hundredth is no basis for an estimate.
     """
     return seconds * (1 - share) / share if share >= 0.01 else None
 

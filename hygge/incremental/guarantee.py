@@ -63,8 +63,8 @@ def way_to(wanted: Guarantee, settings: MoveSettings) -> str:
     if settings.mode is Mode.APPEND:
         key = ", or  mode: merge  with a  primary_key" if wanted != "exactly-once" else ""
         return f"{_TOLD_APART}{key}"
-    told = settings.incremental
-    again = _repeats(told) if isinstance(told, Incremental) else ""
+    incremental = settings.incremental
+    again = _repeats(incremental) if isinstance(incremental, Incremental) else ""
     way = f"remove  {again}  from incremental" if again else "incremental: COLUMN"
     return f"{way}, or set  guarantee: effectively-once"
 

@@ -85,13 +85,13 @@ def shrinkage(
     if last is None or settings.mode is not Mode.REPLACE or rows >= last.total_rows:
         return None
     before = last.total_rows
-    told = f"{before:,} before, {rows:,} now: {plural(before - rows, 'row')} fewer"
+    change = f"{before:,} before, {rows:,} now: {plural(before - rows, 'row')} fewer"
     share = 1 - rows / before
     if share <= LARGE_SHRINK or settings.max_shrink is not None:
-        return told
+        return change
     way = f"  {undo}  reverts it;" if settings.keep_generations else ""
     return (
-        f"{WARNING}{told} ({share:.0%}). If this is wrong:{way}  max_shrink: {LARGE_SHRINK:.0%}  "
+        f"{WARNING}{change} ({share:.0%}). If this is wrong:{way}  max_shrink: {LARGE_SHRINK:.0%}  "
         f"in {where} prevents it next time"
     )
 

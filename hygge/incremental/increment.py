@@ -53,7 +53,7 @@ class Increment:
         self._reached = _known(last, self._ordering, wanted.column)
         self._latest = tomorrow(self._kind, now)
         self.identity = identity_of(wanted, settings, home_key)
-        """The columns that tell a row from others; none where the whole row does."""
+        """The columns that identify a row; none where the whole row does."""
         self._old = _Ties(last, offered, settings.mode, self.identity)
         self._lock = threading.Lock()
         self._top: pa.Scalar | None = None

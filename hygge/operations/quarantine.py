@@ -137,7 +137,7 @@ def _way_of_append(move: Move) -> str:
         case _:
             return f"every run appends all rows of the home, the corrected ones too:  {go}"
     return (
-        f"{corrected}; or, where a key tells the rows apart, set  mode: merge  and  primary_key  "
+        f"{corrected}; or, where a key identifies the rows, set  mode: merge  and  primary_key  "
         f"in the flow, then  hygge quarantine retry {move.flow}; or replace everything with  "
         f"{go} --full-refresh"
     )

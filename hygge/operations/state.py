@@ -58,7 +58,7 @@ class Position:
     """The new positions, for a flow with positions."""
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The change in a few words."""
         if self.last.flow != self.move.flow:
             return f"flow {self.last.flow} -> {self.move.flow}"
@@ -211,7 +211,7 @@ def _outcome(one: Position, plan: Plan, run_id: str) -> Outcome:
             _opened(move, plan, run_id) as target,
         ):
             seq = _commit(one, target, run_id)
-        notes = (f"{BY_HAND}{one.told} ({_who()})",)
+        notes = (f"{BY_HAND}{one.summary} ({_who()})",)
         outcome = replace(outcome, result=Result.OK, seq=seq, notes=notes)
     except Exception as error:
         outcome = replace(outcome, failure=failure_of(error, move))

@@ -316,7 +316,7 @@ def _commit_of(move: Move, target: Target, run_id: str) -> Commit:
 
 def _publish(target: Target, commit: Commit) -> tuple[str, ...]:
     """Make the commit, also where its reply is lost; return the notes."""
-    notes = (told(commit),)
+    notes = (summary(commit),)
     try:
         target.undo(commit)
     except Exception as error:
@@ -332,7 +332,7 @@ def _publish(target: Target, commit: Commit) -> tuple[str, ...]:
     return notes
 
 
-def told(commit: Commit) -> str:
+def summary(commit: Commit) -> str:
     """Return the result of an undo as a sentence."""
     mark = commit.watermark
     on = "" if mark is None else f"; the next run continues from {mark.column} = {mark.value}"

@@ -17,7 +17,7 @@ _NO_SALT = "mask_salt: ${MASK_SALT}   in hygge.yml, and a long random MASK_SALT=
 
 def check_shaping(draft: Draft, *, has_salt: bool) -> Iterator[Diagnostic]:
     """Yield errors of a flow's columns, conditions and checks."""
-    told: set[int] = set()
+    reported: set[int] = set()
     for entity in draft.entities:
         settings, nodes = entity.settings, entity.settings_nodes
         if settings is None:
@@ -27,8 +27,8 @@ def check_shaping(draft: Draft, *, has_salt: bool) -> Iterator[Diagnostic]:
         found += _asked(settings, nodes.get("checks"), draft.store.config)
         for node, one in found:
             # Entities of one flow share its nodes, so an error is reported once.
-            if id(node) not in told:
-                told.add(id(node))
+            if id(node) not in reported:
+                reported.add(id(node))
                 yield one
 
 

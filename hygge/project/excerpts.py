@@ -41,12 +41,12 @@ def gathered(
         unique.setdefault((one.code, one.span, one.message), one)
     shown: list[Diagnostic] = []
     for file, those in groupby(sorted(unique.values(), key=_order), key=lambda one: one.file):
-        told = list(those)
+        in_file = list(those)
         lines = texts.get(file, "").splitlines()
-        untold = _inside_secrets(lines, [one.line - 1 for one in told])
-        for one in told:
+        unprintable = _inside_secrets(lines, [one.line - 1 for one in in_file])
+        for one in in_file:
             spans = hidden.get((file, one.line), set())
-            excerpt = None if one.line - 1 in untold else _excerpt(one, lines, spans)
+            excerpt = None if one.line - 1 in unprintable else _excerpt(one, lines, spans)
             shown.append(replace(one, excerpt=excerpt))
     return tuple(shown)
 

@@ -63,15 +63,15 @@ def _cover(waits: _Waits) -> Iterator[list[str]]:
 
     The number of all cycles may be exponential; these are at most as many as edges.
     """
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     before = _turned(waits)
     for start, others in waits.items():
         back: dict[str, str] = {}
         for other in others:
-            if (start, other) not in told:
+            if (start, other) not in reported:
                 back = back or _ways_to(start, before)
                 way = [start, *_along(back, other)]
-                told.update(pairwise(way))
+                reported.update(pairwise(way))
                 yield from [way] if len(way) > 1 else []
 
 

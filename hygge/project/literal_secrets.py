@@ -21,8 +21,8 @@ def is_literal_secret(text: str) -> bool:
     Defaults of variables count; text around a variable does not.
     """
     password = _PASSWORD.search(text)
-    told = password["password"] if password else text
-    match = _EXPRESSION.search(told)
+    secret = password["password"] if password else text
+    match = _EXPRESSION.search(secret)
     return match is None or bool(match["default"])
 
 

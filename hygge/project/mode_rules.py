@@ -34,14 +34,14 @@ def check_modes(draft: Draft) -> Iterator[Diagnostic]:
 
 def _promised(draft: Draft) -> Iterator[Diagnostic]:
     """Yield guarantees that a flow does not give."""
-    told: set[tuple[int, Promise]] = set()
+    reported: set[tuple[int, Promise]] = set()
     for entity in draft.entities:
         settings, node = entity.settings, entity.settings_nodes.get("guarantee")
         if settings is None or settings.guarantee is None or node is None:
             continue
         promise = promise_of(settings)
-        if promise.is_less_than(settings.guarantee) and (id(node), promise) not in told:
-            told.add((id(node), promise))
+        if promise.is_less_than(settings.guarantee) and (id(node), promise) not in reported:
+            reported.add((id(node), promise))
             of = "" if entity.pattern == draft.name else f" ({entity.pattern})"
             message = f"flow {draft.name}{of} guarantees {promise.level}, less than required"
             hint = way_to(settings.guarantee, settings)
@@ -49,13 +49,13 @@ def _promised(draft: Draft) -> Iterator[Diagnostic]:
 
 
 def _clashing(draft: Draft) -> Iterator[Diagnostic]:
-    told: set[tuple[int, str]] = set()
+    reported: set[tuple[int, str]] = set()
     for entity in draft.entities:
         for clash in _clashes(entity.settings) if entity.settings else ():
             node = _node(entity, clash)
             # Entities of one flow share its nodes, so an error is reported once.
-            if node is not None and (id(node), clash.message) not in told:
-                told.add((id(node), clash.message))
+            if node is not None and (id(node), clash.message) not in reported:
+                reported.add((id(node), clash.message))
                 yield diagnostic("HG222", clash.message, node.key or node.span, clash.hint)
 
 

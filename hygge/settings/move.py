@@ -192,7 +192,7 @@ def parse_contract(value: object) -> object:
 
 
 class Incremental(Settings):
-    """How a flow tells new rows from those it has moved."""
+    """How a flow distinguishes new rows from those it has moved."""
 
     column: str = Field(min_length=1)
     """Watermark column of the home, whose value increases with every new or changed row."""
@@ -280,7 +280,7 @@ class Check(Settings):
         single = (self.accepted_values, self.freshness)
         return (*self.not_null, *self.unique, *(one.column for one in single if one is not None))
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return the check in a few words, such as `not_null: id`."""
         kind = self._kinds()[0]
         return f"{kind}: {', '.join(self.columns()) or self._bounds()}"
@@ -297,7 +297,7 @@ Guarantee = Literal["exactly-once", "effectively-once", "at-least-once"]
 CHECKS = ("not_null", "unique", "row_count", "accepted_values", "freshness", "sql")
 """The rules that a check may have."""
 FILES = "files"
-"""`incremental: files`: what is new is told by the files, not by a column."""
+"""`incremental: files`: the files decide what is new, not a column."""
 
 
 def parse_incremental(value: object) -> object:

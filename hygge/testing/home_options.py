@@ -152,10 +152,10 @@ class HomeOptions(HomeCases, is_base=True):
                 with source.read(split) as batches:
                     shares += [source.share_read() for _ in batches]
             shares.append(source.share_read())
-        told = [share for share in shares if share is not None]
-        assert told == sorted(told)
-        assert all(0 <= share <= 1 for share in told)
-        assert not told or told[-1] == 1
+        known = [share for share in shares if share is not None]
+        assert known == sorted(known)
+        assert all(0 <= share <= 1 for share in known)
+        assert not known or known[-1] == 1
 
     def test_what_is_noted_are_sentences(self, tmp_path: Path) -> None:
         home = self.make_home(tmp_path, {"things": plain_table(3)})

@@ -116,8 +116,8 @@ class StoreOptions(StoreCases, is_base=True):
         table = pa.table({"id": pa.array([1, number, None, -5], pa.int64()), "name": list("abcd")})
         write(store, [table], write_request())
         with store.open(write_request(Mode.APPEND)) as target:
-            told = target.fits_double("id")
-        assert told is False or fits, "false, also where it is unknown"
+            fits_now = target.fits_double("id")
+        assert fits_now is False or fits, "false, also where it is unknown"
 
     def test_types_are_reported_as_they_are_accepted(
         self, store: Store, config: StoreConfig
@@ -310,7 +310,7 @@ class StoreOptions(StoreCases, is_base=True):
             target.previous()
 
     def keyed_commit(self, store: Store, mode: Mode, table: pa.Table) -> Commit:
-        """Move a plain table whose `id` is the key, with a record that tells it."""
+        """Move a plain table whose `id` is the key, with a record of the key."""
         request, table = keyed(mode), table.cast(KEYED)
         with store.open(request) as target:
             part = target.stage(table.to_reader(), Split(0, "all"))

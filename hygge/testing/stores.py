@@ -165,7 +165,7 @@ class StoreSuite(MergeCases, StoreOptions, is_base=True):
             writer = target.writer(ready.schema)
             halves = [ready.slice(0, 60), ready.slice(60)]
             parts: list[Part] = []
-            for number in (0, 0, 1):  # one process died before it told of its part
+            for number in (0, 0, 1):  # one process died before it reported its part
                 if config.stages_elsewhere:
                     writer = pickle.loads(pickle.dumps(target.writer(ready.schema)))
                 part = writer.stage(halves[number].to_reader(), Split(number, "half"))

@@ -80,7 +80,7 @@ class Checks:
     def _found(self, number: int, check: Check, target: Target, now: datetime) -> Iterator[str]:
         if count := self._against[number]:
             yield (
-                f"{check.told()}: {plural(count, 'row')} failed, the first with "
+                f"{check.summary()}: {plural(count, 'row')} failed, the first with "
                 f"{self._first[number]}"
             )
         if isinstance(check.row_count, RowCount):
@@ -91,12 +91,12 @@ class Checks:
             double = target.duplicate(check.unique)
             if double is not None:
                 pairs = ", ".join(f"{name} = {value}" for name, value in double.items())
-                yield f"{check.told()}: several rows have {pairs}"
+                yield f"{check.summary()}: several rows have {pairs}"
         if check.sql is not None:
             count, rows = target.ask(check.sql, _SHOWN)
             if count:
                 shown = "; ".join(map(str, rows))
-                yield f"{check.told()}: {plural(count, 'row')} failed, the first: {shown}"
+                yield f"{check.summary()}: {plural(count, 'row')} failed, the first: {shown}"
 
     def _age_told(
         self, number: int, wanted: Freshness, check: Check, now: datetime
@@ -107,13 +107,13 @@ class Checks:
         newest = self._newest.get(number)
         if newest is None:
             if self._rows:
-                yield f"{check.told()}: no row has a value"
+                yield f"{check.summary()}: no row has a value"
             return
         naive = (now - timedelta(seconds=wanted.max_age)).replace(tzinfo=None)
         oldest = pa.scalar(naive, pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
         value = newest.cast(pa.timestamp("us"), safe=False).cast(pa.timestamp("us", "UTC"))
         if pc.less(value, oldest).as_py():
-            yield f"{check.told()}: the newest value is {newest}"
+            yield f"{check.summary()}: the newest value is {newest}"
 
 
 def violations(check: Check, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.Array]]:
@@ -137,9 +137,9 @@ def _text(value: object) -> str:
 
 def _count_told(check: Check, wanted: RowCount, rows: int) -> Iterator[str]:
     if wanted.min is not None and rows < wanted.min:
-        yield f"{check.told()}: {plural(rows, 'row is', 'rows are')} too few"
+        yield f"{check.summary()}: {plural(rows, 'row is', 'rows are')} too few"
     if wanted.max is not None and rows > wanted.max:
-        yield f"{check.told()}: {plural(rows, 'row is', 'rows are')} too many"
+        yield f"{check.summary()}: {plural(rows, 'row is', 'rows are')} too many"
 
 
 def check_columns(wanted: Iterable[Check], schema: pa.Schema) -> None:

@@ -56,8 +56,8 @@ def receipt_of(schema: pa.Schema, countings: Iterable[Counting]) -> Receipt:
         for mine, theirs in zip(whole.columns, counting.columns, strict=True):
             mine.nulls += theirs.nulls
             mine.widen(theirs.found)
-    told = tuple(column.told() for column in whole.columns)
-    return Receipt(whole.rows, told, left_out=len(schema) - len(told))
+    receipts = tuple(column.receipt() for column in whole.columns)
+    return Receipt(whole.rows, receipts, left_out=len(schema) - len(receipts))
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class _Column:
             None if total is None or more is None else total + more,
         )
 
-    def told(self) -> ColumnReceipt:
+    def receipt(self) -> ColumnReceipt:
         """Return the figures as texts."""
         texts = [
             None if value is None else _text(value, self.field.type)

@@ -102,7 +102,7 @@ class Sieve:
         for check in self._single:
             for column, found in violations(check, rows):
                 for row in pc.indices_nonzero(found).to_pylist():
-                    yield row, (column, check.told())
+                    yield row, (column, check.summary())
 
     def _unshaped(self, batch: pa.RecordBatch) -> Iterator[tuple[int, tuple[str, str]]]:
         """Yield the rows that cannot be shaped, with column and reason, by bisection."""

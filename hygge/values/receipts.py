@@ -14,8 +14,8 @@ def dump_receipt(receipt: Receipt) -> dict[str, Any]:
     columns = []
     for one in receipt.columns:
         figures = {"min": one.min, "max": one.max, "sum": one.sum}
-        told = {name: text for name, text in figures.items() if text is not None}
-        columns.append({"name": one.name, "nulls": one.nulls, **told})
+        known = {name: text for name, text in figures.items() if text is not None}
+        columns.append({"name": one.name, "nulls": one.nulls, **known})
     more = {"left_out": receipt.left_out} if receipt.left_out else {}
     return {"rows": receipt.rows, "columns": columns, **more}
 

@@ -84,7 +84,7 @@ class DuckdbSource(Source):
     def _find_folded(self, names: Sequence[str]) -> set[str]:
         """Return those of the texts whose collation takes different ones for equal.
 
-        No catalog tells it: an empty selection of the column is compared.
+        The catalog does not say it: an empty selection of the column is compared.
         """
         if not names:
             return set()
@@ -164,8 +164,8 @@ class DuckdbSource(Source):
         for number, one in enumerate(self._readings):
             sql, size = one.sql, sizes.get(one.name)
             if size is not None:
-                told = f"error('{_LARGE}{number}:' || {size} || ':'{key})"
-                sql = f"CASE WHEN {size} > {most} THEN {told} ELSE {sql} END"
+                refusal = f"error('{_LARGE}{number}:' || {size} || ':'{key})"
+                sql = f"CASE WHEN {size} > {most} THEN {refusal} ELSE {sql} END"
             columns.append(f"{sql} AS {quote(one.name)}")
         return ", ".join(columns)
 

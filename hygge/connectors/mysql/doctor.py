@@ -44,8 +44,8 @@ def examine_reading(run: Run, ssl_mode: str) -> Iterator[Finding]:
 
 def _clock(run: Run) -> Finding:
     asked = datetime.now(UTC)
-    told: datetime = run("SELECT utc_timestamp(6)")[0][0]
-    difference = abs((told.replace(tzinfo=UTC) - asked).total_seconds())
+    server_time: datetime = run("SELECT utc_timestamp(6)")[0][0]
+    difference = abs((server_time.replace(tzinfo=UTC) - asked).total_seconds())
     if difference > _CLOCK_SECONDS:
         return Finding(
             f"the clock of the server differs from that of this machine by {difference:,.0f} s",
@@ -150,7 +150,7 @@ def _missing(rights: set[str]) -> list[str]:
 def check_rights(run: Run, database: str) -> None:
     """Raise `StoreError` unless this user can create, fill and rename tables of a database.
 
-    A server may not list what a role allows; then only the statements themselves tell.
+    A server may not list what a role allows; then only the statements themselves show it.
     """
     rights = _rights(run, database)
     missing = _missing(rights)

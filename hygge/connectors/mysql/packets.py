@@ -29,7 +29,7 @@ _SHORT_END = 9
 _LENGTH_BYTES = {252: 2, 253: 3, 254: 8}
 _CHUNK = 2**18
 _SHOWN = 80
-"""Bytes of a value that tell which row it is of."""
+"""Bytes of a value that identify its row."""
 
 
 class ProtocolError(Exception):

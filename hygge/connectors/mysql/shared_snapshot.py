@@ -55,7 +55,7 @@ class SingleConnectionError(Exception):
     def __init__(self, reason: str, level: int = logging.INFO) -> None:
         super().__init__(reason)
         self.level = level
-        """How much it is worth to be told, as a level of `logging`."""
+        """Level of `logging` at which it is reported."""
 
 
 def begin(run: Rows) -> None:

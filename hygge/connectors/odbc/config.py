@@ -105,9 +105,9 @@ class OdbcSettings(ConnectorConfig):
     def shown(self) -> str:
         """Return the place for messages: without the password, the user and what hides them."""
         said = self.parts()
-        told = [said[key] for key in ("server", "servername", "host", "database", "dsn")
+        parts = [said[key] for key in ("server", "servername", "host", "database", "dsn")
                 if key in said]  # fmt: skip
-        return self.dsn or "/".join(told) or said.get("driver", "the data source")
+        return self.dsn or "/".join(parts) or said.get("driver", "the data source")
 
     def secrets(self) -> list[str]:
         """Return the texts that no message may hold."""

@@ -299,7 +299,7 @@ def _full(parquet: pq.ParquetFile, column: str) -> set[int]:
     place = leaves.index(column)
     found = set()
     for number in range(parquet.num_row_groups):
-        told = parquet.metadata.row_group(number).column(place).statistics
-        if told is not None and told.has_null_count and told.null_count == 0:
+        statistics = parquet.metadata.row_group(number).column(place).statistics
+        if statistics is not None and statistics.has_null_count and statistics.null_count == 0:
             found.add(number)
     return found

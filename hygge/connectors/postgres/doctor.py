@@ -49,8 +49,8 @@ def examine_server(run: Run) -> Iterator[Finding]:
 
 def _clock(run: Run) -> Finding:
     asked = datetime.now(UTC)
-    told: datetime = run("SELECT clock_timestamp()")[0][0]
-    difference = abs((told - asked).total_seconds())
+    server_time: datetime = run("SELECT clock_timestamp()")[0][0]
+    difference = abs((server_time - asked).total_seconds())
     if difference > _CLOCK_SECONDS:
         return Finding(
             f"the clock of the server differs from that of this machine by {difference:,.0f} s",

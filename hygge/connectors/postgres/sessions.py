@@ -90,7 +90,7 @@ def _in_words(row: Sequence[Any]) -> str:
 @contextmanager
 def reporting_blocks(settings: PostgresSettings, rows: Rows) -> Iterator[None]:
     """Warn of sessions that block a statement of `rows` while it waits."""
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def look() -> None:
         since = rows.since
@@ -100,8 +100,8 @@ def reporting_blocks(settings: PostgresSettings, rows: Rows) -> Iterator[None]:
         with control(settings, HomeError) as session:
             run = Rows(session, settings, HomeError, "cannot look for locks")
             words = "; ".join(_in_words(row) for row in run(_BLOCKING, (rows.pid,))[:_MOST])
-        if words and words not in told:
-            told.add(words)
+        if words and words not in reported:
+            reported.add(words)
             log.warning("waiting up to %d s for a lock held by %s", LOCK_SECONDS, words)
 
     with pulse(bound(look), _SOON_SECONDS):

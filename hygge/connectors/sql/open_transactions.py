@@ -27,15 +27,15 @@ class OpenTransactionsError(HomeError):
 
 def doubt(entity: str, why: str, *, exact: bool) -> None:
     """Warn that late rows may be missed; raise `HomeError` where the flow asks for exactly-once."""
-    told = f"{entity}: {why}, so rows that are committed late may be missed"
+    warning = f"{entity}: {why}, so rows that are committed late may be missed"
     way = "read them again with  incremental: {lookback: …}"
     if exact:
         raise HomeError(
-            f"{told}; the flow requires guarantee: exactly-once",
+            f"{warning}; the flow requires guarantee: exactly-once",
             hint=f"{way}  and set  guarantee: effectively-once  with  mode: merge",
             code="HG515",
         )
-    log.warning("%s; %s", told, way)
+    log.warning("%s; %s", warning, way)
 
 
 def patience() -> float:

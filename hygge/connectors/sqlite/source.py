@@ -150,7 +150,7 @@ class SqliteSource(Source):
     def _find_folded(self, columns: Sequence[catalog.Column]) -> set[str]:
         """Return the columns whose collation takes different texts for equal.
 
-        No catalog tells it of a view or query: an empty selection of the column is compared.
+        No catalog says it of a view or query: an empty selection of the column is compared.
         """
         wanted = self._request.types
         names = [one.name for one in columns if wanted.get(one.name) != "string"]

@@ -72,14 +72,14 @@ def _result(one: Diagnostic, rule: int) -> dict[str, Any]:
     if one.excerpt is not None:
         region["snippet"] = {"text": clean(one.excerpt)}
     place = {"artifactLocation": _artifact(one.file), "region": region}
-    told = f"{one.code}\0{one.file}\0{one.message}"
+    text = f"{one.code}\0{one.file}\0{one.message}"
     return {
         "ruleId": one.code,
         "ruleIndex": rule,
         "level": one.severity.value,
         "message": {"text": "\n".join(clean(line) for line in (one.message, *one.help))},
         "locations": [{"physicalLocation": place}],
-        "partialFingerprints": {"message/v1": sha256(told.encode()).hexdigest()[:16]},
+        "partialFingerprints": {"message/v1": sha256(text.encode()).hexdigest()[:16]},
     }
 
 

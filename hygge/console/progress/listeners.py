@@ -13,7 +13,7 @@ class Listeners:
     def __init__(self, *listeners: Callable[[Event], None]) -> None:
         self._listeners = list(listeners)
         self.errors: list[Exception] = []
-        """What the dropped listeners raised; a bug, to be told after the run."""
+        """What the dropped listeners raised; a bug, reported after the run."""
 
     def listen(self, event: Event) -> None:
         """Pass one event on. Never raises: rows that were committed stay committed."""

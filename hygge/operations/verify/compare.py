@@ -221,8 +221,8 @@ class _Comparison:
             yield f"not compared, because the home does not have these columns: {', '.join(others)}"
         own = [f for f in home.schema if order_of(f) and not has_own_type(self.move.store, f)]
         if own:
-            told = ", ".join(f"{field.name} ({type_of(field)})" for field in own)
-            yield f"compared as text, because the store has them as text: {told}"
+            names = ", ".join(f"{field.name} ({type_of(field)})" for field in own)
+            yield f"compared as text, because the store has them as text: {names}"
         if settings.incremental == FILES:
             yield "rows of files added after the last move are reported as missing"
         elif settings.mode is Mode.APPEND and settings.incremental is not None:

@@ -97,9 +97,9 @@ def candidates(
     """
     if held is not None and _is_text(held):
         return (TEXT,)
-    told = [text for text in formats if moment_format(text).is_told_from_numbers]
+    distinct = [text for text in formats if moment_format(text).is_told_from_numbers]
     moments = [
-        *(TextType(moment_format(t).kind, partial(_read_formatted, text=t)) for t in told),
+        *(TextType(moment_format(t).kind, partial(_read_formatted, text=t)) for t in distinct),
         TextType("date", read_dates),
         *(
             TextType(name, partial(read_timestamps, name=name))
@@ -111,7 +111,7 @@ def candidates(
         TextType("int64", read_integers),
         *(_floats(style, decimal_point) for style in _STYLES),
     ]
-    kinds = (*moments[: len(told)], *numbers, *moments[len(told) :])
+    kinds = (*moments[: len(distinct)], *numbers, *moments[len(distinct) :])
     own = None if held is None else _held(held, kinds, decimal_point)
     return kinds if own is None else (own, *kinds)
 
