@@ -172,6 +172,7 @@ def rows_put_aside(world: World) -> None:
 
 
 @leads_out(
+    ("console/quarantine.py", "hygge go {}"),
     ("operations/quarantine.py", "hygge go {}"),
     ("operations/quarantine.py", "hygge quarantine retry {}"),
 )
@@ -187,6 +188,8 @@ def rows_put_aside_by_an_append(world: World) -> None:
         world.flow(append)
         world.run("go", "--adopt")
         said = world.run("quarantine", "retry", "users", code=2)
+        if number == 0:
+            said = world.run("quarantine", "show")
         world.at_home(correction)
         if "retry" in way:
             world.flow(append.replace(INCREMENTAL, MERGE))

@@ -29,9 +29,21 @@ def show_put_aside(found: Sequence[PutAside], root: Path, output: Output) -> Non
         output.line()
     rows = sum(one.rows for one in found)
     output.line(f"{plural(rows, 'row')} quarantined in {plural(len(found), 'file')}")
+    appends = {one.flow for one in found if _appended(one)}
     for flow in dict.fromkeys(one.flow for one in found):
-        again = with_options(f"hygge quarantine retry {clean(flow)}")
-        output.line(f"once the cause is fixed:  {output.paint(again, 'bold')}")
+        if flow in appends:
+            again = with_options(f"hygge go {clean(flow)}")
+            way = f"{clean(flow)} appends: give the corrected rows to its home as new rows, then"
+        else:
+            again = with_options(f"hygge quarantine retry {clean(flow)}")
+            way = "once the cause is fixed:"
+        output.line(f"{way}  {output.paint(again, 'bold')}")
+
+
+def _appended(one: PutAside) -> bool:
+    """Return whether the run that quarantined the rows appended; false where that is unknown."""
+    moves = one.run.moves if one.run is not None else ()
+    return any((m.flow, m.entity, m.mode) == (one.flow, one.entity, "append") for m in moves)
 
 
 def _run(one: PutAside) -> str:
