@@ -385,7 +385,7 @@ def test_the_first_commit_cannot_be_undone(place: Place) -> None:
     root = set_up(place)
     assert "nothing has been moved" in undo(root, code=1)
     go(root)
-    assert "its first" in undo(root, code=1)
+    assert "has only one commit" in undo(root, code=1)
     assert place.rows() == DAY1
 
 

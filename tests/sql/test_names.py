@@ -42,7 +42,7 @@ def test_a_quoted_name_ends_where_it_ends(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "a\0b"])
 def test_what_no_database_can_hold_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="cannot be the name"):
+    with pytest.raises(ValueError, match="cannot be a name in a database"):
         quote(name)
 
 
