@@ -78,3 +78,17 @@ def test_a_value_that_is_too_large_is_named_by_its_row(
     assert sorted(read(home, 4 * MIB, "id")["id"].to_pylist()) == [1, 7, 9]
     rows = read(home, BYTES).sort_by("id").to_pylist()
     assert [len(row["x"] or "") for row in rows] == [1, BYTES, 0]
+
+
+def test_a_row_without_a_key_is_named_by_the_row_number_of_duckdb(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "home.db")) as duck:
+        duck.execute("CREATE TABLE t AS SELECT i, repeat('x', 100 * i) AS x FROM range(5) r(i)")
+        duck.execute("CREATE VIEW v AS FROM t")
+    home = HomeConfig.create({"type": "duckdb", "path": "home.db"}).home(ProjectContext(tmp_path))
+    with pytest.raises(HomeError, match="the row with rowid = 4 of t: column 'x' has a value"):
+        read(home, 300)
+    with (
+        pytest.raises(HomeError, match="a row of v: column 'x' has a value"),
+        home.open(ReadRequest("v", max_value_bytes=300)) as view,
+    ):
+        read_split(view, view.splits(1)[0])

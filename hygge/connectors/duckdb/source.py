@@ -37,6 +37,8 @@ class DuckdbSource(Source):
         self._request = request
         self._run = run
         self._from = ""
+        self._row_names: Sequence[str] = ()
+        """Columns that name a row in an error: the primary key, or DuckDB's own row number."""
         self._within: str | None = None
 
     def over_table(self, table: catalog.Table) -> DuckdbSource:
@@ -45,6 +47,10 @@ class DuckdbSource(Source):
         self.estimated_rows = table.rows
         self.primary_key = catalog.primary_key(self._run, table.name, found)
         self._from = f"{quote(table.name.schema)}.{quote(table.name.name)}"
+        self._row_names = self.primary_key
+        names = {one.name.lower() for one in found}
+        if not self._row_names and table.rows is not None and "rowid" not in names:
+            self._row_names = ("rowid",)
         required = {one.name for one in found if not one.nullable}
         return self._with(required, f"cannot read {self._request.entity}")
 
@@ -158,7 +164,7 @@ class DuckdbSource(Source):
         The error names the column, the size and the key before DuckDB hands over the value.
         """
         most, sizes = self._request.max_value_bytes, self._sizes()
-        keys = [f"coalesce(CAST({quote(key)} AS VARCHAR), '')" for key in self.primary_key]
+        keys = [f"coalesce(CAST({quote(key)} AS VARCHAR), '')" for key in self._row_names]
         key = f" || {' || chr(31) || '.join(keys)}" if keys else ""
         columns = []
         for number, one in enumerate(self._readings):
@@ -210,7 +216,7 @@ class DuckdbSource(Source):
         return fault(error, HomeError, what)
 
     def _too_large(self, column: int, size: int, key: str) -> HomeError:
-        pairs = zip(self.primary_key, key.split("\x1f"), strict=False)
+        pairs = zip(self._row_names, key.split("\x1f"), strict=False)
         shown = ", ".join(f"{name} = {value}" for name, value in pairs)
         found = too_large(self._readings[column].name, 0, size, self._request.max_value_bytes)
         return found.error(

@@ -272,7 +272,7 @@ def _groups_apart(file: DataFile, parquet: pq.ParquetFile, span: Span) -> frozen
     if schema.names.count(span.column) != 1 or not ends:
         return frozenset()
     kind = schema.field(span.column).type
-    if not _is_told(kind) or any(end.type != kind for end in ends):
+    if not _has_statistics(kind) or any(end.type != kind for end in ends):
         return frozenset()
     wanted = pc.scalar(True)
     if span.low is not None:
@@ -285,7 +285,7 @@ def _groups_apart(file: DataFile, parquet: pq.ParquetFile, span: Span) -> frozen
     return frozenset(_full(parquet, span.column) - near)
 
 
-def _is_told(kind: pa.DataType) -> bool:
+def _has_statistics(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     is_ = pa.types
