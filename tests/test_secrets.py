@@ -137,7 +137,7 @@ def project(root: Path, kind: str, settings: object) -> None:
     files = {
         "homes/it.yml": json.dumps(home, ensure_ascii=False, indent=1),
         "stores/lake.yml": json.dumps(store, ensure_ascii=False, indent=1),
-        "flows/users.yml": "home: it\nstore: lake\n",
+        "flows/users.yml": "home: it\nstore: lake\nretries: 0\n",
         "data/users.csv": "id\n1\n",
     }
     write_project(root, files)
@@ -163,7 +163,8 @@ EVERY_FIELD = [(kind, name, key) for kind, name in TYPES for key in fields(kind,
 def test_a_variable_with_a_telling_name_is_never_shown(
     runner: Runner, kind: str, name: str, key: str
 ) -> None:
-    base = {"path": "data"} if "path" in fields(kind, name) else {}
+    known = {"path": "data", "connect_timeout": "1s"}
+    base = {option: value for option, value in known.items() if option in fields(kind, name)}
     project(runner.root, kind, {"type": name, **base, key: f"${{{VARIABLE}}}"})
     runner.assert_nothing_leaks(WITH_VARIABLES)
 

@@ -327,7 +327,7 @@ class UndoTables(ABC):
     def change_rows(self, undone: Commit, commit: Commit, kinds: str) -> None:
         """Delete the rows that the commit added, and insert those that it removed."""
         target = self.target
-        if {"k", "r"} <= set(kinds) and undone.mode is Mode.MERGE and self.updates:
+        if {"k", "r"} <= set(kinds) and undone.mode is Mode.MERGE and self._can_update(undone):
             self._undo_merge(undone, commit)
             return
         if "k" in kinds:
@@ -341,6 +341,18 @@ class UndoTables(ABC):
         for kind in set(kinds) & {"c", "r"}:
             kept = f"SELECT {back} FROM {self.name(self.table(undone.seq, kind))} AS k"
             target.run(f"{self.insert(names)} {kept}")
+
+    def _can_update(self, undone: Commit) -> bool:
+        """Return whether each row that a merge changed can be found by its key.
+
+        A table without a unique index can hold a key twice, also by the rules of a collation.
+        """
+        if not self.updates:
+            return False
+        kept = self.name(self.table(undone.seq, "r"))
+        keys = self.column_list(undone.primary_key)
+        doubled = f"SELECT 1 AS n FROM {kept} GROUP BY {keys} HAVING count(*) > 1"
+        return bool(self.target.run(f"SELECT count(*) FROM ({doubled}) AS d")[0][0] == 0)
 
     def _undo_merge(self, undone: Commit, commit: Commit) -> None:
         """Give rows that a merge updated what they held, and put back what it took away.
