@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 
 import pyarrow as pa
@@ -85,8 +86,18 @@ def broken(table: pa.Table) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(table.schema, batches())
 
 
-def open_files() -> int:
-    """Return how many files this process holds open, beside connections at rest."""
+def open_files() -> set[str]:
+    """Return what this process holds open, beside connections at rest: numbers and targets."""
     close_all()
     gc.collect()
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    found = set()
+    for number in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        with suppress(FileNotFoundError):  # the listing itself
+            found.add(f"{number}: {os.readlink(f'/proc/self/fd/{number}')}")  # noqa: PTH115
+    return found
+
+
+def left_open(before: set[str]) -> set[str]:
+    """Return what was opened since and not closed; a driver may open its connection again."""
+    now = open_files()
+    return now - before if len(now) > len(before) else set()
