@@ -192,6 +192,7 @@ def test_a_reader_that_hangs_keeps_no_memory_from_the_others(
 ) -> None:
     monkeypatch.setattr("hygge.types.batches._JOIN_SECONDS", 0.05)
     budget, release, reading = MemoryBudget(10 * MEGABYTE), threading.Event(), threading.Event()
+    whole = a_batch(0, 10_000, width=200)
 
     def hang_later(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from batches
@@ -200,15 +201,14 @@ def test_a_reader_that_hangs_keeps_no_memory_from_the_others(
 
     @contextmanager
     def opener() -> Iterator[pa.RecordBatchReader]:
-        batches = hang_later([a_batch(0, 10_000, width=200)])
-        yield pa.RecordBatchReader.from_batches(SCHEMA, batches)
+        yield pa.RecordBatchReader.from_batches(SCHEMA, hang_later([whole]))
 
     ahead = ReadAhead(opener, budget, batch_bytes=MEGABYTE, check=no_check)
     with ahead:
         batches = ahead.batches()
-        held = next(batches)
-        reading.wait(30)
-    assert held.num_rows
+        held = [next(batches) for _ in sized([whole], MEGABYTE)]
+        assert reading.wait(30)
+    assert sum(batch.num_rows for batch in held) == whole.num_rows
     assert budget.used == 0
     release.set()
     batches.close()
