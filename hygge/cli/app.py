@@ -11,6 +11,7 @@ import typer
 
 from hygge import __version__
 from hygge.cli.completion import completion
+from hygge.cli.dashboard import dashboard
 from hygge.cli.destroy import destroy
 from hygge.cli.discover import discover
 from hygge.cli.doctor import doctor
@@ -107,6 +108,7 @@ def _place(chosen: Globals) -> list[str]:
 
 app.command()(init)
 app.add_typer(new, name="new")
+app.command()(dashboard)
 app.command()(destroy)
 app.command()(rename)
 app.command()(discover)

@@ -16,7 +16,7 @@ PANELS = {
     "Start": ("init", "new", "destroy", "schema", "completion"),
     "Check": ("validate", "doctor", "discover", "plan"),
     "Run": ("go",),
-    "Inspect": ("status", "history", "list", "show", "types", "verify"),
+    "Inspect": ("status", "dashboard", "history", "list", "show", "types", "verify"),
     "Repair": ("undo", "state", "quarantine", "rename"),
 }
 """The commands of each panel, in the order of use."""

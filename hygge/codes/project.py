@@ -244,4 +244,12 @@ CODES = (
         "that run. There is no record of a run here, or the run committed nothing, used another "
         "environment, or included a flow that no longer exists.",
     ),
+    Code(
+        "HG235",
+        "the dashboard cannot be shown",
+        "`hygge dashboard` listens on an address of this machine. The port may be in use by "
+        "another program: choose another one with `--port`. An address that other machines reach "
+        "needs a `--token` of your own. The server needs the extra `dashboard`; `hygge dashboard "
+        "--export FILE` writes the same as one file and needs nothing more.",
+    ),
 )

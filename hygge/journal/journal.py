@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -94,6 +94,8 @@ class MoveRow:
     hint: str | None = None
     notes: tuple[str, ...] = ()
     receipt: Receipt | None = None
+    ended_at: str | None = field(default=None, compare=False)
+    """UTC, ISO 8601; None while it runs. In a journal built from reports, the end of the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,7 @@ def _move_row(row: sqlite3.Row) -> MoveRow:
         hint=row["hint"],
         notes=tuple(json.loads(row["notes"] or "[]")),
         receipt=load_receipt(json.loads(row["receipt"])) if row["receipt"] else None,
+        ended_at=row["ended_at"],
     )
 
 
@@ -241,6 +244,7 @@ class PastMove:
     hint: str | None
 
 
+_PAST_FIELDS = tuple(one.name for one in fields(PastMove))
 _PAST_MOVES = """
     SELECT moves.run_id, started_at, ended_at, options, command, entity, moves.state, mode, rows,
         moves.seconds, code, message, hint
@@ -248,28 +252,39 @@ _PAST_MOVES = """
 
 
 def read_past_moves(
-    db: sqlite3.Connection, flow: str, env: str | None, most: int
+    db: sqlite3.Connection, flow: str, env: str | None, runs: int
 ) -> list[PastMove]:
     """Return the newest moves of a flow in one environment, the newest first.
 
-    At most `most`, and the last success of each entity that has none among these.
+    Those of at least `runs` runs, and back to the last success of each entity in them; then the
+    last success of each other entity.
     """
-    newest = f"{_PAST_MOVES} ORDER BY moves.rowid DESC LIMIT ?"
-    found = [_past_move(row) for row in db.execute(newest, (flow, env, most))]
-    if len(found) < most:
+    found: list[PastMove] = []
+    seen: set[str] = set()
+    well: set[str] = set()
+    waiting: set[str] = set()
+    for row in db.execute(f"{_PAST_MOVES} ORDER BY moves.rowid DESC", (flow, env)):
+        if row["run_id"] not in seen and len(seen) >= runs and not waiting:
+            break
+        move = _past_move(row)
+        found.append(move)
+        seen.add(move.run_id)
+        if move.state in WELL:
+            well.add(move.entity)
+            waiting.discard(move.entity)
+        elif move.entity not in well:
+            waiting.add(move.entity)
+    else:
         return found
-    well = {move.entity for move in found if move.state in WELL}
-    for entity in {move.entity for move in found} - well:
-        query = (
-            f"{_PAST_MOVES} AND entity = ? AND moves.state IN ('committed', 'kept')"
-            " ORDER BY moves.rowid DESC LIMIT 1"
-        )
-        found += [_past_move(row) for row in db.execute(query, (flow, env, entity))]
-    return found
+    last = f"{_PAST_MOVES} AND moves.state IN ('committed', 'kept') GROUP BY entity"
+    last = last.replace("SELECT", "SELECT max(moves.rowid),", 1)
+    rows = db.execute(last, (flow, env)).fetchall()
+    return found + [_past_move(row) for row in rows if row["entity"] not in well]
 
 
 def _past_move(row: sqlite3.Row) -> PastMove:
-    return PastMove(**{**dict(row), "options": tuple(json.loads(row["options"] or "[]"))})
+    values = {name: row[name] for name in _PAST_FIELDS}
+    return PastMove(**{**values, "options": tuple(json.loads(row["options"] or "[]"))})
 
 
 def insert_run(db: sqlite3.Connection, event: RunStarted) -> None:
@@ -460,9 +475,9 @@ class Journal:
         """Return the matching runs, newest first."""
         return self._read(lambda db: read_runs(db, wanted))
 
-    def past_moves(self, flow: str, env: str | None, most: int = 2000) -> list[PastMove]:
-        """Return the newest moves of a flow in one environment; see `read_past_moves`."""
-        return self._read(lambda db: read_past_moves(db, flow, env, most))
+    def past_moves(self, flow: str, env: str | None, runs: int = 40) -> list[PastMove]:
+        """Return the moves of a flow's newest runs in one environment; see `read_past_moves`."""
+        return self._read(lambda db: read_past_moves(db, flow, env, runs))
 
     def rename_flow(self, old: str, new: str) -> None:
         """Move the rows of a flow to its new name."""
@@ -489,6 +504,18 @@ class Journal:
     def is_empty(self) -> bool:
         """Whether no run is known."""
         return self._read(lambda db: db.execute("SELECT 1 FROM runs").fetchone()) is None
+
+    @property
+    def version(self) -> int:
+        """A number that changes when another process has written to the journal."""
+        query = "PRAGMA data_version"
+        return int(self._read(lambda db: db.execute(query).fetchone())[0])
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is in progress."""
+        query = "SELECT 1 FROM runs WHERE state = 'running'"
+        return self._read(lambda db: db.execute(query).fetchone()) is not None
 
     def _mark_crashed(self) -> None:
         query = "SELECT run_id, process FROM runs WHERE state = 'running'"
