@@ -19,7 +19,7 @@ _Export = Annotated[
     typer.Option("--export", metavar="FILE", help="Write everything to one HTML file and end."),
 ]
 _Host = Annotated[
-    str, typer.Option("--host", help="Address to listen on; one beside loopback needs --token.")
+    str, typer.Option("--host", help="Address to listen on; one beyond loopback requires --token.")
 ]
 _Port = Annotated[
     int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")

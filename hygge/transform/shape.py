@@ -281,7 +281,7 @@ def _selected(select: Sequence[str], offered: pa.Schema) -> list[str]:
     out = [name for name in select if name.startswith("-") and name not in offered.names]
     if out and len(out) < len(select):
         raise FlowError(
-            "select both names columns to move and columns to leave out",
+            "select both names columns to move and columns to exclude",
             hint='write either [id, email] or ["-internal_note"]',
             code="HG526",
         )

@@ -196,7 +196,7 @@ SHAPED = [
     Guard(
         "columns in and out",
         "HG526",
-        "select both names columns to move and columns to leave out",
+        "select both names columns to move and columns to exclude",
         [Step("select: [id]\n", ABC)],
         Step('select: [id, "-name"]\n', ABC),
         out(shape, "_selected", lambda _, offered: list(offered.names)),

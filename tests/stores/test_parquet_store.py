@@ -88,8 +88,8 @@ class TestParquetStore(FileStoreSuite):
     )
     def test_a_path_that_looks_like_a_file_is_refused(self, path: str, meant: str) -> None:
         said = (
-            f"'{path}' looks like one file, but a store holds many entities: name the directory, "
-            f"or one file for each entity with  path: {meant} ["
+            f"'{path}' looks like one file, but a store contains many entities: name the "
+            f"directory, or one file for each entity with  path: {meant} ["
         )
         with pytest.raises(ValueError, match=re.escape(said)):
             StoreConfig.create({"type": "parquet", "path": path})

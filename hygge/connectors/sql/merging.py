@@ -1,7 +1,7 @@
 """A merge into a table: staged rows update those of the same key, the others are added.
 
-    settle    before the transaction: no null in a key, and one staged row for each key merge     in
-    it: rows that are gone are taken away, then an update, then an insert
+    settle    before the transaction: no null in a key, and one staged row for each key
+    merge     in it: missing rows are deleted or marked, then an update, then an insert
 
 Rows are never deleted and inserted again: foreign keys, triggers and columns that hygge does not
 know would be affected. The updated and the added rows must add up to all staged keys, or nothing is

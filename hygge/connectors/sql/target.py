@@ -1,8 +1,8 @@
 """A table as a target: rows are staged beside it and published in one short transaction.
 
-    open     the place is taken, what dead runs staged is dropped, the chain of commits is read
-    stage    rows go into a table of this run that no reader uses commit   one transaction: the
-    number is the next one, rows become visible, the commit is written
+    open     lock the place, drop what dead runs staged, read the chain of commits
+    stage    write rows into a table of this run that no reader uses
+    commit   in one transaction: check the number, publish the rows, write the commit
 
 The target of each database implements staging and its SQL dialect.
 """

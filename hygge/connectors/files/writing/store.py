@@ -76,7 +76,7 @@ class FileStoreConfig(StoreConfig):
             ending = next(one for one in cls.suffixes if name.lower().endswith(one))
             one_file = posixpath.join(folder, PLACEHOLDER + ending)
             raise ValueError(
-                f"'{path}' looks like one file, but a store holds many entities: name the "
+                f"'{path}' looks like one file, but a store contains many entities: name the "
                 f"directory, or one file for each entity with  path: {one_file}"
             )
         return path
