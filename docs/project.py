@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from hygge.operations.connector_types import options_of
 from hygge.project.models import OverlaySettings, ProjectSettings
+from hygge.settings.notify import NotifySettings
 
 PAGE = Path(__file__).resolve().parent / "project.md"
 _HEAD = """<!-- Made by `make docs` from the keys themselves; changes here are lost. -->
@@ -79,6 +80,11 @@ _TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
         "Keys of `hygge.yml`",
         "The keys of `defaults` are listed at the end of [flows.md](flows.md).",
         ProjectSettings,
+    ),
+    (
+        "Keys of each item of `notify`",
+        "[runs.md](runs.md#notifications) has an example of each receiver.",
+        NotifySettings,
     ),
     (
         "Keys of `environments/NAME.yml`",

@@ -6,6 +6,7 @@ hint in the source that no scenario follows fails the test.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -118,6 +119,18 @@ def leads_out(*hinted: tuple[str, str]) -> Callable[[Scenario], Scenario]:
         return scenario
 
     return add
+
+
+# Messages about runs
+
+
+@leads_out(("operations/notify.py", "hygge history {}"))
+def a_message_about_a_run(world: World) -> None:
+    receiver = "{to: command, on: success, command: [sh, -c, cat > got.json]}"
+    world.write("hygge.yml", f"name: test\nnotify: [{receiver}]\n")
+    said = world.run("go")
+    said.stdout = json.loads((world.root / "got.json").read_text())["text"]
+    world.follow(said, "hygge history {}")
 
 
 # Undo of a whole run

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from hygge.console.output import Output
+    from hygge.project import Project
 
 _Names = Annotated[
     list[str] | None,
@@ -12,6 +16,10 @@ _Names = Annotated[
 ]
 _Timeout = Annotated[
     float, typer.Option("--timeout", min=0.1, help="Maximum seconds for each home or store.")
+]
+_Notify = Annotated[
+    bool,
+    typer.Option("--notify", help="Send a test message to each receiver of `notify` instead."),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -21,6 +29,7 @@ def doctor(
     names: _Names = None,
     *,
     timeout: _Timeout = 30.0,
+    notify: _Notify = False,
     as_json: _Json = False,
 ) -> None:
     """Connect to homes and stores, and report problems and how to fix them."""
@@ -38,6 +47,8 @@ def doctor(
     given = ctx.obj
     project = load_project(given)
     output = standard_output(given.color)
+    if notify:
+        raise typer.Exit(0 if _send_test(project, output) else 1)
     examined = examine(project, names or (), seconds=timeout)
     own = [] if names else list(examine_project(project.root))
     if as_json:
@@ -55,3 +66,19 @@ def doctor(
     tell_elsewhere(project, standard_error(given.color))
     output.raise_if_lost()
     raise typer.Exit(1 if counted(found)[0] else 0)
+
+
+def _send_test(project: Project, output: Output) -> bool:
+    """Send a test message to each receiver; return whether all were delivered."""
+    from hygge.operations.notify import Message, send
+
+    message = Message(project.name, project.env, ())
+    if not project.notify:
+        output.line("hygge.yml has no  notify:  so nobody is notified")
+    is_well = True
+    for receiver in project.notify:
+        problems = send([(receiver, message)], project.root)
+        is_well = is_well and not problems
+        for line in problems or [f"sent a test message: {receiver.shown}"]:
+            output.line(line)
+    return is_well

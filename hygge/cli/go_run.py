@@ -30,6 +30,7 @@ from hygge.values.stop import Stop
 if TYPE_CHECKING:
     from hygge.cli.global_options import Globals
     from hygge.journal.failures import Failed
+    from hygge.journal.journal import Journal
 
 _LEVELS = ("warning", "info", "debug")
 _WELL = (Result.OK, Result.KEPT)
@@ -80,6 +81,7 @@ class GoRun:
         self.finished: RunFinished | None = None
         """The run that `move` made."""
         self._failed = None
+        self._failing: list[str] = []
         if options.failures.are_retried:
             self._failed = self._choose_failed(settings)
         env = options.env if self._failed is None else self._failed.env
@@ -116,6 +118,7 @@ class GoRun:
         with watch_signals(interrupt, restores_cursor=is_live):
             finished = self._run(plan, stop)
             self._show_end(finished)
+            self._notify(finished)
         self.finished = finished
         return exit_code(finished.outcomes, stop)
 
@@ -239,6 +242,7 @@ class GoRun:
         with Journal.open(self._root, self._warn) as journal:
             if journal.is_empty:
                 journal.rebuild(last_commits(plan))
+            self._failing = self._failing_flows(plan, journal)
             listeners = Listeners(renderer.listen, reports.listen, journal.listen, eventlog.listen)
             with renderer:
                 is_fatal = self._options.failures.are_fatal
@@ -248,6 +252,38 @@ class GoRun:
         for error in listeners.errors:
             self._tell_bug(error)
         return finished
+
+    def _failing_flows(self, plan: Plan, journal: Journal) -> list[str]:
+        """Return the flows of a plan whose newest moves failed, where recoveries are reported."""
+        if not any("recovery" in one.on for one in self._project.notify):
+            return []
+        from datetime import UTC, datetime
+
+        from hygge.operations.status import status_of
+
+        now, flows, env = datetime.now(UTC), self._project.flows, self._project.env
+        return [
+            name
+            for name in {move.flow for move in plan.moves}
+            if status_of(flows[name], journal.past_moves(name, env), now).troubles
+        ]
+
+    def _notify(self, finished: RunFinished) -> None:
+        """Send the messages about a run; what is not delivered is a warning."""
+        receivers = self._project.notify
+        if not receivers:
+            return
+        from hygge.operations.notify import Message, chosen, of_outcomes, send
+
+        items = of_outcomes(finished.outcomes, self._failing)
+        project, env = self._project.name, self._project.env
+        messages = [
+            (one, Message(project, env, found, finished.run_id))
+            for one in receivers
+            if (found := chosen(one, items))
+        ]
+        for problem in send(messages, self._root):
+            self._warn(problem)
 
     def _warn(self, text: str) -> None:
         show_warning(text, self._notes)

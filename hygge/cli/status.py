@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 
     from hygge.cli.global_options import Globals
     from hygge.console.output import Output
+    from hygge.operations.status import FlowStatus
     from hygge.project import Project
 
 _Stores = Annotated[
     bool, typer.Option("--stores", help="Also ask the stores for their newest commits.")
+]
+_Notify = Annotated[
+    bool,
+    typer.Option("--notify", help="Report stale flows to the receivers of `notify` in hygge.yml."),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -28,6 +33,7 @@ def status(
     tag: Tag = None,
     exclude: Exclude = None,
     stores: _Stores = False,
+    notify: _Notify = False,
     as_json: _Json = False,
 ) -> None:
     """Show when each flow last succeeded, and what is stale or failed.
@@ -66,7 +72,24 @@ def status(
         write_status(found, output)
     else:
         show_status(found, output)
+    if notify:
+        _send(project, found, notes)
     raise typer.Exit(0 if all(one.is_well for one in found) else 1)
+
+
+def _send(project: Project, found: Sequence[FlowStatus], notes: Output) -> None:
+    """Send the messages about stale flows."""
+    from hygge.console.errors import show_warning
+    from hygge.operations.notify import Message, chosen, of_status, send
+
+    items = of_status(found)
+    messages = [
+        (one, Message(project.name, project.env, wanted))
+        for one in project.notify
+        if (wanted := chosen(one, items))
+    ]
+    for problem in send(messages, project.root):
+        show_warning(problem, notes)
 
 
 def _commits(project: Project, names: Sequence[str], notes: Output) -> dict[tuple[str, str], str]:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError as _WrongShape
 
 from hygge.settings.move import Bytes, DefaultSettings, MoveSettings, Names, Settings
+from hygge.settings.notify import NotifySettings
 
 
 def _reference(value: object) -> object:
@@ -62,6 +63,8 @@ class ProjectSettings(Settings):
     """The secret of `mask: hash`. With another secret, the same value has another hash."""
     protected: bool = False
     """Whether `hygge go --full-refresh` requires `--allow-protected`."""
+    notify: tuple[NotifySettings, ...] = ()
+    """Receivers of messages about runs: a list, each with `to: webhook`, `email` or `command`."""
 
 
 class EntitySettings(MoveSettings):
@@ -115,6 +118,8 @@ class OverlaySettings(Settings):
     """Maximum memory for the data of the whole run, such as `1GB`."""
     protected: bool | None = None
     """Whether `hygge go --full-refresh` requires `--allow-protected`."""
+    notify: tuple[NotifySettings, ...] | None = None
+    """Receivers of messages about runs, instead of those in hygge.yml."""
     homes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Keys that override homes/<name>.yml, by name of the home."""
     stores: dict[str, dict[str, Any]] = Field(default_factory=dict)

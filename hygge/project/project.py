@@ -21,6 +21,7 @@ from hygge.project.nodes import Span
 from hygge.project.overlays import Described, Layers
 from hygge.project.variables import Layer, Variables, unmarked
 from hygge.settings.move import MoveSettings
+from hygge.settings.notify import NotifySettings
 
 _OF_TWO = "HG211"
 """Code of an error that exists only where both flows are requested."""
@@ -186,6 +187,11 @@ class Project:
     def protected(self) -> bool:
         """Whether stores may be replaced against a flow's mode only when that is allowed."""
         return self._lenient.settings().protected
+
+    @property
+    def notify(self) -> tuple[NotifySettings, ...]:
+        """The receivers of messages about runs."""
+        return self._lenient.settings().notify
 
     @cached_property
     def homes(self) -> Mapping[str, ConnectorOutline]:
