@@ -87,6 +87,10 @@ class ConnectorConfig(Described):
         """Return the drivers that are not installed, without importing any."""
         return [name for name in cls.drivers if find_spec(name) is None]
 
+    def missing(self) -> tuple[list[str], str | None]:
+        """Return the drivers that these settings need and that are not installed, and the extra."""
+        return self.missing_drivers(), self.extra
+
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the places of entity `name`, as absolute paths or URLs.
 

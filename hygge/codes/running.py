@@ -302,6 +302,14 @@ CODES = (
         "`max_bad_rows` of them: more of them usually have another cause. Nothing was published.",
     ),
     Code(
+        "HG549",
+        "server without conditional writes",
+        "In an object store a commit is an object that is written only if there is none of its "
+        "name. This server overwrites the object in spite of that condition, so two runs could "
+        "both publish the same commit, and rows would be lost. Use another server for the store; "
+        "a home can be read from it.",
+    ),
+    Code(
         "HG551",
         "commit outcome unknown",
         "A commit was sent, and the connection was lost before the store confirmed it. The next "

@@ -345,11 +345,13 @@ def _missing_of(side: Side, config: ConnectorConfig) -> Iterator[Diagnostic]:
     """Yield what a connector needs and this machine lacks."""
     type_node = side.node.entries.get("type") if side.node else None
     span: Span = type_node.span if type_node else side.span
-    needs = f"type {config.type_name} requires"
-    if missing := config.missing_drivers():
-        extra = f"'hygge-data[{config.extra}]'" if config.extra else " ".join(missing)
+    missing, extra = config.missing()
+    is_of_type = bool(config.missing_drivers()) or not missing
+    needs = f"type {config.type_name} requires" if is_of_type else "`path` requires"
+    if missing:
+        package = f"'hygge-data[{extra}]'" if extra else " ".join(missing)
         message = f"{needs} {', '.join(missing)}, which is not installed"
-        yield diagnostic("HG306", message, span, f"pip install {extra}")
+        yield diagnostic("HG306", message, span, f"pip install {package}")
     elif missing := config.missing_libraries():
         packages = " ".join(config.libraries[name] for name in missing)
         message = f"{needs} the system's {', '.join(missing)}, which is not installed"

@@ -10,6 +10,9 @@ from hygge.errors import HyggeError
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 """Errors of a file system without locks."""
 
+PASSING = frozenset({errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE, errno.EAGAIN})
+"""Errors that may pass."""
+
 _HINTS = {
     errno.ENOSPC: "free some space there, then run again; what was staged is removed",
     errno.EDQUOT: "the disk quota is exceeded: free some space there, then run again",
@@ -33,6 +36,13 @@ _HINTS = {
     errno.ENOSYS: "the file system does not support what hygge needs: use another disk",
     errno.ENOLCK: "the file system cannot lock files: use another disk",
 }
+
+
+class PlaceError(OSError):
+    """An error of a place that is no local disk; its reason is `strerror`."""
+
+    hint: str | None = None
+    """The next step, instead of that of the number."""
 
 
 class SystemRefusalError(HyggeError):
@@ -60,4 +70,6 @@ def explain(error: OSError, known: str = "") -> str:
 
 def way_out(error: OSError) -> str:
     """Return the hint for an error."""
+    if isinstance(error, PlaceError) and error.hint:
+        return error.hint
     return _HINTS.get(error.errno or 0, "check the path and its disk, then run again")

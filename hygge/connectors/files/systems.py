@@ -7,24 +7,30 @@ point of the group `hygge.file_systems`, named like the scheme, that loads a `Fi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, BinaryIO, ClassVar, Protocol, Self
 
 from pydantic import AfterValidator, Field
 
+from hygge.connectors.files.connection import Connection
 from hygge.values.locations import LOCAL, local_path, scheme_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from hygge.connectors.files.generations import Generations
+    from hygge.values.model import Finding
 
 GROUP = "hygge.file_systems"
-_BUILT_IN = {LOCAL: "hygge.connectors.files.local.disk"}
+_BUILT_IN = {
+    LOCAL: "hygge.connectors.files.local.disk",
+    "s3": "hygge.connectors.files.objects.system",
+}
 CLASSES: dict[str, type[FileSystem]] = {}
 """The imported file systems, by URL scheme."""
 
@@ -83,6 +89,20 @@ class FileSystem(ABC):
         Raises `ValueError` with the reason for an invalid URL.
         """
 
+    drivers: ClassVar[tuple[str, ...]] = ()
+    """Import names of the packages it needs at run time."""
+    extra: ClassVar[str | None] = None
+    """The extra of hygge-data that installs them."""
+    max_file_bytes: ClassVar[int | None] = None
+    """Approximate maximum size of a file that a store writes, where it sets none itself."""
+
+    def using(self, connection: Connection | None) -> FileSystem:
+        """Return the file system reached by a connection. Touches no network.
+
+        A file system without connections returns itself.
+        """
+        return self
+
     @abstractmethod
     def shown(self, path: str) -> str:
         """Return a path as users write it in `path:`."""
@@ -137,6 +157,21 @@ class FileSystem(ABC):
         `read` returns fewer bytes than wanted only at the end of the file.
         """
 
+    def published(self, folder: str) -> Sequence[Entry] | None:
+        """Return the files below a folder by the commit that hygge published there.
+
+        None where there is no commit, or where a listing is exact. Raises `OSError`.
+        """
+        return None
+
+    def content_id(self, path: str, stamp: str) -> str | None:
+        """Return an id of a file's content for its stamp; None where the file must be read."""
+        return None
+
+    def examine(self) -> Iterator[Finding]:
+        """Yield findings for `hygge doctor`, such as where credentials come from."""
+        yield from ()
+
     def arrow_file(self, path: str, *, mapped: bool = False) -> pa.NativeFile:
         """Open a file for Arrow, `mapped` into memory where the file system can."""
         import pyarrow as pa
@@ -190,9 +225,16 @@ def class_of(location: str) -> type[FileSystem]:
 
 
 @lru_cache(maxsize=64)
-def file_system(location: str) -> tuple[FileSystem, str]:
+def file_system(location: str, connection: Connection | None = None) -> tuple[FileSystem, str]:
     """Return the file system of an absolute path or URL, and the path in it."""
-    return class_of(location).at(location)
+    system, path = class_of(location).at(location)
+    return system.using(connection), path
+
+
+def missing_of(location: str) -> tuple[list[str], str | None]:
+    """Return the packages that a path needs and that are not installed, and their extra."""
+    system = class_of(location)
+    return [name for name in system.drivers if find_spec(name) is None], system.extra
 
 
 def check_location(text: str) -> str:

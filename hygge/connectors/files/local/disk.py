@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-from hygge.connectors.files.local.entity_names import refuse_name
+from hygge.connectors.files.entity_names import refuse_name
 from hygge.connectors.files.local.folders import names_like
 from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.systems import FileStat, FileSystem

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hygge.connector import WriteRequest
+from hygge.connectors.files.entity_names import refuse_name
 from hygge.connectors.files.local.durable import make_directory
-from hygge.connectors.files.local.entity_names import refuse_name
 from hygge.connectors.files.local.owner import Owner
 from hygge.connectors.files.local.record import load_record
 from hygge.connectors.files.records import Record

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hygge.errors import HomeError
-
-_PASSING = frozenset({errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE, errno.EAGAIN})
+from hygge.runtime.system import PASSING, PlaceError
 
 
 class FileChangedError(HomeError):
@@ -30,13 +28,16 @@ class NoColumnsError(HomeError):
 def disk_error(shown: str, error: OSError) -> HomeError:
     """Return the `HomeError` for a system error while `shown` is listed or read."""
     reason = error.strerror or str(error)
+    if isinstance(error, PlaceError) and error.hint:
+        kind = BusyDiskError if error.errno in PASSING else HomeError
+        return kind(f"{shown}: {reason}", hint=error.hint)
     if isinstance(error, PermissionError):
         return HomeError(
             f"{shown}: permission denied",
             hint=f"give the user who runs hygge read permission: chmod u+r '{shown}' (and +x on "
             "folders)",
         )
-    if error.errno in _PASSING:
+    if error.errno in PASSING:
         return BusyDiskError(f"{shown}: {reason}")
     return HomeError(f"{shown}: {reason}", hint=f"to see details:  ls -l '{shown}'")
 

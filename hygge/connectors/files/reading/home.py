@@ -17,6 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
 from hygge.connector import Ability, Home, HomeConfig, ProjectContext, ReadRequest, Source
+from hygge.connectors.files.connection import Connection
 from hygge.connectors.files.reading.data_file import DataFile
 from hygge.connectors.files.reading.faults import BusyDiskError, FileChangedError, NoColumnsError
 from hygge.connectors.files.reading.fitting import Fitting, add_partitions, sliced
@@ -25,7 +26,11 @@ from hygge.connectors.files.reading.patterns import PathPattern
 from hygge.connectors.files.reading.pieces import FileFacts, Piece, pack, pieces_of, reading
 from hygge.connectors.files.reading.positions import Listing, NothingNew
 from hygge.connectors.files.reading.schemas import Spelling, check_related, unify
-from hygge.connectors.files.systems import FileLocation, file_system
+from hygge.connectors.files.systems import (
+    FileLocation,
+    file_system,
+    missing_of,
+)
 from hygge.errors import HomeError
 from hygge.types.type_names import arrow_type
 from hygge.types.value_checks import find_unsound
@@ -54,15 +59,25 @@ class FileHomeConfig(HomeConfig, ABC):
     the longer name, the file is an error; `{entity}_[0-9]*.csv` matches it for one entity only.
     """
 
+    connection: Connection | None = None
+    """Endpoint and credentials for a `path` such as s3://bucket/folder: `endpoint`, `region`,
+    `access_key_id`, `secret_access_key`, `session_token`, `profile`, `anonymous`, `path_style`,
+    `allow_http`, `ca_file`. Default: the standard variables of the cloud."""
+
     extensions: ClassVar[tuple[str, ...]]
     """Extensions of the type's files, the usual one first; with the dot, lower case."""
     compressions: ClassVar[tuple[str, ...]] = ()
     """Further extensions of compressed files, e.g. `.gz`."""
 
+    def missing(self) -> tuple[list[str], str | None]:
+        """Return the drivers that the path needs, too; see `ConnectorConfig.missing`."""
+        names, extra = super().missing()
+        return (names, extra) if names else missing_of(self.path)
+
     def layout(self, context: ProjectContext) -> Layout:
         """Return the entities below the path; touches nothing on the disk."""
         suffixes = (*self.extensions, *(e + c for e in self.extensions for c in self.compressions))
-        system, path = file_system(context.location(self.path))
+        system, path = file_system(context.location(self.path), self.connection)
         return Layout(system, _pattern(path, suffixes), self.extensions, self.compressions)
 
     def places(self, context: ProjectContext, name: str) -> list[str]:
@@ -88,6 +103,7 @@ class FileHome(Home, ABC):
 
     def examine(self) -> Iterator[Finding]:
         """Yield the number of entities, and unreadable files."""
+        yield from self.layout.system.examine()
         names = self.entities()
         if not names:
             endings = ", ".join(self.layout.extensions)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -74,7 +74,8 @@ class Layout:
         self.check()
         if self.pattern.is_single:
             return [n for n in (self.pattern.single_name,) if fnmatchcase(n, wanted)]
-        names = self._plain_names() if self.pattern.is_plain else self._pattern_names()
+        with listing(str(self)):
+            names = self._plain_names() if self.pattern.is_plain else self._pattern_names()
         return sorted((n for n in names if fnmatchcase(n, wanted)), key=natural_key)
 
     def find(
@@ -90,9 +91,9 @@ class Layout:
         """
         self._check_name(entity)
         self.check()
-        found = (
-            self._plain_places(entity) if self.pattern.is_plain else self._matches(entity, siblings)
-        )
+        with listing(str(self)):
+            is_plain = self.pattern.is_plain
+            found = self._plain_places(entity) if is_plain else self._matches(entity, siblings)
         if not found and not may_be_gone:
             raise self._unknown(entity)
         files: dict[str, DataFile] = {}
@@ -203,7 +204,9 @@ class Layout:
             if not self.system.is_dir(path):
                 yield self._data_file(path, self.system.stat(path), fixed)
                 return
-        for entry in self._walk(path):
+            published = self.system.published(path)
+        found = self._walk(path) if published is None else self._data(published)
+        for entry in found:
             if entry.is_symlink():
                 self._check_inside(entry.path)
             with listing(self.system.shown(entry.path)):
@@ -228,6 +231,9 @@ class Layout:
                     (links if entry.is_symlink() else folders).append(entry.path)
                 elif entry.is_dir() or self._stem(entry.path) is not None:
                     yield entry
+
+    def _data(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        return (entry for entry in entries if self._stem(entry.path) is not None)
 
     def _data_file(self, path: str, stat: FileStat, fixed: str) -> DataFile:
         lower = path.lower()

@@ -31,6 +31,8 @@ _END_BYTES = 2**16
 _BLOCK_BYTES = 2**20
 _ENDS = "x"
 """Prefix of digests of both ends of a file; no hexadecimal digit."""
+_KNOWN = "t"
+"""Prefix of digests of a file system's id of a content; no hexadecimal digit."""
 MOST_GONE = 10_000
 """Maximum deleted files that are remembered, the latest ones, so that positions are bounded."""
 
@@ -102,7 +104,13 @@ def _seen(stamp: str) -> str:
 
 
 def _digest(file: DataFile, *, is_whole: bool) -> str:
-    """Return a digest of a file's content: of all of it, or of both ends of a large one."""
+    """Return a digest of a file's content: of all of it, or of both ends of a large one.
+
+    Where the file system knows an id of the content, the digest is of that.
+    """
+    content = file.system.content_id(file.path, file.stamp)
+    if content is not None:
+        return f"{_KNOWN}{_hash(content.encode()).hexdigest()}"
     with listing(str(file)), file.open() as raw:
         if is_whole or file.size <= _DIGESTED_WHOLE:
             whole = _hash()
@@ -123,7 +131,7 @@ def _continued(file: DataFile, known: str) -> DataFile | None:
     """Return a grown file with its known end as start, if whole lines follow it."""
     size_text, _, content = (*known.split("-"), "")[:3]
     size = int(size_text, 16)
-    if file.compression or not content or content.startswith(_ENDS) or size >= file.size:
+    if file.compression or not content or content.startswith((_ENDS, _KNOWN)) or size >= file.size:
         return None
     with listing(str(file)), file.open() as raw:
         if signature(raw.read(LOOKED_AT)) is not None:

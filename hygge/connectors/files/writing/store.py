@@ -20,16 +20,24 @@ from hygge.connector import (
     Target,
     WriteRequest,
 )
+from hygge.connectors.files.connection import Connection
 from hygge.connectors.files.formats import BUFFER_BYTES, FileFormat, store_errors
 from hygge.connectors.files.generations import Generation, Generations
 from hygge.connectors.files.reading.home import FileHome
 from hygge.connectors.files.reading.patterns import PLACEHOLDER
-from hygge.connectors.files.systems import FileLocation, FileSystem, class_of, file_system
+from hygge.connectors.files.systems import (
+    FileLocation,
+    FileSystem,
+    class_of,
+    file_system,
+    missing_of,
+)
 from hygge.connectors.files.writing.adoption import check_adoption
 from hygge.connectors.files.writing.single import check_packing, check_single
 from hygge.connectors.files.writing.splits import FileOptions
 from hygge.connectors.files.writing.target import FileTarget
-from hygge.errors import StoreError
+from hygge.errors import CommitUnknownError, StoreError
+from hygge.runtime.system import PASSING, PlaceError
 from hygge.settings.move import Bytes, Names
 from hygge.types.unfit import UnfitError
 from hygge.values.model import Commit, Finding, Mode
@@ -52,10 +60,14 @@ class FileStoreConfig(StoreConfig):
     With `{entity}` in the last step, such as `out/{entity}.csv`, each entity is that one file: a
     commit replaces it at once, and an append or a merge writes all of it again.
     """
+    connection: Connection | None = None
+    """Endpoint and credentials for a `path` such as s3://bucket/folder: `endpoint`, `region`,
+    `access_key_id`, `secret_access_key`, `session_token`, `profile`, `anonymous`, `path_style`,
+    `allow_http`, `ca_file`. Default: the standard variables of the cloud."""
     file_max_rows: Annotated[int, Field(ge=1)] | None = None
     """Maximum number of rows of a file."""
     file_max_bytes: Bytes | None = None
-    """Approximate maximum size of a file, such as `256MB`."""
+    """Approximate maximum size of a file, such as `256MB`; in an object store 1 GiB by default."""
     partition_by: Names = ()
     """Columns that become directories, such as `country=NO/`, instead of columns in the files."""
 
@@ -120,6 +132,11 @@ class FileStoreConfig(StoreConfig):
         )
         return self.read_by(home, path=path, **more)
 
+    def missing(self) -> tuple[list[str], str | None]:
+        """Return the drivers that the path needs, too; see `ConnectorConfig.missing`."""
+        names, extra = super().missing()
+        return (names, extra) if names else missing_of(self.path)
+
     def places(self, context: ProjectContext, name: str) -> list[str]:
         """Return the directory of entity `name`."""
         system, root = self._root(context)
@@ -139,7 +156,7 @@ class FileStoreConfig(StoreConfig):
         return system.generations(root)
 
     def _root(self, context: ProjectContext) -> tuple[FileSystem, str]:
-        system, path = file_system(context.location(self.path))
+        system, path = file_system(context.location(self.path), self.connection)
         return system, posixpath.normpath(path)
 
     def store(self, context: ProjectContext) -> Store:
@@ -162,6 +179,12 @@ class FileStore(Store):
     def examine(self) -> Iterator[Finding]:
         """Yield findings on whether a file can be written, and on free space."""
         yield from self._generations.examine()
+
+    def retry_after(self, error: BaseException) -> float | None:
+        """Return 0.0 for a server that did not answer, or was busy."""
+        cause = error.__cause__ if isinstance(error, StoreError) else error
+        is_passing = isinstance(cause, PlaceError) and cause.errno in PASSING
+        return 0.0 if is_passing and not isinstance(error, CommitUnknownError) else None
 
     def last_commit(self, into: str) -> Commit | None:
         """Return the commit of the live generation; see `Store.last_commit`."""
@@ -194,7 +217,7 @@ class FileStore(Store):
         options = FileOptions(
             config.format(),
             config.file_max_rows,
-            config.file_max_bytes,
+            config.file_max_bytes or class_of(config.path).max_file_bytes,
             config.partition_by,
             min(request.buffer_bytes, BUFFER_BYTES),
             config.is_single,

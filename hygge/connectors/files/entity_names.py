@@ -1,4 +1,4 @@
-"""Rules for names of entities in a store of local files."""
+"""Rules for names of entities in a store of files."""
 
 from __future__ import annotations
 
