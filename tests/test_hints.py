@@ -15,6 +15,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -119,6 +120,35 @@ def leads_out(*hinted: tuple[str, str]) -> Callable[[Scenario], Scenario]:
         return scenario
 
     return add
+
+
+# Object stores
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answers each request with 400."""
+
+    def do_GET(self) -> None:
+        self.send_error(400)
+
+    do_PUT = do_HEAD = do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+
+@leads_out(("connectors/files/objects/faults.py", "hygge doctor"))
+def a_server_that_is_no_object_store(world: World) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"endpoint: http://127.0.0.1:{server.server_port}, anonymous: true"
+        world.write(
+            "stores/lake.yml", f"type: parquet\npath: s3://bucket/x\nconnection: {{{endpoint}}}\n"
+        )
+        said = world.run("go", code=1)
+        found = world.follow(said, "hygge doctor", code=1)
+        server.shutdown()
+    assert "the server answered 400" in found.stdout
 
 
 # Messages about runs

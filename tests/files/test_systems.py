@@ -122,7 +122,9 @@ def test_a_file_that_lost_bytes_is_refused(lake: str, monkeypatch: pytest.Monkey
 
 def test_a_scheme_that_nobody_has_names_those_there_are(lake: str) -> None:
     for config, kind in ((HomeConfig, "csv"), (StoreConfig, "parquet")):
-        with pytest.raises(ValueError, match=r"gs:// is not a folder.*local files, memory:// and s3://"):
+        with pytest.raises(
+            ValueError, match=r"gs:// is not a folder.*files and memory:// and s3://"
+        ):
             config.create({"type": kind, "path": "gs://bucket/lake"})
         with pytest.raises(ValueError, match="it names no file system"):
             config.create({"type": kind, "path": "memory:///lake"})

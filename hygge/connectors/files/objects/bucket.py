@@ -204,7 +204,8 @@ class Upload:
     def write(self, data: bytes | memoryview) -> int:
         """Append bytes."""
         with self._bucket._asking("write", self._key):
-            return self._writer.write(data)
+            # Arrow's buffers are of signed bytes, which the driver refuses.
+            return self._writer.write(memoryview(data).cast("B"))
 
     def finish(self) -> FileStat:
         """Complete the object and return its metadata on the server."""

@@ -136,6 +136,8 @@ class ObjectGeneration:
         found = self._place.bucket.heads([self.staging.key(part.name) for part in staged])
         for part in staged:
             if difference := _difference(found[self.staging.key(part.name)], part):
+                if rival := self._place.link(self.seq):  # whose run removed what was staged here
+                    raise self._taken(rival)
                 raise StoreError(
                     f"{self.staging}/{part.name} was staged with {plural(part.rows, 'row')} and "
                     f"{plural(part.bytes, 'byte')}, but {difference}; nothing was published",
@@ -173,8 +175,12 @@ class ObjectGeneration:
         """Raise `StoreError` where the number belongs to another attempt."""
         if found is not None and _owner(found) == _owner(link):
             return
+        raise self._taken(found)
+
+    def _taken(self, found: Link | None) -> StoreError:
+        """Return the error for a number that another run has."""
         holder = f"run {found.record.commit.run_id}" if found else "another run"
-        raise StoreError(
+        return StoreError(
             f"commit {self.seq} of {self} belongs to {holder}; nothing was published here",
             hint="start this run again; it continues from the newest commit",
             code="HG514",
