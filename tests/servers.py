@@ -53,6 +53,23 @@ def without(server: str, why: str) -> None:
     pytest.skip(f"no {server} answers here: {why}")
 
 
+_REDIS = "redis://127.0.0.1:6379/0"
+
+
+@cache
+def redis_url() -> str:
+    """Return the URL of a Redis that answers."""
+    import redis
+
+    url = os.environ.get("HYGGE_TEST_REDIS_URL", _REDIS)
+    try:
+        with redis.Redis.from_url(url) as client:
+            client.ping()
+    except redis.RedisError as error:
+        without("redis", f"{error} (apt-get install redis-server; redis-server)")
+    return url
+
+
 def schema_name(place: Path) -> str:
     """Return a schema of PostgreSQL that belongs to a test's own directory."""
     return f"t_{hashlib.sha256(str(place).encode()).hexdigest()[:16]}"

@@ -18,6 +18,7 @@ LAYERS = (
     {"connector", "settings"},
     {"connectors.files", "connectors.sql", "journal", "transform"},
     {"connectors.spool"},
+    {"connectors.messages"},
     {"connectors", "incremental"},
     {"engine", "files", "project"},
     {"operations"},
@@ -27,7 +28,7 @@ LAYERS = (
     {"__main__"},
 )
 """The rooms from the ground up: an import points to a lower layer, or stays in its own room."""
-SHARED = {"files", "spool", "sql"}
+SHARED = {"files", "messages", "spool", "sql"}
 """Folders of `connectors` that hold what several of them share."""
 MODULES_AT_THE_TOP = {"__init__", "__main__", "connector", "errors", "files", "registry"}
 OUTSIDE = {"testing"}

@@ -348,6 +348,14 @@ CODES = (
         right="# flows/orders.yml\nmode: merge\nprimary_key: id\ncolumns: {id: {type: int64}}\n",
     ),
     Code(
+        "HG556",
+        "messages are gone",
+        "A stream or topic no longer has messages that were not moved yet: they were deleted or "
+        "expired, or the stream was deleted or created again. Nothing was published. Keep messages "
+        "longer than the time between two moves. With `on_gap: continue` the home moves the "
+        "messages that are there.",
+    ),
+    Code(
         "HG561",
         "journal of a newer hygge",
         "The journal in .hygge/ was written by a newer version of hygge. Use that version, or "

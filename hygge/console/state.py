@@ -10,9 +10,13 @@ from hygge.console.table import Column, show_table
 from hygge.console.text import clean, clean_lines, count, move_name
 from hygge.engine.plan import Move
 from hygge.operations.state import Position
+from hygge.settings.move import POSITIONS
 from hygge.values.model import Commit, Outcome
 from hygge.values.plurals import plural
 from hygge.values.redact import redact
+
+_FEW = 3
+"""Up to so many positions are shown, and their number otherwise."""
 
 Found = Sequence[tuple[Move, Commit | None]]
 
@@ -29,7 +33,7 @@ def show_commits(found: Found, output: Output) -> None:
                 Column("commit", [str(commit.seq) for commit in commits], right=True),
                 Column("at", [f"{clean(c.committed_at[:19])}Z" for c in commits], drop=2),
                 Column("rows", [count(commit.total_rows) for commit in commits], right=True),
-                Column("moved up to", [_mark(commit) for commit in commits], shrinks=True),
+                Column("moved up to", [_mark(m, c) for m, c in known], shrinks=True),
             ],
             output,
         )
@@ -38,11 +42,15 @@ def show_commits(found: Found, output: Output) -> None:
             output.line(f"{move_name(move.flow, move.entity)}: nothing was moved yet")
 
 
-def _mark(commit: Commit) -> str:
-    mark = commit.watermark
+def _mark(move: Move, commit: Commit) -> str:
+    mark, positions = commit.watermark, commit.positions
     if mark is not None:
         return clean(f"{mark.column} = {mark.value}")
-    return plural(len(commit.positions), "file") if commit.positions else "–"
+    if move.settings.incremental != POSITIONS:
+        return plural(len(positions), "file") if positions else "–"
+    if len(positions) > _FEW:
+        return plural(len(positions), "position")
+    return clean(", ".join(f"{name} = {value}" for name, value in positions.items())) or "–"
 
 
 def write_commits(found: Found, output: Output) -> None:

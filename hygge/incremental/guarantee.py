@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import get_args
 
 from hygge.errors import FlowError
-from hygge.settings.move import Guarantee, Incremental, MoveSettings
+from hygge.settings.move import POSITIONS, Guarantee, Incremental, MoveSettings
 from hygge.values.model import Mode
 from hygge.values.plurals import listed
 
 _LEVELS: tuple[Guarantee, ...] = get_args(Guarantee)
 """From strongest to weakest."""
 _TOLD_APART = "incremental: COLUMN, or incremental: files where the home has files"
+_BY_POSITION = "each commit records how far the home was read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,15 @@ def promise_of(settings: MoveSettings) -> Promise:
             return Promise(
                 "exactly-once", f"each commit records the watermark of '{wanted.column}'"
             )
+        if wanted == POSITIONS:
+            return Promise("exactly-once", _BY_POSITION)
         return Promise("effectively-once", "rows that are moved again are matched by their key")
     if wanted is None:
         return Promise(
             "at-least-once", "nothing records which rows were moved: each run appends all rows"
         )
+    if wanted == POSITIONS:
+        return Promise("exactly-once", _BY_POSITION)
     if not isinstance(wanted, Incremental):
         return Promise(
             "exactly-once", "each commit records its files; a changed file stops the flow"

@@ -29,7 +29,7 @@ class ResumePoint:
     settings: MoveSettings
     watermark: Watermark | None = None
     positions: Mapping[str, str] | None = None
-    """Positions for `incremental: files`; empty when nothing was moved yet."""
+    """Positions of files or a queue; empty when nothing was moved yet, None without them."""
 
     @classmethod
     def of(cls, settings: MoveSettings, last: Commit | None, *, fills: bool = False) -> ResumePoint:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hygge.connector import Inspection, WriteRequest
+from hygge.connector import Inspection, Source, WriteRequest
 from hygge.engine.move import failure_of
 from hygge.engine.plan import Move, Plan
 from hygge.engine.preparation import Prepared, Terms, aim, offer, prepare, settle, terms_of
@@ -25,6 +25,7 @@ from hygge.incremental.guards import shrinkage
 from hygge.incremental.increment import Increment
 from hygge.incremental.resume_point import ResumePoint
 from hygge.runtime.locks import refuse_moving
+from hygge.settings.move import POSITIONS
 from hygge.transform.schema_contract import Difference, differences, typed
 from hygge.types.unfit import UnfitError, fit_schema
 from hygge.types.watermarks import text_of
@@ -124,7 +125,7 @@ def _look(preview: Preview, plan: Plan, terms: Terms) -> None:
             preview.rows, preview.estimate = source.total_rows, source.estimated_rows
             preview.notes = tuple(source.notes())
             if last is not None and resume.knows(source.positions):
-                preview.window = "no new files"
+                preview.window = "nothing new" if _is_queue(move) else "no new files"
                 return
             prepared = prepare(move, source, resume, last, terms)
             aim(prepared)
@@ -161,6 +162,8 @@ def _window(prepared: Prepared) -> str | None:
         before, now = resume.positions, prepared.source.positions
         if before is None or now is None:
             return None
+        if _is_queue(prepared.move):
+            return _messages(prepared.source)
         new = [name for name, stamp in now.items() if before.get(name) != stamp]
         return f"{len(new):,} new of {plural(len(now), 'known file')}"
     column, low, mark = increment.span.column, increment.span.low, resume.watermark
@@ -169,6 +172,15 @@ def _window(prepared: Prepared) -> str | None:
     back = "" if not resume.reads_back or mark is None else f" (read back from {mark.value})"
     updates = _updates(prepared.move, increment)
     return f"{column} from {text_of(low)} (inclusive){back} up to now{updates}"
+
+
+def _is_queue(move: Move) -> bool:
+    return move.settings.incremental == POSITIONS
+
+
+def _messages(source: Source) -> str:
+    known = source.total_rows
+    return "all new messages" if known is None else f"{plural(known, 'new message')}"
 
 
 def _updates(move: Move, increment: Increment) -> str:

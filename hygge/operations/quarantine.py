@@ -129,6 +129,8 @@ def _way_of_append(move: Move) -> str:
     match move.settings.incremental:
         case "files":
             corrected = f"write the corrected rows, and only these, into a new file and run  {go}"
+        case "positions":
+            corrected = f"publish the corrected messages, and only these, and run  {go}"
         case Incremental(column=column):
             corrected = (
                 f"give the corrected rows a value of '{column}' above the watermark in the home "

@@ -23,7 +23,7 @@ from hygge.engine.move import failure_of, naming
 from hygge.engine.plan import Move, Plan
 from hygge.engine.staging import blaming
 from hygge.errors import FlowError, HomeError, HyggeError, StoreError
-from hygge.settings.move import FILES, Incremental, parse_seconds
+from hygge.settings.move import POSITIONS, Incremental, parse_seconds
 from hygge.transform.shape import check_known
 from hygge.types.ordering import Ordering
 from hygge.types.watermarks import text_of, tomorrow
@@ -63,7 +63,8 @@ class Position:
         if self.last.flow != self.move.flow:
             return f"flow {self.last.flow} -> {self.move.flow}"
         old, files = self.last.watermark, len(self.last.positions)
-        was = plural(files, "file") if old is None and files else _shown(old)
+        what = plural(files, "position" if self.move.settings.incremental == POSITIONS else "file")
+        was = what if old is None and files else _shown(old)
         return f"{was} -> {_shown(self.new)}"
 
 
@@ -88,8 +89,8 @@ def position(
     """
     wanted = move.settings.incremental
     is_forgotten = value is None and back is None
-    if wanted is None or (wanted == FILES and not is_forgotten):
-        how = "no incremental" if wanted is None else "incremental: files"
+    if wanted is None or not (isinstance(wanted, Incremental) or is_forgotten):
+        how = "no incremental" if wanted is None else f"incremental: {wanted}"
         raise _refused(f"{move.flow} has {how}, so it has no watermark", None)
     last = last_commit(move, context)
     if last is not None and last.flow != move.flow:

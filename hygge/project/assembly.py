@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -17,7 +17,8 @@ from hygge.project.overlays import Described, Layers
 from hygge.project.validation import is_misplaced, secrets_at, validate
 from hygge.project.variables import FORBIDDEN, Variables, is_marked, mentions
 from hygge.registry import Registry
-from hygge.settings.move import DefaultSettings, MoveSettings
+from hygge.settings.move import POSITIONS, DefaultSettings, MoveSettings
+from hygge.values.model import Ability, Mode
 from hygge.values.redact import learn
 
 _GLOB = frozenset("*?[")
@@ -216,13 +217,14 @@ class Assembly:
         self.settings()
         body = self._body(described, described.node)
         entries = body.node.entries
+        home = self._side("home", body.node, described, body.misspelt)
         return Draft(
             name=name,
             file=described.file,
             node=body.node,
-            home=self._side("home", body.node, described, body.misspelt),
+            home=home,
             store=self._side("store", body.node, described, body.misspelt),
-            entities=body.entities,
+            entities=tuple(_with_positions(entity, home.config) for entity in body.entities),
             exclude=_texts(entries.get("exclude")),
             shares_snapshot="shared" in _texts(entries.get("snapshot")),
             after=_texts(entries.get("after")),
@@ -315,6 +317,23 @@ class Assembly:
             merged = _settings(mine) if changed else settings
             drafts.append(EntityDraft(own_name, into, merged, item.span, mine))
         return tuple(drafts)
+
+
+def _with_positions(entity: EntityDraft, home: ConnectorConfig | None) -> EntityDraft:
+    """Return an entity with `incremental: positions` where its home reports them.
+
+    Its mode is `append` by default: a replace would remove what the home no longer has.
+    """
+    settings = entity.settings
+    has_positions = isinstance(home, HomeConfig) and Ability.POSITIONS in home.can
+    if settings is None or not has_positions:
+        return entity
+    implied: dict[str, object] = {}
+    if "mode" not in entity.settings_nodes:
+        implied["mode"] = Mode.APPEND
+    if settings.incremental is None and (implied or settings.mode is not Mode.REPLACE):
+        implied["incremental"] = POSITIONS
+    return replace(entity, settings=settings.model_copy(update=implied)) if implied else entity
 
 
 def _written_out(key: str, leaf: Node, *, is_url: bool) -> Diagnostic:

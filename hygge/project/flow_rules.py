@@ -17,7 +17,7 @@ from hygge.project.mode_rules import called, check_modes
 from hygge.project.models import is_entity_name
 from hygge.project.nodes import Node, Span
 from hygge.project.variables import is_marked, unmarked
-from hygge.settings.move import FILES
+from hygge.settings.move import FILES, POSITIONS
 
 _GLOB = frozenset("*?[")
 
@@ -115,7 +115,9 @@ _CANNOT = {
     Ability.QUERY: "does not support queries",
     Ability.SNAPSHOT: "does not support a consistent snapshot of several entities",
     Ability.FILES: "has no files, so new rows cannot be detected by file",
+    Ability.POSITIONS: "does not report how far it was read",
 }
+_INCREMENTS = {FILES: Ability.FILES, POSITIONS: Ability.POSITIONS}
 
 
 def _abilities(draft: Draft) -> Iterator[Diagnostic]:
@@ -127,21 +129,22 @@ def _abilities(draft: Draft) -> Iterator[Diagnostic]:
     asked = [(key, entity.settings_nodes.get(key)) for entity in draft.entities]
     if draft.shares_snapshot:
         asked.append((Ability.SNAPSHOT, draft.node.entries.get("snapshot")))
-    asked += [(Ability.FILES, node) for node in _by_files(draft)]
+    asked += _by_home(draft)
     for key, node in asked:
         if node is not None and node.value is not None and key not in home.can:
             message = f"home {called(draft.home, home)} {_CANNOT[key]}"
-            what = "incremental: files" if key is Ability.FILES else key
+            what = f"incremental: {key}" if key in _INCREMENTS.values() else key
             hint = f"remove '{what}', or read from a home of another type   (hygge types)"
             yield diagnostic("HG218", message, node.key or node.span, hint)
 
 
-def _by_files(draft: Draft) -> Iterator[Node]:
-    """Yield errors of `incremental: files`."""
+def _by_home(draft: Draft) -> Iterator[tuple[Ability, Node]]:
+    """Yield the abilities that `incremental: files` and `incremental: positions` need."""
     for entity in draft.entities:
         node = entity.settings_nodes.get("incremental")
-        if node is not None and node.text == FILES:
-            yield node
+        ability = None if node is None else _INCREMENTS.get(node.text or "")
+        if node is not None and ability is not None:
+            yield ability, node
 
 
 def _names(draft: Draft) -> Iterator[Diagnostic]:

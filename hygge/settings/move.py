@@ -298,23 +298,31 @@ CHECKS = ("not_null", "unique", "row_count", "accepted_values", "freshness", "sq
 """The rules that a check may have."""
 FILES = "files"
 """`incremental: files`: the files decide what is new, not a column."""
+POSITIONS = "positions"
+"""`incremental: positions`: the home knows how far it was read; set for every queue."""
+
+
+_BY_HOME = (FILES, POSITIONS)
 
 
 def parse_incremental(value: object) -> object:
     """Turn the name of a column into the mapping that it stands for."""
-    return {"column": value} if isinstance(value, str) and value != FILES else value
+    return {"column": value} if isinstance(value, str) and value not in _BY_HOME else value
 
 
 class DefaultSettings(Settings):
     """The keys that `defaults`, a flow and each of its entities may set."""
 
     mode: Mode = Mode.REPLACE
-    """How rows are written: `replace` all, `append`, or `merge` by key."""
+    """How rows are written: `replace` all, `append`, or `merge` by key.
+
+    The default for a queue is `append`.
+    """
     primary_key: Names = ()
     """Columns of the key, by their names in the home; they must not contain nulls."""
     incremental: (
         Annotated[
-            Literal["files"] | Incremental,
+            Literal["files", "positions"] | Incremental,
             BeforeValidator(
                 parse_incremental,
                 json_schema_input_type=Annotated[str, Field(min_length=1)] | Incremental,
@@ -322,7 +330,8 @@ class DefaultSettings(Settings):
         ]
         | None
     ) = None
-    """Move only new rows: those above the watermark of a column, or those of new `files`.
+    """Move only new rows: those above the watermark of a column, those of new `files`, or those
+    after the `positions` of a queue, which is the default there.
 
     If a csv or jsonl file has grown, only its new rows are moved. If earlier rows of a file have
     changed, an append fails, except with `guarantee: at-least-once`.

@@ -35,6 +35,11 @@ class Ability(StrEnum):
     SNAPSHOT = "snapshot"
     FILES = "files"
     """Tells which files have been moved: `incremental: files`."""
+    POSITIONS = "positions"
+    """Tells how far its entities were read, such as an offset: `incremental: positions`.
+
+    An append or a merge always uses it, because the home may not have earlier rows any more.
+    """
 
 
 class Purpose(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hygge.connector import Commit, Reader, ReadRequest, Source, Split
@@ -39,27 +40,51 @@ class RowSource(ColumnarSource):
 
 
 class PageSource(JsonSource):
-    """Pages of JSON under one schema, that of all their documents."""
+    """Pages of JSON under one schema, that of all their documents.
+
+    A declared column that no document has is null: the system may hand it out later.
+    """
 
     def __init__(
         self, request: ReadRequest, files: Sequence[DataFile], types: Mapping[str, pa.DataType]
     ) -> None:
         super().__init__(request, files, types=types, thorough=True)
 
+    def check_declared(self) -> None:
+        """Accept declared columns that no document has."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """What the system handed out that is no row: for `Source.put_aside`."""
+
+    place: str
+    """Its position in the system, for messages."""
+    text: bytes
+    reason: str
+
 
 class Settled(Source):
     """A wrapper of a source that passes on the outcome of the move."""
 
-    def __init__(self, source: Source, settle: Callable[[Commit | None], None]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        settle: Callable[[Commit | None], None],
+        bad: Sequence[BadRow] = (),
+        notes: Sequence[str] = (),
+    ) -> None:
         self._source = source
         self._settle = settle
+        self._bad = list(bad)
+        self._notes = notes
         self.schema = source.schema
         self.total_rows = source.total_rows
         self.is_proved = source.is_proved
 
     def notes(self) -> Sequence[str]:
         """Return what there is to know of the rows; see `Source.notes`."""
-        return self._source.notes()
+        return (*self._notes, *self._source.notes())
 
     def narrow(self, columns: Sequence[str]) -> None:
         """Read only these columns; see `Source.narrow`."""
@@ -71,7 +96,11 @@ class Settled(Source):
         return self._source.share_read()
 
     def splits(self, wanted: int) -> list[Split]:
-        """Return the splits; see `Source.splits`."""
+        """Return the splits; see `Source.splits`. Bad rows are put aside first."""
+        if self.put_aside is not None:
+            for row in self._bad:
+                self.put_aside(row.place, row.text, row.reason)
+            self._bad.clear()
         return self._source.splits(wanted)
 
     def reader(self) -> Reader:

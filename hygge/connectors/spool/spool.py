@@ -15,14 +15,14 @@ process left that died is removed by the next run.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hygge.connector import Commit, ProjectContext, ReadRequest, Source
 from hygge.connectors.spool.files import PageFile, RowFile, SpoolFile
-from hygge.connectors.spool.sources import PageSource, RowSource, Settled
+from hygge.connectors.spool.sources import BadRow, PageSource, RowSource, Settled
 from hygge.errors import HomeError
 from hygge.runtime.spools import spool_folder
 from hygge.runtime.system import explain, way_out
@@ -90,12 +90,15 @@ class Spool:
         *,
         types: Mapping[str, pa.DataType] | None = None,
         settle: Callable[[Commit | None], None] = lambda _: None,
+        bad: Sequence[BadRow] = (),
+        notes: Sequence[str] = (),
     ) -> Source:
         """Return the view on all rows that were added; nothing can be added afterwards.
 
         `types` are those that the home declares: of columns of JSON, and of all columns where no
-        row came. `settle` is called as `Source.settle` is. Raises `HomeError` where neither rows
-        nor `types` say what columns there are.
+        row came. `settle` is called as `Source.settle` is; `bad` are put aside when
+        rows are read, and `notes` are those of `Source.notes`. Raises `HomeError` where neither
+        rows nor `types` say what columns there are.
         """
         with self._lock:
             if not self._files:
@@ -106,8 +109,8 @@ class Spool:
                 files = [file.listed() for file in self._files]
             self._is_complete = True
         if isinstance(self._files[0], PageFile):
-            return Settled(PageSource(self._request, files, types or {}), settle)
-        return Settled(RowSource(self._request, files), settle)
+            return Settled(PageSource(self._request, files, types or {}), settle, bad, notes)
+        return Settled(RowSource(self._request, files), settle, bad, notes)
 
     def abandon(self) -> None:
         """Close all files; the folder is about to be removed."""

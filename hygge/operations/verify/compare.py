@@ -23,7 +23,7 @@ from hygge.operations.verify.finding import find_differences
 from hygge.operations.verify.sides import OWN, HomeSide, Moved, StoreSide, comparable, staged
 from hygge.operations.verify.tallies import Tally, differing_columns, differing_groups
 from hygge.operations.verify.verdict import Verdict
-from hygge.settings.move import FILES
+from hygge.settings.move import FILES, POSITIONS
 from hygge.transform.order_check import has_own_type
 from hygge.transform.shape import Shape, stored_key, stored_name
 from hygge.transform.sieve import Sieve
@@ -225,6 +225,8 @@ class _Comparison:
             yield f"compared as text, because the store has them as text: {names}"
         if settings.incremental == FILES:
             yield "rows of files added after the last move are reported as missing"
+        elif settings.incremental == POSITIONS:
+            yield "messages that the home no longer has are reported as extra"
         elif settings.mode is Mode.APPEND and settings.incremental is not None:
             yield (
                 "the flow appends: rows that changed after they were moved are reported as "

@@ -63,7 +63,7 @@ class JsonSource(FileSource):
         """Return the columns of all lines that were looked at."""
         import pyarrow as pa
 
-        self._check_declared()
+        self.check_declared()
         for name, kind in self.kind.fields.items():
             if name not in self.declared and self.request.types.get(name) == "string":
                 self.types[name] = pa.string()
@@ -88,7 +88,7 @@ class JsonSource(FileSource):
         with self._reader(file, self.block_bytes) as reader:
             reader.learn()
 
-    def _check_declared(self) -> None:
+    def check_declared(self) -> None:
         """Raise `HomeError` for a declared column that no line has, unless there are no lines."""
         missing = self.declared.keys() - self.kind.fields.keys()
         if missing and self.kind.fields and not self.thorough:

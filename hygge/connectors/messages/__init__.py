@@ -1,0 +1,1 @@
+"""What homes of queues share: messages as rows, their positions, and gaps in them."""
