@@ -21,10 +21,11 @@ from subprocess import CompletedProcess
 
 import duckdb
 import pytest
+import redis
 import yaml
 from hints import Hint, hints
 from projects import hygge, write_project
-from servers import Mysql, Postgres
+from servers import Mysql, Postgres, redis_url
 
 Result = CompletedProcess[str]
 INCREMENTAL = "mode: append\nincremental: day\n"
@@ -818,6 +819,11 @@ OUT_OF_REACH: dict[Hint, str] = {
     Hint("scaffold/connectors.py", "hygge types {}"): "each wrong key of a home has its help",
     Hint("connectors/odbc/home.py", "hygge discover HOME"): "see test_a_missing_table_leads_on",
     Hint("connectors/sql/server.py", "hygge discover HOME"): "see test_a_missing_table_leads_on",
+    Hint(
+        "connectors/messages/gaps.py", "hygge go FLOW --full-refresh"
+    ): "see test_a_stream_leads_on",
+    Hint("connectors/redis/connection.py", "hygge doctor HOME"): "see test_a_stream_leads_on",
+    Hint("connectors/redis/home.py", "hygge discover HOME"): "see test_a_stream_leads_on",
 }
 """Hints that no scenario can reach by itself, and why."""
 
@@ -847,3 +853,34 @@ def test_a_missing_table_leads_on(
     world.write("homes/app.yml", yaml.safe_dump(database.settings()))
     said = world.run("go", code=1)
     assert "people" in world.follow(said, "hygge discover {}").stdout
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Iterator[tuple[redis.Redis, str]]:
+    """A Redis, and the beginning of keys that are removed afterwards."""
+    prefix = f"{tmp_path}/"
+    with redis.Redis.from_url(redis_url()) as client:
+        yield client, prefix
+        for key in client.scan_iter(f"{prefix}*"):
+            client.delete(key)
+
+
+def test_a_stream_leads_on(world: World, stream: tuple[redis.Redis, str]) -> None:
+    client, prefix = stream
+    home = f"type: redis\nprefix: '{prefix}'\nmetadata: [id]\n"
+    client.xadd(f"{prefix}people", {"name": "ann"})
+    world.write("homes/app.yml", f"{home}url: redis://127.0.0.1:1/0\n")
+    world.flow("retries: 0\n")
+    world.follow(world.run("go", code=1), "hygge doctor {}", code=1)
+    world.write("homes/app.yml", f"{home}url: {redis_url()}\n")
+    said = world.follow(world.run("go", code=1), "hygge discover {}")
+    assert "people" in said.stdout
+    for name in ("ben", "cat", "dan"):
+        client.xadd(f"{prefix}users", {"name": name})
+    world.run("go")
+    for name in ("eve", "fay"):
+        client.xadd(f"{prefix}users", {"name": name})
+    client.xtrim(f"{prefix}users", maxlen=1, approximate=False)
+    said = world.run("go", code=1)
+    assert "HG556" in said.stdout
+    world.follow(said, "hygge go {} --full-refresh")

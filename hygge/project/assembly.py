@@ -218,13 +218,14 @@ class Assembly:
         body = self._body(described, described.node)
         entries = body.node.entries
         home = self._side("home", body.node, described, body.misspelt)
+        default = self._defaults.entries.get("mode") if self._defaults else None
         return Draft(
             name=name,
             file=described.file,
             node=body.node,
             home=home,
             store=self._side("store", body.node, described, body.misspelt),
-            entities=tuple(_with_positions(entity, home.config) for entity in body.entities),
+            entities=tuple(_with_positions(entity, home.config, default) for entity in body.entities),
             exclude=_texts(entries.get("exclude")),
             shares_snapshot="shared" in _texts(entries.get("snapshot")),
             after=_texts(entries.get("after")),
@@ -319,17 +320,21 @@ class Assembly:
         return tuple(drafts)
 
 
-def _with_positions(entity: EntityDraft, home: ConnectorConfig | None) -> EntityDraft:
+def _with_positions(
+    entity: EntityDraft, home: ConnectorConfig | None, default: Node | None
+) -> EntityDraft:
     """Return an entity with `incremental: positions` where its home reports them.
 
-    Its mode is `append` by default: a replace would remove what the home no longer has.
+    Its mode is `append` by default, also where `default`, the mode in `defaults`, is `replace`: a
+    replace would remove what the home no longer has.
     """
     settings = entity.settings
     has_positions = isinstance(home, HomeConfig) and Ability.POSITIONS in home.can
     if settings is None or not has_positions:
         return entity
     implied: dict[str, object] = {}
-    if "mode" not in entity.settings_nodes:
+    mode = entity.settings_nodes.get("mode")
+    if mode is None or (mode is default and settings.mode is Mode.REPLACE):
         implied["mode"] = Mode.APPEND
     if settings.incremental is None and (implied or settings.mode is not Mode.REPLACE):
         implied["incremental"] = POSITIONS

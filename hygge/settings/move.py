@@ -316,7 +316,7 @@ class DefaultSettings(Settings):
     mode: Mode = Mode.REPLACE
     """How rows are written: `replace` all, `append`, or `merge` by key.
 
-    The default for a queue is `append`.
+    The default for a queue is `append`, also where `defaults` says `replace`.
     """
     primary_key: Names = ()
     """Columns of the key, by their names in the home; they must not contain nulls."""

@@ -42,6 +42,15 @@ def prefix(tmp_path: Path, client: redis.Redis) -> Iterator[str]:
         client.delete(key)
 
 
+def test_a_queue_is_appended_although_the_project_replaces(events: Events) -> None:
+    (events.root / "hygge.yml").write_text("defaults: {mode: replace}\n")
+    for number in (1, 2):
+        publish(events.client, events.key, numbered(number))
+        assert events.move().failure is None
+        events.client.xtrim(events.key, maxlen=0, approximate=False)
+    assert sorted(events.moved("id")) == [1, 2]
+
+
 class TestRedisHome(HomeSuite):
     exemptions: ClassVar = {
         **dict.fromkeys(("binary", "large binary", "fixed size binary", "uuid"), _OTHER),
