@@ -225,7 +225,7 @@ class Assembly:
             node=body.node,
             home=home,
             store=self._side("store", body.node, described, body.misspelt),
-            entities=tuple(_with_positions(entity, home.config, default) for entity in body.entities),
+            entities=tuple(_with_positions(one, home.config, default) for one in body.entities),
             exclude=_texts(entries.get("exclude")),
             shares_snapshot="shared" in _texts(entries.get("snapshot")),
             after=_texts(entries.get("after")),

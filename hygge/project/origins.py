@@ -17,6 +17,7 @@ from hygge.project.project import Project
 from hygge.project.validation import secrets_at
 from hygge.project.variables import Variables, named_in, unmarked
 from hygge.settings.move import MoveSettings
+from hygge.values.model import Ability
 from hygge.values.redact import is_from_secret
 
 _MASK = "***"
@@ -136,9 +137,22 @@ class _Showing:
         self, model: type[BaseModel], key: str, nodes: Mapping[str, Node]
     ) -> Shown:
         if key in nodes:
-            return Shown(key, key, _plain(nodes[key]), self._origin_of(key, nodes))
-        info = model.model_fields[key]
-        return Shown(key, key, _json(info.get_default(call_default_factory=True)), "default")
+            shown = Shown(key, key, _plain(nodes[key]), self._origin_of(key, nodes))
+        else:
+            value = _json(model.model_fields[key].get_default(call_default_factory=True))
+            shown = Shown(key, key, value, "default")
+        implied = self._implied(key)
+        if implied is None or implied == shown.value:
+            return shown
+        return Shown(key, key, implied, "default of a queue")
+
+    def _implied(self, key: str) -> Plain:
+        """Return what the home implies for a key of all entities; None where it implies nothing."""
+        settings = [one.settings for one in self.draft.entities if one.settings is not None]
+        home = self.draft.home.config
+        if key not in ("mode", "incremental") or not settings or not isinstance(home, HomeConfig):
+            return None
+        return _json(getattr(settings[0], key)) if Ability.POSITIONS in home.can else None
 
     def _origin_of(self, key: str, nodes: Mapping[str, Node]) -> str:
         """Return the origin of a value of the flow or of `defaults`, its variables included."""
