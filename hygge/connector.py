@@ -299,6 +299,10 @@ class Source(Reader):
     request; so they repeat the request's positions of what is not read now. A view whose positions
     are all in the request has nothing new, and is not read.
     """
+    is_exhausted: bool = False
+    """Whether no row is left above `ReadRequest.after`; the view is not read then, and its `schema`
+    is unknown. Only where the request has `after`.
+    """
     repeats: tuple[str, ...] = ()
     """What the view reads again although it was moved before, such as changed files."""
     total_rows: int | None = None

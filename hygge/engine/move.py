@@ -311,8 +311,9 @@ class _Moving:
         self, source: Source, resume: ResumePoint, target: Target, request: WriteRequest
     ) -> _Published:
         move, last = self._move, target.last_commit()
-        if last is not None and resume.knows(source.positions):
-            return _Published(Result.OK, seq=last.seq, notes=("nothing new",), commit=last)
+        if source.is_exhausted or (last is not None and resume.knows(source.positions)):
+            seq = None if last is None else last.seq
+            return _Published(Result.OK, seq=seq, notes=("nothing new",), commit=last)
         prepared = prepare(move, source, resume, last, self._terms)
         aim(prepared)
         if prepared.increment is not None:
@@ -331,6 +332,8 @@ class _Moving:
             thorough=thorough,
             snapshot=self._scope.snapshots.of(self._move, self._home, self._watch.check),
             positions=resume.positions,
+            after=resume.after if self._scope.again is None and not self._move.fills else None,
+            go_on=self._watch.check,
         )
 
     def _fill(self, target: Target, request: WriteRequest, prepared: Prepared) -> _Published:

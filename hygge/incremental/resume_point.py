@@ -12,6 +12,7 @@ from hygge.incremental.backfill import Backfill, Ends
 from hygge.incremental.increment import Increment
 from hygge.settings.move import Incremental, MoveSettings
 from hygge.transform.shape import Shape, check_known, stored_key, stored_masks
+from hygge.types.watermarks import text_before
 from hygge.values.model import Commit, Mode, Receipt, ShapeRecord, Watermark
 from hygge.values.plurals import listed, plural
 from hygge.values.requests import WriteRequest
@@ -63,6 +64,20 @@ class ResumePoint:
         """Whether rows below the watermark are read again."""
         wanted = self.settings.incremental
         return isinstance(wanted, Incremental) and wanted.lookback is not None
+
+    @property
+    def after(self) -> str | None:
+        """The lowest value of the watermark column that is still wanted, as text; None for all."""
+        wanted, mark = self.settings.incremental, self.watermark
+        if not isinstance(wanted, Incremental) or self.settings.mode is Mode.REPLACE:
+            return None
+        if wanted.nulls == "include":  # a system that compares would exclude them
+            return None
+        if mark is None:
+            return None if wanted.initial is None else str(wanted.initial)
+        if wanted.lookback is None:
+            return mark.value
+        return text_before(mark.value, mark.type, wanted.lookback)
 
     def knows(self, positions: Mapping[str, str] | None) -> bool:
         """Return whether a source has nothing beyond what was moved before."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _EPOCH = "epoch "
 """Prefix of the text of a time or date that Arrow cannot parse: years beyond four digits."""
 
+_TIMESTAMP = re.compile(r"timestamp\[(?P<unit>s|ms|us|ns)(, tz=(?P<zone>.+))?\]")
+
 
 def reason_against(kind: pa.DataType) -> str | None:
     """Return why a type is not allowed for a watermark; None when it is."""
@@ -140,6 +142,24 @@ def before(value: pa.Scalar, distance: float) -> pa.Scalar:
     if is_.is_floating(kind):
         return pa.scalar(value.as_py() - distance, kind)
     raise ValueError(f"values of type {kind} cannot be subtracted, so lookback is not possible")
+
+
+def text_before(text: str, type_text: str, distance: float) -> str | None:
+    """Return the text of the value that is `distance` lower; see `before`.
+
+    `type_text` is the name of its Arrow type. None for a type without distances.
+    """
+    import pyarrow as pa
+
+    found = _TIMESTAMP.fullmatch(type_text)
+    try:
+        if found is not None:
+            kind = pa.timestamp(found["unit"], found["zone"])
+        else:
+            kind = pa.type_for_alias(type_text.removesuffix("[day]"))
+        return text_of(before(value_of(text, kind), distance))
+    except ValueError:
+        return None
 
 
 def lowest(kind: pa.DataType) -> pa.Scalar:

@@ -49,6 +49,10 @@ def _absolute(root: Path, text: str) -> Path:
         raise ConfigError(f"the path '{text}' cannot be used: {error}", code="HG106") from error
 
 
+def no_stop() -> None:
+    """Return: the move may go on."""
+
+
 def nothing_held(_: str) -> pa.DataType | None:
     """Return None: the store holds no column."""
     return None
@@ -99,6 +103,14 @@ class ReadRequest:
 
     It is passed to `Source.put_aside`, where that is set, and left out.
     """
+    after: str | None = None
+    """The lowest value of the watermark column that the flow still wants, as text.
+
+    None for all rows. A home that fetches its rows when it is opened may exclude those below; the
+    flow excludes the rest.
+    """
+    go_on: Callable[[], None] = no_stop
+    """Called at intervals while a home fetches rows; raises when the move must end."""
     exact: bool = False
     """The flow requires `guarantee: exactly-once`: a home without a bound raises `HomeError` with
     the reason instead of a warning.

@@ -35,7 +35,7 @@ from hygge.errors import HomeError
 from hygge.types.type_names import arrow_type
 from hygge.types.value_checks import find_unsound
 from hygge.values.model import EntityFacts, Finding, Split
-from hygge.values.requests import nothing_held
+from hygge.values.requests import no_stop, nothing_held
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -260,7 +260,9 @@ class FileSource(Source, ABC):
 
     def __getstate__(self) -> dict[str, object]:
         """Return what reading a split takes: the split has its files, and the schema is known."""
-        request = replace(self.request, held=nothing_held, positions=None, snapshot=None)
+        request = replace(
+            self.request, held=nothing_held, positions=None, snapshot=None, go_on=no_stop
+        )
         return {**self.__dict__, "request": request, "files": (), "facts": ()}
 
     @contextmanager

@@ -1,0 +1,1 @@
+"""APIs that answer requests over HTTP with pages of JSON."""
