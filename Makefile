@@ -46,7 +46,7 @@ docs: .venv/.installed-dev ## Write the pages in docs/ that are made, and the sc
 	$(IN_VENV) docs/errors.py
 	$(IN_VENV) docs/flows.py
 	$(IN_VENV) docs/project.py
-	for example in quickstart flights warehouse incremental; do $(IN_VENV) -m hygge -C examples/$$example schema; done
+	for example in quickstart flights warehouse incremental api; do $(IN_VENV) -m hygge -C examples/$$example schema; done
 
 clean: ## Remove .venv and what tools left behind
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 
 @dataclass
@@ -50,6 +54,8 @@ class Api:
         self.url = f"http://127.0.0.1:{server.server_port}"
         self.routes: dict[str, Route] = {}
         self.asked: list[Asked] = []
+        self.otherwise: Route = lambda _: Told({"message": "no such path"}, 404)
+        """The route of every other path."""
         self.faults: list[Told] = []
         """Answers that are given first, whatever is asked."""
 
@@ -57,8 +63,7 @@ class Api:
         self.asked.append(asked)
         if self.faults:
             return self.faults.pop(0)
-        route = self.routes.get(asked.path)
-        return Told({"message": "no such path"}, 404) if route is None else route(asked)
+        return self.routes.get(asked.path, self.otherwise)(asked)
 
 
 @contextmanager
@@ -67,6 +72,7 @@ def api() -> Iterator[Api]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 2**16  # headers and body in one packet
 
         def answer(self) -> None:
             parts = urlsplit(self.path)
@@ -101,3 +107,38 @@ def api() -> Iterator[Api]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@lru_cache(maxsize=1)
+def lines_of(path: Path, _: int) -> list[bytes]:
+    return path.read_bytes().splitlines()
+
+
+def page_of_file(asked: Asked) -> Told:
+    """Return a page of the JSON lines in a file, which the path names."""
+    path = Path(unquote(asked.path))
+    if not path.is_file():
+        return Told({"message": "no such entity"}, 404)
+    lines = lines_of(path, path.stat().st_mtime_ns)
+    size, number = asked.number("per_page", 1000), asked.number("page", 1)
+    told = Told(b"[" + b",".join(lines[(number - 1) * size : number * size]) + b"]")
+    if number * size < len(lines):
+        told.headers["Link"] = f'<?page={number + 1}&per_page={size}>; rel="next"'
+    return told
+
+
+@contextmanager
+def api_of_files() -> Iterator[str]:
+    """Serve files by their absolute paths in another process; yield the URL."""
+    command = [sys.executable, __file__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().decode().strip()
+        process.kill()
+
+
+if __name__ == "__main__":
+    with api() as files:
+        files.otherwise = page_of_file
+        print(files.url, flush=True)
+        sys.stdin.read()

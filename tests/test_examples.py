@@ -53,11 +53,12 @@ def test_every_example_is_tested() -> None:
     names = {path.name for path in EXAMPLES.iterdir() if (path / "hygge.yml").is_file()}
     packages = {path.name for path in EXAMPLES.iterdir() if (path / "pyproject.toml").is_file()}
     assert packages == {"jsonarray"}, "its suites are in `testpaths`"
-    assert names == {"quickstart", "flights", "warehouse", "incremental"}
+    assert names == {"quickstart", "flights", "warehouse", "incremental", "api"}
 
 
-@pytest.mark.parametrize("name", ["quickstart", "flights", "warehouse", "incremental"])
-def test_an_example_has_no_mistakes(name: str) -> None:
+@pytest.mark.parametrize("name", ["quickstart", "flights", "warehouse", "incremental", "api"])
+def test_an_example_has_no_mistakes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKER_TOKEN", "example-token")
     assert check(EXAMPLES / name).diagnostics == ()
 
 
@@ -131,6 +132,23 @@ def test_the_story_of_three_days_goes_as_its_readme_tells(tmp_path: Path) -> Non
         assert timeless(run(project, "-m", *words).splitlines()) == timeless(shown), command
     total = f"select count(*), sum(amount)::varchar from '{project}/lake/orders/*.parquet'"
     assert rows(total) == [(6, "257.40")]
+
+
+def test_api_is_moved_on_three_days(tmp_path: Path) -> None:
+    project = tmp_path / "api"
+    shutil.copytree(EXAMPLES / "api", project, ignore=shutil.ignore_patterns("data"))
+    days = [line for line in run(project, "run.py").splitlines() if line.startswith("day ")]
+    assert [line.split(", ")[0] for line in days] == [
+        "day 1: 120 issues",
+        "day 2: 130 issues",
+        "day 3: 140 issues",
+    ]
+    assert all(line.endswith("same as the API") for line in days)
+    assert int(days[2].split(", ")[1].split()[0]) < int(days[0].split(", ")[1].split()[0])
+    with duckdb.connect(str(project / "data/warehouse.duckdb"), read_only=True) as warehouse:
+        figures = "count(*), sum(hours)::varchar, count(closed_by), typeof(max(updated_at))"
+        found = warehouse.execute(f"SELECT {figures} FROM issues").fetchall()
+    assert found == [(140, "2467.50", 12, "TIMESTAMP WITH TIME ZONE")]
 
 
 def timeless(lines: list[str]) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
@@ -97,7 +97,8 @@ def _read(
         name=name,
         description=_first_sentence(config),
         notes=_notes(config),
-        options=tuple(one for one in options_of(config) if one.name != "type"),
+        options=tuple(one for one in options_of(config) if one.name != "type")
+        + tuple(_inner_options(config)),
         missing=(*config.missing_drivers(), *config.missing_libraries()),
         extra=config.extra,
         can=_abilities(config),
@@ -125,6 +126,40 @@ def _notes(config: type) -> str:
 def options_of(model: type[BaseModel]) -> tuple[Option, ...]:
     """Return the keys of a block of YAML."""
     return tuple(_option(model, name) for name in model.model_fields)
+
+
+def _inner_options(
+    model: type[BaseModel], above: str = "", seen: set[type] | None = None
+) -> Iterator[Option]:
+    """Yield the keys of mappings inside a block: `auth.bearer`, `entities.NAME.path`.
+
+    A mapping that was shown, or repeats keys of the block itself as settings of single entities do,
+    is left out.
+    """
+    known, seen = set(model.model_fields), set() if seen is None else seen
+    for name, field in model.model_fields.items():
+        for inner, is_named in _models_in(field.annotation):
+            if inner in seen or set(inner.model_fields) <= known:
+                continue
+            seen.add(inner)
+            way = f"{above}{field.alias or name}.{'NAME.' if is_named else ''}"
+            for one in options_of(inner):
+                yield replace(one, name=f"{way}{one.name}")
+            yield from _inner_options(inner, way, seen)
+
+
+def _models_in(annotation: object, *, is_named: bool = False) -> Iterator[tuple[Any, bool]]:
+    """Yield the models of a type, and whether they are values of a mapping."""
+    origin = get_origin(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, is_named
+    elif origin is Annotated:
+        yield from _models_in(get_args(annotation)[0], is_named=is_named)
+    elif origin is dict:
+        yield from _models_in(get_args(annotation)[1], is_named=True)
+    elif origin in (Union, types.UnionType):
+        for one in get_args(annotation):
+            yield from _models_in(one, is_named=is_named)
 
 
 def _option(model: type[BaseModel], name: str) -> Option:

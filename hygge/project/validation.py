@@ -167,7 +167,7 @@ class _Findings:
         self.subject = subject
 
     def diagnostics(self, error: ValidationError) -> list[Diagnostic]:
-        errors: list[_Error] = list(error.errors(include_url=False))
+        errors: list[_Error] = [_untagged(one) for one in error.errors(include_url=False)]
         hidden = [self._place(e["loc"])[0] for e in errors if _is_unknown(e)]
         unknown = [e for e in errors if e["type"] == "extra_forbidden"]
         missing = [e for e in errors if e["type"] == "missing"]
@@ -282,6 +282,15 @@ class _Findings:
         return diagnostic(
             "HG106", redact(unmarked(message)), wrong.node.anchor, quote or wrong.help
         )
+
+
+def _untagged(error: _Error) -> _Error:
+    """Return an error whose place is one in YAML, without tags such as `<keys>`.
+
+    pydantic names the branch of a tagged union in it; connectors write their tags in brackets.
+    """
+    loc = error["loc"]
+    return {**error, "loc": tuple(step for step in loc if not str(step).startswith("<"))}
 
 
 def _of_the_right_shape(errors: Sequence[_Error]) -> list[_Error]:

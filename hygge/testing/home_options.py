@@ -202,6 +202,17 @@ class HomeOptions(HomeCases, is_base=True):
             assert source.upper is not None
             assert source.upper.as_py() < 30
 
+    def test_rows_after_a_value_are_all_there(self, tmp_path: Path) -> None:
+        home = self.numbers(tmp_path).home(ProjectContext(tmp_path))
+        for after in (17, 39):
+            request = ReadRequest("numbers", watermark="id", after=str(after))
+            with home.open(request) as source:
+                assert not source.is_exhausted
+                found = read_all(source)["id"].to_pylist()
+            assert {*range(after, 40)} <= {*found}
+        with home.open(ReadRequest("numbers", watermark="id", after="100")) as source:
+            assert not source.is_exhausted or source.splits(2) == []
+
     def test_a_snapshot_is_one_instant(self, tmp_path: Path) -> None:
         config = self.configure(tmp_path, {"one": plain_table(3), "two": plain_table(5)})
         home = config.home(ProjectContext(tmp_path))

@@ -196,6 +196,7 @@ class Client:
             return
         address = info["return_value"].get_extra_info("server_addr")
         if address and not ipaddress.ip_address(address[0].partition("%")[0]).is_global:
+            info["return_value"].close()
             raise HomeError(
                 f"{self._origin} is at the private address {address[0]}",
                 hint="if that is intended, set  allow_private: true  in the home",

@@ -109,7 +109,7 @@ class Since(Settings):
 class RestEntity(Settings):
     """One entity: a path of the API."""
 
-    path: Annotated[str, Field(pattern=r"^/")]
+    path: str
     """Path below `url`: `/v1/customers`."""
     method: Literal["GET", "POST"] = "GET"
     """Method of the requests."""
@@ -135,6 +135,13 @@ class RestEntity(Settings):
     """Columns that identify a row, for flows without `primary_key`."""
     since: Since | None = None
     """How the API filters by the watermark of a flow; without it, all rows are fetched."""
+
+    @field_validator("path")
+    @classmethod
+    def _is_path(cls, text: str) -> str:
+        if not text.startswith("/") or "?" in text or "#" in text:
+            raise ValueError("must begin with / and contain neither ? nor #; see `params`")
+        return text
 
     @model_validator(mode="after")
     def _body_is_posted(self) -> Self:

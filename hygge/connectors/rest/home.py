@@ -70,8 +70,10 @@ class RestHome(Home):
             with closing(Client(self.config, request.go_on)) as client:
                 for page in self._pages(client, entity, request):
                     if page.rows:
+                        # New rows may lack a declared column that all rows together have.
+                        lacking = types if request.after is not None and not has_rows else ()
+                        spool.add_json(lines(page, entity.fields, entity.add, lacking))
                         has_rows = True
-                        spool.add_json(lines(page, entity.fields, entity.add))
             if not has_rows and request.after is not None:
                 yield Exhausted()
                 return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -16,14 +16,7 @@ import msgspec
 
 from hygge.connectors.rest.client import Call, StatusError
 from hygge.connectors.rest.faults import changed
-from hygge.connectors.rest.paging import (
-    CountedPages,
-    CursorPages,
-    NextPages,
-    NumberPages,
-    OffsetPages,
-    Pages,
-)
+from hygge.connectors.rest.paging import PageKeys, Pages
 from hygge.connectors.rest.records import Page, search
 from hygge.errors import HomeError
 
@@ -52,18 +45,10 @@ def pages(kind: Pages, first: Call, fetch: Fetch, *, most: int) -> Iterator[Page
 
 
 def _walk(kind: Pages) -> Callable[[Call, Fetch, Total], Iterator[Page]]:
-    match kind:
-        case NextPages():
-            return partial(_next, kind.next)
-        case CursorPages():
-            return partial(_cursor, kind)
-        case NumberPages():
-            return partial(_number, kind)
-        case OffsetPages():
-            return partial(_offset, kind)
-        case "link":
-            return _link
-    return _none
+    if isinstance(kind, str):
+        return _link if kind == "link" else _none
+    walks = {"next": _next, "cursor": _cursor, "number": _counted, "offset": _counted}
+    return partial(walks[kind.way], kind)
 
 
 def _none(first: Call, fetch: Fetch, _: Total) -> Iterator[Page]:
@@ -84,8 +69,9 @@ def _link(first: Call, fetch: Fetch, _: Total) -> Iterator[Page]:
         call = None if url is None else _moved(call, url)
 
 
-def _next(expression: str, first: Call, fetch: Fetch, _: Total) -> Iterator[Page]:
+def _next(kind: PageKeys, first: Call, fetch: Fetch, _: Total) -> Iterator[Page]:
     call: Call | None = first
+    expression = kind.next or ""
     while call is not None:
         page = fetch(call)
         yield page
@@ -98,43 +84,32 @@ def _next(expression: str, first: Call, fetch: Fetch, _: Total) -> Iterator[Page
         call = _moved(call, url) if url else None
 
 
-def _cursor(kind: CursorPages, first: Call, fetch: Fetch, _: Total) -> Iterator[Page]:
+def _cursor(kind: PageKeys, first: Call, fetch: Fetch, _: Total) -> Iterator[Page]:
     call: Call | None = first
+    at = kind.cursor or ""
     while call is not None:
         page = fetch(call)
         yield page
         more = None if kind.more is None else page.find(kind.more)
-        cursor = None if more is False else page.find(kind.cursor)
+        cursor = None if more is False else page.find(at)
         if kind.more is not None and not isinstance(more, bool):
             raise HomeError(f"{page.answer.url}: '{kind.more}' is not true or false: {_text(more)}")
         if isinstance(cursor, dict | list):
-            raise HomeError(f"{page.answer.url}: '{kind.cursor}' is not a cursor: {_text(cursor)}")
+            raise HomeError(f"{page.answer.url}: '{at}' is not a cursor: {_text(cursor)}")
         if more and cursor in (None, ""):
             raise _unfollowed(page, f"'{kind.more}'")
         call = None if cursor in (None, "", False) else placed(call, kind.param, kind.body, cursor)
 
 
-def _number(kind: NumberPages, first: Call, fetch: Fetch, total: Total) -> Iterator[Page]:
-    yield from _counted(kind, first, fetch, total, lambda n, _: {kind.number: str(kind.first + n)})
-
-
-def _offset(kind: OffsetPages, first: Call, fetch: Fetch, total: Total) -> Iterator[Page]:
-    yield from _counted(kind, first, fetch, total, lambda _, rows: {kind.offset: str(rows)})
-
-
-def _counted(
-    kind: CountedPages,
-    first: Call,
-    fetch: Fetch,
-    total: Total,
-    params: Callable[[int, int], Mapping[str, str]],
-) -> Iterator[Page]:
+def _counted(kind: PageKeys, first: Call, fetch: Fetch, total: Total) -> Iterator[Page]:
     """Yield pages that are requested by their number, or by the rows before them."""
     size = {name: str(value) for name, value in (kind.size or {}).items()}
     seen, repeats = 0, Repeats()
     full = 0  # rows of the first page: an API may send fewer than requested
     for number in count():
-        call = replace(first, params={**first.params, **size, **params(number, seen)})
+        at = {kind.number: kind.first + number, kind.offset: seen}
+        place = {name: str(value) for name, value in at.items() if name is not None}
+        call = replace(first, params={**first.params, **size, **place})
         try:
             page = fetch(call)
         except StatusError as error:
@@ -151,7 +126,7 @@ def _counted(
         elif kind.total is not None:
             if seen >= total.promised or rows == 0:
                 return
-        elif isinstance(kind, NumberPages) and kind.last is not None:
+        elif kind.last is not None:
             last = _integer(page, kind.last)
             if kind.first + number >= last:
                 return

@@ -36,99 +36,70 @@ class Settings(Described):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class NextPages(Settings):
-    """The response contains the address of the next page."""
+class PageKeys(Settings):
+    """How the next page is found: by `next`, `cursor`, `number` or `offset`."""
 
-    next: Expression
+    next: Expression | None = None
     """JMESPath to the URL or path of the next page; null on the last one."""
-    total: Expression | None = None
-    """JMESPath to the number of rows of all pages; another number of rows fails the move."""
-
-
-class CursorPages(Settings):
-    """The response contains a value that requests the next page."""
-
-    cursor: Expression
-    """JMESPath to the cursor; null or empty on the last page. `data[-1].id`: of the last row."""
+    cursor: Expression | None = None
+    """JMESPath to a value that requests the next page, null or empty on the last one:
+    `meta.next`, or `data[-1].id` of the last row."""
     param: Name | None = None
     """Parameter of the URL that receives the cursor."""
     body: Name | None = None
-    """Path in the request's body that receives the cursor, such as `variables.after`."""
+    """Path in the request's body that receives the cursor: `variables.after`."""
     more: Expression | None = None
-    """JMESPath to a boolean: whether there is another page."""
-    total: Expression | None = None
-    """JMESPath to the number of rows of all pages; another number of rows fails the move."""
-
-    @model_validator(mode="after")
-    def _goes_somewhere(self) -> Self:
-        if (self.param is None) == (self.body is None):
-            raise ValueError("set `param` or `body`: where the cursor goes in the next request")
-        return self
-
-
-class CountedPages(Settings):
-    """Pages that are requested by a number."""
-
-    size: SizeParam | None = None
-    """Parameter and number of rows of a page: `{per_page: 100}`."""
-    total: Expression | None = None
-    """JMESPath to the number of rows of all pages; another number of rows fails the move."""
-    until: Literal["empty", "short"] | None = None
-    """Which page is the last one: an `empty` one, or the first with fewer rows than those before.
-    """
-
-    @model_validator(mode="after")
-    def _ends(self) -> Self:
-        ends = self.ends()
-        if sum(self.__dict__[name] is not None for name in ends) != 1:
-            raise ValueError(f"set one of {', '.join(ends)}: what ends the pages")
-        return self
-
-    @classmethod
-    def ends(cls) -> tuple[str, ...]:
-        """Return the settings of which exactly one is set."""
-        return ("total", "until")
-
-
-class NumberPages(CountedPages):
-    """Pages are numbered."""
-
-    number: Name
+    """JMESPath to a boolean: whether there is a page after the cursor."""
+    number: Name | None = None
     """Parameter of the URL that receives the number of the page."""
     first: Annotated[int, Field(ge=0)] = 1
     """Number of the first page."""
     last: Expression | None = None
     """JMESPath to the number of the last page."""
-
-    @classmethod
-    def ends(cls) -> tuple[str, ...]:
-        """Return the settings of which exactly one is set."""
-        return ("total", "last", "until")
-
-
-class OffsetPages(CountedPages):
-    """Pages begin at a row."""
-
-    offset: Name
+    offset: Name | None = None
     """Parameter of the URL that receives the number of rows before the page."""
+    size: SizeParam | None = None
+    """Parameter and number of rows of a page: `{per_page: 100}`."""
+    until: Literal["empty", "short"] | None = None
+    """Which page is the last one: an `empty` one, or the first with fewer rows than the first."""
+    total: Expression | None = None
+    """JMESPath to the number of rows of all pages; another number of rows fails the move."""
+
+    @property
+    def way(self) -> str:
+        """How the next page is found: the key that says it."""
+        return next(way for way in _WAYS if getattr(self, way) is not None)
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        ways = [way for way in _WAYS if getattr(self, way) is not None]
+        if len(ways) != 1:
+            raise ValueError(f"set one of {', '.join(_WAYS)}")
+        (way,) = ways
+        for other in sorted(self.model_fields_set - {way} - _WAYS[way]):
+            raise ValueError(f"`{other}` cannot be combined with `{way}`")
+        if way == "cursor" and (self.param is None) == (self.body is None):
+            raise ValueError("set `param` or `body`: where the cursor goes in the next request")
+        ends = {"number": ("until", "total", "last"), "offset": ("until", "total")}.get(way, ())
+        if ends and sum(getattr(self, one) is not None for one in ends) != 1:
+            raise ValueError(f"set one of {', '.join(ends)}: what ends the pages")
+        return self
 
 
-_KINDS = ("next", "cursor", "number", "offset")
+_WAYS = {
+    "next": {"total"},
+    "cursor": {"param", "body", "more", "total"},
+    "number": {"first", "last", "size", "until", "total"},
+    "offset": {"size", "until", "total"},
+}
+"""The keys that go with each way to the next page."""
 
 
-def _kind(value: Any) -> str:  # noqa: ANN401
-    """Return which kind of pages a mapping or a model describes."""
-    if isinstance(value, Mapping):
-        return next((kind for kind in _KINDS if kind in value), "word")
-    return next((kind for kind in _KINDS if hasattr(type(value), "model_fields")
-                 and kind in type(value).model_fields), "word")  # fmt: skip
+def _shape(value: Any) -> str:  # noqa: ANN401
+    return "<keys>" if isinstance(value, Mapping | PageKeys) else "<word>"
 
 
 Pages = Annotated[
-    Annotated[Literal["none", "link"], Tag("word")]
-    | Annotated[NextPages, Tag("next")]
-    | Annotated[CursorPages, Tag("cursor")]
-    | Annotated[NumberPages, Tag("number")]
-    | Annotated[OffsetPages, Tag("offset")],
-    Discriminator(_kind),
+    Annotated[Literal["none", "link"], Tag("<word>")] | Annotated[PageKeys, Tag("<keys>")],
+    Discriminator(_shape),
 ]

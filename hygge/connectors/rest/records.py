@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -67,7 +67,7 @@ def page_of(answer: Answer, records: str | None) -> Page:
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             raise HomeError(
-                f"{answer.url}: record {number} is not an object: {quoted(_encoder.encode(row))}",
+                f"{answer.url}: record {number} is not an object{quoted(_encoder.encode(row))}",
                 hint="set `records` in the home's file to the JMESPath of a list of objects; "
                 "`[].{id: @}` makes an object of each value",
             )
@@ -83,8 +83,13 @@ def search(expression: str, document: Any, place: str) -> Any:  # noqa: ANN401
         raise HomeError(f"{place}: '{expression}' cannot be evaluated: {reason}") from error
 
 
-def lines(page: Page, fields: Mapping[str, str], add: Mapping[str, Any]) -> bytes:
-    """Return the rows of a page as JSON lines, with nested columns as `fields` says."""
+def lines(
+    page: Page, fields: Mapping[str, str], add: Mapping[str, Any], lacking: Iterable[str] = ()
+) -> bytes:
+    """Return the rows of a page as JSON lines, with nested columns as `fields` says.
+
+    The first row is null in the columns `lacking` that it does not have.
+    """
     added = {name: _added(value, page.answer) for name, value in add.items()}
     rows = page.rows
     if fields:
@@ -97,6 +102,8 @@ def lines(page: Page, fields: Mapping[str, str], add: Mapping[str, Any]) -> byte
                     hint="choose another name in `add`",
                 )
         rows = [row | added for row in rows]
+    if lacking:
+        rows = [dict.fromkeys(lacking) | rows[0], *rows[1:]]
     return _encoder.encode_lines(rows).rstrip(b"\n")
 
 
