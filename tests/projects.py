@@ -43,7 +43,10 @@ def hygge(root: Path, *arguments: str, **variables: str) -> subprocess.Completed
 def least(model: type[BaseModel]) -> dict[str, str]:
     """Return the least that a home or store of a type must be told: one key and its value."""
     keys = {
-        **{"path": "data/x", "dsn": "books", "database": "app", "prefix": "app:"},
+        "path": "data/x",
+        "dsn": "books",
+        "database": "app",
+        "prefix": "app:",
         "url": "https://api.example.com",
     }
     return next({key: value} for key, value in keys.items() if key in model.model_fields)

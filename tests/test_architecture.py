@@ -207,6 +207,10 @@ def libraries(nodes: list[ast.AST]) -> set[str]:
     }
 
 
+ORDINARY = {"rest"}
+"""Names of connectors that are also ordinary names of variables."""
+
+
 def words(module: Path) -> Iterator[tuple[int, str]]:
     """Yield each string that is one word, and each identifier that stands for our own."""
     nodes = list(ast.walk(tree_of(module)))
@@ -214,9 +218,9 @@ def words(module: Path) -> Iterator[tuple[int, str]]:
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield node.lineno, node.value.strip(".").lower()
-        elif isinstance(node, ast.Name) and node.id not in foreign:
+        elif isinstance(node, ast.Name) and node.id not in foreign | ORDINARY:
             yield node.lineno, node.id.lower()
-        elif isinstance(node, ast.arg):
+        elif isinstance(node, ast.arg) and node.arg not in ORDINARY:
             yield node.lineno, node.arg.lower()
         elif isinstance(node, Function | ast.ClassDef):
             yield node.lineno, node.name.lower()

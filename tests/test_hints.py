@@ -152,6 +152,20 @@ def a_server_that_is_no_object_store(world: World) -> None:
     assert "the server answered 400" in found.stdout
 
 
+# APIs
+
+
+@leads_out(("connectors/rest/client.py", "hygge doctor"))
+def an_api_that_does_not_answer(world: World) -> None:
+    world.write(
+        "homes/app.yml",
+        "type: rest\nurl: http://127.0.0.1:1/\nallow_private: true\nretry_for: 0.1s\npages: none\n"
+        "entities: {users: {path: /users}}\n",
+    )
+    world.flow("retries: 0\n")
+    world.follow(world.run("go", code=1), "hygge doctor", code=1)
+
+
 # Messages about runs
 
 

@@ -23,7 +23,7 @@ FORBIDDEN = frozenset({"type", "home", "store", "after"})
 _INNER = frozenset({"type"})
 _PATTERN = re.compile(r"\$\$\{|\$\{(?P<body>[^{}]*)\}|\$\{")
 _BODY = re.compile(
-    r"file:(?P<path>.+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<operator>:-|:\?)(?P<rest>.*))?",
+    r"file:(?P<path>.+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<operator>:-|:\?)(?P<after>.*))?",
     re.DOTALL,
 )
 _OPEN, _CLOSE = "⦃hygge:", "⦄"
@@ -173,13 +173,13 @@ class Variables:
         return self._variable(body, span)
 
     def _variable(self, body: re.Match[str], span: Span) -> str:
-        name, operator, rest = body["name"], body["operator"], body["rest"]
+        name, operator, after = body["name"], body["operator"], body["after"]
         value = self.lookup(name)
         if operator == ":-":
-            return value or rest
+            return value or after
         if value is not None and (value or operator is None):
             return value
-        reason = f": {rest}" if operator == ":?" and rest else ""
+        reason = f": {after}" if operator == ":?" and after else ""
         state = "is empty" if value == "" else "is not set"
         message = f"variable {name} {state}{reason}"
         hint = f"export {name}=…, or write {name}=… into .env"

@@ -268,7 +268,7 @@ LOSSES: list[tuple[Callable[[Asked], Told], dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("route", "entity", "message"), LOSSES, ids=lambda one: str(one)[-40:])
+@pytest.mark.parametrize(("route", "entity", "message"), LOSSES, ids=[said for *_, said in LOSSES])
 def test_rows_are_never_lost_in_silence(
     served: Api, read: Read, route: Callable[[Asked], Told], entity: dict[str, Any], message: str
 ) -> None:

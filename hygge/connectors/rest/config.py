@@ -179,7 +179,7 @@ class RestHomeConfig(HomeConfig, type="rest"):
     extra: ClassVar = "rest"
     aliases: ClassVar = ("http", "https", "api", "graphql", "rest_api")
 
-    url: str
+    url: Annotated[str, Field(min_length=1)]
     """Start of all URLs: `https://api.example.com/v1`. Credentials belong in `auth`."""
     auth: Auth | None = None
     """How requests are authenticated."""
