@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -147,6 +150,44 @@ def test_of_two_processes_that_publish_one_commit_one_is_refused(
     write(store_of(tmp_path), [OLD.slice(0, 0)], write_request(Mode.APPEND))
     assert ids(tmp_path) == [*OLD["id"].to_pylist(), 900]
     assert is_clean(tmp_path)
+
+
+class Forgetful(BaseHTTPRequestHandler):
+    """Passes requests on without their conditions, as a server that does not know them."""
+
+    def do_PUT(self) -> None:
+        server = urlsplit(s3.endpoint())
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        headers = {name: value for name, value in self.headers.items() if name != "if-none-match"}
+        connection = HTTPConnection(str(server.hostname), server.port)
+        connection.request(self.command, self.path, body, headers)
+        answer = connection.getresponse()
+        data = answer.read()
+        self.send_response(answer.status)
+        for name in ("etag", "last-modified", "content-type"):
+            if name in answer.headers:
+                self.send_header(name, answer.headers[name])
+        length = answer.headers["content-length"] if self.command == "HEAD" else str(len(data))
+        self.send_header("content-length", length or "0")
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_HEAD = do_POST = do_DELETE = do_PUT
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+
+def test_a_server_without_conditional_writes_is_no_store(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forgetful) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        store = store_of(tmp_path, f"http://127.0.0.1:{server.server_port}")
+        for attempt in (lambda: write(store, [OLD], write_request()), lambda: [*store.examine()]):
+            with pytest.raises(StoreError, match="writes over an object") as raised:
+                attempt()
+            assert raised.value.code == "HG549"
+        server.shutdown()
+    assert s3.keys(s3.prefix(tmp_path)) == []
 
 
 def test_a_late_process_neither_removes_nor_adds_rows(tmp_path: Path) -> None:

@@ -55,6 +55,11 @@ class ObjectGenerations:
         """Yield findings on credentials, and on each kind of request that a commit needs."""
         yield from self._system.examine()
         self.check()
+        self._check_conditions()
+        yield Finding("listable, readable and writable; conditional writes work")
+
+    def _check_conditions(self) -> None:
+        """Write an object twice; raise `StoreError` when the server accepts the second write."""
         bucket = self._system.bucket
         probe = posixpath.join(self._prefix, f"{PRIVATE}-probe-{token_hex(8)}")
         with store_errors(f"write to {self}"):
@@ -71,7 +76,6 @@ class ObjectGenerations:
                 hint="use a server with conditional writes, such as Amazon S3, MinIO or Ceph",
                 code="HG549",
             )
-        yield Finding("listable, readable and writable; conditional writes work")
 
     def last(self, into: str) -> Record | None:
         """Return the newest commit."""
@@ -87,7 +91,10 @@ class ObjectGenerations:
         """
         place = self.place(request.into)
         with _held(place, request.run_id):
-            generation = ObjectGeneration(place, request, place.settled(request.keep_generations))
+            newest = place.settled(request.keep_generations)
+            if newest is None:
+                self._check_conditions()
+            generation = ObjectGeneration(place, request, newest)
             generation.begin()
             try:
                 yield generation
