@@ -73,12 +73,13 @@ ELSEWHERE = {
         *("HG200", "HG201", "HG202", "HG203", "HG204", "HG205", "HG206", "HG207", "HG208"),
         *("HG211", "HG212", "HG213", "HG214", "HG215", "HG216", "HG217", "HG218", "HG225"),
     ),
-    "a command cannot tell what is asked for": ("HG230", "HG231", "HG232", "HG233"),
+    "a command cannot tell what is asked for": ("HG230", "HG231", "HG232", "HG233", "HG235"),
     "no store that cannot merge is among these (tests/project/test_check.py)": ("HG209",),
     "a home cannot be read": (
         *("HG501", "HG502", "HG503", "HG505", "HG506", "HG507", "HG508", "HG509"),
-        *("HG515", "HG575", "HG576", "HG577", "HG578", "HG579"),
+        *("HG515", "HG556", "HG575", "HG576", "HG577", "HG578", "HG579"),
     ),
+    "a server of objects cannot hold a chain (tests/stores/test_s3_faults.py)": ("HG549",),
     "a store cannot be reached, or another run holds it": (
         *("HG512", "HG513", "HG514", "HG516", "HG540", "HG543", "HG551"),
     ),

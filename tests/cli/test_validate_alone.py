@@ -41,6 +41,15 @@ sys.addaudithook(refuse)
 """
 
 
+def written(side: str, name: str, value: str) -> str:
+    """Return the least that a home or store says, with a value for its first key."""
+    config = (HomeConfig if side == "home" else StoreConfig).registry.find(name)
+    (key,) = least(config)
+    if key == "url":
+        value = f"https://api.example.com/{value}\npages: none\nentities: {{things: {{path: /}}}}"
+    return f"type: {name}\n{key}: {value}\n"
+
+
 def flow_between(number: int, home: str, store: str) -> str:
     """Return a flow that says much of what a flow from this home to this store may say."""
     can = HomeConfig.registry.find(home).can
@@ -70,10 +79,9 @@ def large(tmp_path: Path) -> Path:
     """200 flows, each with two environments' changes, between homes and stores of all types."""
     files = {"hygge.yml": "name: large\ndefaults: {mode: append}\n"}
     homes, stores = sorted(HomeConfig.registry.built_in()), sorted(StoreConfig.registry.built_in())
-    for side, names, config in (("home", homes, HomeConfig), ("store", stores, StoreConfig)):
+    for side, names in (("home", homes), ("store", stores)):
         for place, name in itertools.product((0, 1), names):
-            (key,) = least(config.registry.find(name))
-            said = f"type: {name}\n{key}: ${{HYGGE_T_PLACE:-{side}_{place}}}/{name}\n"
+            said = written(side, name, f"${{HYGGE_T_PLACE:-{side}_{place}}}/{name}")
             files[f"{side}s/{name}_{place}.yml"] = said
     for number in range(200):
         home, store = homes[number % len(homes)], stores[number % len(stores)]
@@ -95,11 +103,9 @@ def project(tmp_path: Path) -> Path:
         "flows/torn.yml": "home: [csv\n",
     }
     for name in sorted(HomeConfig.registry.built_in()):
-        (key,) = least(HomeConfig.registry.find(name))
-        files[f"homes/{name}.yml"] = f"type: {name}\n{key}: ${{HYGGE_T_PATH}}/{name}\n"
+        files[f"homes/{name}.yml"] = written("home", name, f"${{HYGGE_T_PATH}}/{name}")
     for name in sorted(StoreConfig.registry.built_in()):
-        (key,) = least(StoreConfig.registry.find(name))
-        files[f"stores/{name}.yml"] = f"type: {name}\n{key}: ${{file:nowhere}}/{name}\n"
+        files[f"stores/{name}.yml"] = written("store", name, f"${{file:nowhere}}/{name}")
         files[f"flows/{name}s.yml"] = f"home: {name}\nstore: {name}\nentity: {name}\n"
     write_project(tmp_path / "project", files)
     return tmp_path / "project"
@@ -200,6 +206,7 @@ def test_few_modules_are_imported_and_none_that_a_plain_installation_lacks(proje
     assert {name.split(".")[3] for name in of_databases if name.count(".") > 2} <= {
         "config",
         "names",
+        "paging",
     }
 
 
