@@ -166,9 +166,12 @@ class Session:
         self.child.send(" MARK")
         self.child.expect("MARK")
         line = f"{typed}{self.child.before}"
-        self.child.sendcontrol("c")
-        # What is sent before the prompt is back, the terminal itself repeats.
-        self.child.expect_exact("ready> ")
+        # What is sent before the prompt is back, the terminal itself repeats. A shell that still
+        # completes may swallow the key, so it is sent until the prompt is back.
+        for _ in range(60):
+            self.child.sendcontrol("c")
+            if self.child.expect_exact(["ready> ", pexpect.TIMEOUT], timeout=10) == 0:
+                break
         return re.sub(r"[\x00-\x1f]|\x1b\[[0-9;?]*[a-zA-Z]", "", line).strip()
 
 
