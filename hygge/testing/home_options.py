@@ -56,7 +56,9 @@ def assert_config(config: HomeConfig | StoreConfig) -> None:
     assert not {*config.drivers} & {*config.missing_drivers()}
     assert config.missing()[0] == []
     assert config.extra is None or config.drivers, "an extra installs drivers"
-    if missing := config.missing_libraries():
+    missing = config.missing_libraries()
+    assert {*missing} <= {*config.libraries}
+    if missing:
         pytest.skip(f"the system's {', '.join(missing)} is not installed on this machine")
 
 
